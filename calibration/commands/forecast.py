@@ -18,6 +18,7 @@ from pysd_runner.cli.options import (
     ModelPath,
     Seed,
     moment,
+    time_option,
 )
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
@@ -39,7 +40,12 @@ class ForecastOptions:
 
     until: Annotated[
         float | None,
-        typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: ten after the panel's last]."),
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            parser=time_option,
+            help="Last year, date (2040-06-01) or moment [default: ten after the panel's last].",
+        ),
     ] = None
     forecaster: Annotated[
         str,

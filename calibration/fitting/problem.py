@@ -121,7 +121,7 @@ class CalibrationProblem(Comparison):
         Start of the simulation: a year of the panel, which gives no residual (None for the first year in which all
         start values are observed), or a time in the model's unit (None for that of the model file).
     until
-        The last year or time that is fitted. Later observations of a table are held out and scored.
+        The last year, date or time that is fitted. Later observations of a table are held out and scored.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan, the currency of the model's cost parameters.
     evidence

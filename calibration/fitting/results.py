@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.fitting.tying import Description
 from calibration.observation import Shocks
+from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.export.files import Tabled
@@ -194,7 +195,8 @@ class FitResult(Tabled):
 
     def to_frame(self) -> "pd.DataFrame":
         """Observed and fitted values and residuals by region, year and series, one row per cell."""
-        return self.residuals.to_frame()
+        frame = self.residuals.to_frame()
+        return frame if self.fitted.regions else frame.assign(year=self.calendar.shown(frame["year"]))
 
     def to_xarray(self) -> "xr.Dataset":
         """Parameters and residuals as one labelled data set, with dimensions (parameter) and (cell).
@@ -232,7 +234,7 @@ class FitResult(Tabled):
         """
         from pysd_runner.plots.over_time import plot_fitted
 
-        return plot_fitted(self.to_frame(), ax=ax, time_unit=self.time_unit)
+        return plot_fitted(self.to_frame(), ax=ax, time_unit=self.calendar.unit_of(self.time_unit))
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the parameters, and observed and fitted values, to an Excel workbook."""
@@ -252,14 +254,17 @@ class FitResult(Tabled):
     @property
     def headline(self) -> str:
         """Outcome of the search, and the fitted time span."""
-        unit = f" {self.time_unit}" if self.time_unit else ""
         return Message(
-            "{message} Fitted from {first:g} to {last:g}{unit}.",
+            "{message} Fitted from {first} to {last}.",
             message=self.fitted.message,
-            first=self.fitted.first_year,
-            last=self.fitted.last_year,
-            unit=unit,
+            first=self.calendar.said(self.fitted.first_year),
+            last=self.calendar.said(self.fitted.last_year, self.time_unit),
         )
+
+    @property
+    def calendar(self) -> Calendar:
+        """Years or dates of the moments of a model of one's own."""
+        return Calendar.of(self.fitted.provenance.get("calendar"))
 
     @property
     def remarks(self) -> list[str]:

@@ -12,13 +12,13 @@ from calibration.fitting.columns import Binding, Measurements, bound, driven_pat
 from calibration.fitting.space import ParameterSpace, listed
 from calibration.fitting.tying import Block, Description, ModelRuns, Parameters, Spreads, Tied, whole_steps
 from calibration.observation import Series
+from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.data import Data
-from pysd_runner.data.times import unit_of_time
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
-from pysd_runner.simulation.task import prepared, time_unit
+from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
 from pysd_runner.spec.own import record_of, weak_parameter, with_prior
 from pysd_runner.study.binding import in_time_of
@@ -227,7 +227,8 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
 ) -> Tied:
     """Set up a model for a table; see `calibration.CalibrationProblem`."""
     named: Iterable[str] | None = None if free is None else listed(free)
-    clocked, told = in_time_of(model, table, prepared(model, None, start=start, outcomes=[]).clock.start)
+    clocked, calendar = in_time_of(model, table, start)
+    start, until = (None if time is None else calendar.moment_of(time_of(time)) for time in (start, until))
     kept = clocked if until is None else clocked.until(until)
     binding = bound(model, kept, spec=model.spec, measurements=observations)
     paths, ends = driven_paths(model, kept, binding.driven)
@@ -235,12 +236,12 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     begins, stop, step = _span_of(model, kept, held, start)
     moments = np.asarray(begins + step * np.arange(round((stop - begins) / step) + 1), dtype=float)
     series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step)
-    notes = (*told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
+    notes = (*calendar.told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
     runs = ModelRuns(TargetValues(model, (), held=held), outcomes=names, start=begins, stop=stop, save_every=step)
     unit, cells = time_unit(model), sum(len(item.cells) for item in series)
-    spelled = f" {unit}" if unit and unit_of_time(unit) != "year" else ""
-    span = f"{begins:g} to {stop:g}{spelled}"
+    spelled = "" if unit_of_time(unit) == "year" else unit
+    span = f"{calendar.said(begins)} to {calendar.said(stop, spelled)}"
     tied = Tied(
         model=model,
         data=clocked,
@@ -262,7 +263,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
             fixed={},
             opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {span}.",
         ),
-        record={"notes": list(notes)},
+        record={"notes": list(notes), **({"calendar": calendar.record} if calendar.record else {})},
         asked={"values": values, "priors": priors, "start": start, "seed": seed},
         binding=binding,
         until=until,
@@ -295,7 +296,7 @@ def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> 
             },
             "start": tied.first_year,
             "held": {name: _held(value) for name, value in held.items()},
-            "notes": tied.record["notes"],
+            **{key: tied.record[key] for key in ("notes", "calendar") if key in tied.record},
             "chosen": list(reasons),
             "time_unit": tied.time_unit,
             "until": tied.until,

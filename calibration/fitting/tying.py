@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from calibration.fitting.columns import Binding
 from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
+from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
@@ -295,3 +296,8 @@ class Tied:
     binding: Binding | None = None  # assignment of columns; None for a panel of regions
     until: float | None = None  # last fitted time if later observations are held out
     time_unit: str = ""  # unit of the model's time; empty for a panel of regions
+
+    @property
+    def calendar(self) -> Calendar:
+        """Years or dates of the moments of a model that takes a table."""
+        return Calendar.of(self.record.get("calendar"))

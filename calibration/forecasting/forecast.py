@@ -1,6 +1,7 @@
 """Public entry point of forecasts: predictive draws, event probabilities, and scores of past forecasts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from calibration.forecasting.models import (
 from calibration.forecasting.outlook import Outlook, names_of
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
+from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
 from pysd_runner.data import Data
@@ -34,6 +36,7 @@ from pysd_runner.engine.counts import whole, year
 from pysd_runner.export.records import Checkpoint
 from pysd_runner.indicators.events import Chance, EventDraws, chances, event_draws, event_of
 from pysd_runner.model import Model
+from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import shipped_model
@@ -58,7 +61,7 @@ MOST_AHEAD = 500
 def forecast(  # noqa: PLR0913 - a public entry point
     data: Data,
     *,
-    until: float,
+    until: float | str,
     model: Model | None = None,
     forecaster: str = FINAL,
     fit: FittedParameters | FitResult | None = None,
@@ -78,7 +81,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
         A panel with output per head, or output and population, whose relative output is forecast; or a table, whose
         columns are forecast with `model`.
     until
-        Last year, or last time in the model's unit of time.
+        Last year or date (``"2040-06-01"``), or last moment of the model.
     model
         Any model, required for a table; with a panel, the model of the fit, None for the shipped one.
     forecaster
@@ -118,6 +121,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
         If there is no such forecaster, region or class.
     """
     if data.is_panel:
+        until = time_of(until)
         refuse_others("forecast", settings)
         fitted = fit.fitted if isinstance(fit, FitResult) else fit
         target = check_forecast(
@@ -141,7 +145,8 @@ def forecast(  # noqa: PLR0913 - a public entry point
     tell = progress or (lambda *_: None)
     tell("fitting the model", 0, 4)
     problem = _problem(data, needed(model), fit, settings, seed)
-    return _of_columns(problem, until, fit, events=events, draws=draws, seed=seed, past=past, tell=tell)
+    end = problem.calendar.moment_of(time_of(until))
+    return _of_columns(problem, end, fit, events=events, draws=draws, seed=seed, past=past, tell=tell)
 
 
 def _of_regions(
@@ -190,6 +195,8 @@ def _of_columns(
     target = target_of(problem)
     count = _intervals(target, until)
     asked = [event_of(text, [item.label for item in problem.series]) for text in events]
+    known = problem.calendar
+    asked = [replace(item, time=known.year_of(known.moment_of(item.time))) for item in asked]
     own = ModelForecaster(problem=problem, target=target, given=fit)
     whole = mixture(own)
     tell("filtering and mixing", 1, 4)
@@ -203,7 +210,13 @@ def _of_columns(
     out = target.back(found, later.tolist())
     rows = () if scored is None else tuple(scored.skill())
     columns = {item.label: item.indicator for item in problem.series}
-    made = {"seed": seed, "draws": draws, "until": until, "spacing": target.spacing, "model": problem.model.name}
+    made = {
+        "seed": seed,
+        "draws": draws,
+        "until": known.said(until),
+        "spacing": target.spacing,
+        "model": problem.model.name,
+    }
     return Outlook(
         draws=out,
         target=target,
@@ -218,7 +231,7 @@ def _of_columns(
         past_origins=() if scored is None else _origins(scored),
         verdict=verdict(rows) if past else "Past forecasts were not scored.",
         disturbance=disturbance(learnt, target.spacing),
-        moved=moved(until, later, target.spacing),
+        moved=moved(until, later, target),
         fit=learnt.fit,
         provenance={**made, "columns": columns},
     )
@@ -233,8 +246,10 @@ def _problem(
 
     of_fit: dict[str, Any] = {}
     if fit is not None:
-        of_fit = {"observations": measurements_of(fit.fitted), "start": fit.fitted.provenance["start"]}
-        of_fit["free"] = list(fit.fitted.keys)
+        of_fit = {"observations": measurements_of(fit.fitted), "free": list(fit.fitted.keys)}
+        start = fit.fitted.provenance["start"]
+        is_own = start == prepared(model, None, outcomes=[]).clock.start
+        of_fit["start"] = Calendar.of(fit.fitted.provenance.get("calendar")).year_of(start) if is_own else start
     given = {name: value for name, value in settings.items() if name != "free" or value is not None}
     return CalibrationProblem(model, data, seed=seed, **{**of_fit, **given})
 
@@ -243,12 +258,15 @@ def _intervals(target: Target, until: float) -> int:
     """Number of time intervals from the end of the data to a time, rounded up."""
     last = float(target.grid[-1])
     if not until > last:
-        raise InvalidInput("the data end at {end:g}; a forecast goes further than {until:g}", end=last, until=until)
+        said = target.calendar.said
+        raise InvalidInput(
+            "the data end at {end}; a forecast goes further than {until}", end=said(last), until=said(until)
+        )
     count = int(np.ceil((until - last) / target.spacing - 1e-6))
     if count > MOST_AHEAD:
         raise InvalidInput(
-            "{until:g} lies {count} intervals of {spacing:g} ahead; at most {most} are forecast",
-            until=until,
+            "{until} lies {count} intervals of {spacing:g} ahead; at most {most} are forecast",
+            until=target.calendar.said(until),
             count=count,
             spacing=target.spacing,
             most=MOST_AHEAD,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import last_level
 from calibration.forecasting.target import RELATIVE, Target, by_region
+from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
@@ -175,8 +176,9 @@ class Outlook(Tabled):
     def __repr__(self) -> str:
         first = next(iter(self.draws.values()))
         _, row, time = first.dims
-        times, unit = first[time].to_numpy(), "" if self.target.is_relative else _unit_after(first)
-        what = f"{len(self.target.rows)} {row}s, {first.sizes['draw']} draws, {times[0]:g} to {times[-1]:g}{unit}"
+        times, unit = first[time].to_numpy(), "" if self.target.is_relative else str(first[time].attrs.get("units", ""))
+        span = f"{said_time(times[0])} to {said_time(times[-1], unit)}"
+        what = f"{len(self.target.rows)} {row}s, {first.sizes['draw']} draws, {span}"
         return f"<Outlook by {self.model!r} on {self.target.name!r}: {what}>"
 
     def _repr_html_(self) -> str:
@@ -215,7 +217,8 @@ class Outlook(Tabled):
             return self._plot_regions(name, ax)
         chosen = name or next(iter(self.draws))
         seen: Any = self.data[self.provenance["columns"][chosen]]
-        return plot_fan(self[chosen].rename(chosen), seen, ax=ax, time_unit=_unit_after(self[chosen]).strip())
+        seen = seen.assign_coords(time=self.target.calendar.shown(self.data.times))
+        return plot_fan(self[chosen].rename(chosen), seen, ax=ax)
 
     def _plot_regions(self, region: str | None, ax: Any) -> Any:
         from pysd_runner.plots.over_time import plot_fan
@@ -293,9 +296,3 @@ def _lines(values: xr.DataArray, levels: Sequence[float]) -> pd.DataFrame:
     found = np.quantile(values.to_numpy(), levels, axis=0)
     quantiles = {f"q{100 * level:02.0f}": part.ravel() for level, part in zip(levels, found, strict=True)}
     return pd.DataFrame({row: np.repeat(rows, len(times)), time: np.tile(times, len(rows)), **quantiles})
-
-
-def _unit_after(values: xr.DataArray) -> str:
-    """Unit of time with a leading space, to append to a time; empty if there is none."""
-    unit = values["time"].attrs.get("units", "")
-    return f" {unit}" if unit else ""

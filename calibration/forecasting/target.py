@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, never_changes
+from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import Data
 
@@ -56,7 +57,9 @@ class Target:
     is_relative
         Whether values are relative to the mean of the rows, so that a change common to all rows cancels.
     moments
-        The times in the unit of the data; None if `times` are in that unit.
+        The times in the unit of the model; None if `times` are in that unit.
+    calendar
+        Years or dates of these times.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Target:
     axes: tuple[str, str] = ("region", "year")
     is_relative: bool = True
     moments: Array | None = None
+    calendar: Calendar = PLAIN
 
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.rows), len(self.times)):
@@ -315,6 +319,7 @@ def _columns(problem: "CalibrationProblem") -> Target:
         axes=("row", "time"),
         is_relative=False,
         moments=np.asarray(times, dtype=float),
+        calendar=problem.calendar,
     )
 
 
@@ -340,7 +345,7 @@ def _by_column(problem: "CalibrationProblem", draws: Array, times: Sequence[floa
         place += len(item.labels)
         if item.errors.is_count:
             part = np.maximum(part, 0.0)
-        coords = {"entity": list(item.labels), "time": ("time", times, {"units": unit} if unit else {})}
+        coords = {"entity": list(item.labels), "time": problem.calendar.axis(times, unit)}
         attrs = {"units": problem.data.column(item.indicator).unit}
         found[item.label] = xr.DataArray(part, dims=["draw", "entity", "time"], coords=coords, attrs=attrs)
     return found

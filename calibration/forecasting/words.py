@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
+from pysd_runner.core.calendar import said_time
 from pysd_runner.indicators.events import is_gap_to_mean
 from pysd_runner.text import texts
 
 if TYPE_CHECKING:
     from calibration.forecasting.model_forecaster import LearntModel, StockFilter
     from calibration.forecasting.outlook import Outlook
+    from calibration.forecasting.target import Target
 
 # Smallest relative change of a region that is reported.
 MOVE = 0.005
@@ -214,19 +216,21 @@ def sentences(outlook: "Outlook") -> tuple[str, ...]:
         for place, who in enumerate(values["entity"].to_numpy()):
             low, median, high = np.quantile(end.isel(entity=place).to_numpy(), (0.05, 0.5, 0.95))
             label = f"{name} of {who}" if who else name
-            when = f"{float(end['time']):g} {unit}".rstrip()
+            when = said_time(end["time"].to_numpy()[()], unit)
             found.append(f"{label} at {when}: {median:.4g}, with 90 % probability between {low:.4g} and {high:.4g}.")
     found += [outlook.moved] if outlook.moved else []
     found += [f"{event}: probability {probability:.2f}." for event, probability in outlook.events.items()]
     return (*found, outlook.verdict, outlook.disturbance)
 
 
-def moved(until: float, later: NDArray[np.float64], spacing: float) -> str:
+def moved(until: float, later: NDArray[np.float64], target: "Target") -> str:
     """Explain why the forecast ends at another time than requested; empty if it does not."""
+    said, spacing = target.calendar.said, target.spacing
     if abs(later[-1] - until) <= 1e-6 * spacing:
         return ""
     return (
-        f"It ends at {later[-1]:g} and not at {until:g}: it goes on in whole intervals of the data, {spacing:g} each."
+        f"It ends at {said(later[-1])} and not at {said(until)}: it goes on in whole intervals of the data, "
+        f"{spacing:g} each."
     )
 
 

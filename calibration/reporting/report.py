@@ -27,7 +27,6 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.data import Data
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.marks import largest
-from pysd_runner.plots.over_time import plot_fitted
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -364,7 +363,7 @@ def _with_bias(rmse: float, bias: float) -> str:
 def write_table_report(result: FitResult, folder: str | Path, *, description: Description) -> tuple[Path, Path]:
     """Write the report of a fit to a table as Markdown and as one HTML page, with its figure."""
     folder = Path(folder)
-    figure = plot_fitted(result.to_frame(), time_unit=result.time_unit)
+    figure = result.plot()
     assert isinstance(figure, ReportFigure)  # noqa: S101
     fitted = result.fitted
     document = ReportDocument(

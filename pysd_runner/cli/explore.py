@@ -137,6 +137,7 @@ def _results_of(source: Path | None) -> Path | None:
 def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tuple[Callable[[], Explored], str]":
     """Page contents for a model with its data and fit, and the command that runs a scenario of the page."""
     from pysd_runner.cli.starting import read_fit, started, weighed
+    from pysd_runner.core.calendar import said_date
     from pysd_runner.reports.explorer.page import constants_explored
     from pysd_runner.reports.explorer.policies import policies_explored
     from pysd_runner.scenarios import load_scenario
@@ -149,7 +150,7 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
         fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
         explored = partial(constants_explored, model, data, fitted, outcomes=asked.outcome, **settings)
         options = [] if fitted is None else [f"--fit {asked.fit} --draws {settings['draws']} --seed {settings['seed']}"]
-        options += [f"--until {settings['until']:g}"] if "until" in settings else []
+        options += [f"--until {said_date(settings['until'])}"] if "until" in settings else []
     else:
         start = started(session, model, data, fitted, asked)
         inputs = start.drawn(session, Message("Drawing what every scenario starts from"))

@@ -44,9 +44,26 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder to write [defaul
 Draws = Annotated[
     int | None, typer.Option("--draws", min=1, help="Number of draws; 1 gives central values alone [default: 2500].")
 ]
+
+
+def time_option(text: str) -> float:
+    """Parse a year, a moment or a date, which becomes a decimal year."""
+    from pysd_runner.core.calendar import time_of
+
+    try:
+        return time_of(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 Until = Annotated[
     float | None,
-    typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: 2040, or that of the model]."),
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        parser=time_option,
+        help="Last year, date (2040-06-01) or moment [default: 2040, or that of the model].",
+    ),
 ]
 YuanPerUnit = Annotated[
     float | None,
@@ -155,11 +172,23 @@ class Window:
     FORMER: ClassVar = {"first_year": "start", "last_year": "until"}
 
     start: Annotated[
-        float | None, typer.Option("--start", help="First year or moment that is used [default: found].")
+        float | None,
+        typer.Option(
+            "--start",
+            metavar="TIME",
+            parser=time_option,
+            help="First year, date or moment that is used; for a model that does not count years, when it begins "
+            "[default: found].",
+        ),
     ] = None
     until: Annotated[
         float | None,
-        typer.Option("--until", help="Last one; what a table has later is held out and scored [default: all]."),
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            parser=time_option,
+            help="Last one; what a table has later is held out and scored [default: all].",
+        ),
     ] = None
     first_year: Annotated[float | None, typer.Option("--first-year", hidden=True)] = None
     last_year: Annotated[float | None, typer.Option("--last-year", hidden=True)] = None

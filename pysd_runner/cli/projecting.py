@@ -85,6 +85,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
 def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, ModelChecks]":
     """Project, and return the projection, its inputs (None without regions) and the checks of the model."""
     from pysd_runner.checks.behaviour import ModelChecks
+    from pysd_runner.core.calendar import said_date
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.study.draws import check_fit
@@ -114,7 +115,7 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, Model
     title = Message(
         "Projecting {scenarios}{end}, {draws}",
         scenarios=counted_scenarios(count),
-        end=Message(" to {year:g}", year=start.settings["until"]) if "until" in start.settings else "",
+        end=Message(" to {year}", year=said_date(start.settings["until"])) if "until" in start.settings else "",
         draws=counted_draws(draws),
     )
     with session.stage(title, total=draws) as stage:

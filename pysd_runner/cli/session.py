@@ -121,6 +121,8 @@ def plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, int):
         return value
+    if hasattr(value, "isoformat"):
+        return str(value).removesuffix(" 00:00:00")
     return [plain(item) for item in value]
 
 

@@ -4,17 +4,17 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.data import forms
 from pysd_runner.data.cells import Array, Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
-from pysd_runner.data.times import checked_unit, counted, unit_of_time
 from pysd_runner.export.files import Tabled
 
 if TYPE_CHECKING:
@@ -196,6 +196,11 @@ class Data(Tabled):
     def years(self) -> tuple[int, ...]:
         """The times as integers."""
         return tuple(map(int, self.times.tolist()))
+
+    @property
+    def moments(self) -> NDArray[Any]:
+        """The times: dates if the data gave dates, else numbers."""
+        return np.array(self.dates, "datetime64[ns]") if self.dates else self.times
 
     @property
     def groups(self) -> tuple[str, ...]:

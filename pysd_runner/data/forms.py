@@ -50,7 +50,7 @@ def frame(data: "Data") -> "pd.DataFrame":
     import pandas as pd
 
     labels = {axis: np.array(codes, dtype=object) for axis, codes in data.labels.items()}
-    times = np.array(data.years, dtype=np.int64) if data.is_panel else data.times
+    times = np.array(data.years, dtype=np.int64) if data.is_panel else data.moments
     frames = []
     for name, values in data.values.items():
         column = data.columns[name]
@@ -73,7 +73,7 @@ def by_time(data: "Data", name: str) -> "pd.Series[float] | pd.DataFrame":
     import pandas as pd
 
     column = data.column(name)
-    index = pd.Index(data.times, name="time")
+    index = pd.Index(data.moments, name="time")
     if not column.axes:
         return pd.Series(column.values, index=index, name=column.name).dropna()
     labels = pd.MultiIndex.from_product([data.labels[axis] for axis in column.axes], names=list(column.axes))
@@ -90,9 +90,9 @@ def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
         item.name: xr.DataArray(item.values, dims=[*item.axes, data.axis], attrs={"units": item.unit})
         for item in map(data.column, names)
     }
-    times = list(data.years) if data.is_panel else data.times
+    times = list(data.years) if data.is_panel else data.moments
     coords: dict[str, object] = {axis: list(codes) for axis, codes in data.labels.items()}
-    coords[data.axis] = (data.axis, times, {"units": data.time_unit} if data.time_unit else {})
+    coords[data.axis] = (data.axis, times, {"units": data.time_unit} if data.time_unit and not data.dates else {})
     attributes = {"name": data.name}
     if data.is_panel:
         coords |= {part: ("region", [getattr(item, part) for item in data.regions]) for part in _NAMES}

@@ -39,10 +39,18 @@ from pysd_runner.data.mapping import (
 )
 from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, key, split_unit
 from pysd_runner.data.numbers import numbers_of, styles_of
-from pysd_runner.data.regions import Places, RegionBook, YearSeries, national_of, places_of, regions_of, with_tiles
+from pysd_runner.data.regions import (
+    Places,
+    RegionBook,
+    YearSeries,
+    national_of,
+    places_of,
+    regions_of,
+    with_tiles,
+    years_of,
+)
 from pysd_runner.data.series import Clock, ObservedQuantity, SeriesTable
 from pysd_runner.data.sources import Source, columns_of, shipped_panels
-from pysd_runner.data.times import years_of
 from pysd_runner.data.units import YUAN, Measure, measures
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
-"""Read region files and national series of a panel, and identify the region of each row."""
+"""Read region files and national series of a panel, and identify the region and the year of each row."""
 
+import datetime
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
@@ -317,3 +319,73 @@ def _converted(value: float, unit: str) -> float:
     except InvalidInput:
         return value
     return value * factor if factor >= 1 else value / (1 / factor)
+
+
+FIRST_YEAR, LAST_YEAR = 1800, 2100
+_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*\u5e74?")
+# Two-year spans (2004/05, 2004-2005), and dates (2004-12-31), to which workbooks add a time of day.
+_SPAN = re.compile(r"([0-9]{4})\s*[-/–—]\s*([0-9]{2}|[0-9]{4})")
+_DATE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2}[-/.][0-9]{1,2})(?:[ T]00:00:00)?")
+
+
+def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Finding]]:
+    """Read the year column of a panel; -1 for cells without a valid year."""
+    # A column of two-year spans such as 2004/05 is read as the first years, and a column of dates on one day of the
+    # year as their years, both with a warning. A column of mixed formats is not read.
+    import pandas as pd
+
+    codes, found = pd.factorize(texts)
+    form, told = _form(found)
+    matches = [form.fullmatch(text) for text in found]
+    years = np.array([-1 if match is None else int(match[1]) for match in matches], dtype=np.int64)[codes]
+    problems = []
+    if told:
+        first = int(np.flatnonzero(texts != "")[0])
+        text = str(texts[first])
+        problems.append(
+            Finding("year-form", told, "warning", row=int(rows[first]), column=heading, found=text, expected=text[:4])
+        )
+    expected = Message("a whole year from {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR)
+    out_of_range = (years < FIRST_YEAR) | (years > LAST_YEAR)
+    for place in np.flatnonzero(out_of_range):
+        text, is_year = str(texts[place]), years[place] >= 0
+        rule, message = (
+            ("year-range", Message("the year is out of range")) if is_year else ("not-a-year", _no_year(text))
+        )
+        problems.append(Finding(rule, message, row=int(rows[place]), column=heading, found=text, expected=expected))
+    years[out_of_range] = -1
+    return years, problems
+
+
+def _no_year(text: str) -> str:
+    if not text:
+        return Message("the year is empty")
+    if _SPAN.fullmatch(text) or _DATE.fullmatch(text):
+        return Message(
+            "not a whole year; years that span two, or dates of one day of the year, must fill the whole column"
+        )
+    return Message("not a whole year")
+
+
+def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
+    """Pattern that reads all cells, and the warning that it needs (empty for none)."""
+    held = {str(text) for text in texts} - {""}
+    spans = [match for text in held if (match := _SPAN.fullmatch(text))]
+    # 2010-11 and 2011-12 could be months; three or more spans, or numbers that are not months, are years.
+    years = len(spans) > 2 or any(len(span[2]) == 4 or not 1 <= int(span[2]) <= 12 for span in spans)
+    if years and len(spans) == len(held) > 1 and all(str(int(span[1]) + 1).endswith(span[2]) for span in spans):
+        return _SPAN, "years that span two are read as the one they begin in"
+    days = {_day(match) for text in held if (match := _DATE.fullmatch(text))} if held else set()
+    if len(days) == 1 and days != {None} and all(map(_DATE.fullmatch, held)):
+        return _DATE, "dates are read as their years"
+    return _WHOLE_YEAR, ""
+
+
+def _day(date: re.Match[str]) -> tuple[int, int] | None:
+    """Month and day of a date; None if there is no such day."""
+    month, day = map(int, re.split(r"[-/.]", date[2]))
+    try:
+        datetime.date(int(date[1]), month, day)
+    except ValueError:
+        return None
+    return month, day

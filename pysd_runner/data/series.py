@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pysd_runner.core.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, errors_of, with_hint
 from pysd_runner.data.cells import (
@@ -28,7 +29,6 @@ from pysd_runner.data.cells import (
 from pysd_runner.data.mapping import IGNORE, PanelMapping, mapped
 from pysd_runner.data.names import ROLE_OF, key, split_unit, visible
 from pysd_runner.data.numbers import STYLES, NumberStyle
-from pysd_runner.data.times import checked_unit, counted, read_dates, unit_of_time
 
 # Roles of columns that hold neither entities nor observations.
 _BESIDE = ("unit", "flag", "source")

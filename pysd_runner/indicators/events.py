@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import date_of, said_time, time_of
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
@@ -27,7 +28,7 @@ FORMS = (
 # An event of any series: above or below a value at a time, or by that time.
 _FORM = re.compile(
     r"(?P<name>.+?)\s+(?P<way>above|over|below|under)\s+(?P<value>[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s+"
-    r"(?P<when>at|by|in)\s+(?P<time>[-+]?[0-9.]+)",
+    r"(?P<when>at|by|in|on)\s+(?P<time>[-+0-9./Q]+)",
     re.IGNORECASE,
 )
 # Number of known names listed when none matched.
@@ -280,13 +281,16 @@ class Crossing:
     def probability(self, draws: "Mapping[str, xr.DataArray]") -> float:
         """Share of draws in which the event happens."""
         values = draws[self.name]
-        times = values["time"].to_numpy()
-        if self.time > times[-1] + 1e-9 or self.time < times[0] - 1e-9:
-            raise InvalidInput(f"event {self.text!r}: the forecast runs from {times[0]:g} to {times[-1]:g}")
+        shown = values["time"].to_numpy()
+        times = shown.astype(float)
+        asked = self.time if shown.dtype.kind != "M" else np.datetime64(date_of(self.time), "ns").astype(float)
+        if asked > times[-1] + 1e-9 or asked < times[0] - 1e-9:
+            first, last = said_time(shown[0]), said_time(shown[-1])
+            raise InvalidInput(f"event {self.text!r}: the forecast runs from {first} to {last}")
         if values.sizes["entity"] > 1:
             raise InvalidInput(f"event {self.text!r}: {self.name!r} has several entities; forecast one of them")
         paths = values.isel(entity=0).transpose("draw", "time").to_numpy()
-        place = int(np.abs(times - self.time).argmin())
+        place = int(np.abs(times - asked).argmin())
         until = paths[:, : place + 1]
         return share_of_draws(until > self.value if self.is_above else until < self.value, is_ever=self.is_ever)
 
@@ -309,6 +313,6 @@ def event_of(text: str, names: Sequence[str]) -> Crossing:
         name=name,
         value=float(match["value"]),
         is_above=match["way"].casefold() in ("above", "over"),
-        time=float(match["time"]),
+        time=time_of(match["time"]),
         is_ever=match["when"].casefold() == "by",
     )

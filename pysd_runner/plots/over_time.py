@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.style import GRID, INK, SCENARIO, drawing
@@ -95,7 +97,7 @@ def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, ti
             axes.set_title(f"{name} ({unit})" if unit else name, fontsize=7.5, loc="left", pad=2)
             _finish(axes, time_unit)
     drawn = table[names].rename_axis("time")
-    end = f"{float(table.index[-1]):g} {time_unit}".strip()
+    end = said_time(table.index[-1], time_unit)
     sentence = f"{title} at {end}: {'; '.join(f'{name} {drawn[name].iloc[-1]:.4g}' for name in names)}."
     return sheet.told(drawn.reset_index().melt("time", var_name="series"), sentence)
 
@@ -178,7 +180,7 @@ def _of(observed: Any, panel: Mapping[str, Any]) -> "pd.Series[float] | None":
 
 def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, unit: str) -> None:
     for place, item in enumerate(lines.values()):
-        times = item["time"].to_numpy().astype(float)
+        times = item["time"].to_numpy()
         draws = item.transpose("draw", "time").to_numpy()
         usable = draws[np.isfinite(draws).all(axis=1)]
         if not len(usable):
@@ -217,6 +219,9 @@ def _charts(sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0
 def _finish(axes: "Axes", across: str) -> None:
     """Label the horizontal axis, with small tick labels and a light grid."""
     axes.set_xlabel(across, fontsize=7.5)
+    locator = axes.xaxis.get_major_locator()
+    if isinstance(locator, AutoDateLocator):
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.tick_params(labelsize=7)
     axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
 
@@ -238,13 +243,12 @@ def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_un
     said = []
     for label, item in lines.items():
         end = item.isel(time=-1).to_numpy()
-        at = float(item["time"].to_numpy()[-1])
+        when = said_time(item["time"].to_numpy()[-1], time_unit)
         usable = end[np.isfinite(end)]
         low, median, high = np.quantile(usable, (0.05, 0.5, 0.95))
         text = f"{label}: {median:.4g}"
         said.append(f"{text} ({low:.4g} to {high:.4g})" if usable.size > 1 else text)
     spelled = f" {_plain(unit)}" if _plain(unit) else ""
-    when = f"{at:g} {time_unit}".strip()
     return f"{name} at {when}{spelled and ',' + spelled}: {'; '.join(said)}."
 
 

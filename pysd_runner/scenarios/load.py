@@ -127,13 +127,12 @@ def _changes(document: ScenarioDocument, name: str) -> Scenario:
         raise InvalidScenario("{where}: {said}", where=place, said=error) from error
 
 
-def _text(content: Mapping[str, Any], key: str, document: ScenarioDocument) -> str:
+def _text(content: Mapping[str, Any], key: str, document: ScenarioDocument) -> str | Mapping[str, str]:
     value = content.get(key, "")
-    if isinstance(value, Mapping):
-        value = value.get("en") or value.get("zh") or ""
-    if not isinstance(value, str):
+    texts = list(value.values()) if isinstance(value, Mapping) else [value]
+    if not all(isinstance(item, str) for item in texts):
         raise InvalidScenarioFile([document.report((key,), Message("expected a text"))])
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 def _of_mapping(content: Mapping[str, Any], schema: int = 1) -> ScenarioDocument:

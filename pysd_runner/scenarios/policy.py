@@ -9,7 +9,7 @@ from math import fsum
 from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
-from pysd_runner.core.errors import InvalidScenario, Message
+from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message
 
 Value = TypeVar("Value")
 Interpolation = Literal["step", "linear"]
@@ -294,8 +294,10 @@ def said_change(change: Change) -> str:
     """Describe a change in words."""
     if not isinstance(change, Schedule):
         return _said(change)
+    from pysd_runner.core.calendar import said_date
+
     joint = " then " if change.interpolate == "step" else " rising or falling to "
-    return joint.join(f"{_said(a)} from {t:g}" for t, a in zip(change.times, change.values, strict=True))
+    return joint.join(f"{_said(a)} from {said_date(t)}" for t, a in zip(change.times, change.values, strict=True))
 
 
 def _said(amount: Amount) -> str:
@@ -336,12 +338,16 @@ def read_change(value: Any, place: str) -> Change:
 
 
 def _time(text: Any, place: str) -> float:
+    from pysd_runner.core.calendar import time_of
+
     try:
-        time = float(text)
-    except (TypeError, ValueError):
+        time = time_of(str(text))
+    except InvalidInput:
         time = math.nan
     if not math.isfinite(time):
-        raise InvalidScenario("{place}: expected a time in the model's unit, found {what!r}", place=place, what=text)
+        raise InvalidScenario(
+            "{place}: expected a year, a date or a time in the model's unit, found {what!r}", place=place, what=text
+        )
     return time
 
 

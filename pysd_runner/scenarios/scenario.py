@@ -18,7 +18,7 @@ from pysd_runner.scenarios.policy import (
     read_change,
     said_change,
 )
-from pysd_runner.text import in_both
+from pysd_runner.text import LANGUAGES, in_both
 
 if TYPE_CHECKING:  # numpy and pydantic are not imported by a session that only lists scenarios
     from pathlib import Path
@@ -87,7 +87,14 @@ class Scenario:
             object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
 
     @classmethod
-    def of(cls, name: str, changes: Mapping[str, Any], *, label: str = "", note: str = "") -> "Scenario":
+    def of(
+        cls,
+        name: str,
+        changes: Mapping[str, Any],
+        *,
+        label: str | Mapping[str, str] = "",
+        note: str | Mapping[str, str] = "",
+    ) -> "Scenario":
         """Make a scenario of any model.
 
         Parameters
@@ -96,9 +103,10 @@ class Scenario:
             Short name.
         changes
             By name of a constant, or of an element as ``"Contact Rate[north]"``: a number; a text such as ``"x0.8"`` or
-            ``"-20 %"``; or a schedule ``{20: 4, 40: "x0.5", "interpolate": "linear"}``.
+            ``"-20 %"``; or a schedule ``{20: 4, 40: "x0.5", "interpolate": "linear"}``, whose times are moments of the
+            model, or years and dates such as ``"2026-06-01"``.
         label, note
-            Display name, and purpose of the scenario.
+            Display name, and purpose of the scenario; one for both languages, or keys ``"en"`` and ``"zh"``.
 
         Returns
         -------
@@ -132,8 +140,7 @@ class Scenario:
                     found=variable,
                 )
             found[variable] = read_change(value, Message("scenario {name!r}: {variable}", name=name, variable=variable))
-        text = label or name
-        return cls(name=name, label={"en": text, "zh": text}, note={"en": note, "zh": note}, changes=found, model="")
+        return cls(name=name, label=_in_both(label, name), note=_in_both(note, ""), changes=found, model="")
 
     def baseline(self) -> "Scenario":
         """Build the no-policy scenario under the same assumptions.
@@ -294,7 +301,7 @@ class Scenario:
         """
         if not self.model:
             changes = {name: plain_change(change) for name, change in self.changes.items()}
-            texts = {"label": self.label["en"], "note": self.note["en"]}
+            texts = {"label": dict(self.label), "note": dict(self.note)}
             return {"schema": CHANGES_SCHEMA, "name": self.name, **texts, "changes": changes}
         from pysd_runner.scenarios.document import plain_policy
 
@@ -380,6 +387,13 @@ class Scenario:
             compare_with=tuple(file.compare_with or ()),
             model=str(stored.get("model", "")),
         )
+
+
+def _in_both(text: str | Mapping[str, str], default: str) -> dict[str, str]:
+    """Text by language; a language that is not given has that of the other."""
+    given = text if isinstance(text, Mapping) else {"en": text}
+    other = next((item for item in given.values() if item), default)
+    return {lang: given.get(lang) or other for lang in LANGUAGES}
 
 
 def _short(value: Any) -> str:

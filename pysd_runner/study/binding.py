@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import CALENDAR, PLAIN, Calendar, date_of, time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.data import Column, Data
-from pysd_runner.data.times import unit_of_time
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model, load_model
@@ -142,10 +142,8 @@ def shipped_model() -> Model:
     return load_model(SHIPPED)
 
 
-# Start times from this value on are calendar years.
-FIRST_YEAR = 1000.0
 # Maximum length of a run, as a multiple of the time span of its model or data.
-FURTHEST = 10
+FURTHEST = 5
 
 
 def same(name: str, other: str) -> bool:
@@ -211,7 +209,7 @@ def problems_of(model: Model, table: Data) -> list[Finding]:
         found.append(Finding(rule="nothing-observed", message=message))
     clock = prepared(model, {}, outcomes=[]).clock
     try:
-        moments = in_time_of(model, table, clock.start)[0].times
+        moments = in_time_of(model, table)[0].times
     except InvalidInput as error:
         return [*found, Finding(rule="time-unit", message=str(error))]
     early = int((moments < clock.start - 1e-9).sum())
@@ -238,17 +236,17 @@ def _unknown(model: Model, table: Data) -> list[Finding]:
     return found
 
 
-def in_time_of(model: Model, table: Data, start: float) -> tuple[Data, list[str]]:
-    """Convert the times of a table to the unit of the model, with notes on the conversion."""
-    unit = unit_of_time(time_unit(model))
-    if table.dates and unit:
-        counted = table.in_unit(unit)
-        if unit == "year" and start >= FIRST_YEAR:
-            return counted, []
-        counted = replace(counted, times=counted.times - counted.times[0] + start)
-        return counted, [f"{table.dates[0]:%Y-%m-%d} is moment {start:g} of the model, in {unit}s."]
+def in_time_of(
+    model: Model, table: Data, start: float | str | None = None, *, calendar: Calendar | None = None
+) -> tuple[Data, Calendar]:
+    """Convert the times of a table to the unit of the model, with the calendar of a model that does not count years.
+
+    `start` is the moment of the first row; or, given as a year or date, when the first moment of the model is. A
+    `calendar` with a date settles both.
+    """
+    unit, clock = unit_of_time(time_unit(model)), prepared(model, None, outcomes=[]).clock
     theirs = unit_of_time(table.time_unit)
-    if unit and theirs and unit != theirs:
+    if unit and theirs and unit != theirs and not table.dates:
         raise InvalidInput(
             "times of table {table!r} are in {theirs}s, those of {model} in {unit}s; give dates, or convert the "
             "column, or say time_unit={label!r} (--time-unit) if one of the two is mislabelled",
@@ -258,38 +256,61 @@ def in_time_of(model: Model, table: Data, start: float) -> tuple[Data, list[str]
             unit=unit,
             label=unit,
         )
-    first = float(table.times[0])
-    if start < FIRST_YEAR <= first and prepared(model, None, outcomes=[]).clock.stop < FIRST_YEAR:
-        counted = replace(table, times=table.times - first + start)
-        return counted, [f"{first:g} is moment {start:g} of the model, which does not count calendar years."]
-    return table, []
+    counted = table.in_unit(unit) if table.dates and unit else table
+    first, counts_years = float(counted.times[0]), max(clock.start, clock.stop) >= CALENDAR
+    is_yearly = (unit or theirs or "year") == "year" and first >= CALENDAR
+    if (is_yearly and counts_years) or not (is_yearly or table.dates):
+        return counted, PLAIN
+    begins = clock.start if start is None else time_of(start)
+    found = calendar or PLAIN
+    if found.since is None:
+        given = begins >= CALENDAR and not counts_years
+        moment = clock.start if given else begins
+        if is_yearly:
+            found = Calendar.from_year(moment, begins if given else first)
+        else:
+            found = Calendar(unit or theirs, moment, date_of(begins) if given else table.dates[0])
+    if is_yearly:
+        return replace(counted, times=np.array([found.moment_of(time) for time in counted.times])), found
+    return replace(counted, times=counted.times - first + found.moment_of_date(table.dates[0])), found
 
 
-def check_end(model: Model, until: float | None, table: Data | None, fitted: FittedParameters | None) -> None:
-    """Raise if an end time is implausible for the time axis of a model, such as 2040 where it starts at 0."""
+def calendar_of(model: Model, table: Data | None, fitted: FittedParameters | None) -> Calendar:
+    """Calendar of a fit, or else of a model with a table."""
+    if fitted is not None and "calendar" in fitted.provenance:
+        return Calendar.of(fitted.provenance["calendar"])
+    return PLAIN if table is None or table.is_panel else in_time_of(model, table)[1]
+
+
+def end_of(
+    model: Model, until: float | str | None, table: Data | None, fitted: FittedParameters | None, calendar: Calendar
+) -> float | None:
+    """Moment of an end time; raise if it is implausible for the model, such as 2040 where nothing says when 0 is."""
     if until is None:
-        return
+        return None
+    moment = calendar.moment_of(time_of(until))
     clock = prepared(model, None, outcomes=[]).clock
-    start, span, data = clock.start, clock.stop - clock.start, "-"
-    if fitted is not None:
-        start, span = fitted.first_year, max(span, fitted.last_year - fitted.first_year)
-        data = f"{fitted.panel}, {fitted.first_year:g} … {fitted.last_year:g}"
+    start, span, last = clock.start, clock.stop - clock.start, clock.stop
+    if fitted is not None and not fitted.regions:
+        start, last = fitted.first_year, max(last, fitted.last_year)
     if table is not None:
-        moments = in_time_of(model, table, start)[0].times
-        ends = [f"{item:%Y-%m-%d}" for item in table.dates] or [f"{item:g}" for item in table.times]
-        span, data = max(span, float(moments[-1] - start)), f"{table.name}, {ends[0]} … {ends[-1]}"
-    most = start + FURTHEST * span
-    if unit_of_time(time_unit(model)) == "year" and max(start, clock.stop) < FIRST_YEAR:
-        most = min(most, FIRST_YEAR)
-    if until > most:
-        raise InvalidInput(
-            "until {until:g} is no moment of this run: the clock of {model} counts from {start:g} to {stop:g} "
-            "({unit}), that of the data: {data}; expected a moment of the model's clock, {most:g} at most",
-            until=until,
-            model=model.path.name,
-            start=start,
-            stop=clock.stop,
-            unit=time_unit(model) or Message("no unit"),
-            data=data,
-            most=most,
-        )
+        last = max(last, float(in_time_of(model, table, start, calendar=calendar)[0].times[-1]))
+    most = start + FURTHEST * max(span, last - start)
+    if calendar.since is None and unit_of_time(time_unit(model)) == "year" and max(start, clock.stop) < CALENDAR:
+        most = min(most, CALENDAR)
+    if moment <= most:
+        return moment
+    unit = time_unit(model)
+    is_year = calendar.since is None and time_of(until) >= CALENDAR
+    where = Message(", or give the table (--data), whose years or dates say when moment {start:g} is", start=start)
+    raise InvalidInput(
+        "until {until} lies more than {times} times as far as {model} and its data go ({start} to {last}): write "
+        "--until {most} or less{hint}",
+        until=f"{until:g}" if isinstance(until, float | int) else until,
+        times=FURTHEST,
+        model=model.path.name,
+        start=calendar.said(start),
+        last=calendar.said(last, unit),
+        most=calendar.said(most),
+        hint=where if is_year else "",
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
@@ -103,7 +104,7 @@ class Future(Tabled):
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         counts = [f"{sizes[dim]} {dim}{'' if sizes[dim] == 1 else 's'}" for dim in ("region", "draw") if dim in sizes]
         times, unit = self.data[self.axis].to_numpy(), "" if self.axis == "year" else self.time_unit
-        return f"<Future: {shown}; {', '.join(counts)}, {times[0]:g} to {times[-1]:g}{f' {unit}' if unit else ''}>"
+        return f"<Future: {shown}; {', '.join(counts)}, {said_time(times[0])} to {said_time(times[-1], unit)}>"
 
     def _repr_html_(self) -> str:
         """HTML table of the outcomes at the end."""
@@ -164,7 +165,7 @@ class Future(Tabled):
         *,
         region: str | Sequence[str] | None = None,
         year: int | Sequence[int] | None = None,
-        time: float | None = None,
+        time: float | str | None = None,
     ) -> "pd.DataFrame":
         """Median and 90 % interval by scenario, of levels and of differences from the baseline in the same draw.
 
@@ -193,9 +194,9 @@ class Future(Tabled):
         """
         if self.axis == "year":
             return table(self.data, self.baselines, chosen(self.data, outcome, region), self._years(year))
-        at = float(self.data["time"].to_numpy()[-1]) if time is None else time
-        moment = float(self.data["time"].sel(time=at, method="nearest"))
-        return table(self.data, self.baselines, self._singles(outcome), [moment])
+        known = self.data["time"]
+        moment = known[-1] if time is None else known.sel(time=time, method="nearest")
+        return table(self.data, self.baselines, self._singles(outcome), [moment.to_numpy()[()]])
 
     def _years(self, year: int | Sequence[int] | None) -> list[int]:
         known = self.data["year"].to_numpy().tolist()
@@ -224,17 +225,17 @@ class Future(Tabled):
         return tuple(self._sentence(item, name) for item in changed for name in names if self[name].ndim == 3)
 
     def _sentence(self, scenario: Scenario, name: str) -> str:
-        end = float(self.data[self.axis].to_numpy()[-1])
+        end = self.data[self.axis].to_numpy()[-1]
+        when = said_time(end, self.time_unit)
         moved = self.difference(name).sel(scenario=scenario.name).sel({self.axis: end}).to_numpy()
         low, median, high = quantiles(moved)
         unit, label = self[name].attrs.get("units", ""), scenario.label["en"]
         # Leave out a unit that repeats the name, as in "4 foxes less foxes".
         spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}"
         if low == high == 0:
-            return f"{label}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip() + "."
+            return f"{label}: {name} is what it is in the baseline at {when}."
         way = "more" if median >= 0 else "less"
-        text = f"{label}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {end:g}"
-        text += f" {self.time_unit}" if self.time_unit else ""
+        text = f"{label}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {when}"
         if moved.size > 1:
             text += f" (90 % of draws: {three_digits(low, signed=True)} to {three_digits(high, signed=True)})"
         wanted = self.better.get(name, "")

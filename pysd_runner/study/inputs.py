@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
@@ -20,7 +21,7 @@ from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.spec.own import parameter_of
-from pysd_runner.study.binding import check_end
+from pysd_runner.study.binding import calendar_of, end_of, in_time_of
 from pysd_runner.study.draws import CommonDraws, check_fit, common_draws
 from pysd_runner.study.equations import PREFIX, check_equations, with_starts
 from pysd_runner.study.region_inputs import RegionInputs, time_step
@@ -57,6 +58,8 @@ class ProjectionInputs:
         First and last time; for regions the origin and the last year.
     step
         Length of a step.
+    calendar
+        Years or dates of the moments of any other model.
     settings
         Settings that determined the draws.
     """
@@ -69,6 +72,7 @@ class ProjectionInputs:
     common: CommonDraws
     bounds: tuple[float, float]
     step: float
+    calendar: Calendar = PLAIN
     settings: Mapping[str, Any]
 
     @property
@@ -84,6 +88,15 @@ class ProjectionInputs:
         return self.data
 
     @property
+    def seen(self) -> Data:
+        """Observations of a model without regions, by the years or dates of its calendar."""
+        clocked = in_time_of(self.model, self.panel, self.bounds[0], calendar=self.calendar)[0]
+        shown = self.calendar.shown(clocked.times)
+        if shown.dtype.kind == "M":
+            return clocked
+        return replace(clocked, times=shown, dates=(), time_unit=self.calendar.unit_of(clocked.time_unit))
+
+    @property
     def years(self) -> tuple[int, int]:
         """Origin and last year."""
         return int(self.bounds[0]), int(self.bounds[1])
@@ -94,7 +107,7 @@ def inputs_of(  # noqa: PLR0913 - public entry point
     data: Data | None = None,
     fitted: FittedParameters | None = None,
     *,
-    until: float | None = None,
+    until: float | str | None = None,
     draws: int | None = None,
     seed: int = 0,
     origin: int | None = None,
@@ -115,7 +128,8 @@ def inputs_of(  # noqa: PLR0913 - public entry point
         Result of a calibration. None draws the parameters of a regional model from their priors, and runs any other
         model once with the values of its file.
     until
-        Last time; None for 2040 with regions, and for the end time of the file for any other model.
+        Last time, a year or a date such as ``"2040-06-01"`` where the data or the fit have them; None for 2040 with
+        regions, and for the end time of the file for any other model.
     draws
         Number of draws; 1 gives central values without shocks. For regions, more draws leave the first ones unchanged.
         None for 200 with regions, 500 for any other model.
@@ -192,10 +206,11 @@ def _of_regions(
 
 
 def _of_any(
-    model: Model, data: Data | None, fitted: FittedParameters | None, until: float | None, draws: int, seed: int
+    model: Model, data: Data | None, fitted: FittedParameters | None, until: float | str | None, draws: int, seed: int
 ) -> ProjectionInputs:
     """Common inputs of scenarios of a model without regions, with its estimated initial values as constants."""
-    check_end(model, until, data, fitted)
+    calendar = calendar_of(model, data, fitted)
+    until = end_of(model, until, data, fitted, calendar)
     values = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=seed)
     run_model = model if fitted is None else with_starts(model, starts_of(model, fitted))
     start = None if fitted is None else fitted.provenance.get("start")
@@ -218,6 +233,7 @@ def _of_any(
         common=common,
         bounds=(clock.start, clock.stop),
         step=clock.step,
+        calendar=calendar,
         settings={"draws": draws if fitted is not None else 1, "seed": seed},
     )
 

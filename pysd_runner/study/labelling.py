@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.data import Data
 from pysd_runner.export.layout import rounded
@@ -17,6 +18,7 @@ from pysd_runner.indicators.relative import laggards, mean_log_gap
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec
+from pysd_runner.text import LANGUAGES
 
 # Unit of money in the declarations of a model.
 MONEY = "Yuan"
@@ -65,7 +67,7 @@ def projection_dataset(
     return _with_classes(dataset, dataset["output"], dataset["population"], panel)
 
 
-def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int) -> xr.Dataset:
+def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int, calendar: Calendar) -> xr.Dataset:
     """Data set of the outcomes of a run of any model; NaN where a draw failed."""
     arrays = {}
     for name, values in run.data.items():
@@ -76,7 +78,8 @@ def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int) -> xr.Datas
     used = {dim for dims in (run.dims[name] for name in run.data) for dim in dims}
     coords: dict[str, Any] = {dim: list(run.ranges[dim]) for dim in sorted(used)}
     coords |= {"scenario": [item.name for item in scenarios], "draw": np.arange(draws)}
-    coords["time"] = ("time", run.years, {"units": run.time_unit} if run.time_unit else {})
+    coords |= {f"label_{lang}": ("scenario", [item.label[lang] for item in scenarios]) for lang in LANGUAGES}
+    coords["time"] = calendar.axis(run.years, run.time_unit)
     return xr.Dataset(arrays, coords=coords)
 
 

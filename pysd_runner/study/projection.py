@@ -22,7 +22,6 @@ from pysd_runner.simulation import Run, simulate
 from pysd_runner.simulation.run import element_name, failure_message, located
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
-from pysd_runner.study.binding import in_time_of
 from pysd_runner.study.draws import CommonDraws, panel_differences
 from pysd_runner.study.equations import equations_of, with_starts
 from pysd_runner.study.future import Future
@@ -129,7 +128,9 @@ def project(
         observed = observed_of(model, data, fitted)
         names = outcomes_of(model, outcomes, observed)
         start, stop = inputs.bounds
-        values = changed_values(model, cast, inputs.common.values, start=start, stop=stop, step=inputs.step)
+        values = changed_values(
+            model, cast, inputs.common.values, start=start, stop=stop, step=inputs.step, calendar=inputs.calendar
+        )
     run = simulate(
         inputs.run_model,
         {**inputs.common.values, **values},
@@ -190,17 +191,16 @@ def _of_any(inputs: ProjectionInputs, cast: Sequence[Scenario], run: Run, observ
     model, data, fitted = inputs.model, inputs.data, inputs.fitted
     outcomes = {} if model.spec is None else model.spec.outcomes
     return Future(
-        data=any_dataset(run, cast, len(inputs.common.draws)),
+        data=any_dataset(run, cast, len(inputs.common.draws), inputs.calendar),
         baselines={item.name: BASELINE for item in cast},
         history=xr.Dataset(),
         cast=tuple(cast),
         model=model.name,
         origin=round(inputs.bounds[0]),
-        # Convert times to the unit of the model, as a fit does.
-        observations=in_time_of(model, data, inputs.bounds[0])[0] if data is not None and not data.is_panel else None,
+        observations=None if data is None else inputs.seen,
         observed=observed,
         better={key: item.better for key, item in outcomes.items() if item.better},
-        time_unit=time_unit(model),
+        time_unit=inputs.calendar.unit_of(time_unit(model)),
         warnings=_of_draws(run, fitted),
         provenance={
             **{key: value for key, value in run.provenance.items() if key != "moments_not_saved"},
@@ -208,6 +208,7 @@ def _of_any(inputs: ProjectionInputs, cast: Sequence[Scenario], run: Run, observ
             "fit": None if fitted is None else {"data": fitted.panel, "sha256": fitted.panel_sha256},
             "draws": inputs.settings["draws"],
             "draws_seed": inputs.settings["seed"],
+            **({"calendar": inputs.calendar.record} if inputs.calendar.record else {}),
         },
     )
 

@@ -57,7 +57,7 @@ def chosen(
 
 
 def table(
-    data: "xr.Dataset", baselines: Mapping[str, str], outcomes: "Sequence[xr.DataArray]", moments: Sequence[float]
+    data: "xr.Dataset", baselines: Mapping[str, str], outcomes: "Sequence[xr.DataArray]", moments: Sequence[Any]
 ) -> "pd.DataFrame":
     """Median and 90 % interval of levels and of differences from baselines, by outcome, scenario, time and element."""
     import pandas as pd
@@ -86,7 +86,7 @@ def _rows(values: "xr.DataArray", scenario: str, baseline: str) -> list[dict[str
     for place in np.ndindex(*(own.sizes[dim] for dim in others)):
         pick = dict(zip(others, place, strict=True))
         cell = own.isel(pick)
-        row: dict[str, Any] = {"outcome": str(values.name), "scenario": scenario, axis: values[axis].item()}
+        row: dict[str, Any] = {"outcome": str(values.name), "scenario": scenario, axis: values[axis].to_numpy()[()]}
         row |= {dim: str(own[dim].to_numpy()[at]) for dim, at in pick.items()}
         row |= {"name": str(cell["name_en"].item())} if "region" in pick and "name_en" in cell.coords else {}
         low, median, high = quantiles(cell.to_numpy())

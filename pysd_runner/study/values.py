@@ -1,11 +1,13 @@
 """Convert scenarios to values of a run, over scenarios, draws and, for schedules, time."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidScenario, UnknownName
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -45,13 +47,16 @@ def changed_values(
     start: float,
     stop: float,
     step: float,
+    calendar: Calendar = PLAIN,
 ) -> dict[str, Array | TimePath]:
     """Values of the variables that scenarios change, stacked along the scenario axis, by variable."""
     wanted: dict[str, list[tuple[int, tuple[int, ...] | None, Change, str]]] = {}
     for number, scenario in enumerate(scenarios):
         for name, change in scenario.changes.items():
             variable, position = _constant(model, scenario.name, name)
-            _check_times(scenario.name, name, change, start, stop)
+            if isinstance(change, Schedule):
+                change = replace(change, times=tuple(map(calendar.moment_of, change.times)))
+                _check_times(scenario.name, name, change, start, stop, calendar)
             wanted.setdefault(variable, []).append((number, position, change, name))
     return {
         variable: _lowered(model, variable, parts, common.get(variable), len(scenarios), start=start, step=step)
@@ -76,23 +81,23 @@ def _constant(model: Model, scenario: str, name: str) -> tuple[str, tuple[int, .
     return variable, position
 
 
-def _check_times(scenario: str, name: str, change: Change, start: float, stop: float) -> None:
-    if not isinstance(change, Schedule):
-        return
+def _check_times(
+    scenario: str, name: str, change: Schedule[Amount], start: float, stop: float, calendar: Calendar
+) -> None:
     if change.times[0] > stop:
         raise InvalidScenario(
-            "scenario {scenario!r}: the first change of {name!r} is at {change:g}, after the end of the run ({stop:g})",
+            "scenario {scenario!r}: the first change of {name!r} is at {change}, after the end of the run ({stop})",
             scenario=scenario,
             name=name,
-            change=change.times[0],
-            stop=stop,
+            change=calendar.said(change.times[0]),
+            stop=calendar.said(stop),
         )
     if change.times[-1] < start and change.interpolate == "linear":
         raise InvalidScenario(
-            "scenario {scenario!r}: the schedule of {name!r} ends before the run starts ({start:g})",
+            "scenario {scenario!r}: the schedule of {name!r} ends before the run starts ({start})",
             scenario=scenario,
             name=name,
-            start=start,
+            start=calendar.said(start),
         )
 
 

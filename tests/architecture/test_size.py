@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 309,
-    "lines": 79_423,
-    "nodes": 606_685,
-    "functions": 4_931,
-    "docstring lines": 11_774,
-    "lines of other texts": 5_383,
+    "lines": 79_769,
+    "nodes": 609_120,
+    "functions": 4_956,
+    "docstring lines": 11_832,
+    "lines of other texts": 5_387,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_966,
+    "lines of tests": 43_017,
 }
 
 

@@ -27,23 +27,74 @@ def fitted(sir):
     return fit(CalibrationProblem(sir, infections(sir), free=["Contact Rate", "Duration"])).fitted
 
 
-def test_a_moment_of_another_clock_is_refused(tmp_path):
-    model = made(tmp_path, LOGISTIC, stop=150)
+def test_years_of_the_data_are_those_of_a_run_that_counts_from_nought(tmp_path):
+    model = made(tmp_path, LOGISTIC, stop=28)
     data = load_data({"year": np.arange(2012, 2025), "stock": np.linspace(5, 9, 13)})
-    for table in (None, data):
-        with pytest.raises(InvalidInput, match=r"the clock of mine\.mdl counts from 0 to 150") as caught:
-            project(model, table, [], until=1040)
-        assert "1000 at most" in str(caught.value)
-        assert f"that of the data: {'-' if table is None else 'table, 2012 … 2024'}; " in str(caught.value)
-    assert project(model, data, [], until=300)["Stock"]["time"].to_numpy()[-1] == 300
+    found = fit(CalibrationProblem(model, data, free=["Growth Rate"], until=2020))
+    assert "Fitted from 2012 to 2020." in found.summary()
+    assert found.to_frame()["year"].tolist() == list(range(2012, 2021))
+    more = Scenario.of("more", {"Capacity": {2026: "x2", "2030-07-02": 150}}, label={"en": "More", "zh": "更多"})
+    future = project(model, data, [more], found.fitted, draws=5, until=2040)
+    assert future["Stock"]["time"].to_numpy().tolist() == list(range(2012, 2041))
+    assert future.plot().axes[0].lines[-1].get_xdata().tolist() == list(range(2012, 2025))
+    assert "than the baseline at 2040 " in future.sentences()[0]
+    assert more.describe() == ("Capacity: +100 % from 2026 then 150 from 2030-07-02",)
+    moved = future.difference("Stock").isel(scenario=0)
+    assert (moved.sel(time=2026) == 0).all()
+    assert (moved.sel(time=2027) != 0).all()
+    # The fit knows the years by itself, also where newer data begin later.
+    later = load_data({"year": [2020, 2030], "stock": [8, 9]})
+    for table in (None, later):
+        again = project(model, table, [more], found.fitted, draws=5, until="2040-01-01")
+        np.testing.assert_array_equal(again["Stock"], future["Stock"])
+    assert again.observations.moments.tolist() == [2020, 2030]
+    kept = load_future(future.save(tmp_path / "kept"))
+    assert kept.cast[1].label["zh"] == "更多"
+    assert kept.observations.moments.tolist() == list(range(2012, 2025))
 
 
-def test_a_run_goes_on_ten_times_as_long_as_model_and_data_at_most(sir, fitted):
+@pytest.mark.parametrize(("start", "first"), [(None, 0), (2010, 2), ("2010", 2)])
+def test_the_year_of_the_first_moment_can_be_given(tmp_path, start, first):
+    model = made(tmp_path, LOGISTIC, stop=28)
+    data = load_data({"year": [2012, 2013, 2014, 2015], "stock": [5, 6, 7, 8]})
+    problem = CalibrationProblem(model, data, free=["Growth Rate"], start=start)
+    assert problem.series[0].times.tolist() == [first, first + 1, first + 2, first + 3]
+    assert problem.first_year == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "dates", "until", "last"),
+    [
+        ("day", ["28/02/2020", "29/02/2020", "02/03/2020"], "2020-03-05", "2020-03-05"),
+        ("month", ["2024-11", "2024-12", "2025-02"], "2025-04", "2025-04-01"),
+        ("week", ["2024-01-01", "2024-01-08", "2024-01-15"], "2024-01-29", "2024-01-29"),
+        ("year", ["2020-01-01", "2021-01-01", "2022-01-01"], "2025-01-01", "2025"),
+    ],
+)
+def test_dates_of_the_data_are_those_of_the_run(tmp_path, unit, dates, until, last):
+    model = made(tmp_path, LOGISTIC, unit=unit, stop=4)
+    data = load_data({"date": dates, "stock": [5, 6, 8]})
+    half = Scenario.of("half", {"Capacity": {dates[1]: "x0.5"}})
+    future = project(model, data, [half], until=until)
+    assert future.sentences()[0].endswith(f"than the baseline at {last}.")
+    assert future.plot().axes[0].lines[-1].get_xdata().tolist() == future.observations.moments.tolist()
+    kept = load_future(future.save(tmp_path / "kept"))
+    np.testing.assert_array_equal(kept["Stock"]["time"], future["Stock"]["time"])
+    np.testing.assert_array_equal(kept.observations.moments, future.observations.moments)
+
+
+def test_a_run_goes_on_five_times_as_long_as_model_and_data_at_most(sir, fitted, tmp_path):
     longer = {"day": np.arange(0, 101, 10), "infected": np.full(11, 3.0)}
-    with pytest.raises(InvalidInput, match="600 at most"):
-        project(sir, infections(sir), [], fitted, draws=2, until=601)
-    with pytest.raises(InvalidInput, match="1000 at most"):
-        project(sir, load_data(longer), [], fitted, draws=2, until=1001)
+    with pytest.raises(InvalidInput, match=r"write --until 300 or less$"):
+        project(sir, infections(sir), [], fitted, draws=2, until=301)
+    with pytest.raises(InvalidInput, match=r"write --until 500 or less$"):
+        project(sir, load_data(longer), [], fitted, draws=2, until=501)
+    model = made(tmp_path, LOGISTIC, stop=28)
+    with pytest.raises(InvalidInput, match=r"or give the table \(--data\), whose years or dates say when moment 0 is"):
+        project(model, None, [], until=2040)
+    years = load_data({"year": np.arange(2012, 2025), "stock": np.linspace(5, 9, 13)})
+    with pytest.raises(InvalidInput, match=r"\(2012 to 2040\): write --until 2152 or less$"):
+        project(model, years, [], until=2153)
 
 
 def test_a_step_is_that_of_a_path_over_time(sir):
@@ -165,7 +216,7 @@ def test_scenarios_come_from_files(tmp_path):
     [
         ("chnges: {}\n", "unknown key"),
         ("changes: {Contact Rate: fast}\n", "expected a number, or a change such as"),
-        ("changes: {Contact Rate: {soon: 3}}\n", "expected a time"),
+        ("changes: {Contact Rate: {soon: 3}}\n", "expected a year, a date"),
         ("changes: {Contact Rate: {1: 3, interpolate: smooth}}\n", "expected step or linear"),
         ("schema: 1\n", "that of the shipped"),
         ("- 1\n", "expected a mapping"),

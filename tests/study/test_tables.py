@@ -145,6 +145,6 @@ def test_the_first_date_is_where_the_model_starts(tmp_path):
         "m.mdl",
     )
     table = load_data(csv(tmp_path, "date,t\n2020-03-02,5\n2020-03-03,6\n2020-03-06,9\n"))
-    found, said = in_time_of(load_model(path), table, 5.0)
+    found, calendar = in_time_of(load_model(path), table)
     np.testing.assert_array_equal(found.times, [5, 6, 9])
-    assert said == ["2020-03-02 is moment 5 of the model, in days."]
+    assert calendar.told == ["2020-03-02 is moment 5 of the model."]

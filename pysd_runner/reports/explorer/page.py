@@ -23,7 +23,6 @@ from pysd_runner.simulation.run import constant_values, located
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
-from pysd_runner.study.binding import in_time_of
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.projection import observed_of, outcomes_of
 from pysd_runner.text import LANGUAGES, in_both, texts
@@ -169,6 +168,7 @@ def constants_explored(
     sliders = list(_sliders(model, common))
     values = {**{item["variable"]: constant_values(model, item["variable"]) for item in sliders}, **common}
     task = prepared(run_model, values, start=start, stop=stop, outcomes=names)
+    shown = inputs.calendar.shown(task.clock.saved_times)
     if task.failed_cases(task.compute()).all():
         raise InvalidInput(
             "{model} gives no numbers with the values it starts from; try `gapsim run` first", model=model.path.name
@@ -180,11 +180,14 @@ def constants_explored(
         title=in_both("explorer.title_own", model=model.name),
         seed=seed,
         draws=1 if fitted is None else draws,
-        times=np.round(task.clock.saved_times, 9).tolist(),
+        times=_plain_times(shown),
         saved=list(names),
         outcomes=[_outcome(run_model.ir, model, name) for name in names],
         constants=[{"title": "constants", "note": note, "folded": False, "entries": sliders}],
-        sections={"history": list(_history(model, data, observed, start))},
+        sections={
+            "history": [] if data is None else list(_history(model, inputs.seen, observed)),
+            "dated": shown.dtype.kind == "M",
+        },
     )
 
 
@@ -254,11 +257,16 @@ def _outcome(ir: ModelIr, model: Model, name: str) -> dict[str, Any]:
     return {"key": name, **dict.fromkeys(LANGUAGES, label), "unit": variable.unit, "elements": elements}
 
 
-def _history(model: Model, data: Data | None, observed: Mapping[str, str], start: float) -> Iterator[dict[str, Any]]:
+def _plain_times(times: NDArray[Any]) -> list[float]:
+    """Times as numbers, dates as days since 1970."""
+    if times.dtype.kind == "M":
+        times = (times - np.datetime64(0, "ns")) / np.timedelta64(1, "D")
+    return [float(time) for time in np.round(times, 9)]
+
+
+def _history(model: Model, table: Data, observed: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Observations of outcomes, element by element."""
-    if data is None:
-        return
-    table = in_time_of(model, data, start)[0]
+    times = _plain_times(table.moments)
     for name, column_name in observed.items():
         column = table.column(column_name)
         dims = model.ir.variables[name].dims
@@ -270,4 +278,4 @@ def _history(model: Model, data: Data | None, observed: Mapping[str, str], start
                 continue
             where = tuple(places[key(label)] for label, places in zip(labels, known, strict=True))
             values = [float(value) if np.isfinite(value) else None for value in column.values[where]]
-            yield {"outcome": name, "cell": cell, "times": [float(time) for time in table.times], "values": values}
+            yield {"outcome": name, "cell": cell, "times": times, "values": values}

@@ -85,6 +85,7 @@ class Page {
   constructor(record, pool) {
     this.record = record;
     this.pool = pool;
+    this.when = (time) => (record.dated ? new Date(time * 864e5).toISOString().slice(0, 10) : String(time)); // days since 1970
     const constants = constantsOf(record);
     this.model = {
       times: record.times,
@@ -372,7 +373,7 @@ class Page {
     const title = this.title();
     const chart = fan({
       name: say("fan_name", { title }), series: this.series, seen: this.seen, width: this.width(parts.fan), height: 220,
-      format: (value) => say.number(value), origin: this.record.origin, words: { time: (time) => String(time) },
+      format: (value) => say.number(value), origin: this.record.origin, words: { time: this.when },
       domain: this.domain("fan", this.series, this.seen.values, fast),
     });
     this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption", { draws: this.record.draws }) : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series));
@@ -383,7 +384,7 @@ class Page {
     const title = say("difference_title", { title: this.title() }), unit = this.isPercent ? say("points") : this.unit;
     const chart = fan({
       name: say("fan_name", { title }), series: this.differences, seen: { times: [], values: [] }, width: this.width(parts.difference), height: window.innerWidth < 600 ? 230 : 310, zero: true,
-      format: (value) => say.signed(value), origin: null, words: { time: (time) => String(time) }, domain: this.domain("difference", this.differences, [0], fast),
+      format: (value) => say.signed(value), origin: null, words: { time: this.when }, domain: this.domain("difference", this.differences, [0], fast),
     });
     this.block(parts.difference, `${title}${unit ? ` (${unit})` : ""}`, chart, this.record.draws > 1 ? say("difference_caption") : "", this.differences, () => this.timeTable(this.differences), parts.more);
   }
@@ -427,7 +428,7 @@ class Page {
 
   timeTable(series) {
     const { say } = this, head = [say("time"), ...series.flatMap(({ label: name }) => (this.record.draws > 1 ? [say("median_of", { name }), say("low_of", { name }), say("high_of", { name })] : [name]))];
-    const lines = this.model.times.map((time, row) => [String(time), ...series.flatMap(({ spreads }) => { const s = spreads[row]; return (this.record.draws > 1 ? [s.middle, s.low, s.high] : [s.middle]).map((value) => say.number(value)); })]);
+    const lines = this.model.times.map((time, row) => [this.when(time), ...series.flatMap(({ spreads }) => { const s = spreads[row]; return (this.record.draws > 1 ? [s.middle, s.low, s.high] : [s.middle]).map((value) => say.number(value)); })]);
     return table(head, lines);
   }
 
@@ -444,7 +445,7 @@ class Page {
     const head = [say("outcome"), say("baseline_own"), ...this.slots.flatMap((slot) => [say(`scenario_${slot}`), say("difference")])];
     const lines = first.map((entry, place) => [`${entry[say.lang]}${entry.element ? ` [${entry.element}]` : ""}${entry.unit ? ` (${entry.unit})` : ""}`, between(entry.before), ...this.slots.flatMap((slot) => { const found = this.heads[slot].entries[place]; return [between(found.after), between(found.change)]; })]);
     parts.regions.classList.add("figure-block");
-    parts.regions.replaceChildren(html("h2", {}, say("ends_title", { time: this.model.times.at(-1) })), html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": say("ends_title", { time: this.model.times.at(-1) }) }, table(head, lines)));
+    parts.regions.replaceChildren(html("h2", {}, say("ends_title", { time: this.when(this.model.times.at(-1)) })), html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": say("ends_title", { time: this.when(this.model.times.at(-1)) }) }, table(head, lines)));
     return null;
   }
 
@@ -497,7 +498,7 @@ class Page {
       const s = this.series[number + 1].spreads[last], base = this.series[0].spreads[last], change = this.differences[number].spreads[last];
       const unit = this.isPercent ? " %" : "", points = this.isPercent ? ` ${say("points")}` : "";
       const text = say(this.record.draws === 1 ? "sentence_plain" : this.record.policy ? "sentence" : "sentence_own", {
-        name: this.slotName(slot), time: this.model.times[last], title: this.title(), middle: say.number(s.middle) + unit, low: say.number(s.low), high: say.number(s.high), draws: this.record.draws,
+        name: this.slotName(slot), time: this.when(this.model.times[last]), title: this.title(), middle: say.number(s.middle) + unit, low: say.number(s.low), high: say.number(s.high), draws: this.record.draws,
         baseline: say.number(base.middle) + unit, change: say.signed(change.middle) + points, from: say.signed(change.low), to: say.signed(change.high),
       });
       if (!this.record.regions) return text;
@@ -526,10 +527,10 @@ class Page {
 
   saveCsv() {
     const lines = [["scenario", "outcome", "area", "unit", "time", "median", "p05", "p20", "p80", "p95"]];
-    const add = (series, unit, suffix) => series.forEach((item) => item.spreads.forEach((s, row) => lines.push([item.label + suffix, this.outcome[this.say.lang], this.area.label, unit, this.model.times[row], s.middle, s.low, s.inner[0], s.inner[1], s.high])));
+    const add = (series, unit, suffix) => series.forEach((item) => item.spreads.forEach((s, row) => lines.push([item.label + suffix, this.outcome[this.say.lang], this.area.label, unit, this.when(this.model.times[row]), s.middle, s.low, s.inner[0], s.inner[1], s.high])));
     add(this.series, this.unit, "");
     add(this.differences, this.isPercent ? this.say("points") : this.unit, ` ${this.say("less_baseline")}`);
-    this.seen.times.forEach((time, place) => { if (Number.isFinite(this.seen.values[place])) lines.push([this.say("observed"), this.outcome[this.say.lang], this.area.label, this.unit, time, this.seen.values[place], "", "", "", ""]); });
+    this.seen.times.forEach((time, place) => { if (Number.isFinite(this.seen.values[place])) lines.push([this.say("observed"), this.outcome[this.say.lang], this.area.label, this.unit, this.when(time), this.seen.values[place], "", "", "", ""]); });
     const quoted = (value) => { const text = String(value); const safe = typeof value === "string" && /^[=+\-@\t]/.test(text) ? `'${text}` : text; return /[",\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe; };
     save("explorer.csv", "text/csv", `\ufeff${lines.map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`);
   }
