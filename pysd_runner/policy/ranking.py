@@ -163,10 +163,6 @@ class Ranking(Tabled):
         errors = {f"{name}_p{100 * level:02.0f}_error": quantile_error(values, level, size) for level in ENDS}
         return {f"{name}_ess_tail": size, **errors}
 
-    def is_reference(self, name: str) -> bool:
-        """Whether a policy is itself the reference mix of `split`."""
-        return self._reference(name).policy == self.scenarios[name].policy
-
     def _reference(self, name: str) -> Scenario:
         own = f"{REFERENCE}_for_{name}"
         return self.scenarios[own if own in self.scenarios else REFERENCE]
@@ -364,7 +360,6 @@ class Answer:
 
     comparisons: Mapping[str, Ranking]
     sought: Ranking | None = None  # the policy found where none of those compared keeps the constraints
-    approximate: Ranking | None = None
     before: Ranking | None = None  # some policies, before the fit was weighed by measured effects
     misses: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
@@ -409,7 +404,7 @@ def answer(  # noqa: PLR0913 - public entry point
     """
     settings["bounds"] = bounds
     found: dict[str, Ranking] = {}
-    approximate = sought = None
+    sought = None
     for done, (name, fitted) in enumerate(fits.items()):
         if progress is not None:
             progress(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
@@ -431,10 +426,6 @@ def answer(  # noqa: PLR0913 - public entry point
             if seek is not None and not made.best_kept:
                 more = seek()
                 sought = compare(model, panel, common, [more.baseline(), more], bounds)
-            # The normal approximation is that of the fit before it was weighed.
-            if fitted is not None and fitted.draws and before is None:
-                rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)
-                approximate = compare(model, panel, rough, _first(scenarios), bounds)
         if fitted is not None and fitted.bound_of(model.bindings.parameters.trend_growth):
             made = replace(made, effects=made.effects.drop_vars(PRESENT_VALUES, errors="ignore"))
         found[name] = made
@@ -442,10 +433,4 @@ def answer(  # noqa: PLR0913 - public entry point
     unweighed = None
     if before is not None:
         unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **settings), few, bounds)
-    return Answer(comparisons=found, sought=sought, approximate=approximate, before=unweighed, misses=misses)
-
-
-def _first(scenarios: Sequence[Scenario]) -> list[Scenario]:
-    """Select the first policy and its baseline."""
-    policy = next(item for item in scenarios if item.baseline_name != item.name)
-    return [item for item in scenarios if item.name in {policy.name, policy.baseline_name}]
+    return Answer(comparisons=found, sought=sought, before=unweighed, misses=misses)

@@ -105,7 +105,9 @@ def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     if answer.by_need is not None and main.scenarios[name].policy.redistribution:
         yield say("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
     best = odds(float(main.first[name]), lang)
-    yield say("answer.best", lang, odds=best) + _otherwise(projection, answer, name, lang)
+    yield say("answer.best", lang, odds=best, policy=label_of(projection, answer, name, lang)) + _otherwise(
+        projection, answer, name, lang
+    )
 
 
 def _otherwise(projection: Future, answer: Answer, name: str, lang: str) -> str:

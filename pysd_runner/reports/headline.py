@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
-from pysd_runner.policy.ranking import ROBUST, Answer, Ranking, first_shares
+from pysd_runner.policy.ranking import Answer, Ranking
 from pysd_runner.reports.evidence import declarations_of, foreign_costs, meaning_of, rests
 from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.spec import ModelSpec
@@ -132,7 +132,7 @@ def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
         "report.not robust",
         lang,
         count=len(answer.main.scenarios),
-        parts=say("report.clauses", lang).join([*parts, *_against(projection, answer, lang)]),
+        parts=say("report.clauses", lang).join(parts),
     )
 
 
@@ -151,24 +151,6 @@ def _missed(projection: Future, answer: Answer, lang: str) -> str:
         )
         for key, misses in answer.misses.items()
         for item in misses
-    )
-
-
-def _against(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """Sentence on the case least favourable to the first policy, if all definitions agree on it."""
-    firsts = {str(item.first.idxmax()) for item in answer.comparisons.values()}
-    if len(firsts) > 1 or any(float(item.first.max()) < ROBUST for item in answer.comparisons.values()):
-        return
-    (name,) = firsts
-    cases = {case: first_shares(values) for case, values in answer.main.cases.items()}
-    (key, change), series = min(cases.items(), key=lambda case: float(case[1].get(name, 0.0)))
-    best = str(series.idxmax())
-    yield say(
-        "report.first if",
-        lang,
-        policy=label_of(projection, answer, best, lang),
-        share=percent(float(series[best])),
-        case=case_label(projection, key, change, lang),
     )
 
 
@@ -221,8 +203,7 @@ def _of_policy(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
         range=_range(main, name, lang),
         share=_middle(main.effects["gap_closed_share"].sel(scenario=name), 0),
         others=_others(projection, answer, name, lang),
-    ) + "".join(_best(projection, answer, name, lang))
-    yield from _who_and_what(main, name, lang)
+    )
     yield from _cost(projection, main, name, lang)
     yield "".join((*_losers(projection, name, label, lang), *_constrained(projection, answer, lang)))
 
@@ -259,47 +240,7 @@ def _others(projection: Future, answer: Answer, name: str, lang: str) -> str:
     if answer.before is not None:
         unweighed = answer.before.effects[HEADLINE].sel(scenario=name)
         parts.append(say("report.closes before", lang, closed=_middle(unweighed)))
-    if answer.approximate is not None:
-        rough = answer.approximate.effects[HEADLINE].sel(scenario=name)
-        parts.append(say("report.closes normal", lang, closed=_middle(rough)))
     return say("report.others", lang, parts=say("report.list", lang).join(parts)) if parts else ""
-
-
-def _best(projection: Future, answer: Answer, name: str, lang: str) -> Iterator[str]:
-    """Sentence on the policy with the largest median effect, if it is not the first policy."""
-    closed = answer.main.effects[HEADLINE]
-    best = str(closed.median("draw").to_series().idxmax())
-    if best == name or closed.sizes["draw"] < 2:
-        return
-    ahead = float((closed.sel(scenario=best) > closed.sel(scenario=name)).mean())
-    yield say(
-        "report.best median",
-        lang,
-        policy=label_of(projection, answer, best, lang),
-        asked=label_of(projection, answer, name, lang),
-        closed=_middle(closed.sel(scenario=best)),
-        range=_range(answer.main, best, lang),
-        share=percent(ahead),
-    )
-
-
-def _who_and_what(main: Ranking, name: str, lang: str) -> Iterator[str]:
-    if main.is_reference(name):
-        return
-    try:
-        parts = main.split(name)
-    except KeyError:
-        return
-    is_single = main.effects.sizes["draw"] < 2
-    found = {
-        key: written(row["change_p50"], 1) + ("" if is_single else f" ({range_of(row, 'change', 1)})")
-        for key, row in parts.to_dict("index").items()
-    }
-    medians = main.effects[HEADLINE].median("draw")
-    least, most = (written(float(value), 1) for value in (medians.min(), medians.max()))
-    yield say("report.who and what", lang, who=found["who"], what=found["what"], least=least, most=most) + (
-        say("report.zoning untested", lang) if main.scenarios[name].policy.differentiation else ""
-    )
 
 
 def _cost(projection: Future, main: Ranking, name: str, lang: str) -> Iterator[str]:

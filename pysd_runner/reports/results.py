@@ -250,6 +250,8 @@ def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Itera
     split = split_table(projection, answer, projection.policies[0], lang)
     if split is not None:
         yield split
+        if answer.main.scenarios[projection.policies[0]].policy.differentiation:
+            yield Paragraph(say("report.zoning untested", lang))
     if len(answer.main.scenarios) > 1 and answer.main.effects.sizes["draw"] > 1:
         yield Heading(say("report.ranking", lang))
         yield case_table(projection, answer, lang)

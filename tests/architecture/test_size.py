@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 309,
-    "lines": 79_769,
-    "nodes": 609_120,
-    "functions": 4_956,
-    "docstring lines": 11_832,
-    "lines of other texts": 5_387,
+    "lines": 79_699,
+    "nodes": 608_340,
+    "functions": 4_951,
+    "docstring lines": 11_828,
+    "lines of other texts": 5_379,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_017,
+    "lines of tests": 43_010,
 }
 
 

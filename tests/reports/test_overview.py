@@ -168,12 +168,6 @@ def test_it_says_how_many_policies_keep_the_constraints(projection, compared):
     assert [row[place + 1] for row in table.rows] == ["Beijing, 60 %"] * 4
 
 
-def test_that_zoning_was_not_tested_is_said_of_zoned_policies_alone(projection, compared):
-    (line,) = (text for text in headline_lines(projection, compared) if "what it is spent on" in text)
-    assert "Whether zoning itself helps is not tested here" in line
-    assert "no measured complementarity of a mix with a class" in line
-
-
 def test_at_most_ten_sentences_in_both_languages(projection, compared):
     for lang in ("en", "zh"):
         lines = headline_lines(projection, compared, lang=lang)
