@@ -263,14 +263,14 @@ def brief(
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
         projection = load_future(results.parent if results.is_file() else results)
-        places = _places(names, regions_of(projection))
+        places = _places(names, regions_of(projection), session.lang)
         with folder:
             explorer = _explorer_beside(results, folder)
             _write(session, projection, places, mix or (), wanted, folder, explorer=explorer)
     else:
         fitted = None if asked.fit is None else read_fit(asked.fit)
         seen = choice.read(session, fitted)
-        places, model, mixes = _places(names, seen.regions), choice.load_model(seen), mix or MIXES
+        places, model, mixes = _places(names, seen.regions, session.lang), choice.load_model(seen), mix or MIXES
         source = choice.source or ""
         job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted)
         with folder:
@@ -308,11 +308,11 @@ def _formats(text: str) -> list[str]:
     return wanted
 
 
-def _places(names: Sequence[str], regions: "Sequence[Entity]") -> "list[Area]":
+def _places(names: Sequence[str], regions: "Sequence[Entity]", lang: str) -> "list[Area]":
     """Find the requested regions and groups, each once, in the given order."""
     from pysd_runner.reports.panels import find_place
 
-    places = [find_place(name, regions) for name in names]
+    places = [find_place(name, regions, lang) for name in names]
     return list({(place.kind, place.code): place for place in places}.values())
 
 

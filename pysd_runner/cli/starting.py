@@ -132,6 +132,7 @@ def started(
 ) -> RunStart:
     """Prepare the inputs shared by all scenarios; reject invalid requests before regions are forecast."""
     from pysd_runner.data.dataset import is_panel
+    from pysd_runner.reports.panels import find_place
     from pysd_runner.study.inputs import DRAWS as OTHERS
     from pysd_runner.study.inputs import last_origin
 
@@ -144,28 +145,14 @@ def started(
     seen = data.subset(times=range(data.years[0], last_origin(data) + 1))
     ahead = {name: settings[name] for name in ("until", "draws", "seed")}
     _check_events(seen, ahead["until"], events)
-    _check_regions(seen, regions)
+    for name in regions:
+        if find_place(name, seen.regions, session.lang).kind != "region":
+            raise InvalidInput("figures show single regions; {name!r} is none", name=name)
     baseline = None
     if not asked.is_open and ahead["until"] > seen.years[-1]:
         baseline = baseline_of(session, seen, fitted, asked.folder, model=model, **ahead)
     fitted = None if fitted is None else weighed(session, model, seen, fitted, asked)
     return RunStart(model=model, data=seen, fitted=fitted, baseline=baseline, settings=settings)
-
-
-def _check_regions(panel: "Data", asked: Sequence[str]) -> None:
-    """Check the names of regions to be shown, before any work is done."""
-    from pysd_runner.core.errors import UnknownName, suggest
-
-    known = [name for place in panel.regions for name in (place.code, place.name_en, place.name_zh) if name]
-    for name in asked:
-        if name not in known:
-            named = ", ".join(place.name_en or place.code for place in panel.regions[:6])
-            raise UnknownName(
-                "the panel has no region {region!r}: it has {regions}, ...{suggestion}",
-                region=name,
-                regions=named,
-                suggestion=suggest(name, known),
-            )
 
 
 def _check_events(panel: "Data", until: int, events: Sequence[str]) -> None:

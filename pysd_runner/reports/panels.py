@@ -36,8 +36,11 @@ class Area:
         return self.kind
 
 
-def find_place(text: str, regions: Sequence[Entity]) -> Area:
-    """Find a region by code or name in either language, a class by its name, or the nation."""
+def find_place(text: str, regions: Sequence[Entity], lang: str = "") -> Area:
+    """Find a region by code or name in either language, a class by its name, or the nation.
+
+    An error shows names in a language, by default that of the request.
+    """
     region = RegionBook(regions).find(text)
     if region is not None:
         names = {"en": region.name_en or region.code, "zh": region.name_zh or region.name_en or region.code}
@@ -52,11 +55,12 @@ def find_place(text: str, regions: Sequence[Entity]) -> Area:
         return found
     known = [name for item in regions for name in (item.name_en, item.name_zh, item.code) if name]
     known += spellings
-    # Names are shown in the script of the request.
-    own = "name_en" if text.isascii() else "name_zh"
-    shown = ", ".join(getattr(item, own) or item.code for item in regions[:_TOLD])
+    lang = lang or LANGUAGES[not text.isascii()]
+    comma = say("list.separator", lang)
+    shown = comma.join(getattr(item, f"name_{lang}") or item.code for item in regions[:_TOLD])
     more = Message(", ...") if len(regions) > _TOLD else ""
-    classes = Message(", the classes {classes}", classes=", ".join(groups)) if groups else ""
+    named = comma.join(names[lang] for names in groups.values())
+    classes = Message(", the classes {classes}", classes=named) if groups else ""
     raise UnknownName(
         "the panel has no region {region!r}: it has {shown}{more}{classes} and 'nation'.{suggestion}",
         region=text,

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 309,
-    "lines": 79_699,
-    "nodes": 608_340,
-    "functions": 4_951,
-    "docstring lines": 11_828,
-    "lines of other texts": 5_379,
+    "lines": 79_690,
+    "nodes": 608_315,
+    "functions": 4_950,
+    "docstring lines": 11_830,
+    "lines of other texts": 5_377,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_010,
+    "lines of tests": 43_011,
 }
 
 

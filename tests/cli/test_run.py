@@ -234,7 +234,7 @@ def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
     assert first == second
     table = pd.read_csv(tmp_path / "events" / "events.csv")
     assert list(table["event"]) == list(events)
-    assert "share of draws" in (tmp_path / "events" / "summary.md").read_text(encoding="utf-8")
+    assert "share of simulations" in (tmp_path / "events" / "summary.md").read_text(encoding="utf-8")
 
 
 def test_an_event_nobody_understands_is_refused_before_the_work(gapsim, small, tmp_path):

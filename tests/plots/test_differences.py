@@ -72,7 +72,7 @@ def test_scenarios_may_be_chosen_and_ordered(futures):
 def test_one_draw_is_told_as_one_simulation(futures):
     figure = plot_differences(futures["theil"].isel(draw=[0]))
     assert "(one simulation)" in figure.sentence
-    assert "draw, so its band" not in figure.caption
+    assert "simulation, so its band" not in figure.caption
 
 
 def test_refusals(futures):

@@ -52,7 +52,7 @@ def test_origin_is_marked_and_named(figure):
 
 def test_caption_says_what_the_bands_are_and_what_is_inside(figure):
     assert "The bands are 30, 60 and 90 % intervals of each year." in figure.caption
-    assert "30 draws" in figure.caption
+    assert "30 simulations" in figure.caption
     assert "include uncertainty about model parameters; not about the starting state" in figure.caption
 
 
@@ -136,7 +136,7 @@ def test_failed_draws_are_left_out_and_counted(futures):
     gaps = futures["gap_to_leader"].copy(deep=True)
     gaps[2, 5, 2, 4] = np.nan
     figure = plot_gaps(gaps, regions=["130000"], scenario="zoned_need")
-    assert "Left out because they gave no number: 1 of 30 draws." in figure.caption
+    assert "Left out because they gave no number: 1 of 30 simulations." in figure.caption
     kept = np.delete(100 * gaps.sel(scenario="zoned_need", region="130000").to_numpy(), 5, axis=0)
     drawn = figure.data[(figure.data["scenario"] == "zoned_need") & (figure.data["quantile"] == 0.5)]
     np.testing.assert_allclose(drawn["value"], np.median(kept, axis=0))

@@ -190,7 +190,7 @@ def test_money_by_lever_sums_to_the_budget_of_the_region(projection, tmp_path):
     assert sum(row[1] for row in book["Money"].iter_rows(min_row=2, values_only=True)) == pytest.approx(heads)
     first = page.bars.data.sort_values("head", ascending=False).iloc[0]
     assert f"most for {first['lever']} {first['head']:.0f}" in page.bars.sentence
-    assert "(yuan a head and year, mean of the years 2025 to 2028 and of the draws): " in page.bars.sentence
+    assert "(yuan a head and year, mean of the years 2025 to 2028 and of the simulations): " in page.bars.sentence
 
 
 def test_who_loses_is_named(projection):
@@ -304,7 +304,8 @@ def test_mistakes_are_named(projection, tmp_path):
 
 def test_the_stamp_names_version_panel_date_and_seed(projection):
     stamp = texts_of(brief(projection, "Gansu", date=DAY))[-1]
-    for part in ("gapsim ", "“Provinces of mainland China”, 4 regions, 2000–2024", "2025-03-04", "seed 3", "draws 5"):
+    panel = "“Provinces of mainland China”, 4 regions, 2000–2024"
+    for part in ("gapsim ", panel, "2025-03-04", "seed 3", "simulations 5"):
         assert part in stamp
 
 
@@ -326,11 +327,11 @@ def changing(page):
 def test_what_would_change_the_answer(projection):
     first, second = changing(brief(projection, "Gansu", date=DAY))
     assert "is the most favourable of these mixes in" in first
-    assert "5 draws are too few" in second
+    assert "5 simulations are too few" in second
     alone = changing(brief(projection, "Gansu", mixes=["zoned_need"], date=DAY))
     assert "better for Gansu than no policy in" in alone[0]
     old = replace(projection, parameters=None)
-    assert "do not hold the drawn parameters" in changing(brief(old, "Gansu", date=DAY))[1]
+    assert "do not hold the parameters of each" in changing(brief(old, "Gansu", date=DAY))[1]
 
 
 def test_a_parameter_that_decides_is_named(model, panel):
@@ -347,5 +348,5 @@ def test_a_parameter_that_decides_is_named(model, panel):
     assert "“Zoned by class, by need” is the most favourable of these mixes in 60 %" in said[0]
     assert said[1] == (
         "one-off support for each unit of yearly output that is digitalised (no evidence): in its lowest third this "
-        "holds in 0 % of the draws, in its highest third in 100 %."
+        "holds in 0 % of the simulations, in its highest third in 100 %."
     )

@@ -160,7 +160,7 @@ def test_it_says_how_many_policies_keep_the_constraints(projection, compared):
     text = " ".join(headline_lines(projection, none))
     assert "Of 4 policies compared 0 keep the default constraints of `gapsim optimise`" in text
     assert "`gapsim optimise --start zoned_need` searches for one that does." in text
-    assert "most often worse off ends so in 60 to 60 % of the draws (Beijing under 4 of them)." in text
+    assert "most often worse off ends so in 60 to 60 % of the simulations (Beijing under 4 of them)." in text
     assert "The best that keeps them is “Mean mix, per head”" in " ".join(headline_lines(projection, some))
     table = policy_table(projection, some, "en")
     place = table.header.index("constraints kept")

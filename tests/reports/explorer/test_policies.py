@@ -79,11 +79,11 @@ def test_what_the_results_say_of_a_policy_is_what_the_card_says(written, browser
     with opened(browser, written) as page:
         card = page.locator(".card", has_text="points closed")
         assert card.locator(".figure").inner_text() == "+1.75 (+0.7 … +3.7)"
-        assert "the 1000 draws of the results; of the 12 draws of this page: " in card.inner_text()
+        assert "the 1000 simulations of the results; of the 12 simulations of this page: " in card.inner_text()
         assert page.locator(".card .figure").nth(1).inner_text() == "+2 % (+0.6 … +5)"
         settled(page, lambda: page.fill("#budget", "0.31"))
         assert card.locator(".figure").inner_text() != "+1.75 (+0.7 … +3.7)"
-        assert "Median of the 12 draws of this page" in card.inner_text()
+        assert "Median of the 12 simulations of this page" in card.inner_text()
 
 
 def test_downloaded_scenario_is_repeated_by_a_run(start, written, tmp_path, browser):
