@@ -11,9 +11,9 @@ from tests.calibration.forecasting.series import panel_of, walk
 PROVINCES = ("110000", "310000", "410000", "620000")
 
 
-def take_four_provinces(patch: pytest.MonkeyPatch) -> None:
-    """Whatever panel is asked for, give four provinces of the shipped one."""
-    panel = pysd_runner.load_data("china").subset(entities=PROVINCES)
+def take_four_provinces(patch: pytest.MonkeyPatch, *more: str) -> None:
+    """Whatever panel is asked for, give four provinces of the shipped one, and more."""
+    panel = pysd_runner.load_data("china").subset(entities=(*PROVINCES, *more))
     patch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
     patch.setattr(pysd_runner, "load_data", lambda *_, **__: panel)
 

@@ -15,7 +15,7 @@ def test_same_sections() -> None:
 
 def test_same_code() -> None:
     assert code_blocks(ENGLISH) == code_blocks(CHINESE)
-    assert len(code_blocks(ENGLISH)) >= 5
+    assert len(code_blocks(ENGLISH)) >= 4
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[english.title for english, _ in PAIRS])
@@ -25,7 +25,7 @@ def test_same_numbers(pair) -> None:
 
 
 def test_same_links_besides_the_one_to_the_other_language() -> None:
-    other = {"README.md", "README.zh-CN.md"}
+    other = {"README.md", "README.zh-CN.md", "docs/images/brief.png", "docs/images/brief_zh.png"}
     assert sorted(set(links(ENGLISH)) - other) == sorted(set(links(CHINESE)) - other)
     assert "README.zh-CN.md" in links(ENGLISH)
     assert "README.md" in links(CHINESE)
@@ -34,6 +34,6 @@ def test_same_links_besides_the_one_to_the_other_language() -> None:
 def test_the_chinese_page_is_chinese() -> None:
     text = text_of(CHINESE)
     characters = sum("\u4e00" <= letter <= "\u9fff" for letter in text)
-    assert characters > 1500
+    assert characters > 800
     for section in sections(CHINESE)[1:]:
         assert any("\u4e00" <= letter <= "\u9fff" for letter in section.title), section.title
