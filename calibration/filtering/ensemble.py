@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
-from calibration.observation.build import Expression
 from calibration.observation.noise import LEAST_SPREAD
 from pysd_runner.model import Model
+from pysd_runner.study.equations import Expression
 
 Array = NDArray[np.float64]
 

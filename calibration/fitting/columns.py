@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.build import Expression, expression_of
 from calibration.observation.series import FOUND, Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
 from pysd_runner.data import Column, Data
@@ -16,6 +15,7 @@ from pysd_runner.model import Model
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
 from pysd_runner.study.binding import matched, same
+from pysd_runner.study.equations import Expression, expression_of
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
 
 if TYPE_CHECKING:
-    from calibration.observation.build import Expression
+    from pysd_runner.study.equations import Expression
 
 Array = NDArray[np.float64]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import definitions_of, started, weighed
 from pysd_runner.core.errors import Message
+from pysd_runner.text import say
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.checks.behaviour import ModelChecks
@@ -273,35 +275,61 @@ def counted_scenarios(count: int) -> Message:
 
 
 def figures_of(future: "Future") -> "list[tuple[str, Callable[..., ReportFigure]]]":
-    """Figures of a projection without regions: one for each outcome that is scalar or observed."""
+    """Figures of a projection without regions: the difference and the observed outcomes first, then all others."""
+    names = [name for name in map(str, future.data.data_vars) if future[name].ndim == 3 or name in future.observed]
+    names.sort(key=lambda name: name not in future.observed)
+    wanted = [(name, False) for name in names]
+    moved = [name for name in names if future[name].ndim == 3 and name in (*future.observed, future.leading)]
+    if len(future.cast) > 1 and moved:
+        seen = sum(name in future.observed for name in names) or 1
+        wanted = [(moved[0], True), *wanted[:seen], *((name, True) for name in moved[1:]), *wanted[seen:]]
     return [
-        ("".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome", drawn)
-        for name in map(str, future.data.data_vars)
-        if future[name].ndim == 3 or name in future.observed
-        for drawn in [lambda name=name, **_: future.plot(name)]
+        (f"{_plain(name)}{'_difference' * moves}", partial(future.plot, name, difference=moves))
+        for name, moves in wanted
     ]
 
 
+def _plain(name: str) -> str:
+    return "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
+
+
 def _write_any(session: Session, future: "Future", folder: Path) -> Report:
-    """Write the results of a model without regions: effects and descriptions of scenarios, with figures."""
+    """Write the results of a model without regions: the answer, figures, and what scenarios change."""
     from pysd_runner.plots.figure import save_figure
-    from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, Picture, ReportDocument, save_document
+    from pysd_runner.reports.document import (
+        Bullets,
+        Folded,
+        Heading,
+        Lead,
+        Paragraph,
+        Part,
+        Picture,
+        ReportDocument,
+        save_document,
+    )
 
     for text in future.warnings:
         session.warn(text)
     future.save(folder)
-    parts: list[Part] = [Bullets([*future.sentences(), *future.warnings])]
+    lang = session.lang
+    answer = future.answer(lang)
+    pictures = []
     for name, draw in figures_of(future):
-        figure = draw()
+        figure = draw(lang=lang)
         save_figure(figure, folder / "figures", name)
-        parts.append(Picture(f"figures/{name}.png", figure.sentence))
+        pictures.append(Picture(f"figures/{name}.png", figure.sentence))
+    first = max(2 * len(future.observed), 2)
+    parts: list[Part] = [Lead(answer), *pictures[:first]]
+    parts += [Heading(say("own.changes", lang))] * (len(future.cast) > 1)
     for scenario in future.cast[1:]:
-        parts += [Heading(scenario.label["en"]), *([Paragraph(scenario.note["en"])] if scenario.note["en"] else [])]
+        parts += [Paragraph(text) for text in (scenario.label[lang], scenario.note[lang]) if text]
         parts.append(Bullets(list(scenario.describe())))
-    title = f"{', '.join(item.label['en'] for item in future.cast[1:]) or 'Baseline'}: {future.model}"
-    save_document(ReportDocument(title=title, lang="en", parts=parts), folder, "report")
-    data = {"end": future.table().to_dict("records"), "sentences": list(future.sentences())}
-    return Report(lines=future.sentences(), data=data, page="report")
+    parts.append(Folded(say("own.each", lang), [Bullets([*future.sentences(), *future.warnings])]))
+    parts += [Folded(say("own.others", lang), pictures[first:])] * (len(pictures) > first)
+    title = f"{', '.join(item.label[lang] for item in future.cast[1:] or future.cast)}: {future.model}"
+    save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "report")
+    data = {"answer": answer, "end": future.table().to_dict("records"), "sentences": list(future.sentences())}
+    return Report(lines=[*answer, "", *future.sentences()], data=data, page="report")
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:

@@ -184,11 +184,15 @@ def said_time(time: Any, unit: str = "") -> str:
     >>> said_time(np.datetime64("2020-03-01", "ns")), said_time(2040.0, "Year"), said_time(28.0, "Year")
     ('2020-03-01', '2040', '28 Year')
     """
-    if isinstance(time, np.datetime64):
-        text = str(time.astype("datetime64[m]")).replace("T", " ")
+    if isinstance(time, np.datetime64 | datetime.datetime):
+        text = str(np.array(time, "datetime64[m]")).replace("T", " ")
         return text.removesuffix(" 00:00")
-    is_year = time >= CALENDAR and unit_of_time(unit) == "year"
-    return f"{time:g}" if is_year or not unit else f"{time:g} {unit}"
+    return f"{time:g}" if is_year(time, unit) or not unit else f"{time:g} {unit}"
+
+
+def is_year(time: float, unit: str) -> bool:
+    """Whether a number is a calendar year."""
+    return time >= CALENDAR and unit_of_time(unit) == "year"
 
 
 def said_date(time: float) -> str:

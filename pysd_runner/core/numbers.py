@@ -24,15 +24,29 @@ def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
     return f"{MINUS if exact < 0 else '+' if signed else ''}{text}"
 
 
-def three_digits(value: float, *, signed: bool = False) -> str:
-    """Format a number to three significant digits; large numbers below 1e15 have no exponent.
+def three_digits(value: float, *, signed: bool = False, digits: int = 3) -> str:
+    """Format a number to three significant digits, or another number of them; only from 1e15 with an exponent.
 
-    >>> three_digits(4_593_210), three_digits(0.02718), three_digits(-1234, signed=True), three_digits(1e23)
-    ('4,590,000', '0.0272', '-1,230', '1e+23')
+    >>> three_digits(4_593_210), three_digits(2.718e-5), three_digits(-1234, signed=True), three_digits(1e23)
+    ('4,590,000', '0.0000272', '-1,230', '1e+23')
     """
-    sign = "+" if signed else ""
-    text = f"{value:{sign}.3g}"
-    return f"{float(text):{sign},.0f}" if "e+" in text and abs(value) < 1e15 else text
+    text = f"{value:{'+' if signed else ''}.{digits}g}"
+    return f"{Decimal(text):{'+' if signed else ''},f}" if isfinite(value) and abs(value) < 1e15 else text
+
+
+# Large units in words: their size, from the largest on.
+_LARGE = {"en": ((1e9, " billion"), (1e6, " million")), "zh": ((1e8, "\u4ebf"), (1e4, "\u4e07"))}
+
+
+def spoken(value: float, lang: str = "en", *, signed: bool = False, digits: int = 3) -> str:
+    r"""Format a number as `three_digits` does, with large units in words.
+
+    >>> spoken(4_593_210), spoken(-1234, signed=True), spoken(999_999), ascii(spoken(4_593_210, "zh"))
+    ('4.59 million', '-1,230', '1 million', "'459\\u4e07'")
+    """
+    rounded = float(f"{value:.{digits}g}")
+    size, word = next((item for item in _LARGE[lang] if item[0] <= abs(rounded) < 1e15), (1.0, ""))
+    return three_digits(rounded / size, signed=signed, digits=digits) + word
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -8,10 +8,13 @@ import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from numpy.typing import NDArray
 
-from pysd_runner.core.calendar import said_time
+from pysd_runner.core.calendar import said_time, unit_of_time
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.numbers import MINUS, spoken
+from pysd_runner.plots.arrays import label_of
 from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.style import GRID, INK, SCENARIO, drawing
+from pysd_runner.plots.style import GRID, INK, MUTED, SCENARIO, drawing, usable_language
+from pysd_runner.text import has_text, say
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,8 +39,11 @@ def plot_fan(
     ax: "Axes | None" = None,
     title: str = "",
     time_unit: str = "",
+    lang: str = "en",
 ) -> "ReportFigure | Axes":
     """Draw a fan chart over time, with one colour per scenario and observations as points.
+
+    Differences (`Future.difference`) are drawn about zero, each in the colour of its scenario.
 
     Parameters
     ----------
@@ -53,6 +59,8 @@ def plot_fan(
         Title of the figure; empty for the name of the outcome.
     time_unit
         Label of the time axis; empty for the unit of the time coordinate.
+    lang
+        Language of labels, ``"en"`` or ``"zh"``.
 
     Returns
     -------
@@ -64,7 +72,8 @@ def plot_fan(
     InvalidInput
         If there is nothing to draw, or too much for one figure.
     """
-    lines, observed = _lines(values), _by_time(observed)
+    lang = usable_language(lang)
+    lines, observed = _lines(values, lang), _by_time(observed)
     first = next(iter(lines.values()))
     unit = time_unit or str(first["time"].attrs.get("units", ""))
     entities = [str(dim) for dim in first.dims if dim not in ("draw", "time")]
@@ -76,11 +85,11 @@ def plot_fan(
                 name=name,
                 entities=", ".join(entities),
             )
-        _draw(ax, lines, observed, unit, str(first.attrs.get("units", "")))
+        _draw(ax, lines, observed, unit, str(first.attrs.get("units", "")), lang)
         return ax
     panels = _panels(first, entities)
     with drawing():
-        return _figure(lines, observed, panels, name, unit, str(first.attrs.get("units", "")))
+        return _figure(lines, observed, panels, name, unit, lang)
 
 
 def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, time_unit: str = "") -> ReportFigure:
@@ -98,11 +107,11 @@ def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, ti
             _finish(axes, time_unit)
     drawn = table[names].rename_axis("time")
     end = said_time(table.index[-1], time_unit)
-    sentence = f"{title} at {end}: {'; '.join(f'{name} {drawn[name].iloc[-1]:.4g}' for name in names)}."
+    sentence = f"{title} at {end}: {'; '.join(f'{name} {spoken(drawn[name].iloc[-1])}' for name in names)}."
     return sheet.told(drawn.reset_index().melt("time", var_name="series"), sentence)
 
 
-def _lines(values: Any) -> "dict[str, xr.DataArray]":
+def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
     found: dict[str, xr.DataArray] = {}
     for label, item in values.items() if isinstance(values, Mapping) else [("", values)]:
         if "time" not in item.dims or "draw" not in item.dims:
@@ -110,8 +119,10 @@ def _lines(values: Any) -> "dict[str, xr.DataArray]":
         if "scenario" not in item.dims:
             found[str(label) or str(item.name)] = item
             continue
-        for scenario in item["scenario"].to_numpy():
-            found[f"{label}: {scenario}" if label else str(scenario)] = item.sel(scenario=scenario, drop=True)
+        for scenario in map(str, item["scenario"].to_numpy()):
+            named = label_of(item, "scenario", scenario, lang)
+            named = f"{named} ({scenario})" if named in found else named
+            found[f"{label}: {named}" if label else named] = item.sel(scenario=scenario, drop=True)
     if not found:
         raise InvalidInput("there is nothing to draw")
     if len(found) > MOST_LINES:
@@ -128,14 +139,17 @@ def _panels(first: "xr.DataArray", entities: Sequence[str]) -> list[dict[str, An
 
 
 def _figure(
-    lines: "dict[str, xr.DataArray]", observed: Any, panels: list[dict[str, Any]], name: str, time_unit: str, unit: str
+    lines: "dict[str, xr.DataArray]", observed: Any, panels: list[dict[str, Any]], name: str, time_unit: str, lang: str
 ) -> ReportFigure:
+    unit = str(next(iter(lines.values())).attrs.get("units", ""))
     height = _height(len(panels), 3.0, 1.75)
     draws = max(item.sizes["draw"] for item in lines.values())
     several = draws > 1
-    caption = f"Median of {draws} draws, with 50 % and 90 % intervals." if several else ""
-    key = [KeyEntry(text=label, colours=(COLOURS[place],)) for place, label in enumerate(lines)]
-    key += [KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1)))] if observed is not None else []
+    caption = say("caption.fan", lang, draws=draws) if several else ""
+    colours = _colours(lines)
+    key = [KeyEntry(text=label, colours=(colours[place],)) for place, label in enumerate(lines)]
+    mark = KeyEntry(text=say("mark.history", lang), colours=(INK,), style=(0, (1, 1)))
+    key += [mark] if observed is not None else []
     sheet = open_sheet(
         height=height,
         title=name,
@@ -145,10 +159,10 @@ def _figure(
     )
     for panel, axes in zip(panels, _charts(sheet, len(panels)), strict=True):
         picked = {label: item.sel(panel) if panel else item for label, item in lines.items()}
-        _draw(axes, picked, _of(observed, panel), time_unit, "")
+        _draw(axes, picked, _of(observed, panel), time_unit, "", lang)
         if panel:
             axes.set_title(", ".join(map(str, panel.values())), fontsize=7.5, loc="left", pad=2)
-    return sheet.told(_data(lines, unit), _sentence(lines, name, unit, time_unit))
+    return sheet.told(_data(lines, unit), _sentence(lines, name, unit, time_unit, lang))
 
 
 def _by_time(observed: Any) -> Any:
@@ -178,26 +192,41 @@ def _of(observed: Any, panel: Mapping[str, Any]) -> "pd.Series[float] | None":
     return None
 
 
-def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, unit: str) -> None:
+def _colours(lines: "Mapping[str, xr.DataArray]") -> Sequence[str]:
+    """Colours of the lines; without that of the run without a scenario where they are differences from it."""
+    return COLOURS[1:] if any("against" in item.attrs for item in lines.values()) else COLOURS
+
+
+def _draw(
+    axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, unit: str, lang: str
+) -> None:
+    colours, top = _colours(lines), -np.inf
     for place, item in enumerate(lines.values()):
         times = item["time"].to_numpy()
         draws = item.transpose("draw", "time").to_numpy()
+        held = np.isfinite(draws).any(axis=0)
+        times, draws = times[held], draws[:, held]
         usable = draws[np.isfinite(draws).all(axis=1)]
         if not len(usable):
             raise InvalidInput(
                 "{name}: none of {count} draws has a number at every time", name=item.name, count=len(draws)
             )
         bands = np.quantile(usable, LEVELS, axis=0)
-        colour = COLOURS[place]
+        colour, top = colours[place % len(colours)], max(top, float(bands.max()))
         if len(usable) > 1:
             axes.fill_between(times, bands[0], bands[4], color=colour, alpha=0.15, linewidth=0, zorder=1 + place / 10)
             axes.fill_between(times, bands[1], bands[3], color=colour, alpha=0.25, linewidth=0, zorder=1 + place / 10)
         axes.plot(times, bands[2], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
     if observed is not None:
         axes.plot(observed.index, observed.to_numpy(), zorder=5, **_DOTS)
+        top = max(top, float(np.nanmax(observed.to_numpy(), initial=-np.inf)))
+    if colours is not COLOURS:
+        axes.axhline(0, color=MUTED, linewidth=0.9, zorder=2)
+    if 0.5 < top <= 1 < axes.get_ylim()[1]:
+        axes.set_ylim(top=1.0)
     if unit:
         axes.set_ylabel(_plain(unit), fontsize=7.5)
-    _finish(axes, time_unit)
+    _finish(axes, time_unit, lang)
 
 
 def _height(count: int, alone: float, row: float) -> float:
@@ -216,9 +245,11 @@ def _charts(sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0
         yield sheet.axes(left, top, width, sheet.height / rows - between)
 
 
-def _finish(axes: "Axes", across: str) -> None:
-    """Label the horizontal axis, with small tick labels and a light grid."""
-    axes.set_xlabel(across, fontsize=7.5)
+def _finish(axes: "Axes", across: str, lang: str = "en") -> None:
+    """Label the horizontal axis, with small tick labels, large numbers in words and a light grid."""
+    unit = unit_of_time(across)
+    axes.set_xlabel(say(f"axis.{unit}", lang) if has_text(f"axis.{unit}") else across, fontsize=7.5)
+    axes.yaxis.set_major_formatter(lambda value, _: spoken(value, lang, digits=6).replace("-", MINUS))
     locator = axes.xaxis.get_major_locator()
     if isinstance(locator, AutoDateLocator):
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
@@ -238,7 +269,7 @@ def _data(lines: "Mapping[str, xr.DataArray]", unit: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_unit: str) -> str:
+def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_unit: str, lang: str) -> str:
     """Alternative text: median and 90 % interval of each line at the last time."""
     said = []
     for label, item in lines.items():
@@ -246,10 +277,11 @@ def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_un
         when = said_time(item["time"].to_numpy()[-1], time_unit)
         usable = end[np.isfinite(end)]
         low, median, high = np.quantile(usable, (0.05, 0.5, 0.95))
-        text = f"{label}: {median:.4g}"
-        said.append(f"{text} ({low:.4g} to {high:.4g})" if usable.size > 1 else text)
-    spelled = f" {_plain(unit)}" if _plain(unit) else ""
-    return f"{name} at {when}{spelled and ',' + spelled}: {'; '.join(said)}."
+        text = f"{label}: {spoken(median, lang)}"
+        ends = f"{spoken(low, lang)} … {spoken(high, lang)}"
+        said.append(f"{text} ({ends})" if usable.size > 1 else text)
+    spelled = f" ({_plain(unit)})" if _plain(unit) else ""
+    return f"{name}{spelled}, {when}: {'; '.join(said)}."
 
 
 def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str = "") -> "ReportFigure | Axes":

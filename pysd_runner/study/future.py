@@ -18,7 +18,8 @@ from pysd_runner.export.files import Tabled, save_csv
 from pysd_runner.export.records import file_digest, write_record
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.labelling import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
-from pysd_runner.study.showing import LEVELS, chosen, quantiles, table
+from pysd_runner.study.showing import LEVELS, answer_of, chosen, quantiles, table
+from pysd_runner.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +221,7 @@ class Future(Tabled):
 
     def sentences(self) -> tuple[str, ...]:
         """Describe in words what each scenario changes at the end; judged only if a direction was declared."""
-        names = [item for item in self.observed if item in self.data] or [str(n) for n in list(self.data.data_vars)[:1]]
+        names = [item for item in self.observed if item in self.data] or [self.leading]
         changed = [item for item in self.cast if self.baselines[item.name] != item.name]
         return tuple(self._sentence(item, name) for item in changed for name in names if self[name].ndim == 3)
 
@@ -237,14 +238,45 @@ class Future(Tabled):
         way = "more" if median >= 0 else "less"
         text = f"{label}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {when}"
         if moved.size > 1:
-            text += f" (90 % of draws: {three_digits(low, signed=True)} to {three_digits(high, signed=True)})"
+            text += f" (90 % of simulations: {three_digits(low, signed=True)} to {three_digits(high, signed=True)})"
         wanted = self.better.get(name, "")
         if wanted:
             share = float(np.nanmean(moved > 0 if wanted == "higher" else moved < 0))
-            text += f"; better ({wanted}) in {100 * share:.0f} % of draws"
+            text += f"; better ({wanted}) in {100 * share:.0f} % of simulations"
         return f"{text}."
 
-    def plot(self, outcome: str | None = None, *, region: str | None = None, ax: Any = None) -> Any:
+    @property
+    def leading(self) -> str:
+        """Name of the first observed outcome, else of the first one, of a model without regions."""
+        names = [str(item) for item in self.data.data_vars]
+        return next((item for item in self.observed if item in names), names[0])
+
+    def answer(self, lang: str = "en") -> tuple[str, ...]:
+        """At most three sentences on the first outcome at the end: without a scenario, with one, and how sure it is.
+
+        For a model without regions. Of several scenarios the one that changes it most is named.
+
+        Parameters
+        ----------
+        lang
+            ``"en"`` or ``"zh"``.
+        """
+        return answer_of(self, lang)
+
+    def seen_of(self, name: str) -> "pd.Series[float] | pd.DataFrame | None":
+        """Observations of an outcome by time."""
+        column = self.observed.get(name, "")
+        return self.observations.by_time(column) if self.observations is not None and column else None
+
+    def plot(
+        self,
+        outcome: str | None = None,
+        *,
+        region: str | None = None,
+        difference: bool = False,
+        lang: str = "en",
+        ax: Any = None,
+    ) -> Any:
         """Plot fan charts of an outcome under every scenario, with the observations.
 
         Parameters
@@ -253,6 +285,10 @@ class Future(Tabled):
             None for the first default outcome of the nation or of the region, else the first observed one.
         region
             Code or name of a region; required for a regional outcome.
+        difference
+            Whether to plot the differences of the scenarios from their baseline; for a model without regions.
+        lang
+            Language of labels.
         ax
             Axes to draw on; None makes a figure.
 
@@ -262,16 +298,18 @@ class Future(Tabled):
             The axes if some were given.
         """
         from pysd_runner.plots.over_time import plot_fan
+        from pysd_runner.plots.style import usable_language
 
         if self.axis == "year":
             values, seen = self._of_region(outcome, region)
             # `plot_fan` expects a time axis called "time".
-            return plot_fan(values.rename({"year": "time"}), seen, ax=ax, time_unit=self.time_unit)
-        names = [str(item) for item in self.data.data_vars]
-        values = self[outcome or next((item for item in self.observed if item in names), names[0])]
-        column = self.observed.get(str(values.name), "")
-        observed = self.observations.by_time(column) if self.observations is not None and column else None
-        return plot_fan(values, observed, ax=ax, time_unit=self.time_unit)
+            return plot_fan(values.rename({"year": "time"}), seen, ax=ax, time_unit=self.time_unit, lang=lang)
+        values = self[outcome or self.leading]
+        if difference:
+            title = say("own.difference", usable_language(lang), outcome=values.name)
+            moved = self.difference(str(values.name))
+            return plot_fan(moved, ax=ax, title=title, time_unit=self.time_unit, lang=lang)
+        return plot_fan(values, self.seen_of(str(values.name)), ax=ax, time_unit=self.time_unit, lang=lang)
 
     def _of_region(self, outcome: str | None, region: str | None) -> "tuple[xr.DataArray, pd.Series | None]":
         """An outcome of the nation or of one region, and its observations."""

@@ -88,9 +88,18 @@ class ProjectionInputs:
         return self.data
 
     @property
-    def seen(self) -> Data:
+    def clocked(self) -> Data | None:
+        """Observations of a model without regions in the unit of its time."""
+        if self.data is None:
+            return None
+        return in_time_of(self.model, self.data, self.bounds[0], calendar=self.calendar)[0]
+
+    @property
+    def seen(self) -> Data | None:
         """Observations of a model without regions, by the years or dates of its calendar."""
-        clocked = in_time_of(self.model, self.panel, self.bounds[0], calendar=self.calendar)[0]
+        clocked = self.clocked
+        if clocked is None:
+            return None
         shown = self.calendar.shown(clocked.times)
         if shown.dtype.kind == "M":
             return clocked

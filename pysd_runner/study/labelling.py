@@ -18,6 +18,7 @@ from pysd_runner.indicators.relative import laggards, mean_log_gap
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec
+from pysd_runner.study.equations import Expression
 from pysd_runner.text import LANGUAGES
 
 # Unit of money in the declarations of a model.
@@ -81,6 +82,38 @@ def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int, calendar: C
     coords |= {f"label_{lang}": ("scenario", [item.label[lang] for item in scenarios]) for lang in LANGUAGES}
     coords["time"] = calendar.axis(run.years, run.time_unit)
     return xr.Dataset(arrays, coords=coords)
+
+
+def with_formulas(
+    outcomes: xr.Dataset, formulas: Mapping[str, tuple[Expression, str, str]], years: Any, seen: Data | None
+) -> xr.Dataset:
+    """Outcomes with the values of formulas; a flow is the total over the usual interval of its column.
+
+    `years` are the times of the outcomes in the unit of the model, as are those of the observations.
+    """
+    for name, (formula, kind, column) in formulas.items():
+        first = outcomes[formula.variables[0]]
+        sizes = (outcomes.sizes["scenario"] * outcomes.sizes["draw"],)
+        arrays = {item: outcomes[item].to_numpy() for item in formula.variables}
+        values = formula.value({item: array.reshape(sizes + array.shape[2:]) for item, array in arrays.items()})
+        unit = str(first.attrs.get("units", ""))
+        if kind != "level" and seen is not None:
+            watched = seen.column(column)
+            times = seen.times[np.isfinite(watched.values)]
+            values, unit = _totals(values, years, float(np.median(np.diff(times))), kind), watched.unit
+        shape = tuple(outcomes.sizes[dim] for dim in ("scenario", "draw", "time"))
+        outcomes[name] = (("scenario", "draw", "time"), values.reshape(shape), {"units": unit})
+    return outcomes
+
+
+def _totals(rates: Any, times: Any, spacing: float, kind: str) -> Any:
+    """Totals of rates from the start, or over the interval before each time; NaN where that begins before the start."""
+    steps = np.diff(times) * (rates[:, 1:] + rates[:, :-1]) / 2
+    whole = np.concatenate([np.zeros((len(rates), 1)), np.cumsum(steps, axis=1)], axis=1)
+    if kind == "cumulative":
+        return whole
+    before = np.stack([np.interp(times - spacing, times, row, left=np.nan) for row in whole])
+    return whole - before
 
 
 def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:

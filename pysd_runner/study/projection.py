@@ -23,11 +23,12 @@ from pysd_runner.simulation.run import element_name, failure_message, located
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.study.draws import CommonDraws, panel_differences
-from pysd_runner.study.equations import equations_of, with_starts
+from pysd_runner.study.equations import Expression, equations_of, with_starts
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import ProjectionInputs, entered, inputs_of, saved_outcomes, spec_of, starts_of
 from pysd_runner.study.region_inputs import RegionInputs
-from pysd_runner.study.values import changed_values, scenario_values
+from pysd_runner.study.values import changed_values, formulas_of, observed_of, scenario_values
+from pysd_runner.text import in_both
 
 if TYPE_CHECKING:
     from pysd_runner.data.sources import AnySource
@@ -120,6 +121,7 @@ def project(
     inputs = inputs_of(model, data, fitted, **settings)
     cast = _asked(scenarios, model) if is_panel(data) else cast_of(scenarios)
     observed: dict[str, str] = {}
+    formulas: dict[str, tuple[Expression, str, str]] = {}
     if is_panel(data):
         cast = list(with_comparisons(cast, model=model))
         names = saved_outcomes(inputs.spec, model)
@@ -127,6 +129,7 @@ def project(
     else:
         observed = observed_of(model, data, fitted)
         names = outcomes_of(model, outcomes, observed)
+        formulas = {} if outcomes is not None else formulas_of(model, data, fitted, names)
         start, stop = inputs.bounds
         values = changed_values(
             model, cast, inputs.common.values, start=start, stop=stop, step=inputs.step, calendar=inputs.calendar
@@ -137,14 +140,14 @@ def project(
         start=inputs.bounds[0],
         stop=inputs.bounds[1],
         save_every=1 if is_panel(data) else None,
-        outcomes=[*names, *also],
+        outcomes=[*names, *also, *(name for formula, _, _ in formulas.values() for name in formula.variables)],
         engine=settings.get("engine", "auto"),
         throw=is_panel(data),
         progress=progress,
     )
     if inspect is not None:
         inspect(run)
-    return _of_regions(inputs, data, cast, run) if is_panel(data) else _of_any(inputs, cast, run, observed)
+    return _of_regions(inputs, data, cast, run) if is_panel(data) else _of_any(inputs, cast, run, observed, formulas)
 
 
 def _loaded(model: Model | str | Path, data: "Data | AnySource | None") -> tuple[Model, Data | None]:
@@ -181,24 +184,32 @@ def _of_regions(inputs: ProjectionInputs, panel: Data, cast: Sequence[Scenario],
     )
 
 
-def _of_any(inputs: ProjectionInputs, cast: Sequence[Scenario], run: Run, observed: Mapping[str, str]) -> Future:
+def _of_any(
+    inputs: ProjectionInputs,
+    cast: Sequence[Scenario],
+    run: Run,
+    observed: Mapping[str, str],
+    formulas: Mapping[str, tuple[Expression, str, str]],
+) -> Future:
     import xarray as xr
 
-    from pysd_runner.study.labelling import any_dataset
+    from pysd_runner.study.labelling import any_dataset, with_formulas
 
     if run.failed.all():
         raise SimulationFailed(failure_message(run.failed, run.failures))
-    model, data, fitted = inputs.model, inputs.data, inputs.fitted
+    model, fitted = inputs.model, inputs.fitted
     outcomes = {} if model.spec is None else model.spec.outcomes
     return Future(
-        data=any_dataset(run, cast, len(inputs.common.draws), inputs.calendar),
+        data=with_formulas(
+            any_dataset(run, cast, len(inputs.common.draws), inputs.calendar), formulas, run.years, inputs.clocked
+        ),
         baselines={item.name: BASELINE for item in cast},
         history=xr.Dataset(),
         cast=tuple(cast),
         model=model.name,
         origin=round(inputs.bounds[0]),
-        observations=None if data is None else inputs.seen,
-        observed=observed,
+        observations=inputs.seen,
+        observed={**observed, **{name: column for name, (_, _, column) in formulas.items()}},
         better={key: item.better for key, item in outcomes.items() if item.better},
         time_unit=inputs.calendar.unit_of(time_unit(model)),
         warnings=_of_draws(run, fitted),
@@ -270,7 +281,7 @@ def _asked(scenarios: "Scenarios", model: Model) -> list[Scenario]:
 def cast_of(scenarios: "Scenarios") -> list[Scenario]:
     """Scenarios of a model without regions, in the order in which they run: the baseline first."""
     several: Iterable[Any] = [scenarios] if isinstance(scenarios, str | Scenario) else scenarios
-    found = [Scenario.of(BASELINE, {})]
+    found = [Scenario.of(BASELINE, {}, label=in_both("scenario.none"))]
     for number, item in enumerate(several, start=1):
         if isinstance(item, Scenario):
             scenario = item
@@ -292,27 +303,6 @@ def cast_of(scenarios: "Scenarios") -> list[Scenario]:
             )
         found.append(scenario)
     return found
-
-
-def observed_of(model: Model, data: Data | None, fitted: FittedParameters | None) -> dict[str, str]:
-    """Column that observes each variable, from the fit or by name."""
-    found: dict[str, str] = {}
-    for item in ({} if fitted is None else fitted.provenance.get("measurements", {})).values():
-        try:
-            variable, position = located(model, item["outcome"])
-        except InvalidInput:
-            continue
-        if position is None and item["kind"] == "level":
-            found[variable] = item["column"]
-    for name in () if data is None else [name for name in data.columns if name in data]:
-        target = data.column(name).variable if data is not None else ""
-        try:
-            variable, position = located(model, target or name)
-        except InvalidInput:
-            continue
-        if position is None and model.ir.variables[variable].kind not in ("constant", "data", "lookup"):
-            found.setdefault(variable, name)
-    return {name: column for name, column in found.items() if data is None or column in data}
 
 
 def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Mapping[str, str]) -> list[str]:

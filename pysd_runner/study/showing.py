@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.numbers import spoken
 from pysd_runner.study.labelling import unknown
+from pysd_runner.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,3 +164,63 @@ def together(runs: Mapping[str, Any]) -> Any:
         },
         warnings=tuple(dict.fromkeys(text for item in runs.values() for text in item.warnings)),
     )
+
+
+# Distance of the middle of simulations from the last observation, relative to it, from which a reader is warned.
+MISSED = 0.5
+# Ratio to the difference at the end from which an earlier one is told instead.
+MORE_BEFORE = 2.0
+
+
+def answer_of(future: Any, lang: str) -> tuple[str, ...]:
+    """The sentences of `Future.answer`."""
+    name = next((item for item in [future.leading, *future.observed, *future.data] if future[item].ndim == 3), "")
+    if not name:
+        return ()
+    seen = future.seen_of(name)
+    times, paths = future[name]["time"].to_numpy(), future[name].sel(scenario=future.cast[0].name).to_numpy()
+    since, first = (times[0], quantiles(paths[:, 0])[1]) if seen is None else (seen.index[-1], seen.iloc[-1])
+    low, last, high = quantiles(paths[:, -1])
+    unit = future[name].attrs.get("units", "")
+    spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" ({unit})"
+    when = {"since": _when(future, since, lang), "until": _when(future, times[-1], lang)}
+    last = last if abs(last) > abs(first) / 1000 else 0.0
+    numbers = {"first": spoken(float(first), lang), "last": spoken(last, lang)}
+    found = [say("own.without", lang, outcome=name, unit=spelled, **when, **numbers)]
+    single = future.data.sizes["draw"] == 1
+    missed = _missed(future, name, lang)
+    sure = say("own.unsure" if single else "own.sure_level", lang, low=spoken(low, lang), high=spoken(high, lang))
+    if len(future.cast) > 1:
+        moved = future.difference(name).transpose("scenario", "draw", "time")
+        usual = np.median(np.nan_to_num(moved.to_numpy()), axis=1)
+        most = int(np.abs(usual).max(axis=1).argmax())
+        peak = int(np.abs(usual[most]).argmax())
+        # The end, unless the difference has been far larger before.
+        place = peak if abs(usual[most, peak]) > MORE_BEFORE * abs(usual[most, -1]) else -1
+        low, middle, high = quantiles(moved[most, :, place].to_numpy())
+        way = "more" if middle > 0 else "less" if middle < 0 else "same"
+        then = "" if place == -1 else say("own.largest", lang, time=_when(future, times[place], lang))
+        scenario = next(item for item in future.cast if item.name == str(moved["scenario"].to_numpy()[most]))
+        size = spoken(abs(middle), lang)
+        found.append(say(f"own.{way}", lang, scenario=scenario.label[lang], size=size, then=then))
+        ends = {key: spoken(value, lang, signed=True) for key, value in (("low", low), ("high", high))}
+        sure = sure if single else say("own.sure", lang, **ends)
+    return (*found, missed or sure)
+
+
+def _missed(future: Any, name: str, lang: str) -> str:
+    """Say that simulations miss the last observation by far; empty otherwise."""
+    seen = future.seen_of(name)
+    if seen is None or future.data.sizes["draw"] == 1:
+        return ""
+    paths = future[name].sel(scenario=future.cast[0].name).sel(time=seen.index[-1], method="nearest").to_numpy()
+    low, middle, high = quantiles(paths)
+    if abs(middle - float(seen.iloc[-1])) <= MISSED * abs(float(seen.iloc[-1])):
+        return ""
+    return say("own.missed", lang, low=spoken(low, lang), high=spoken(high, lang))
+
+
+def _when(future: Any, time: Any, lang: str) -> str:
+    """A time with its preposition."""
+    kind = "on" if isinstance(time, np.datetime64 | datetime) else "in" if is_year(time, future.time_unit) else "at"
+    return say(f"own.{kind}", lang, time=said_time(time, future.time_unit))

@@ -1,20 +1,23 @@
 """Convert scenarios to values of a run, over scenarios, draws and, for schedules, time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.calendar import PLAIN, Calendar
-from pysd_runner.core.errors import InvalidScenario, UnknownName
+from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
+from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
 from pysd_runner.simulation.run import constant_values, located, stacked_values
+from pysd_runner.spec import FittedParameters
+from pysd_runner.study.equations import Expression, expression_of
 from pysd_runner.study.region_inputs import time_step
 
 Array = NDArray[np.float64]
@@ -185,3 +188,50 @@ def _nearest(times: Array, time: float) -> int:
 
 def _applied(amount: Amount, own: Array) -> Array:
     return own * amount.factor if isinstance(amount, Relative) else np.full_like(own, amount)
+
+
+def observed_of(model: Model, data: Data | None, fitted: FittedParameters | None) -> dict[str, str]:
+    """Column that observes each variable, from the fit, the declarations or by name."""
+    found, records = {}, _records_of(model, fitted)
+    for record in records:
+        variable, position = _variable_of(model, record["outcome"])
+        if variable and position is None and record["kind"] == "level":
+            found[variable] = record["column"]
+    taken = {record["column"] for record in records}
+    for name in () if data is None else [name for name in data.columns if name in data and name not in taken]:
+        variable, position = _variable_of(model, data.column(name).variable or name) if data is not None else ("", None)
+        if variable and position is None and model.ir.variables[variable].kind not in ("constant", "data", "lookup"):
+            found.setdefault(variable, name)
+    return {name: column for name, column in found.items() if data is None or column in data}
+
+
+def _records_of(model: Model, fitted: FittedParameters | None) -> list[Mapping[str, Any]]:
+    """Column, outcome and kind of the measurements of a fit, or else of the declarations."""
+    if fitted is not None:
+        return list(fitted.provenance.get("measurements", {}).values())
+    declared = {} if model.spec is None else model.spec.observations
+    return [asdict(item) for item in declared.values()]
+
+
+def _variable_of(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
+    """Variable and element of a name; empty if there is none."""
+    try:
+        return located(model, name)
+    except InvalidInput:
+        return "", None
+
+
+def formulas_of(
+    model: Model, data: Data | None, fitted: FittedParameters | None, names: Sequence[str]
+) -> dict[str, tuple[Expression, str, str]]:
+    """Scalar formulas and flows that are observed, by a name that is none of `names`: formula, kind and column."""
+    found = {}
+    for record in _records_of(model, fitted):
+        kind, column = record["kind"], record["column"]
+        if data is None or column not in data or (kind == "level" and _variable_of(model, record["outcome"])[0]):
+            continue
+        formula = expression_of(model, record["outcome"])
+        name = (formula.text if kind == "level" else column).replace("/", "\u2215")
+        if not formula.dims:
+            found[f"{name} ({kind})" if key(name) in map(key, names) else name] = (formula, kind, column)
+    return found

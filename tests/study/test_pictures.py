@@ -111,7 +111,7 @@ def test_profiles_and_a_sensitivity_fan_are_drawn_from_results(sir, problem, fou
     design = latin_hypercube(sir, {"Contact Rate": (4, 9), "Duration": (3, 5)}, 20)
     ensemble = run_ensemble(sir, design, outcomes=["Infected"])
     figure = ensemble.plot("infected")
-    assert figure.sentence.startswith("Infected at 60 day")
+    assert figure.sentence.startswith("Infected (person), 60 day")
     wide = np.quantile(ensemble["Infected"][0, :, -1], (0.05, 0.95))
     last = figure.data[(figure.data["time"] == 60) & figure.data["quantile"].isin([0.05, 0.95])]
     np.testing.assert_allclose(last["value"], wide)

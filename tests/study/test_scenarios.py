@@ -1,20 +1,23 @@
 """Scenarios and projection of any model."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, fit
 from pysd_runner import load_data, load_model, project, simulate, together
+from pysd_runner.cli.projecting import figures_of
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
 from pysd_runner.engine import TimePath
 from pysd_runner.plots.over_time import plot_fan
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.load import load_changes
+from pysd_runner.spec import Observation
 from pysd_runner.study.equations import PREFIX, check_equations, equations_of, stocks_of, with_starts
 from pysd_runner.study.loading import load_future
-from tests.study.models import LOGISTIC, REGIONS, SIR, infections, made, written
+from tests.study.models import LOGISTIC, REGIONS, SEIR, SIR, infections, made, written
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,38 @@ def test_years_of_the_data_are_those_of_a_run_that_counts_from_nought(tmp_path):
     kept = load_future(future.save(tmp_path / "kept"))
     assert kept.cast[1].label["zh"] == "更多"
     assert kept.observations.moments.tolist() == list(range(2012, 2025))
+    assert [name for name, _ in figures_of(kept)] == ["stock_difference", "stock"]
+    for lang, words in (
+        ("en", ("in 2024", "in 2040", "“More”", "nine of ten")),
+        ("zh", ("更多", "2040 年")),
+    ):
+        said = " ".join(kept.answer(lang))
+        assert all(word in said for word in words)
+        assert len(kept.answer(lang)) == 3
+        assert len(re.findall(r"[0-9][0-9.,]*", said)) <= 8
+        assert not re.search(r"draw|point|log|median|抽样|中位", said)
+        assert kept.plot(lang=lang).sentence
+
+
+def test_flows_and_formulas_that_are_observed_have_their_fans(tmp_path):
+    model = made(tmp_path, SEIR, unit="day", stop=60)
+    run = simulate(model, outcomes=["Cases", "Exposed", "Infectious"], stop=40)
+    weeks = np.arange(0, 41, 7)
+    total = np.cumsum([0, *run["Cases"][0, 0, :-1] / 2 + run["Cases"][0, 0, 1:] / 2])[weeks]
+    ill = (run["Exposed"] + run["Infectious"])[0, 0][weeks]
+    data = load_data({"day": weeks, "weekly": np.diff(total, prepend=0), "ill": ill})
+    seen = [
+        Observation(column="weekly", outcome="Cases", kind="flow"),
+        Observation(column="ill", outcome="Exposed + Infectious"),
+    ]
+    found = fit(CalibrationProblem(model, data, free=["Contact Rate"], observations=seen)).fitted
+    future = project(model, data, [Scenario.of("less", {"Contact Rate": {20: "x0.5"}})], found, draws=3)
+    assert future.leading == "weekly"
+    for name, column in (("weekly", "weekly"), ("Exposed + Infectious", "ill")):
+        levels = future[name].sel(scenario="baseline").median("draw").sel(time=weeks[1:]).to_numpy()
+        np.testing.assert_allclose(levels, data.array(column)[1:], rtol=0.1)
+        assert len(future.plot(name).axes[0].lines[-1].get_xdata()) == len(weeks)
+        assert future.plot(name, difference=True).axes[0].lines[0].get_ydata()[-1] != 0
 
 
 @pytest.mark.parametrize(("start", "first"), [(None, 0), (2010, 2), ("2010", 2)])
@@ -167,7 +202,7 @@ def test_differences_are_taken_draw_by_draw(sir, fitted, tmp_path):
     np.testing.assert_array_equal(again["Infected"], both)
     assert again.scenarios == future.scenarios
     future.to_excel(tmp_path / "results.xlsx")
-    assert "Infected at 60 day" in future.plot("Infected").sentence
+    assert "Infected (person), 60 day" in future.plot("Infected").sentence
     both = together({"one": future, "again": again})
     assert both.scenarios == ("one: baseline", "one: less", "again: baseline", "again: less")
     assert plot_fan(both["Infected"]).sentence

@@ -15,6 +15,8 @@ ENGLISH, CHINESE = texts("en"), texts("zh")
 # Keys that are put together from a prefix and a name.
 BUILT = (
     "answer.",
+    "axis.",
+    "own.",
     "policy.",
     "panel_line.",
     "quantity.",

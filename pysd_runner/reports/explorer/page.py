@@ -24,7 +24,8 @@ from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
 from pysd_runner.study.inputs import inputs_of
-from pysd_runner.study.projection import observed_of, outcomes_of
+from pysd_runner.study.projection import outcomes_of
+from pysd_runner.study.values import observed_of
 from pysd_runner.text import LANGUAGES, in_both, texts
 
 Array = NDArray[np.float64]
@@ -185,7 +186,7 @@ def constants_explored(
         outcomes=[_outcome(run_model.ir, model, name) for name in names],
         constants=[{"title": "constants", "note": note, "folded": False, "entries": sliders}],
         sections={
-            "history": [] if data is None else list(_history(model, inputs.seen, observed)),
+            "history": list(_history(model, inputs.seen, observed)),
             "dated": shown.dtype.kind == "M",
         },
     )
@@ -264,8 +265,10 @@ def _plain_times(times: NDArray[Any]) -> list[float]:
     return [float(time) for time in np.round(times, 9)]
 
 
-def _history(model: Model, table: Data, observed: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _history(model: Model, table: Data | None, observed: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Observations of outcomes, element by element."""
+    if table is None:
+        return
     times = _plain_times(table.moments)
     for name, column_name in observed.items():
         column = table.column(column_name)

@@ -19,11 +19,12 @@ from calibration.observation import (
     estimate_noise,
     summarise_shocks,
 )
-from calibration.observation.build import recounts, variable_itself
+from calibration.observation.build import recounts
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.paths import models_folder
 from pysd_runner.data import Data, load_data
 from pysd_runner.spec import ModelSpec, load_spec
+from pysd_runner.study.equations import variable_itself
 from tests.calibration.panels import FIRST, made_panel, without
 from tests.provinces import with_variable
 
