@@ -154,6 +154,7 @@ class DataChoice:
             "time": None if self.is_regional else options.time,
             "time_unit": options.time_unit,
             "encoding": options.encoding,
+            "sheet": options.sheet,
             "panel": self.is_regional,
         }
 

@@ -142,6 +142,7 @@ class DataOptions:
     encoding: Annotated[
         str | None, typer.Option("--encoding", help="Encoding of a text file, when it is not recognised.")
     ] = None
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook [default: the first].")] = None
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="Mapping file (YAML) for the headings, units and regions.")
     ] = None

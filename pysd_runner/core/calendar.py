@@ -38,7 +38,8 @@ _DAY = re.compile(
 )
 _MONTH = re.compile(r"(\d{4})[-/.\u5e74](\d{1,2})\u6708?")
 _SLASHED = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
-_QUARTER = re.compile(r"(\d{4})[-/ ]?[Qq\u7b2c]([1-4])(?:\u5b63\u5ea6)?")
+_NUMERALS = "\u4e00\u4e8c\u4e09\u56db"
+_QUARTER = re.compile(rf"(\d{{{{4}}}})[-/ :\u5e74]?[Qq\u7b2c]([1-4{_NUMERALS}])(?:\u5b63\u5ea6)?")
 # Ratio of the unevenness of dates read day first to that of dates read month first, from which the latter are taken.
 UNEVEN = 2.0
 
@@ -86,7 +87,7 @@ def read_dates(texts: Iterable[str]) -> tuple[list[datetime.datetime], str] | No
     forms: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str]], datetime.datetime]], ...] = (
         (_DAY, "day", _of_day),
         (_MONTH, "month", lambda found: datetime.datetime(int(found[1]), int(found[2]), 1)),
-        (_QUARTER, "quarter", lambda found: datetime.datetime(int(found[1]), 3 * int(found[2]) - 2, 1)),
+        (_QUARTER, "quarter", _of_quarter),
     )
     for pattern, unit, date in forms:
         found = [pattern.fullmatch(text.strip()) for text in held]
@@ -116,6 +117,11 @@ def _unevenness(dates: Iterable[datetime.datetime]) -> float:
     """Ratio of the longest to the shortest distance of successive dates."""
     gaps = [later - earlier for earlier, later in pairwise(sorted(set(dates)))]
     return max(gaps) / min(gaps) if gaps else 1.0
+
+
+def _of_quarter(found: re.Match[str]) -> datetime.datetime:
+    number = _NUMERALS.find(found[2]) + 1 or int(found[2])
+    return datetime.datetime(int(found[1]), 3 * number - 2, 1)
 
 
 def _of_day(found: re.Match[str]) -> datetime.datetime:

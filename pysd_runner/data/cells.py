@@ -56,6 +56,25 @@ class TextFile:
         """Return a copy with the selected rows only."""
         return replace(self, rows=self.rows[kept], columns=tuple(column[kept] for column in self.columns))
 
+    def chosen(self, places: Sequence[int]) -> "TextFile":
+        """Return a copy with the selected columns only."""
+        header = tuple(self.header[place] for place in places)
+        return replace(self, header=header, columns=tuple(self.columns[place] for place in places))
+
+    def with_column(self, heading: str, column: Entries | str) -> "TextFile":
+        """Return a copy with a further column; a text stands in each of its rows."""
+        cells = same(column, len(self.rows)) if isinstance(column, str) else column
+        return replace(self, header=(*self.header, heading), columns=(*self.columns, cells))
+
+    def turned(self, across: Sequence[int], **labels: Sequence[str]) -> "TextFile":
+        """Return a copy with one row for each cell of some columns, which the labels describe."""
+        kept, count = self.chosen([place for place in range(len(self.header)) if place not in across]), len(across)
+        values = stacked([self.columns[place] for place in across]).reshape(count, -1).T.ravel()
+        columns = [np.repeat(column, count) for column in kept.columns]
+        columns += [np.tile(of_texts(texts), len(self.rows)) for texts in labels.values()]
+        header = (*kept.header, *labels, "value")
+        return replace(self, header=header, columns=(*columns, values), rows=np.repeat(self.rows, count))
+
     def cells(self, position: int, take: IndexArray | None = None, *, variable: str, **more: Any) -> "Cells":
         """Return the cells of one column in the given rows, by default in all."""
         kept: IndexArray | slice = slice(None) if take is None else take

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.data import forms
+from pysd_runner.data import sources
 from pysd_runner.data.cells import Array, Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
 from pysd_runner.export.files import Tabled
@@ -238,7 +238,7 @@ class Data(Tabled):
 
     def by_time(self, name: str) -> "pd.Series[float] | pd.DataFrame":
         """Observed values by time without missing ones: a series, or a frame with one column per entity."""
-        return forms.by_time(self, name)
+        return sources.by_time(self, name)
 
     def __getitem__(self, name: str) -> "xr.DataArray":
         """Observed values with their labels, dimensions (entities..., year or time)."""
@@ -478,7 +478,7 @@ class Data(Tabled):
 
     def table(self) -> "pd.DataFrame":
         """Summary, one row per column: unit, axes, first and last time, number of values and of gaps between."""
-        return forms.contents(self)
+        return sources.contents(self)
 
     def _repr_html_(self) -> str:
         """Summary table as HTML, at most one screen long."""
@@ -492,7 +492,7 @@ class Data(Tabled):
         For a panel the columns are region, year, variable, value, unit and flag, and missing observations are included
         as rows with a missing value.
         """
-        return forms.frame(self)
+        return sources.frame(self)
 
     def to_xarray(self, names: Iterable[str] | None = None) -> "xr.Dataset":
         """Return an xarray data set, dimensions (entities..., year or time), with units as attributes.
@@ -502,7 +502,7 @@ class Data(Tabled):
         names
             Columns; None takes all.
         """
-        return forms.labelled(self, self.variables if names is None else names)
+        return sources.labelled(self, self.variables if names is None else names)
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the observations to a workbook, with one row per time if there are no entities.
@@ -517,7 +517,7 @@ class Data(Tabled):
         Path
             The file.
         """
-        return forms.workbook(self, path)
+        return sources.workbook(self, path)
 
     @property
     def sha256(self) -> str:
@@ -525,4 +525,4 @@ class Data(Tabled):
 
         File format, encoding, headings and row numbers do not change it.
         """
-        return forms.hash_of_panel(self) if self.is_panel else forms.hash_of_table(self)
+        return sources.hash_of_panel(self) if self.is_panel else sources.hash_of_table(self)

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shlex
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,13 +16,15 @@ import numpy as np
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
 from pysd_runner.data.cells import TextFile, decimal_text, of_texts
-from pysd_runner.data.names import OFFICES, key, tidy
+from pysd_runner.data.names import OFFICES, ROLE_OF, key, tidy, year_heading
 
 Rows = list[tuple[int, list[str]]]
 
-_SPREADSHEETS = {".xlsx", ".xlsm"}
+_SPREADSHEETS, _OTHER_SPREADSHEETS = {".xlsx", ".xlsm"}, {".xls", ".xlsb", ".ods"}
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _BEYOND_LATIN = 0x250
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9., ]*")
 _DELIMITERS = (",", ";", "\t")
 # Maximum number of lines searched for the delimiter.
 _LOOKED_AT = 30
@@ -30,6 +33,8 @@ _WIDE_TABLE, _NOTE = 4, 2
 # Maximum size of an unpacked workbook, and number of cells and rows of a sheet (the format allows no more rows).
 MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576
 LONGEST_HEADING = 1000
+# Stands between the two headings of a column.
+TWO_ROWS = " | "
 _FOOTERS = set(map(key, OFFICES["footers"]))
 
 
@@ -44,10 +49,16 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
     if path.suffix.lower() in _SPREADSHEETS:
         return _read_workbook(path, sheet)
     content = path.read_bytes()
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    is_binary = path.suffix.lower() in _OTHER_SPREADSHEETS and b"\0" in content
+    if is_binary or content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return TextFile.failed(
             "wrong-format",
-            Message("{name!r} is a workbook by its content, not a CSV", name=path.name),
+            Message(
+                "{name!r} is a workbook of another kind; open it in a spreadsheet program, and save it as .xlsx or CSV",
+                name=path.name,
+            )
+            if path.suffix.lower() in _OTHER_SPREADSHEETS
+            else Message("{name!r} is a workbook by its content, not a CSV", name=path.name),
             expected=Message("CSV, or a workbook named .xlsx"),
         )
     return _read_text(content, encoding)
@@ -56,7 +67,11 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
 def _read_text(content: bytes, encoding: str | None) -> TextFile:
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
     failures: list[TextFile] = []
-    for name in [encoding] if encoding else [marked] if marked else ["utf-8", "gb18030"]:
+    # Of Chinese two bytes stand together, of Western letters mostly one.
+    runs = _HIGH.findall(content)
+    is_western = 2 * sum(len(run) == 1 for run in runs) > len(runs)
+    guessed = ["utf-8", "cp1252", "gb18030"] if is_western else ["utf-8", "gb18030"]
+    for name in [encoding] if encoding else [marked] if marked else guessed:
         try:
             text = content.decode(name)
         except LookupError:
@@ -99,8 +114,10 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> TextFile:
 
 def _doubts(text: str, name: str, content: bytes) -> tuple[Finding, ...]:
     """Warn of an ambiguous encoding: GB18030 with rare characters, or UTF-8 that is also valid GB2312."""
-    if name == "gb18030":
+    if name in ("gb18030", "cp1252"):
         message = Message("read as GB18030, where this is rare; if it looks wrong, name the encoding")
+        if name == "cp1252":
+            message = Message("read as Western European text; if it looks wrong, name the encoding")
         characters = [item for item in sorted(set(text)) if ord(item) > 127 and not _fits(item.encode, "gb2312")]
     else:
         message = Message("read as UTF-8, but it could be Chinese in GB18030; name the encoding to be sure")
@@ -254,9 +271,9 @@ def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Fi
         Finding(
             "other-sheets",
             Message(
-                "only the first sheet {used!r} was read; name another in a mapping file (sheet: ...), or move it to "
-                "the front",
+                "only the first sheet {used!r} was read; choose another with --sheet {other}",
                 used=used,
+                other=shlex.quote(others[0]),
             ),
             found=", ".join(others),
             severity="warning",
@@ -302,7 +319,7 @@ def _assemble(rows: Rows) -> TextFile:
             expected=Message("a header and one row for each region and year"),
         )
     rows, titles, told = _without_titles(rows)
-    (header_row, headings), *body = rows
+    (header_row, headings), *body = _with_one_header(rows)
     used = max((len(cells) for _, cells in body if any(cell.strip() for cell in cells)), default=0)
     while headings and not tidy(headings[-1]) and not _column_used(body, len(headings) - 1, used):
         headings = headings[:-1]
@@ -324,7 +341,7 @@ def _assemble(rows: Rows) -> TextFile:
         header=header,
         header_row=header_row,
         rows=np.array(numbers, dtype=np.int64),
-        columns=tuple(of_texts([row[place].strip() for row in cells]) for place in range(len(header))),
+        columns=tuple(of_texts([_unquoted(row[place]) for row in cells]) for place in range(len(header))),
         titles=titles,
         problems=tuple(problems),
     )
@@ -365,11 +382,43 @@ def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Finding]]:
     return rows[start:], titles, [problem]
 
 
+def _unquoted(cell: str) -> str:
+    """A cell without surrounding space, and without quotes that follow a space and so belong to the cell."""
+    plain = cell.strip()
+    return plain[1:-1].strip() if len(plain) > 1 and plain[0] == plain[-1] == '"' else plain
+
+
+def _with_one_header(rows: Rows) -> Rows:
+    """Join a header of two rows, in which a heading stands above several others or beside the key of the rows."""
+    if len(rows) < 2:
+        return rows
+    (row, upper), (_, lower) = ((number, [tidy(cell) for cell in cells]) for number, cells in rows[:2])
+    width = max(len(upper), len(lower))
+    upper, lower = (cells + [""] * (width - len(cells)) for cells in (upper, lower))
+    below = [place for place in range(width) if lower[place] and lower[place] != upper[place]]
+    if ROLE_OF.get(key(upper[0])) == "year" and below and all(_is_of_regions(lower[place]) for place in below):
+        return [(row, [below_ or above for above, below_ in zip(upper, lower, strict=True)]), *rows[2:]]
+    is_merged = 0 not in below and any(not upper[place] for place in below)
+    if not is_merged or any(_NUMBER.fullmatch(lower[place]) and year_heading(lower[place]) is None for place in below):
+        return rows
+    header, above = [], ""
+    for place in range(width):
+        above = upper[place] or above
+        header.append(f"{above}{TWO_ROWS}{lower[place]}" if place in below else upper[place])
+    return [(row, header), *rows[2:]]
+
+
+def _is_of_regions(heading: str) -> bool:
+    return ROLE_OF.get(key(heading)) in ("region", "region_name")
+
+
 def _without_footer(body: Rows) -> Rows:
-    """Remove notes on source and method below the table."""
-    end = len(body)
-    while end and (not (told := [cell for cell in body[end - 1][1] if cell.strip()]) or _is_note(told)):
-        end -= 1
+    """Remove notes on source and method below the table, from the first that is known as one."""
+    filled = [[cell for cell in cells if cell.strip()] for _, cells in body]
+    start = end = len(body)
+    while start and len(filled[start - 1]) <= _NOTE:
+        start -= 1
+        end = start if not filled[start] or _is_note(filled[start]) else end
     return body[:end]
 
 

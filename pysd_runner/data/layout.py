@@ -1,5 +1,7 @@
 """Interpret the headings of a panel file, determine which of three shapes it has, and collect its cells."""
 
+import re
+import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +38,7 @@ from pysd_runner.data.names import (
     visible,
     year_heading,
 )
-from pysd_runner.data.sources import nearest_layout
+from pysd_runner.data.offices import nearest_layout
 from pysd_runner.data.units import parse_unit
 
 Shape = Literal["long", "wide", "years"]
@@ -47,6 +49,7 @@ _CODE_HEADINGS, _NATIONS, _WITHIN_NATIONS = (
 # Minimum similarity of a mapping target to a known name to count as a typo, and of headings that are suggested.
 _SLIP = 0.85
 _NEAR = 0.6
+_PLAIN_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +79,9 @@ class Layout:
         return self.roles[role].position if role in self.roles else None
 
 
-def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tuple[Layout, list[Finding]]:
+def interpret(table: TextFile, columns: Mapping[str, str]) -> tuple[Layout, list[Finding]]:
     """Interpret the headings of a panel file."""
+    header, row = table.header, table.header_row
     problems = _mapping_faults(columns)
     meanings = [_meaning(position, heading, columns) for position, heading in enumerate(header)]
     problems += _repeated(header, row)
@@ -92,7 +96,7 @@ def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tu
     }
     layout = _shaped(roles, observed, years, columns)
     problems += _unused(meanings, layout, row)
-    problems += _missing(layout, header, row)
+    problems += _missing(layout, table)
     return layout, problems
 
 
@@ -162,7 +166,10 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Find
         if winner is None and len({rival.heading for rival in rivals}) > 1:
             headings = ", ".join(repr(rival.heading) for rival in rivals)
             message = Message(
-                "several columns would be {name!r}: {headings}; choose one with a mapping", name=name, headings=headings
+                "several columns would be {name!r}: {headings}; choose one with --map {example}",
+                name=name,
+                headings=headings,
+                example=shlex.quote(f"{rivals[0].heading}={name}"),
             )
             expected = Message("one column for {name!r}", name=name)
             heading = rivals[1].heading
@@ -239,9 +246,12 @@ def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Finding]:
     ]
 
 
-def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Finding]:
+def _missing(layout: Layout, table: TextFile) -> list[Finding]:
+    header, row = table.header, table.header_row
     needed = ("region",) if layout.shape == "years" else ("region", "year")
-    problems = [missing_column(role, header, row) for role in needed if role not in layout.roles]
+    problems = [
+        missing_column(role, header, row, _guess(role, layout, table)) for role in needed if role not in layout.roles
+    ]
     if problems:
         told, near = problems[0].message, nearest_layout(header)
         message = Message("{message}. The nearest layout is {layout}", message=told, layout=near)
@@ -252,12 +262,24 @@ def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Finding]:
         problems.append(
             Finding(
                 "missing-variable-name",
-                Message("a column for each year, but nothing says which variable; map 'value' to it"),
+                Message("a column for each year, but nothing says which variable; name it as in --map value=output"),
                 row=row,
                 expected=Message("a variable column, or a mapping such as value=output"),
             )
         )
     return problems
+
+
+def _guess(role: str, layout: Layout, table: TextFile) -> str:
+    """Heading of the first unused column whose entries look like those of a role; empty for none."""
+    used = {item.position for item in (*layout.roles.values(), *layout.observed)} | set(layout.years)
+    for place, (heading, column) in enumerate(table.named):
+        texts = set(texts_of(column)) - {""}
+        are_years = all(_PLAIN_YEAR.fullmatch(text) for text in texts)
+        are_names = not any(text.replace(".", "").isdecimal() for text in texts)
+        if place not in used and heading and len(texts) > 1 and (are_years if role == "year" else are_names):
+            return heading
+    return ""
 
 
 def nearest_heading(name: str, headings: Sequence[str]) -> str:
@@ -270,10 +292,11 @@ def nearest_heading(name: str, headings: Sequence[str]) -> str:
     return ""
 
 
-def missing_column(name: str, found: Sequence[str], row: int) -> Finding:
+def missing_column(name: str, found: Sequence[str], row: int, guess: str = "") -> Finding:
     """Create the finding for a missing required column or variable."""
-    near = nearest_heading(name, found)
-    advice = Message(" Is it {near!r}?", near=near) if near else ""
+    near = nearest_heading(name, found) or guess
+    example = shlex.quote(f"{near}={name}")
+    advice = Message(" Is it {near!r}? Then add --map {example}.", near=near, example=example) if near else ""
     what = Message("output (or output_per_head)") if name == "output" else name
     return Finding(
         "missing-column",
@@ -452,9 +475,10 @@ def _variables(
         if len(rivals) > 1 and variable != IGNORE:
             found = ", ".join(repr(names[code]) for code in rivals)
             message = Message(
-                "several names would be {variable!r}: {found}; choose one with a mapping",
+                "several names would be {variable!r}: {found}; choose one with --map {example}",
                 variable=variable,
                 found=found,
+                example=shlex.quote(f"{names[rivals[0]]}={variable}"),
             )
             row, expected = firsts[rivals[1]], Message("one name for {name!r}", name=variable)
             problems.append(

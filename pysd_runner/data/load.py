@@ -182,7 +182,7 @@ def _examined(
     unreadable = next((place for place, table in enumerate(tables) if not table.header), None)
     if panel is None:
         told = regions is not None or national is not None or asked.yuan_per_unit is not None or len(files) > 1
-        panel = clock == Clock() and (told or holds_panel(files[0].in_form(tables[0]), asked))
+        panel = clock == Clock() and (told or holds_panel(files[0].in_form(tables[0], asked)[0], asked))
     if unreadable is not None:
         problems, data = in_file(tables[unreadable].problems, files[unreadable], files), None
     elif panel:
@@ -191,6 +191,9 @@ def _examined(
         raise InvalidInput("several files are read together as one panel only; read them one by one")
     else:
         problems, data = read_series(files[0], tables[0], asked, clock)
+    if errors_of(problems):
+        # The table may stand on another sheet.
+        problems = [replace(item, severity="error") if item.rule == "other-sheets" else item for item in problems]
     return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row), data
 
 

@@ -40,6 +40,7 @@ from pysd_runner.data.mapping import (
 from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, key, split_unit
 from pysd_runner.data.numbers import numbers_of, styles_of
 from pysd_runner.data.regions import (
+    NOT_YEARLY,
     Places,
     RegionBook,
     YearSeries,
@@ -177,8 +178,8 @@ def read_panel(
     parts: list[tuple[TextFile, Layout, Observations]] = []
     unused: list[dict[str, Finding]] = []
     for file, raw in zip(files, tables, strict=True):
-        table, selected = selected_rows(file.in_form(raw), mapping)
-        layout, headings = interpret(table.header, table.header_row, mapping.columns)
+        table, selected = file.in_form(raw, mapping)
+        layout, headings = interpret(table, mapping.columns)
         table, layout = take_unit_row(table, layout)
         observations, names = observe(table, layout, mapping.columns)
         found = [*table.problems, *selected, *headings, *names]
@@ -200,7 +201,9 @@ def read_panel(
         observations = joined([(file.name("panel"), part[2]) for file, part in zip(files, parts, strict=True)])
     problems += _undeclared(observations, layout, table)
     found, data = _assembled(context, table, layout, observations)
-    return [*problems, *found], data
+    problems += found
+    # Whatever else is wrong with such a file follows from this.
+    return [item for item in problems if item.rule == NOT_YEARLY] or problems, data
 
 
 def _assembled(
@@ -319,7 +322,7 @@ def holds_panel(table: TextFile, mapping: PanelMapping) -> bool:
     """Whether a file has regions, years and output."""
     if not table.header:
         return False
-    layout, _ = interpret(table.header, table.header_row, mapping.columns)
+    layout, _ = interpret(table, mapping.columns)
     position = layout.position("variable")
     names = {meaning.name for meaning in layout.observed} | {layout.value_variable}
     if position is not None and layout.shape != "wide":
@@ -332,7 +335,8 @@ def in_file(problems: Sequence[Finding], file: Source, files: Sequence[Source]) 
     """Add the file name to findings, if there are several files."""
     if len(files) == 1:
         return list(problems)
-    return [replace(item, message=f"{file.name('panel')}: {item.message}") for item in problems]
+    where = file.name("panel")
+    return [replace(item, message=Message("{where}: {said}", where=where, said=item.message)) for item in problems]
 
 
 def _context(
@@ -410,7 +414,8 @@ def _undeclared(observations: Observations, layout: Layout, table: TextFile) -> 
     held = {cells.variable for cells in observations.cells}
     problems = []
     if layout.shape != "wide" and held and not held & set(REQUIRED):
-        problems.append(missing_column("output", sorted(held), table.header_row))
+        guess = sorted(held - {*VARIABLES})
+        problems.append(missing_column("output", sorted(held), table.header_row, guess[0] if len(guess) == 1 else ""))
     if "population" not in held:
         problems.append(
             Finding(

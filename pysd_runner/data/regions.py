@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, texts_of
@@ -321,6 +323,7 @@ def _converted(value: float, unit: str) -> float:
     return value * factor if factor >= 1 else value / (1 / factor)
 
 
+NOT_YEARLY = "not-yearly"
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 _WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*\u5e74?")
 # Two-year spans (2004/05, 2004-2005), and dates (2004-12-31), to which workbooks add a time of day.
@@ -335,6 +338,8 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
     import pandas as pd
 
     codes, found = pd.factorize(texts)
+    if within := not_yearly(found, row=int(rows[0]) if len(rows) else None, column=heading):
+        return np.full(len(rows), -1), within
     form, told = _form(found)
     matches = [form.fullmatch(text) for text in found]
     years = np.array([-1 if match is None else int(match[1]) for match in matches], dtype=np.int64)[codes]
@@ -355,6 +360,21 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
         problems.append(Finding(rule, message, row=int(rows[place]), column=heading, found=text, expected=expected))
     years[out_of_range] = -1
     return years, problems
+
+
+def not_yearly(texts: Iterable[str], **where: Any) -> list[Finding]:
+    """Report times of which several are in one year."""
+    held = [text for text in texts if text]
+    dates = (read_dates(held) or ([], ""))[0]
+    if len(dates) == len({date.year for date in dates}):
+        return []
+    message = Message(
+        "there are several values a year ({first}, {second}, ...), and a panel has one: take the yearly figures of the "
+        "source, or add them up",
+        first=held[0],
+        second=held[1],
+    )
+    return [Finding(NOT_YEARLY, message, expected=Message("years"), **where)]
 
 
 def _no_year(text: str) -> str:

@@ -169,17 +169,13 @@ class SeriesTable:
 
     def _turn(self, across: Sequence[int]) -> None:
         """Reshape a table with one column per time to one row per value."""
-        table, count = self._table, len(across)
-        kept = [place for place in range(len(table.header)) if place not in across]
-        headings = [table.header[place] for place in kept]
-        if not any(ROLE_OF.get(key(heading)) == "variable" for heading in headings):
-            headings[:1] = ["variable"]
-        ahead = [table.columns[place] for place in kept] or [np.full(len(table.rows), "value", dtype=object)]
-        moments = np.array([table.header[place] for place in across], dtype=object)
-        values = stacked([table.columns[place] for place in across]).reshape(count, -1).T.ravel()
-        columns = (*(np.repeat(column, count) for column in ahead), np.tile(moments, len(table.rows)), values)
-        rows = np.repeat(table.rows, count)
-        self._table = replace(table, header=(*headings, "time", "value"), columns=columns, rows=rows)
+        table = self._table.turned(across, time=[self._table.header[place] for place in across])
+        header = list(table.header)
+        if len(header) == 2:
+            table, header = table.with_column("variable", "value"), [*header, "variable"]
+        elif not any(ROLE_OF.get(key(heading)) == "variable" for heading in header):
+            header[0] = "variable"
+        self._table = replace(table, header=tuple(header))
 
     def _entities(self, taken: set[int]) -> list[int]:
         """Columns that name entities: those given by the caller, or text columns in which no cell is a number."""

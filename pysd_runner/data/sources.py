@@ -1,41 +1,31 @@
-"""Sources of data: files, shipped panels, data frames, dictionaries and xarray objects.
-
-Tables exported by statistical offices are converted to the form of a panel file: China's National Bureau of Statistics
-(one indicator per file, named above the table with its unit), Eurostat (SDMX-CSV, TSV) and the World Bank (a column for
-each year, the indicator in a column). Layouts are as documented in 2025.
-"""
+"""Forms of data outside: files, shipped panels, frames and xarray objects come in, tables and workbooks go out."""
 
 import hashlib
-import re
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.paths import models_folder
-from pysd_runner.data.cells import Entries, TextFile, is_typed, of_frame, of_texts
+from pysd_runner.data.cells import TextFile, is_typed, of_frame
 from pysd_runner.data.files import read_table
-from pysd_runner.data.names import OFFICES, ROLE_OF, VARIABLE_OF, key, split_unit, tidy, year_heading
+from pysd_runner.data.mapping import PanelMapping, selected_rows
+from pysd_runner.data.offices import in_panel_form, parted
+from pysd_runner.export.files import save_workbook
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from pysd_runner.data.dataset import Data
+
     OneSource = str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray
     AnySource = OneSource | Sequence[OneSource]
-
-# First heading of a TSV, which names the keys of a row, such as ``freq,unit,geo\TIME_PERIOD``.
-_KEYS = re.compile(r"(?P<names>[\w,]+)\\(?:time(?:_period)?)", re.IGNORECASE)
-_NUMBER = re.compile(r"(?P<number>[-+\d.eE]++)?\s*(?P<flags>[:a-z]*)")
-_FLOW = re.compile(r"(?:[A-Z_]+:)?(?P<code>\w+)")
-_DATED = re.compile(r"(?:estat_)?(?P<code>[a-z0-9]+(?:_[a-z0-9]+)*)", re.IGNORECASE)
-
-_EUROSTAT: Mapping[str, Any] = OFFICES["eurostat"]
-_WORDS = {kind: set(map(key, words)) for kind, words in OFFICES["words"].items()}
 
 
 def shipped_panels() -> dict[str, Path]:
@@ -81,9 +71,13 @@ class Source:
         """Read the contents, unchanged."""
         return read_table(self.path, encoding=encoding, sheet=sheet) if self.held is None else self.held
 
-    def in_form(self, table: TextFile) -> TextFile:
-        """Convert a table exported by a statistical office to the form of a panel file."""
-        return _in_form(table, self.path) if self.held is None else table
+    def in_form(self, table: TextFile, mapping: PanelMapping) -> tuple[TextFile, list[Finding]]:
+        """Select rows as the mapping says, and convert an export of an office to the form of a panel file."""
+        if self.held is not None or not table.header:
+            return selected_rows(table, mapping)
+        table, told = selected_rows(parted(table, self.path.stem), mapping)
+        table, found = in_panel_form(table, mapping.columns)
+        return table, [*told, *found]
 
     def name(self, unnamed: str) -> str:
         """Name of the file, or `unnamed` for a table in memory."""
@@ -147,136 +141,122 @@ def _frame_of_labelled(source: Any, kind: str) -> "pd.DataFrame":
     return renamed
 
 
-def _in_form(table: TextFile, path: Path) -> TextFile:
-    """Convert a table exported by a statistical office to the form of a panel file; leave others unchanged."""
-    if not table.header:
-        return table
-    if _KEYS.fullmatch(table.header[0]):
-        return _of_tsv(table, path)
-    if {"geo", "obsvalue", "timeperiod"} <= {key(heading) for heading in table.header}:
-        return _of_sdmx(table)
-    if {"countryname", "countrycode"} <= {key(heading) for heading in table.header}:
-        return _of_world_bank(table)
-    return _with_indicator(table)
+_NAMES = ("name_en", "name_zh", "group")
 
 
-def _of_tsv(table: TextFile, path: Path) -> TextFile:
-    """Convert a Eurostat TSV: split the keys in the first column, and remove flags from numbers."""
-    match = _KEYS.fullmatch(table.header[0])
-    assert match is not None  # noqa: S101
-    names = match["names"].split(",")
-    parts = [text.split(",") for text in table.columns[0]]
-    uneven = next((place for place, part in enumerate(parts) if len(part) != len(names)), None)
-    if uneven is not None:
-        problem = Finding(
-            "row-length",
-            Message("the first column does not have a key for each name in its heading"),
-            row=int(table.rows[uneven]),
-            column=table.header[0],
-            found=str(table.columns[0][uneven]),
-            expected=Message("{count} keys with commas between", count=len(names)),
+def contents(data: "Data") -> "pd.DataFrame":
+    """Summary table of data, one row per column."""
+    import pandas as pd
+
+    rows = []
+    for name in data.variables:
+        column = data.columns[name]
+        seen = np.isfinite(column.values).reshape(-1, len(data.times))
+        held = np.flatnonzero(seen.any(axis=0))
+        inside = seen[:, held[0] : held[-1] + 1] if held.size else seen[:, :0]
+        times = data.years if data.is_panel else data.times
+        rows.append(
+            {
+                "variable": column.name,
+                "observes": column.variable,
+                "unit": column.unit,
+                "over": ", ".join(column.axes),
+                "first": times[held[0]] if held.size else np.nan,
+                "last": times[held[-1]] if held.size else np.nan,
+                "values": int(seen.sum()),
+                "missing": int((~inside).sum()),
+            }
         )
-        return replace(table, problems=(*table.problems, problem))
-    keys = [of_texts([part.strip() for part in column]) for column in zip(*parts, strict=True)]
-    columns = (*keys, *(of_texts([*map(_plain, column)]) for column in table.columns[1:]))
-    code = _DATED.match(path.stem)
-    return _named(replace(table, header=(*names, *table.header[1:]), columns=columns), code["code"] if code else "")
+    return pd.DataFrame(rows)
 
 
-def _plain(text: str) -> str:
-    """Remove the flags from a number; a colon means a missing value."""
-    match = _NUMBER.fullmatch(text)
-    return text if match is None else match["number"] or ""
+def frame(data: "Data") -> "pd.DataFrame":
+    """Long table, one row per observation; for a panel also missing ones, with units and marks."""
+    import pandas as pd
+
+    labels = {axis: np.array(codes, dtype=object) for axis, codes in data.labels.items()}
+    times = np.array(data.years, dtype=np.int64) if data.is_panel else data.moments
+    frames = []
+    for name, values in data.values.items():
+        column = data.columns[name]
+        kept = np.ones(values.shape, dtype=bool) if data.is_panel else np.isfinite(values)
+        *places, moments = np.nonzero(kept)
+        count = len(moments)
+        part = {axis: labels[axis][place] for axis, place in zip(column.axes, places, strict=True)}
+        part |= {data.axis: times[moments], "value": values[kept], "variable": np.full(count, name, dtype=object)}
+        part["unit"] = np.full(count, column.unit, dtype=object)
+        part["flag"] = np.full(count, "", dtype=object) if column.marks is None else column.marks[kept]
+        frames.append(pd.DataFrame(part))
+    whole = pd.concat(frames, ignore_index=True)
+    if data.is_panel:
+        return whole[[*data.entities, "year", "variable", "value", "unit", "flag"]]
+    return whole.rename(columns={"variable": "column"})[["time", *data.entities, "column", "value"]]
 
 
-def _of_sdmx(table: TextFile) -> TextFile:
-    """Convert a Eurostat SDMX-CSV: drop descriptive columns, and name the variable by the data set."""
-    flow = next((place for place, name in enumerate(table.header) if key(name) in ("dataflow", "structureid")), None)
-    told = str(table.columns[flow][0]) if flow is not None and len(table.rows) else ""
-    match = _FLOW.match(told)
-    return _named(_without(table, map(key, _EUROSTAT["described"])), match["code"] if match else "")
+def by_time(data: "Data", name: str) -> "pd.Series[float] | pd.DataFrame":
+    """Values of one column by time, without times at which nothing was observed."""
+    import pandas as pd
+
+    column = data.column(name)
+    index = pd.Index(data.moments, name="time")
+    if not column.axes:
+        return pd.Series(column.values, index=index, name=column.name).dropna()
+    labels = pd.MultiIndex.from_product([data.labels[axis] for axis in column.axes], names=list(column.axes))
+    columns = labels if len(column.axes) > 1 else labels.get_level_values(0)
+    frame = pd.DataFrame(column.values.reshape(-1, len(data.times)).T, index=index, columns=columns)
+    return frame.dropna(how="all")
 
 
-def _without(table: TextFile, names: Iterable[str]) -> TextFile:
-    """Drop columns by the keys of their headings."""
-    gone = set(names)
-    return _chosen(table, [place for place, name in enumerate(table.header) if key(name) not in gone])
+def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
+    """Columns as an xarray data set."""
+    import xarray as xr
+
+    arrays = {
+        item.name: xr.DataArray(item.values, dims=[*item.axes, data.axis], attrs={"units": item.unit})
+        for item in map(data.column, names)
+    }
+    times = list(data.years) if data.is_panel else data.moments
+    coords: dict[str, object] = {axis: list(codes) for axis, codes in data.labels.items()}
+    coords[data.axis] = (data.axis, times, {"units": data.time_unit} if data.time_unit and not data.dates else {})
+    attributes = {"name": data.name}
+    if data.is_panel:
+        coords |= {part: ("region", [getattr(item, part) for item in data.regions]) for part in _NAMES}
+        attributes |= {"currency": data.currency, "price_basis": data.price_basis, "sha256": data.sha256}
+    return xr.Dataset(arrays, coords=coords, attrs=attributes)
 
 
-def _chosen(table: TextFile, places: Sequence[int]) -> TextFile:
-    header = tuple(table.header[place] for place in places)
-    return replace(table, header=header, columns=tuple(table.columns[place] for place in places))
+def workbook(data: "Data", path: str | Path) -> Path:
+    """Write the observations and the summary table to a workbook."""
+    observed = data.to_frame()
+    if not data.entities:
+        observed = observed.pivot_table(index=data.axis, columns="column", values="value").reset_index()
+    return save_workbook({"observations": observed, "columns": data.table()}, path)
 
 
-def _named(table: TextFile, code: str) -> TextFile:
-    """Name the variable by data set and unit, spell units out, and drop keys that are the same in all rows."""
-    plain = [key(name) for name in table.header]
-    unit = plain.index("unit") if "unit" in plain else None
-    constant = [
-        place
-        for place, name in enumerate(table.header)
-        if ROLE_OF.get(key(name)) is None and year_heading(name) is None and len(set(table.columns[place])) == 1
-    ]
-    variable = _EUROSTAT["variables"].get(code.lower(), code.lower())
-    given = table.columns[unit] if unit is not None else [""] * len(table.rows)
-    names = of_texts([_EUROSTAT["by_unit"].get(text, variable) for text in given])
-    columns = list(table.columns)
-    if unit is not None:
-        columns[unit] = of_texts([_EUROSTAT["units"].get(text, text) for text in given])
-    header = tuple("region" if key(name) == "geo" else name for name in table.header)
-    kept = [place for place in range(len(header)) if place not in constant]
-    return _beside(_chosen(replace(table, header=header, columns=tuple(columns)), kept), names)
+def hash_of_panel(data: "Data") -> str:
+    """Hash of regions and groups, years, values, units, flags and national series."""
+    header = {
+        "regions": [[region.code, region.group] for region in data.regions],
+        "years": list(data.years),
+        "units": dict(sorted(data.units.items())),
+        "national": {name: sorted(series.items()) for name, series in sorted(data.national.items())},
+        "flags": sorted([*place, mark] for place, mark in data.flags.items()),
+        "currency": data.currency,
+        "price_basis": data.price_basis,
+    }
+    digest = hashlib.sha256(json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode())
+    for _, values in sorted(data.values.items()):
+        array = np.where(np.isnan(values), np.nan, values) + 0.0
+        digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return digest.hexdigest()
 
 
-def _beside(table: TextFile, names: Entries) -> TextFile:
-    """Append a column of variable names."""
-    return replace(table, header=(*table.header, "variable"), columns=(*table.columns, names))
-
-
-def _of_world_bank(table: TextFile) -> TextFile:
-    """Convert a World Bank table: drop indicator codes, which repeat the names, and read ``..`` as missing."""
-    kept = _without(table, map(key, OFFICES["world_bank"]["described"]))
-    return replace(kept, columns=tuple(np.where(column == "..", "", column) for column in kept.columns))
-
-
-def _with_indicator(table: TextFile) -> TextFile:
-    """Add the indicator named above a table to each of its rows."""
-    plain = [ROLE_OF.get(key(split_unit(name)[0])) for name in table.header]
-    years = [name for name in table.header if year_heading(name) is not None]
-    if not table.titles or "variable" in plain or not (len(years) > 1 or "value" in plain):
-        return table
-    indicator = _indicator(table.titles)
-    if not indicator:
-        return table
-    return _beside(table, np.full(len(table.rows), indicator, dtype=object))
-
-
-def _indicator(titles: Sequence[str]) -> str:
-    """Name and unit of a table's indicator, from the lines above the table."""
-    found, unit = "", ""
-    for title in titles:
-        for line in title.split("\n"):
-            word, _, rest = tidy(line).partition(":")
-            if rest and key(word) in _WORDS["unit"]:
-                unit = rest.strip()
-            elif rest and key(word) in _WORDS["indicator"]:
-                found = rest.strip()
-            elif not found and VARIABLE_OF.get(key(split_unit(line)[0])):
-                found = tidy(line)
-    return f"{found} ({unit})" if found and unit and not split_unit(found)[1] else found
-
-
-def nearest_layout(header: Sequence[str]) -> str:
-    """Describe the known layout that is most similar to a header row."""
-    names = {key(split_unit(name)[0]) for name in header}
-    if {"geo", "timeperiod", "obsvalue"} & names or any("\\" in name for name in header):
-        return Message("Eurostat's SDMX-CSV or TSV: geo, TIME_PERIOD, OBS_VALUE, or keys and a column for each year")
-    if {"countryname", "countrycode", "seriesname", "indicatorname"} & names:
-        return Message("the World Bank's: Country Name, Country Code, Indicator Name, and a column for each year")
-    if sum(year_heading(name) is not None for name in header) > 1:
-        return Message(
-            "a column for each year, as China's NBS exports it: a region column, and the indicator in a line above"
-        )
-    if {ROLE_OF.get(name) for name in names} & {"variable", "value"}:
-        return Message("long: columns region, year, variable and value")
-    return Message("wide: columns region and year, and one for each variable")
+def hash_of_table(data: "Data") -> str:
+    """Hash of times, values, names, units and entity labels."""
+    digest = hashlib.sha256(np.ascontiguousarray(data.times).tobytes())
+    for name, values in sorted(data.values.items()):
+        column = data.columns[name]
+        digest.update(repr((name, column.axes, column.unit, column.variable)).encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    digest.update(repr(sorted(data.labels.items())).encode())
+    return digest.hexdigest()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.data.cells import Cells, is_empty
-from pysd_runner.data.names import VARIABLE_OF, VARIABLES, Kind, key
+from pysd_runner.data.names import VARIABLE_OF, VARIABLES, Kind, key, split_unit
 
 Dimension = Literal[
     "money", "money per head", "person", "user", "port", "count", "share", "per 100", "duration", "rate"
@@ -36,6 +36,9 @@ _PER_PERSON, _PER_HUNDRED, _PER_YEAR, _CURRENT, _CONSTANT, _PRICE_WORDS = (
     re.compile(_WORDS["patterns"][name])
     for name in ("per_person", "per_hundred", "per_year", "current", "constant", "price_words")
 )
+# "Millions of dollars"; and a remark before "per person".
+_OF = re.compile(r"^((?:hundred|thousand|million|billion|trillion)s?) of ")
+_REMARK = re.compile(r"(?: \([^()]*\))?,? (?=per (?!cent|mil))")
 _PRICE_YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
 _NUMBER = re.compile(r"(?:10\^(?P<power>\d+)|(?P<number>\d+(?:\.\d+)?(?:e\d+)?))\s*(?P<rest>.*)")
 
@@ -104,7 +107,8 @@ def parse_unit(text: str) -> Unit:
 
 
 def _tidied(text: str) -> str:
-    plain = unicodedata.normalize("NFKC", text).strip().casefold()
+    plain = unicodedata.normalize("NFKC", text).strip().casefold().replace("\u2019", "'")
+    plain = _OF.sub(r"\1 ", _REMARK.sub(" ", plain))
     for noise in _WORDS["prefixes"]:
         plain = plain.replace(noise, "")
     enclosed = plain.startswith(("(", "[")) and plain.endswith((")", "]")) and not re.search(r"[()\[\]]", plain[1:-1])
@@ -204,6 +208,29 @@ def factor_for(unit: Unit, kind: Kind) -> float:
     if kind == "per 100" and unit.dimension == "share":
         return unit.factor * 100
     return unit.factor
+
+
+def fits(text: str, kind: Kind) -> bool:
+    """Whether a text is a unit of a kind of variable."""
+    try:
+        return factor_for(parse_unit(text), kind) > 0
+    except InvalidInput:
+        return False
+
+
+def unit_in(text: str) -> str:
+    """Unit of money or people that a title or label names in brackets, after a colon or after "in"; empty for none."""
+    label, bracketed = split_unit(text)
+    after = re.split(r"(?:^|[\s,])(?:in|en)\s", label, flags=re.IGNORECASE)[1:]
+    return next(filter(is_main_unit, (bracketed, text, text.partition(":")[2], *after)), "")
+
+
+def is_main_unit(text: str) -> bool:
+    """Whether a text is a unit of money or people."""
+    try:
+        return parse_unit(text).dimension in ("money", "money per head", "person")
+    except InvalidInput:
+        return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,7 +60,7 @@ def test_an_encoding_that_does_not_fit(write: Write) -> None:
 
 
 def test_a_broken_byte_is_placed_in_its_row(write: Write) -> None:
-    path = write("region,year,output,population\nA,2020,36102,1\nS\xff,2020,1,1\n", encoding="latin-1")
+    path = write("region,year,output,population\nA,2020,36102,1\nS\xff\xff,2020,1,1\n", encoding="latin-1")
     (problem,) = check_data(path, panel=True)
     assert (problem.rule, problem.row, problem.found) == ("encoding", 3, "ff")
 
@@ -352,7 +352,7 @@ def test_other_sheets_are_mentioned_and_can_be_chosen(tmp_path: Path) -> None:
     path = workbook(tmp_path / "panel.xlsx", [HEADINGS, ["A", 2020, 5e4, 1]], extra="Notes")
     (doubt,) = check_data(path, panel=True)
     assert (doubt.rule, doubt.found, doubt.severity) == ("other-sheets", "Notes", "warning")
-    assert "name another in a mapping file (sheet: ...)" in doubt.message
+    assert "choose another with --sheet Notes" in doubt.message
     assert check_data(path, roles=PanelMapping(sheet="Data"), panel=True) == []
     (problem,) = check_data(path, roles=PanelMapping(sheet="Datum"), panel=True)
     assert (problem.rule, problem.expected) == ("no-sheet", "one of Data, Notes")

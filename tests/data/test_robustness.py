@@ -219,7 +219,7 @@ def test_the_unit_is_what_stands_in_the_last_brackets(text: str) -> None:
 
 
 def test_a_long_cell_with_flags_is_read_in_little_time(tmp_path: Path) -> None:
-    path = tmp_path / "nama_10r.tsv"
+    path = tmp_path / "nama_10r_2gdp.tsv"
     path.write_text(f"geo\\TIME_PERIOD\t2000\t2001\nA\t{'e' * 30_000}X\t5\n", encoding="utf-8")
     began = time.process_time()
     assert "not-a-number" in rules(path)
