@@ -16,7 +16,6 @@ from pysd_runner.data.cells import TextFile, is_typed, of_frame
 from pysd_runner.data.files import read_table
 from pysd_runner.data.mapping import PanelMapping, selected_rows
 from pysd_runner.data.offices import in_panel_form, parted
-from pysd_runner.export.files import save_workbook
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,6 +226,8 @@ def labelled(data: "Data", names: Iterable[str]) -> "xr.Dataset":
 
 def workbook(data: "Data", path: str | Path) -> Path:
     """Write the observations and the summary table to a workbook."""
+    from pysd_runner.export.files import save_workbook
+
     observed = data.to_frame()
     if not data.entities:
         observed = observed.pivot_table(index=data.axis, columns="column", values="value").reset_index()

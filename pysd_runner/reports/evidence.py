@@ -213,7 +213,7 @@ def foreign_costs(projection: Future, lang: str) -> str:
         item.judgement and item.role == "COST" and item.unit.startswith(YUAN)
         for item in declarations_of(projection).parameters.values()
     )
-    currency = str(projection.data["policy_budget"].attrs.get("units", "")).partition("/")[0]
+    currency = str(projection.data["output_per_head"].attrs.get("units", "")).partition("/")[0]
     converted = projection.provenance["panel"].get("yuan_per_unit")
     # Without a unit of money, codes or names as in China are taken as a sign of a Chinese panel.
     codes = map(str, projection.data["region"].to_numpy())

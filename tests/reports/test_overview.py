@@ -251,8 +251,8 @@ def test_costs_of_another_country_are_said_first(projection, money, rate, conver
     record = {**projection.provenance}
     record["settings"] = record["settings"] | {"yuan_per_unit": rate}
     record["panel"] = record["panel"] | converted
-    budget = projection.data["policy_budget"].assign_attrs(units=money)
-    data = projection.data.assign(policy_budget=budget)
+    heads = projection.data["output_per_head"].assign_attrs(units=money)
+    data = projection.data.assign(output_per_head=heads)
     changed = dataclasses.replace(projection, data=data, provenance=record)
     assert told in foreign_costs(changed, "en")
     first = headline_lines(changed, None, lang="zh")[0]
