@@ -1,8 +1,10 @@
 """The scoreboard of forecasts on the panels that are there: python -m benchmarks.scoreboard --help."""
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from benchmarks.perfect import told
 from benchmarks.vintages import CORE, DATA, OLD
 from benchmarks.vintages import results as vintages
 from calibration.commands.backtest import intervals
+from calibration.filtering import FilterSettings
 from calibration.forecasting import Backtest, backtest, models
-from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
+from calibration.forecasting.forecaster import Forecaster
+from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, FilteredModel
 from calibration.forecasting.scores import ratio_interval
 from pysd_runner.data import Data
 
@@ -84,7 +88,7 @@ def ablation_table(result: Backtest) -> str:
         Holds the whole and what was taken out of it, besides them the final forecast, whose part is the filtered model.
     """
     names = [str(name) for name in result.scores["model"].values]
-    pairs = [(FILTERED, name) for name in ablated() if name in names] + [(FINAL, FILTERED), (FINAL, ALONE)]
+    pairs = [(FILTERED, name) for name in ablations() if name in names] + [(FINAL, FILTERED), (FINAL, ALONE)]
     steps = [step for step in SHOWN if step in result.scores["horizon"].values]
     heads = [f"{score}, {step} y" for score in ("RMSE", "CRPS") for step in steps]
     lines = ["| whole | against | " + " | ".join(heads) + " |", "|" + "---|" * (2 + len(heads))]
@@ -118,7 +122,7 @@ def regrets(results: Mapping[str, Backtest]) -> tuple[float, float]:
     for result in results.values():
         table = result.table().pivot(index="horizon", columns="model", values="rmse")
         ours = table[FINAL]
-        best = table[[name for name in table if name not in ablated()]].drop(columns=[FILTERED, FINAL]).min(axis=1)
+        best = table[[name for name in table if name not in ablations()]].drop(columns=[FILTERED, FINAL]).min(axis=1)
         found += list((ours / best - 1)[table.index <= 5])
     return float(np.median(found)), float(np.max(found))
 
@@ -153,9 +157,16 @@ def mean_coverage(results: Mapping[str, Backtest]) -> tuple[float, float]:
     return half, most
 
 
-def ablated() -> tuple[str, ...]:
-    """Names of the forecasters with a part taken out."""
-    return tuple(ablations())
+def ablations() -> dict[str, Forecaster]:
+    """The filtered model with a part taken out, by name."""
+    whole = FilterSettings()
+    without = {
+        "momentum": replace(whole, momenta=(0.0,)),
+        "mean_reversion": replace(whole, reversions=(0.0,)),
+        "volatile_years": replace(whole, ordinary_regions=math.inf),
+    }
+    named = {f"{FILTERED}_without_{part}": settings for part, settings in without.items()}
+    return {name: FilteredModel(name=name, settings=settings) for name, settings in named.items()}
 
 
 def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
@@ -189,7 +200,7 @@ def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
             mean_table(results),
         ]
     for title, result in results.items():
-        if set(ablated()) & {str(name) for name in result.scores["model"].values}:
+        if set(ablations()) & {str(name) for name in result.scores["model"].values}:
             parts += [
                 f"What parts are worth, {title}: score of the whole over that without the part, below 1 where the part "
                 "helps, with 90 % block-bootstrap intervals.",
@@ -257,12 +268,13 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _scored(source: Source, panel: Data, options: argparse.Namespace) -> Backtest:
+    known = models() | ablations()
     names = options.model
     if names is None:
-        names = [*models(), *(ablated() if source.name == "china" else ())]
+        names = [*models(), *(ablations() if source.name == "china" else ())]
     return backtest(
         panel,
-        forecasters=names,
+        forecasters={name: known[name] for name in dict.fromkeys((REFERENCE, *names))},
         horizons=(1, 2, 3, 4, 5),
         draws=options.draws,
         workers=options.workers,

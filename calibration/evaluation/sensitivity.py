@@ -206,11 +206,7 @@ def sensitivity_tests(
     modes = behavioural_sensitivity(runs.one, central, change=CHANGE, outcomes=national)
     tell("Morris's elementary effects")
     screened = morris(runs.one, ranges, trajectories=effort.trajectories, seed=seed, batch=runs.batch)
-    tables = {
-        "modes": modes,
-        "morris": _national_table(screened),
-        "ranges": _range_table(ranges, subject),
-    }
+    tables = {"modes": modes, "morris": _national_table(screened)}
     return Section(key=KEY, judgements=(_draws_fail(screened), _modes(modes)), tables=tables)
 
 
@@ -248,13 +244,6 @@ def _national_table(found: Sensitivity) -> pd.DataFrame:
 def _numbers(indices: xr.Dataset) -> xr.Dataset:
     """Indices of the parameters, without the counts of blocks."""
     return indices[[name for name, values in indices.data_vars.items() if "parameter" in values.dims]]
-
-
-def _range_table(ranges: Mapping[str, tuple[float, float]], subject: Subject) -> pd.DataFrame:
-    spec = subject.model.spec
-    names = {key: "" if spec is None else spec.parameters[key].variable for key in ranges}
-    rows = [{"key": key, "name": names[key], "low": low, "high": high} for key, (low, high) in ranges.items()]
-    return pd.DataFrame(rows)
 
 
 def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:

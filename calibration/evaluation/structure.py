@@ -48,12 +48,7 @@ def structure_tests(subject: Subject) -> Section:
         judgements += [_experiment(subject, item) for item in experiments]
     judgements += [*invariance_tests(subject), *_parameters(subject)]
     loops, table = _loops(subject, declared.loops)
-    tables = {"units": _unit_table(problems), "parameters": _parameter_table(subject), "loops": table}
-    return Section(
-        key=KEY,
-        judgements=(*judgements, *loops),
-        tables={name: frame for name, frame in tables.items() if len(frame)},
-    )
+    return Section(key=KEY, judgements=(*judgements, *loops), tables={"loops": table} if len(table) else {})
 
 
 def _units(subject: Subject, problems: Sequence[EquationProblem]) -> Iterator[Judgement]:
@@ -69,15 +64,6 @@ def _units(subject: Subject, problems: Sequence[EquationProblem]) -> Iterator[Ju
     if silent:
         names = ", ".join(dict.fromkeys(item.variable for item in silent))
         yield Judgement.untested("units", "units_silent", names, count=len(silent))
-
-
-def _unit_table(problems: Sequence[EquationProblem]) -> pd.DataFrame:
-    rows = [
-        {"kind": item.kind, "variable": item.variable, "expected": item.expected, "found": item.found}
-        | {"equation": item.equation}
-        for item in problems
-    ]
-    return pd.DataFrame(rows)
 
 
 def _rules(subject: Subject) -> Iterator[Judgement]:
@@ -123,19 +109,6 @@ def _plausibility(item: ParameterEstimate) -> Phrase:
         "unit": item.unit,
     }
     return Phrase("at_bound" if item.at_bound else "plausible", parts)
-
-
-def _parameter_table(subject: Subject) -> pd.DataFrame:
-    """Table of estimates with their bounds, priors and sources."""
-    if subject.calibrated is None or subject.model.spec is None:
-        return pd.DataFrame()
-    declared = subject.model.spec.parameters
-    table = subject.calibrated.result.table()
-    kept = ["key", "name", "unit", "estimate", "low_90", "high_90", "lower_bound", "upper_bound", "prior_median"]
-    kept += ["prior_low_90", "prior_high_90", "contraction", "words"]
-    scores = [item.score for item in subject.calibrated.result.parameters]
-    sources = [", ".join(declared[key].sources) or "judgement" for key in table["key"]]
-    return table[kept].assign(score=scores, sources=sources)
 
 
 def _loops(subject: Subject, loops: tuple[SwitchableLoop, ...]) -> tuple[list[Judgement], pd.DataFrame]:

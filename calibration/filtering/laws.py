@@ -258,15 +258,8 @@ def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> 
     """Filter the years up to the origin, shape (region, year); every region must be observed at least once."""
     laws = learn_laws(values, groups, settings)
     sizes = laws.sd[:, None] * laws.by_region
-    seen = values if settings.is_filtered else _last(values)
-    *_, at = steps(seen, laws.trend, sizes, settings)
+    *_, at = steps(values, laws.trend, sizes, settings)
     return Filtered(laws=laws, at=at, values=values, groups=tuple(groups))
-
-
-def _last(values: Array) -> Array:
-    """Last observed level of each region, shape (region, 1)."""
-    back = np.isfinite(values)[:, ::-1].argmax(axis=1, keepdims=True)
-    return np.take_along_axis(values, values.shape[1] - 1 - back, axis=1)
 
 
 def ahead(

@@ -27,9 +27,6 @@ class FilterSettings:
 
     Attributes
     ----------
-    is_filtered
-        Whether states at the origin are filtered from earlier years; otherwise the level is the last observation, and
-        momentum, which is not observed, has mean zero and its long-run variance.
     horizons
         Longest horizon, in years, of the predictions by which the candidate trend models are weighted.
     memories
@@ -51,7 +48,6 @@ class FilterSettings:
         Half-life in years of the weight of past errors in the estimation of widths.
     """
 
-    is_filtered: bool = True
     horizons: int = 5
     memories: tuple[float, ...] = (0.3, 0.5, 0.7, 0.85)
     momenta: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.8, 1.2)

@@ -5,9 +5,8 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -99,33 +98,20 @@ def models() -> dict[str, Forecaster]:
     return known
 
 
-def ablations() -> dict[str, Forecaster]:
-    """The filtered model with one component removed, by name, to measure its value; scored only on request."""
-    whole = FilterSettings()
-    without = {
-        "momentum": replace(whole, momenta=(0.0,)),
-        "mean_reversion": replace(whole, reversions=(0.0,)),
-        "volatile_years": replace(whole, ordinary_regions=math.inf),
-        "filter": replace(whole, is_filtered=False),
-    }
-    names = {part: f"{FILTERED}_without_{part}" for part in without}
-    return {names[part]: FilteredModel(name=names[part], settings=item) for part, item in without.items()}
-
-
 def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
     """Select forecasters by name; the reference always comes first, because skill is measured against it.
 
     Parameters
     ----------
     names
-        Names of `models` and `ablations`.
+        Names of `models`.
 
     Raises
     ------
     UnknownName
         If there is no such forecaster.
     """
-    known = models() | ablations()
+    known = models()
     chosen = {REFERENCE: known[REFERENCE]}
     for name in names:
         if name not in known:

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 309,
-    "lines": 80_371,
-    "nodes": 616_103,
-    "functions": 4_994,
-    "docstring lines": 11_896,
-    "lines of other texts": 5_450,
+    "lines": 80_308,
+    "nodes": 615_554,
+    "functions": 4_989,
+    "docstring lines": 11_890,
+    "lines of other texts": 5_444,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_153,
+    "lines of tests": 43_116,
 }
 
 

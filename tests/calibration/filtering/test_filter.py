@@ -12,7 +12,7 @@ from calibration.filtering.laws import composite_likelihood, heavy, learn_widths
 from calibration.filtering.trend import STEPS, Trend, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion
-from calibration.forecasting.models import FilteredModel, ablations, models_named
+from calibration.forecasting.models import FilteredModel
 from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.region_inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
@@ -96,36 +96,6 @@ def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear() -> 
 
 def test_the_small_filter_steps_like_the_model() -> None:
     assert time_step(shipped_model()) * STEPS == 1
-
-
-def test_parts_are_taken_out_by_name() -> None:
-    panel = panel_of(walk(4, 12))
-    found = models_named(["filtered", *ablations()])
-    origin = origin_at(target_of(panel), 2000)
-    points = {
-        name: found[name].forecast(origin, horizon=3, draws=40, seed=0).point for name in found if name != "persistence"
-    }
-    assert set(points) == {
-        "filtered",
-        "filtered_without_momentum",
-        "filtered_without_mean_reversion",
-        "filtered_without_volatile_years",
-        "filtered_without_filter",
-    }
-    assert len({item.tobytes() for item in points.values()}) == 5
-
-
-def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> None:
-    values = history()
-    settings = replace(STILL, momenta=(0.3,))
-    whole, bare = (known(values, replace(settings, is_filtered=item)) for item in (True, False))
-    assert_allclose(bare.laws.weight, whole.laws.weight, rtol=0, atol=0)
-    assert_allclose(bare.laws.sd, whole.laws.sd, rtol=0, atol=0)
-    # What was observed, with no news about momentum.
-    assert_allclose(bare.at.level[0], values[:, -1], rtol=0, atol=0)
-    assert_allclose(bare.at.var_level, 0.0, atol=0)
-    assert_allclose(bare.at.drift, 0.0, rtol=0, atol=0)
-    assert np.abs(whole.at.drift).max() > 3e-4
 
 
 def test_holes_late_entries_and_silent_regions_are_borne() -> None:

@@ -128,13 +128,6 @@ def test_a_region_that_jumps_alone_has_no_momentum_of_it() -> None:
     assert 0 < drift[3.0] < 0.5 * drift[1e9]
 
 
-def test_without_the_filter_a_region_not_seen_at_the_origin_starts_where_it_was_last_seen() -> None:
-    values = walks()
-    values[1, -2:] = np.nan
-    bare = known(values, replace(STILL, is_filtered=False))
-    assert_allclose(bare.at.level[0], np.where(np.isnan(values[:, -1]), values[:, -3], values[:, -1]))
-
-
 @pytest.mark.parametrize("years", [60, 100, 150])
 def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int) -> None:
     values = np.tile(np.linspace(-1, 1, REGIONS)[:, None], years)
