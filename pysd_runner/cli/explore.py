@@ -337,7 +337,6 @@ def _write(
     """Write the pages, and a record by which the folder is recognised as one written by gapsim."""
     from pysd_runner.export import write_text_whole
     from pysd_runner.reports.brief import brief as brief_of
-    from pysd_runner.reports.document import Paragraph
 
     said: dict[str, list[str]] = {}
     with session.stage(Message("Writing briefs"), total=len(places)) as stage:
@@ -346,7 +345,7 @@ def _write(
             for ending in formats:
                 shown = page.with_explorer(explorer) if explorer and ending == "html" else page
                 shown.save(folder.draft / f"{stem}.{ending}")
-            said[stem] = [part.text for part in page.document.parts if isinstance(part, Paragraph)][:2]
+            said[stem] = list(page.lead)
             stage.advance(1)
     write_text_whole(folder.draft / RECORD, json.dumps({"schema": 1, "said": said}, ensure_ascii=False) + "\n")
     session.data = {"folder": folder.path, "said": said}

@@ -126,10 +126,11 @@ def open_sheet(
     subtitle: str = "",
     caption: str = "",
     key: Sequence[KeyEntry] = (),
+    width: float = PAGE_WIDTH,
 ) -> Sheet:
     """Make a figure with title, subtitle, legend and caption, and a drawing area of the given height."""
-    figure = ReportFigure(figsize=(PAGE_WIDTH, height), dpi=DPI)
-    room = PAGE_WIDTH - 2 * _MARGIN
+    figure = ReportFigure(figsize=(width, height), dpi=DPI)
+    room = width - 2 * _MARGIN
     head = wrapped(figure, title, TITLE_SIZE, room, heading_style(title))
     second = wrapped(figure, subtitle, SUBTITLE_SIZE, room) if subtitle else []
     below = wrapped(figure, caption, CAPTION_SIZE, room) if caption else []
@@ -142,7 +143,7 @@ def open_sheet(
     top = sum(heights) + 0.10
     bottom = len(below) * CAPTION_SIZE * _LINE + 0.10
     whole = _MARGIN + top + height + bottom + _MARGIN / 2
-    figure.set_size_inches(PAGE_WIDTH, whole)
+    figure.set_size_inches(width, whole)
     sheet = Sheet(figure=figure, width=room, height=height, left=_MARGIN, bottom=_MARGIN / 2 + bottom)
     sheet.text(0, -top, "\n".join(head), size=TITLE_SIZE, color=INK, linespacing=1.2, **heading_style(title))
     sheet.text(0, -top + heights[0], "\n".join(second), size=SUBTITLE_SIZE, color=MUTED, linespacing=1.2)

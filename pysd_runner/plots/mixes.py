@@ -1,11 +1,13 @@
-"""Policy mixes: paths over time with the effect of each mix, and spending by lever."""
+"""Policy mixes: what each changes over time, large, below the path without policy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import written
@@ -13,7 +15,9 @@ from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.plots.figure import (
+    CAPTION_SIZE,
     LABEL_SIZE,
+    PAGE_WIDTH,
     ReportFigure,
     Sheet,
     fan_caption,
@@ -41,8 +45,8 @@ from pysd_runner.plots.style import (
     balanced,
     can_draw,
     drawing,
+    heading_style,
     shortened,
-    text_width,
     usable_language,
 )
 from pysd_runner.text import say
@@ -50,8 +54,10 @@ from pysd_runner.text import say
 # Styles of classes, except the one in the colour of the baseline.
 STYLES: tuple[tuple[str, LineStyle], ...] = tuple(style for style in CLASSES if style[0] != BASELINE)
 MOST_MIXES = len(STYLES)
-_LABEL_ROOM = 1.5
-_UPPER, _LOWER, _BETWEEN = 1.95, 1.25, 0.42
+# Room for labels, as a share of the width, and for the interval of one mix.
+_LABEL_ROOM, _BAR = 0.24, 0.11
+_STRIP, _LARGE, _BETWEEN = 0.7, 2.35, 0.62
+_HEAD, _ROOM_FOR_WORDS = 9.5, 0.15
 
 
 def plot_mixes(
@@ -63,11 +69,13 @@ def plot_mixes(
     titles: Mapping[str, str],
     changed: xr.DataArray | None = None,
     lang: str = "en",
+    width: float = PAGE_WIDTH,
 ) -> ReportFigure:
-    """Draw all mixes for one region, class or nation over time, each named at the end of its line.
+    """Draw what each mix changes for one region, class or nation over time, the largest change first.
 
-    The upper panel shows observations, the path without policy with its 90 % interval, and the median under each
-    mix; the lower panel the effect of each mix with its 90 % interval, for gaps the part that is closed.
+    A strip shows observations and the path without policy with its 90 % interval; the large panel below it the change
+    by each mix, for gaps the part that is closed: medians, the 90 % interval of the first mix, and beside them the 90 %
+    intervals of all in the last year.
 
     Parameters
     ----------
@@ -86,6 +94,8 @@ def plot_mixes(
         Quantity whose changes are drawn, dimensions as `values`; default: `values`.
     lang
         ``"en"`` or ``"zh"``; the sentence and the data are always in this language.
+    width
+        Width of the figure, in inches.
 
     Returns
     -------
@@ -99,7 +109,12 @@ def plot_mixes(
     UnknownName
         If there is no such scenario.
     """
-    _check_count(len(baselines))
+    if len(baselines) > MOST_MIXES:
+        raise InvalidInput(
+            "one figure shows {most} policy mixes at most; {count} were asked for",
+            most=MOST_MIXES,
+            count=len(baselines),
+        )
     asked, lang = lang, usable_language(lang)
     full, past = in_layout(values), history_in_layout(history)
     other = full if changed is None else in_layout(changed)
@@ -120,8 +135,9 @@ def plot_mixes(
         change=quantity_of(other, lang),
     )
     lines = [_line(full, other, name, baselines[name], quantity, names) for name in baselines]
+    lines.sort(key=lambda line: -line.change.median[-1])
     with drawing():
-        figure = _draw(lines, view, quantity)
+        figure = _draw(lines, view, quantity, width)
     # The sentence and the data need no fonts, so they are in the requested language.
     quantity, names = quantity_of(values, asked), PrintedNames(values=full, lang=asked, is_drawn=False)
     label, change = names.scenario(references[0]), quantity_of(other, asked)
@@ -130,13 +146,6 @@ def plot_mixes(
     figure.data = _table(lines, view, quantity)
     figure.sentence = _sentence(lines, view, quantity)
     return figure
-
-
-def _check_count(count: int) -> None:
-    if count > MOST_MIXES:
-        raise InvalidInput(
-            "one figure shows {most} policy mixes at most; {count} were asked for", most=MOST_MIXES, count=count
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,6 +177,11 @@ class _View:
         key = "axis.difference_closed" if self.change.lower_is_better else "axis.difference"
         return say(key, self.lang, baseline=self.label, unit=self.change.difference_unit)
 
+    @property
+    def digits(self) -> int:
+        """Decimal places of changes."""
+        return max(1, self.change.difference_digits)
+
 
 def _line(
     full: xr.DataArray, changed: xr.DataArray, name: str, reference: str, quantity: Quantity, names: PrintedNames
@@ -183,65 +197,88 @@ def _line(
     )
 
 
-def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity) -> ReportFigure:
-    height = _UPPER + 0.5 + (_BETWEEN + _LOWER if lines else 0.0)
-    sheet = open_sheet(height=height, title=view.title, subtitle=quantity.unit, caption=view.caption)
-    levels = [view.ground.low, view.ground.high, *(line.level.median for line in lines)]
-    changes = [edge for line in lines for edge in (line.change.low, line.change.high)]
-    if view.past is not None:
-        levels.append(view.past.to_numpy())
-    spans = [limits_of(levels)] + ([limits_of(changes)] if lines else [])
-    left = label_room(sheet.figure, spans, 5) + 0.05
-    _draw_levels(sheet, lines, view, left, spans[0])
+def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float) -> ReportFigure:
+    upper = _STRIP if lines else _LARGE
+    sheet = open_sheet(
+        height=upper + 0.5 + (_BETWEEN + _LARGE if lines else 0.0),
+        title=view.title,
+        subtitle=quantity.unit,
+        caption=view.caption,
+        width=width,
+    )
+    ground, past = view.ground, view.past
+    levels = [ground.low, ground.high, *([] if past is None else [past.to_numpy()])]
+    changes = [line.change.quantiles[:, -1] for line in lines] + [line.change.median for line in lines]
+    changes += [np.zeros(1)] + [edge for line in lines[:1] for edge in (line.change.low, line.change.high)]
+    spans = [limits_of(levels), limits_of(changes)]
+    left, room = label_room(sheet.figure, spans, 5) + 0.05, _LABEL_ROOM * sheet.width
+    axes = sheet.axes(left, 0.2, sheet.width - left - room, upper)
+    _draw_levels(axes, view, spans[0], ticks=3 if lines else 5)
+    end = f"{written(float(ground.median[-1]), quantity.digits)} {view.label}"
+    draw_end_labels(sheet.figure, axes, [(float(ground.median[-1]), end, BASELINE)], room=room)
     if lines:
-        _draw_changes(sheet, lines, view, left, spans[1])
+        top = 0.2 + upper + _BETWEEN
+        head, style = view.difference[:1].upper() + view.difference[1:], heading_style(view.difference)
+        head = shortened(sheet.figure, head, _HEAD, sheet.width, style)
+        sheet.text(0.0, top - 0.27, head, size=_HEAD, color=INK, **style)
+        _draw_changes(sheet, lines, view, (left, top, room), spans[1])
     return sheet.figure
 
 
-def _draw_levels(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float, limits: tuple[float, float]) -> None:
-    axes = sheet.axes(left, 0.2, sheet.width - left - _LABEL_ROOM, _UPPER)
-    ground = view.ground
-    first = float(ground.years[0]) if view.past is None else float(view.past["year"].min())
-    set_years(axes, first, float(ground.years[-1]))
-    set_values(axes, *limits)
+def _draw_levels(axes: Axes, view: _View, limits: tuple[float, float], *, ticks: int) -> None:
+    """History, and the path without policy with its interval."""
+    ground, past = view.ground, view.past
+    set_years(axes, float(ground.years[0] if past is None else past["year"].min()), float(ground.years[-1]))
+    set_values(axes, *limits, ticks=ticks)
     if not ground.is_single:
         axes.fill_between(ground.years, ground.low, ground.high, color=FAN[0], linewidth=0, zorder=1)
     draw_baseline(axes, ground)
-    for line, (colour, style) in zip(lines, STYLES, strict=False):
-        axes.plot(line.level.years, line.level.median, color=colour, linestyle=style, linewidth=1.4, zorder=3)
-    if view.past is not None:
-        draw_history(axes, view.past["year"].to_numpy().astype(float), view.past.to_numpy())
+    if past is not None:
+        draw_history(axes, past["year"].to_numpy().astype(float), past.to_numpy())
     draw_origin(axes, view.origin, say("mark.origin", view.lang, year=view.origin))
-    ends = [(float(ground.median[-1]), _label(sheet, view.label), BASELINE)]
-    ends += [
-        (float(line.level.median[-1]), _label(sheet, line.name), colour)
-        for line, (colour, _) in zip(lines, STYLES, strict=False)
-    ]
-    draw_end_labels(sheet.figure, axes, ends, room=_LABEL_ROOM)
 
 
-def _draw_changes(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float, limits: tuple[float, float]) -> None:
-    top = 0.2 + _UPPER + _BETWEEN
-    axes = sheet.axes(left, top, sheet.width - left - _LABEL_ROOM, _LOWER)
+def _draw_changes(
+    sheet: Sheet,
+    lines: Sequence[_Line],
+    view: _View,
+    place: tuple[float, float, float],
+    limits: tuple[float, float],
+) -> None:
+    """The change by each mix: lines, the interval of the first, and beside them the last intervals of all."""
+    left, top, room = place
+    beside = _BAR * len(lines)
+    axes = sheet.axes(left, top, sheet.width - left - room, _LARGE)
+    bars = sheet.axes(sheet.width - room + 0.04, top, beside, _LARGE)
     set_years(axes, float(view.ground.years[0]), float(view.ground.years[-1]))
-    set_values(axes, *limits, ticks=4)
+    set_values(axes, *limits)
+    bars.set(xlim=(-0.5, len(lines) - 0.5), ylim=limits)
+    bars.set_axis_off()
     axes.axhline(0, color=BASELINE, linewidth=1.0, zorder=2)
+    for key, height, align in (("mark.better", 0.98, "top"), ("mark.worse", 0.02, "bottom")):
+        # Only on a side that the axis shows.
+        if abs(height - limits[0] / (limits[0] - limits[1])) > _ROOM_FOR_WORDS:
+            told: dict[str, Any] = {"transform": axes.transAxes, "va": align, "size": CAPTION_SIZE, "color": MUTED}
+            box = {"facecolor": "white", "linewidth": 0, "pad": 1}
+            axes.text(0.01, height, say(key, view.lang, baseline=view.label), bbox=box, **told)
     ends = []
-    for line, (colour, style) in zip(lines, STYLES, strict=False):
-        change = line.change
+    for number, (line, (colour, style)) in enumerate(zip(lines, STYLES, strict=False)):
+        change, last = line.change, line.change.quantiles[:, -1]
         if not change.is_single:
-            axes.fill_between(change.years, change.low, change.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
-        axes.plot(change.years, change.median, color=colour, linestyle=style, linewidth=1.4, zorder=3)
-        ends.append((float(change.median[-1]), _label(sheet, line.name), colour))
-    draw_end_labels(sheet.figure, axes, ends, room=_LABEL_ROOM)
-    sheet.text(0.0, top - 0.2, shortened(sheet.figure, view.difference, 8, sheet.width), size=8, color=MUTED)
-    axes.set_xlabel(say("axis.year", view.lang))
+            if not number:
+                axes.fill_between(change.years, change.low, change.high, color=colour, alpha=0.13, linewidth=0)
+            bars.vlines(number, last[0], last[-1], color=colour, linewidth=2.4, alpha=0.45)
+        bars.plot([number], [change.median[-1]], color=colour, marker="o", markersize=4, clip_on=False)
+        axes.plot(change.years, change.median, color=colour, linestyle=style, linewidth=2.0, zorder=3)
+        text = f"{written(float(change.median[-1]), view.digits, signed=True)} {line.name}"
+        ends.append((float(change.median[-1]), _label(sheet, text, room - beside), colour))
+    draw_end_labels(sheet.figure, bars, ends, room=room)
 
 
-def _label(sheet: Sheet, text: str) -> str:
-    """A name in at most two lines."""
-    lines = balanced(sheet.figure, text, LABEL_SIZE, _LABEL_ROOM - 0.1)[:2]
-    return "\n".join(shortened(sheet.figure, line, LABEL_SIZE, _LABEL_ROOM - 0.08) for line in lines)
+def _label(sheet: Sheet, text: str, room: float) -> str:
+    """A name in at most four lines."""
+    lines = balanced(sheet.figure, text, LABEL_SIZE, room - 0.14)[:4]
+    return "\n".join(shortened(sheet.figure, line, LABEL_SIZE, room - 0.12) for line in lines)
 
 
 def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFrame:
@@ -273,107 +310,9 @@ def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFr
 def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:
     """Sentence on the final level without policy and on the effect of each mix."""
     ends = [(view.label, written(float(view.ground.median[-1]), quantity.digits))]
-    digits = view.change.difference_digits
-    ends += [(line.name, written(float(line.change.median[-1]), digits, signed=True)) for line in lines]
+    ends += [(line.name, written(float(line.change.median[-1]), view.digits, signed=True)) for line in lines]
     first, *others = (say("sentence.mix_end", view.lang, name=name, value=value) for name, value in ends)
     told = say("list.separator", view.lang).join(others)
     changes = say("sentence.mix_changes", view.lang, what=view.difference, ends=told) if lines else ""
     year = int(view.ground.years[-1])
     return say("sentence.mixes", view.lang, title=view.title, unit=quantity.unit, year=year, ends=first + changes)
-
-
-_ROW, _LINE, _GAP = 0.17, 0.14, 0.12
-_MOST_NAMED = 2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Money:
-    """Spending by lever under each mix, for a region, a class or the nation, labelled in one language."""
-
-    spent: pd.DataFrame
-    totals: Mapping[str, str]
-    title: str
-    unit: str
-    lang: str
-
-
-def plot_money(told: Money, drawn: Money) -> ReportFigure:
-    """Draw spending by lever under each mix."""
-    rows = drawn.spent.drop_duplicates("scenario")
-    levers = list(dict.fromkeys(drawn.spent["lever"]))
-    _check_count(len(rows))
-    heads = drawn.spent["head"].to_numpy().reshape(len(rows), len(levers))
-    mixes = [_drawable(str(name), str(key)) for name, key in zip(rows["mix"], rows["scenario"], strict=True)]
-    totals = [_drawable(drawn.totals[str(key)], "") for key in rows["scenario"]]
-    shown = [_drawable(str(name), str(number)) for number, name in enumerate(levers, start=1)]
-    with drawing():
-        sheet = open_sheet(
-            height=3 * _LINE + 0.05 + _ROW * len(levers) + 0.05,
-            title=_drawable(drawn.title, say("brief.money_plain", drawn.lang)),
-            subtitle=_drawable(drawn.unit, ""),
-            caption=say("brief.money_caption", drawn.lang),
-        )
-        _draw_panels(sheet, heads, mixes, totals, shown)
-    return sheet.told(told.spent.reset_index(drop=True), _sentence_of_money(heads, told))
-
-
-def _drawable(text: str, other: str) -> str:
-    """The text, or `other` if no font can draw it."""
-    return text if can_draw(text) else other
-
-
-def _draw_panels(
-    sheet: Sheet, heads: np.ndarray, mixes: Sequence[str], totals: Sequence[str], levers: Sequence[str]
-) -> None:
-    left = max(text_width(sheet.figure, name, LABEL_SIZE) for name in levers) + 0.1
-    room = (sheet.width - left) / len(mixes)
-    largest = max(float(np.abs(heads).max()), 1e-12)
-    numbers = [[written(value, _digits(largest)) for value in row] for row in heads]
-    label = max(text_width(sheet.figure, text, LABEL_SIZE) for row in numbers for text in row) + 0.06
-    wide = room - _GAP
-    for place, (mix, total) in enumerate(zip(mixes, totals, strict=True)):
-        start, colour = left + place * room, STYLES[place][0]
-        above = [(line, colour) for line in balanced(sheet.figure, mix, LABEL_SIZE, wide)[:2]] + [(total, MUTED)]
-        # Lines are bottom-aligned above the bars, however many there are.
-        for row, (line, ink) in enumerate(above, start=3 - len(above)):
-            sheet.text(start, row * _LINE, shortened(sheet.figure, line, LABEL_SIZE, wide), size=LABEL_SIZE, color=ink)
-        axes = sheet.axes(start, 3 * _LINE + 0.05, wide, _ROW * len(levers))
-        axes.barh(range(len(levers)), heads[place], color=colour, height=0.7)
-        axes.set_ylim(len(levers) - 0.5, -0.5)
-        axes.set_xlim(0, largest * wide / max(wide - label, 0.2))
-        axes.set_xticks([])
-        axes.set_yticks(range(len(levers)), labels=levers if place == 0 else [""] * len(levers))
-        axes.tick_params(axis="y", labelcolor=INK, length=0, labelsize=LABEL_SIZE)
-        axes.grid(visible=False)
-        axes.spines["bottom"].set_visible(False)
-        for row, value in enumerate(heads[place]):
-            axes.annotate(
-                numbers[place][row],
-                (float(value), row),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                size=LABEL_SIZE,
-                color=INK,
-            )
-
-
-def _digits(largest: float) -> int:
-    return 0 if largest >= 100 else 1 if largest >= 1 else 3
-
-
-def _sentence_of_money(heads: np.ndarray, told: Money) -> str:
-    rows, levers, lang = told.spent.drop_duplicates("scenario"), list(dict.fromkeys(told.spent["lever"])), told.lang
-    digits = _digits(float(np.abs(heads).max()))
-    parts = []
-    for key, mix, row in zip(rows["scenario"], rows["mix"], heads, strict=True):
-        order = np.argsort(-row, kind="stable")[:_MOST_NAMED]
-        most = say("list.separator", lang).join(
-            say("brief.of_lever", lang, lever=levers[place], money=written(float(row[place]), digits))
-            for place in order
-            if row[place] > 0
-        )
-        parts.append(say("brief.money_of", lang, policy=mix, total=told.totals[str(key)], most=most))
-    return say(
-        "brief.money_sentence", lang, title=told.title, unit=told.unit, parts=say("report.clauses", lang).join(parts)
-    )

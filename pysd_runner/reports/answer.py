@@ -1,6 +1,7 @@
 """The answer in three sentences: what happens without policy, what to do about it, and how sure that is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -80,16 +81,29 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
 
 def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
     """Sentence on what is certain, what is open, what would change it, and what it rests on."""
-    record = (projection.provenance.get("fitted") or {}).get("provenance", {})
     if answer is None:
         low, high = np.quantile(without_policy(projection)[1][:, -1], (0.05, 0.95))
         parts = [say("answer.rests_outlook", lang, low=written(float(low)), high=written(float(high)))]
     else:
-        basis = "measured" if record.get(ENTRY) else "judged"
-        parts = [*_sure(projection, answer, lang), say(f"answer.rests_{basis}", lang)]
-    text = say("report.clauses", lang).join(parts)
-    failed = say("answer.failed", lang) if record.get("failed_checks") else ""
+        parts = [*_sure(projection, answer, lang), rests_on(projection, lang)]
+    return joined(projection, parts, lang)
+
+
+def rests_on(projection: Future, lang: str) -> str:
+    """Clause on what the size of an effect rests on."""
+    return say(f"answer.rests_{'measured' if _record(projection).get(ENTRY) else 'judged'}", lang)
+
+
+def joined(projection: Future, clauses: Sequence[str], lang: str) -> str:
+    """One sentence of several clauses, after a warning if the fit failed its checks."""
+    text = say("report.clauses", lang).join(clauses)
+    failed = say("answer.failed", lang) if _record(projection).get("failed_checks") else ""
     return failed + text[:1].upper() + text[1:] + say("answer.stop", lang)
+
+
+def _record(projection: Future) -> dict[str, Any]:
+    """What is recorded of the calibration; empty without one."""
+    return dict((projection.provenance.get("fitted") or {}).get("provenance", {}))
 
 
 def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
 from pysd_runner.reports.brief_paths import (
     LEAST_CHANGE,
-    LEAST_DRAWS,
+    NARROW,
+    WIDE,
     Paths,
+    Sentences,
     Told,
     around,
-    bars_of,
-    causes,
     chart_of,
     check_scenarios,
     paths_of,
@@ -27,7 +28,10 @@ from pysd_runner.reports.brief_paths import (
 )
 from pysd_runner.reports.document import (
     Bullets,
+    Cell,
+    Folded,
     Heading,
+    Lead,
     Link,
     Paragraph,
     Part,
@@ -36,19 +40,24 @@ from pysd_runner.reports.document import (
     TextTable,
     to_html,
 )
-from pysd_runner.reports.evidence import foreign_costs, meaning_of, rests
-from pysd_runner.reports.headline import is_assumed, label_of, some_of
+from pysd_runner.reports.evidence import LEAST_DRAWS, causes, meaning_of, rests
+from pysd_runner.reports.headline import currency_of, large, some_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, panel_title, say
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from pysd_runner.plots import ReportFigure
 
+Array = NDArray[np.float64]
 FORMATS = ("html", "docx", "xlsx")
 # Maximum number of mixes whose lines can be distinguished in one figure.
 MOST_MIXES = 5
 _GAINERS = 3
+# Least money a head that is written without decimals.
+_WHOLE = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -63,8 +72,6 @@ class Brief:
         The parts of the page, in order.
     figure
         The chart on the page, with its data.
-    bars
-        Chart of spending by lever under each mix; None if there is no mix or the results lack the data.
     paths
         The numbers on the page.
     lang
@@ -74,9 +81,13 @@ class Brief:
     place: Area
     document: ReportDocument
     figure: "ReportFigure"
-    bars: "ReportFigure | None"
     paths: Paths
     lang: str
+
+    @property
+    def lead(self) -> Sequence[str]:
+        """The answer in at most three sentences."""
+        return next(part.sentences for part in self.document.parts if isinstance(part, Lead))
 
     def __repr__(self) -> str:
         return f"<Brief on {self.place.names[self.lang]!r}: {', '.join(self.paths.mixes) or 'no policy'}>"
@@ -130,15 +141,13 @@ class Brief:
             return to_docx(self.document)
         from pysd_runner.reports.brief_workbook import to_workbook
 
-        money = None if self.bars is None else self.bars.data
-        return to_workbook(self.document, self.figure.data, money, self.lang)
+        return to_workbook(self.document, self.figure.data, self.lang)
 
     def _repr_html_(self) -> str:
-        """Show the first paragraph and the chart in a notebook."""
+        """Show the answer and the chart in a notebook."""
         import html
 
-        first = next(part.text for part in self.document.parts if isinstance(part, Paragraph))
-        return f"<p>{html.escape(first)}</p>{self.figure._repr_html_()}"
+        return f"<p>{html.escape(' '.join(self.lead))}</p>{self.figure._repr_html_()}"
 
 
 def brief(
@@ -184,16 +193,15 @@ def brief(
     chosen = _chosen(projection, mixes)
     paths = paths_of(projection, place, chosen)
     year = int(projection.data["year"][-1])
-    figure = chart_of(projection, place, chosen, lang=lang)
+    figure, narrow = (chart_of(projection, place, chosen, lang=lang, width=width) for width in (WIDE, NARROW))
     writer = _Writer(projection, place, paths, lang)
-    bars = bars_of(projection, place, paths.mixes, lang=lang)
     document = ReportDocument(
         title=say("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
         lang=lang,
-        parts=list(writer.parts(figure, bars, date or datetime.date.today())),
+        parts=list(writer.parts(Picture("", figure.sentence, figure, narrow), date or datetime.date.today())),
         one_page=True,
     )
-    return Brief(place=place, document=document, figure=figure, bars=bars, paths=paths, lang=lang)
+    return Brief(place=place, document=document, figure=figure, paths=paths, lang=lang)
 
 
 def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
@@ -210,96 +218,89 @@ def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
     return chosen
 
 
-class _Writer:
-    """Writes the sentences and tables of a brief."""
+class _Writer(Sentences):
+    """Writes the parts of a brief."""
 
-    def __init__(self, projection: Future, place: Area, paths: Paths, lang: str) -> None:
-        self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
-        self.name = place.names[lang]
-        self.last = int(projection.data["year"][-1])
-
-    def parts(self, figure: "ReportFigure", bars: "ReportFigure | None", date: datetime.date) -> Iterator[Part]:
+    def parts(self, picture: Picture, date: datetime.date) -> Iterator[Part]:
         """Parts of the page below the title, in order."""
-        if foreign := foreign_costs(self.projection, self.lang):
-            yield Paragraph(foreign)
-        yield Paragraph(self.going())
-        if self.paths.mixes:
-            yield Paragraph(self.found())
-        yield Picture("", figure.sentence, figure)
-        yield self.table()
-        if self.paths.mixes:
-            yield Paragraph(self.say("brief.no_money")) if bars is None else Picture("", bars.sentence, bars)
+        yield Lead(list(self.answer()))
+        yield picture
+        if self.order:
+            yield self.compared()
+            yield Heading(self.say("brief.recommended", name=self.name))
+            yield Bullets(list(self.recommended()))
+            yield Paragraph(self.say("brief.no_money")) if self.money is None else self.spending(self.money)
+        yield Folded(self.say("brief.details"), [*self.details(), Paragraph(self.stamp(date))])
+
+    def details(self) -> Iterator[Part]:
+        """Parts for readers who want to know more."""
+        yield self.levels()
+        if self.order:
             yield Heading(self.say("brief.around", year=self.last))
-            yield Bullets([self.gains(mix) for mix in self.paths.mixes])
+            yield Bullets([self.gains(mix) for mix in self.order])
         yield Heading(self.say("brief.sure"))
         yield Bullets(list(self.sure()))
-        if self.paths.mixes and self.paths.draws > 1:
+        if self.order and self.paths.draws > 1:
             yield Heading(self.say("brief.change_answer"))
             yield Bullets(list(self.changing()))
-        yield Paragraph(self.stamp(date))
 
-    def say(self, key: str, **values: object) -> str:
-        """Text of a key in the language of the page."""
-        return say(key, self.lang, **values)
-
-    def label(self, scenario: str) -> str:
-        """Printed name of a scenario."""
-        return label_of(self.projection, None, scenario, self.lang)
-
-    def going(self) -> str:
-        """Sentence on the outlook without policy."""
-        paths = self.paths
-        before = paths.level(paths.ground, self.projection.origin).middle
-        after = paths.level(paths.ground, self.last)
-        start, end = (paths.levels.sel(scenario=paths.ground).isel(year=at).to_numpy() for at in (0, -1))
-        improved = percent(float((paths.better * (end - start) > 0).mean()))
-        share = self.say(f"brief.share_{paths.measure}", share=improved) if paths.draws > 1 else ""
-        basis = "forecast" if self.projection.provenance.get("baseline") else "model"
-        if is_assumed(self.projection, paths.ground):
-            basis = "assumed"
-        return self.say(
-            f"brief.going_{paths.measure}",
-            how=self.say(f"brief.how_{basis}"),
-            name=self.name,
-            origin=self.projection.origin,
-            year=self.last,
-            before=written(before, 1),
-            after=written(after.middle, 1),
-            range=self._range(after),
-            share=share,
-        )
-
-    def found(self) -> str:
-        """Sentence on the effect of each mix, the largest first."""
-        changes = {mix: self.paths.changes(mix, self.last) for mix in self.paths.mixes}
-        order = sorted(changes, key=lambda mix: -float(np.median(changes[mix])))
-        parts = []
-        for mix in order:
-            change = told(changes[mix])
-            number = written(change.middle, 2, signed=True)
-            parts.append(self.say("brief.change", policy=self.label(mix), change=number, range=self._range(change, 2)))
-        found = f"brief.found_{self.paths.measure}"
-        return self.say(found, year=self.last, parts=self.say("report.clauses").join(parts))
-
-    def table(self) -> TextTable:
-        """Table of levels and changes in selected years."""
-        paths = self.paths
-        header = [self.say("report.policy")]
-        for year in paths.years:
-            header.append(self.say(f"brief.column_{paths.measure}", year=year))
-            header += [self.say(f"brief.column_change_{paths.measure}", year=year)] if paths.mixes else []
+    def compared(self) -> TextTable:
+        """Table of the mixes, the best first: what each changes here and in the nation."""
+        is_nation, has_gap = self.place.kind == "nation", "laggard_gap" in self.projection.data
+        header = [self.say("report.policy"), self.say(f"brief.column_change_{self.paths.measure}", year=self.last)]
+        header += [self.say("brief.column_own"), self.say("brief.column_often")]
+        header += [] if is_nation or not has_gap else [self.say("brief.column_nation")]
         rows = []
-        for name in (paths.ground, *paths.mixes):
-            row = [self.label(name)]
-            for year in paths.years:
-                row.append(self.cell(paths.level(name, year), 1))
-                if paths.mixes:
-                    row.append(
-                        self.cell(told(paths.changes(name, year)), 2, signed=True) if name in paths.mixes else "–"
-                    )
+        for mix in self.order:
+            row = [self.label(mix), self.cell(told(self.changes[mix]), 2, signed=True)]
+            row.append(self.cell(around(self.projection, self.place, mix).own, 1, signed=True))
+            share = float((self.changes[mix] > 0).mean())
+            row.append(Cell(f"{percent(share)} %", 100 * share) if self.paths.draws > 1 else "–")
+            if len(header) > len(row):
+                row.append(self.cell(told(self.national(mix)), 1, signed=True))
             rows.append(row)
+        caption = self.say("brief.compared", name=self.name, year=self.last)
+        return TextTable(header=header, rows=rows, caption=caption, inside=self.ends)
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Names of the numbers of an interval."""
+        return ("", self.say("brief.end_low"), self.say("brief.end_high"))
+
+    def spending(self, money: "xr.DataArray") -> TextTable:
+        """Table of the money in the first year by lever: total, and a head."""
+        totals = money.sum("lever").to_numpy()
+        size, unit = large(float(totals[:, 0].max()), currency_of(self.projection, self.lang), self.lang)
+        digits = 0 if totals[:, 1].max() >= _WHOLE else 2
+        head = self.say("brief.a_head", money=currency_of(self.projection, self.lang))
+        names = [self.levers[str(lever)] for lever in money["lever"].to_numpy()]
+        every = zip([*names, self.say("brief.total")], [*money.transpose("lever", ...).to_numpy(), totals], strict=True)
+        rows = [
+            [name, *(self.spent(total, each, size, digits) for total, each in part.tolist())] for name, part in every
+        ]
+        year = self.projection.origin + 1
+        caption = self.say("brief.money", name=self.name, year=year, unit=unit, head=head)
+        header = [self.say("brief.lever"), *(self.label(mix) for mix in self.order)]
+        return TextTable(header=header, rows=rows, caption=caption, inside=(unit, head))
+
+    def spent(self, total: float, head: float, size: float, digits: int) -> Cell:
+        """Money of a lever, in total and a head, for a cell of a table."""
+        text = self.say("report.cell", middle=written(total / size, 1), range=written(head, digits)) if total else "–"
+        return Cell(text, total / size, head)
+
+    def levels(self) -> TextTable:
+        """Table of levels in selected years."""
+        paths = self.paths
+        header = [
+            self.say("report.policy"),
+            *(self.say(f"brief.column_{paths.measure}", year=at) for at in paths.years),
+        ]
+        rows = [
+            [self.label(name), *(self.cell(paths.level(name, year), 1) for year in paths.years)]
+            for name in (paths.ground, *self.order)
+        ]
         note = "brief.table" if paths.draws > 1 else "brief.table_single"
-        return TextTable(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
+        return TextTable(header=header, rows=rows, caption=self.say(note, draws=paths.draws), inside=self.ends)
 
     def gains(self, mix: str) -> str:
         """Sentence on the regions that gain and lose under a mix."""
@@ -337,23 +338,15 @@ class _Writer:
         yield from rests(self.projection, None, self.lang)
 
     def changing(self) -> Iterator[str]:
-        """Sentences on the mix that is best most often, and on the parameters on which this depends."""
-        paths = self.paths
-        changes = np.stack([paths.changes(mix, self.last) for mix in paths.mixes])
-        firsts = np.bincount(changes.argmax(axis=0), minlength=len(paths.mixes)) / paths.draws
-        best = int(firsts.argmax())
-        policy = self.label(paths.mixes[best])
-        if len(paths.mixes) > 1:
-            holds = changes.argmax(axis=0) == best
-            yield self.say("brief.first", policy=policy, share=percent(float(firsts[best])), name=self.name)
-        else:
-            holds = changes[best] > 0
-            yield self.say("brief.helps", policy=policy, share=percent(float(holds.mean())), name=self.name)
+        """Sentences on how often the mix helps, and on the parameters on which this depends."""
+        key, holds = self.doubtful
+        policy, share = self.label(self.order[0]), percent(float(holds.mean()))
+        yield self.say(key, policy=policy, share=share, name=self.name)
         if self.projection.parameters is None:
             yield self.say("brief.no_parameters")
             return
-        if paths.draws < LEAST_DRAWS:
-            yield self.say("brief.few_draws", draws=paths.draws, least=LEAST_DRAWS)
+        if self.paths.draws < LEAST_DRAWS:
+            yield self.say("brief.few_draws", draws=self.paths.draws, least=LEAST_DRAWS)
             return
         found = causes(self.projection.parameters, holds)
         for cause in found:
@@ -381,12 +374,15 @@ class _Writer:
             model_hash=record["simulation"]["model_sha256"][:8],
         )
 
-    def cell(self, found: Told, digits: int, *, signed: bool = False) -> str:
+    def cell(self, found: Told, digits: int, *, signed: bool = False) -> Cell:
         """A number with its interval, for a cell of a table."""
         middle = written(found.middle, digits, signed=signed)
         if found.low is None or found.high is None:
-            return middle
-        return self.say("report.cell", middle=middle, range=interval(found.low, found.high, digits))
+            return Cell(middle, found.middle)
+        # Kept together, so that a narrow cell breaks before the bracket.
+        ends = interval(found.low, found.high, digits).replace(" ", "\N{NO-BREAK SPACE}")
+        text = self.say("report.cell", middle=middle, range=ends)
+        return Cell(text, found.middle, found.low, found.high)
 
     def _range(self, found: Told, digits: int = 1) -> str:
         if found.low is None or found.high is None:

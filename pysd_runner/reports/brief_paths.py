@@ -1,24 +1,26 @@
-"""Numbers of a brief: levels over time, effects of policy mixes, gains and losses, and influential parameters."""
+"""Numbers of a brief, and the sentences on what to do and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
-from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.reports.headline import amount, currency_of, label_of
-from pysd_runner.reports.panels import Area
+from pysd_runner.reports.answer import joined, odds, rests_on
+from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, alike, causes, declarations_of, foreign_costs
+from pysd_runner.reports.headline import amount, currency_of, is_assumed, label_of
+from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
-from pysd_runner.text import LANGUAGES, say
+from pysd_runner.text import LANGUAGES, has_text, say
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
-    from pysd_runner.plots.mixes import Money
 
 Array = NDArray[np.float64]
 
@@ -27,6 +29,14 @@ YEARS = (2030, 2035, 2040)
 # Minimum fall, in per cent, that counts as a loss.
 LEAST_CHANGE = 0.05
 ENDS = (0.05, 0.5, 0.95)
+# Number of causes and of levers named in the answer.
+_NAMED = 2
+# Largest relative difference of amounts that are called the same; the least effect, told with one digit.
+_SAME, _TOLD = 0.05, 0.1
+# Share of draws below which, or above one less which, it is clear whether a mix helps.
+_CLEAR = 0.05
+# Width of the chart on paper, and on the screen of a telephone, in inches.
+WIDE, NARROW = 7.2, 4.4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +122,10 @@ def paths_of(projection: Future, place: Area, mixes: Sequence[str]) -> Paths:
     )
 
 
-def chart_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str) -> "ReportFigure":
-    """Draw all mixes over time for a region, class or the nation, with the effect of each below."""
+def chart_of(
+    projection: Future, place: Area, mixes: Sequence[str], *, lang: str, width: float = WIDE
+) -> "ReportFigure":
+    """Draw what all mixes change over time for a region, class or the nation."""
     from pysd_runner.plots.mixes import plot_mixes
 
     paths = paths_of(projection, place, mixes)
@@ -128,52 +140,7 @@ def chart_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str
         },
         changed=paths.changed,
         lang=lang,
-    )
-
-
-def bars_of(projection: Future, place: Area, mixes: Sequence[str], *, lang: str) -> "ReportFigure | None":
-    """Draw spending by lever under each mix; None if the results lack the data."""
-    from pysd_runner.plots.mixes import plot_money
-    from pysd_runner.plots.style import can_draw, usable_language
-
-    found = money_by_lever(projection, place, mixes)
-    if found is None:
-        return None
-    drawn = usable_language(lang)
-    name = place.names[drawn] if can_draw(place.names[drawn]) else place.code
-    return plot_money(
-        _money(projection, found, place.names[lang], lang),
-        _money(projection, found, name, drawn),
-    )
-
-
-def _money(projection: Future, found: xr.DataArray, name: str, lang: str) -> "Money":
-    """Spending by lever and mix, labelled in one language."""
-    import pandas as pd
-
-    from pysd_runner.plots.mixes import Money
-
-    levers = {item.element: getattr(item, lang) for item in declarations_of(projection).levers.values()}
-    currency, mixes = currency_of(projection, lang), [str(mix) for mix in found["scenario"].to_numpy()]
-    rows = [
-        {
-            "scenario": mix,
-            "mix": label_of(projection, None, mix, lang),
-            "lever": levers.get(str(lever), str(lever)),
-            "total": total,
-            "head": head,
-        }
-        for mix, values in zip(mixes, found.to_numpy(), strict=True)
-        for lever, (total, head) in zip(found["lever"].to_numpy(), values.tolist(), strict=True)
-    ]
-    sums = found.isel(measure=0).sum("lever").to_numpy()
-    first, last = projection.origin + 1, int(projection.data["year"][-1])
-    return Money(
-        spent=pd.DataFrame(rows),
-        totals={mix: amount(float(total), currency, lang) for mix, total in zip(mixes, sums, strict=True)},
-        title=say("brief.money", lang, name=name),
-        unit=say("brief.per_head", lang, money=currency, first=first, last=last),
-        lang=lang,
+        width=width,
     )
 
 
@@ -238,16 +205,14 @@ def members(projection: Future, place: Area) -> NDArray[np.bool_]:
 
 
 def money_by_lever(projection: Future, place: Area, mixes: Sequence[str]) -> xr.DataArray | None:
-    """Annual spending, total and per head, mean over draws and years; dimensions (scenario, lever, measure)."""
+    """Spending in the first year after the last observed one; dimensions (scenario, lever, measure: total, a head)."""
     data = projection.data
     if "lever_budget" not in data or "population" not in data or not mixes:
         return None
     inside = np.flatnonzero(members(projection, place))
-    spent = data["lever_budget"].sel(scenario=list(mixes)).isel(region=inside, year=slice(1, None))
-    people = data["population"].sel(scenario=list(mixes)).isel(region=inside, year=slice(1, None))
-    total = spent.sum("region")
-    heads = total / people.sum("region").mean("draw")
-    both = xr.concat([total.mean("year"), heads.mean("year")], "measure", coords="minimal", compat="override")
+    first = data[["lever_budget", "population"]].sel(scenario=list(mixes)).isel(region=inside, year=1).sum("region")
+    heads = first["lever_budget"] / first["population"].mean("draw")
+    both = xr.concat([first["lever_budget"], heads], "measure", coords="minimal", compat="override")
     return both.transpose("scenario", "lever", "measure")
 
 
@@ -277,38 +242,194 @@ def around(projection: Future, place: Area, mix: str) -> Around:
     return Around(own=told(100 * (mean[0] / mean[1] - 1)), rank=0, regions=medians)
 
 
-# Minimum number of draws: with fewer, each third has too few to compare.
-LEAST_DRAWS = 60
-# Maximum number of causes reported, and probability of finding any by chance (Bonferroni).
-MOST_CAUSES, CHANCE = 3, 0.05
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cause:
-    """A parameter on which a result depends, and how often the result holds in its lowest and highest third."""
+class Standing:
+    """An observed series that goes with where one mix does less than another."""
 
-    parameter: str
-    low: float
-    high: float
+    series: str
+    value: float
+    typical: float
+    is_share: bool
+    rank: int
+    correlation: float
 
 
-def causes(parameters: xr.DataArray, holds: NDArray[np.bool_]) -> list[Cause]:
-    """Parameters between whose lowest and highest thirds the frequency of a result differs significantly."""
-    from scipy.stats import norm
+def standing(projection: Future, place: Area, less: Array) -> Standing | None:
+    """The series that best goes with a difference between two mixes, shape (region,), if the region is on that side."""
+    from scipy.stats import spearmanr
 
-    values = parameters.transpose("parameter", "draw").to_numpy()
-    varied = np.flatnonzero(np.ptp(values, axis=1) > 0)
-    if holds.size < LEAST_DRAWS or not varied.size or holds.all() or not holds.any():
-        return []
-    limit = float(norm.isf(CHANCE / 2 / varied.size))
+    data = projection.history.sel(region=projection.data["region"])
+    known = [name for name in data if data[name].dims == ("region", "year") and has_text(f"series.{name}")]
+    (at,) = np.flatnonzero(members(projection, place))
     found = []
-    for place in varied:
-        low, high = np.quantile(values[place], (1 / 3, 2 / 3))
-        below, above = holds[values[place] <= low], holds[values[place] >= high]
-        pooled = np.concatenate([below, above]).mean()
-        error = np.sqrt(pooled * (1 - pooled) * (1 / below.size + 1 / above.size))
-        gap = float(above.mean() - below.mean())
-        if abs(gap) > limit * error:
-            name = str(parameters["parameter"].to_numpy()[place])
-            found.append(Cause(parameter=name, low=float(below.mean()), high=float(above.mean())))
-    return sorted(found, key=lambda item: -abs(item.high - item.low))[:MOST_CAUSES]
+    for name in known:
+        last = pd.DataFrame(data[name].to_numpy().T).ffill().iloc[-1].to_numpy()
+        rho, chance = spearmanr(last, less, nan_policy="omit")
+        middle = float(np.nanmedian(last))
+        # Bonferroni over the series; with few regions, none is told.
+        if name != "population" and chance < CHANCE / len(known) and rho * (last[at] - middle) < 0:
+            rank = 1 + int((last > last[at]).sum())
+            values = {"value": float(last[at]), "typical": middle, "correlation": float(rho)}
+            is_share = data[name].attrs.get("units") == "Dmnl"
+            found.append(Standing(series=str(name), rank=rank, is_share=is_share, **values))
+    return max(found, key=lambda item: abs(item.correlation), default=None)
+
+
+class Sentences:
+    """The sentences of a brief that say what to do, and why."""
+
+    def __init__(self, projection: Future, place: Area, paths: Paths, lang: str) -> None:
+        self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
+        self.name = place.names[lang]
+        self.last = int(projection.data["year"][-1])
+        self.changes = {mix: paths.changes(mix, self.last) for mix in paths.mixes}
+        self.order = sorted(self.changes, key=lambda mix: -float(np.median(self.changes[mix])))
+        self.money = money_by_lever(projection, place, self.order)
+        self.nation = find_place("nation", regions_of(projection))
+
+    def say(self, key: str, **values: object) -> str:
+        """Text of a key in the language of the page."""
+        return say(key, self.lang, **values)
+
+    def label(self, scenario: str) -> str:
+        """Printed name of a scenario."""
+        return label_of(self.projection, None, scenario, self.lang)
+
+    def answer(self) -> Iterator[str]:
+        """What happens without policy, what to do, and how sure that is, and where needed a caution."""
+        yield self.going()
+        if self.order:
+            yield self.advice()
+            yield self.doubt()
+        yield from filter(None, [foreign_costs(self.projection, self.lang)])
+        yield from alike(self.projection, self.lang)
+
+    def going(self) -> str:
+        """Sentence on the outlook without policy."""
+        paths = self.paths
+        start, end = (100 * paths.levels.sel(scenario=paths.ground).isel(year=at).to_numpy() for at in (0, -1))
+        basis = "forecast" if self.projection.provenance.get("baseline") else "model"
+        improved = odds(float((paths.better * (end - start) > 0).mean()), self.lang)
+        return self.say(
+            f"brief.going_{paths.measure}",
+            basis=self.say(f"answer.basis_{'assumed' if is_assumed(self.projection, paths.ground) else basis}"),
+            name=self.name,
+            origin=self.projection.origin,
+            year=self.last,
+            before=written(float(np.median(start))),
+            after=written(float(np.median(end))),
+            chance=self.say(f"brief.chance_{paths.measure}", odds=improved) if paths.draws > 1 else "",
+        )
+
+    def advice(self) -> str:
+        """Sentence on the mix that does most here, on its money and on its effect."""
+        best = self.order[0]
+        size = float(np.median(self.changes[best]))
+        return self.say(
+            f"brief.{'best' if size > 0 else 'worst'}_{self.paths.measure}",
+            name=self.name,
+            policy=self.label(best),
+            money=self.first_year(best),
+            size=written(abs(size), 1 if abs(size) >= _TOLD else 2),
+        )
+
+    def first_year(self, mix: str) -> str:
+        """Clause on the money of a mix in its first year: how much, for whom and for what."""
+        if self.money is None or not float(self.money.sel(scenario=mix).sum()):
+            return ""
+        total = self.money.sel(scenario=mix).isel(measure=0)
+        order = [str(lever) for lever in total["lever"].to_numpy()[np.argsort(-total.to_numpy(), kind="stable")]]
+        names = [self.levers[lever] for lever in order[:_NAMED] if total.sel(lever=lever) > 0]
+        told = self.say("brief.and").join(name.lower() if name.isalpha() and name.istitle() else name for name in names)
+        policy = next(item for item in self.projection.provenance["scenarios"] if item["name"] == mix)["policy"]
+        whom = self.say("brief.by_need" if policy.get("redistribution") else "brief.by_head")
+        money = amount(float(total.sum()), currency_of(self.projection, self.lang), self.lang)
+        return self.say("brief.first_year", money=money, whom=whom, levers=told)
+
+    @property
+    def levers(self) -> dict[str, str]:
+        """Printed names of the levers."""
+        return {item.element: getattr(item, self.lang) for item in declarations_of(self.projection).levers.values()}
+
+    def doubt(self) -> str:
+        """Sentence on how sure the advice is, and on what would change it."""
+        if self.paths.draws < 2:
+            return joined(self.projection, [self.say("answer.single"), rests_on(self.projection, self.lang)], self.lang)
+        helps, first = (
+            odds(float(held.mean()), self.lang) for held in (self.changes[self.order[0]] > 0, self.is_first)
+        )
+        best = self.say("brief.doubt_first", odds=first) if len(self.order) > 1 else ""
+        clauses = [self.say("brief.doubt", odds=helps, first=best), *self.turns(), rests_on(self.projection, self.lang)]
+        return joined(self.projection, clauses, self.lang)
+
+    def turns(self) -> Iterator[str]:
+        """Clause on what the advice hangs on."""
+        spec, (what, holds) = declarations_of(self.projection).parameters, self.doubtful
+        found = [] if self.projection.parameters is None else causes(self.projection.parameters, holds)
+        named = [self.say("brief.quoted", text=getattr(spec[item.parameter], self.lang)) for item in found[:_NAMED]]
+        if named:
+            yield self.say("brief.doubt_turns", what=self.say(f"{what}_what"), causes=self.say("brief.and").join(named))
+        elif self.paths.draws < LEAST_DRAWS:
+            yield self.say("brief.doubt_few")
+
+    @property
+    def is_first(self) -> NDArray[np.bool_]:
+        """Whether the first mix is the best of all, by draw."""
+        return np.asarray(np.stack([self.changes[mix] for mix in self.order]).argmax(axis=0) == 0)
+
+    @property
+    def doubtful(self) -> tuple[str, NDArray[np.bool_]]:
+        """What is told to hang on something, by draw: that the mix helps, or if that is clear, that it is the best."""
+        helps = self.changes[self.order[0]] > 0
+        if len(self.order) > 1 and not _CLEAR < helps.mean() < 1 - _CLEAR:
+            return "brief.first", self.is_first
+        return "brief.helps", helps
+
+    def national(self, mix: str) -> Array:
+        """How much of the gap in the nation a mix closes, by draw."""
+        return paths_of(self.projection, self.nation, [mix]).changes(mix, self.last)
+
+    def recommended(self) -> Iterator[str]:
+        """Sentences on how often the mix is first here, and on why another is first in the nation."""
+        best = self.order[0]
+        if len(self.order) > 1 and self.paths.draws > 1:
+            share = percent(float(self.is_first.mean()))
+            yield self.say("brief.first", policy=self.label(best), share=share, name=self.name)
+        if self.paths.measure != "relative" or "laggard_gap" not in self.projection.data:
+            return
+        national = max(self.order, key=lambda mix: float(np.median(self.national(mix))))
+        if national != best:
+            yield from self.reasons(national, best)
+        elif len(self.order) > 1:
+            yield self.say("brief.reason_same")
+
+    def reasons(self, national: str, best: str) -> Iterator[str]:
+        """Why the mix that is best in the nation is not best here."""
+        pair = (national, best)
+        own, all_ = ([around(self.projection, place, mix) for mix in pair] for place in (self.place, self.nation))
+        words = {"nation": self.label(national), "best": self.label(best), "name": self.name}
+        effects = {
+            f"{key}_{which}": written(item.own.middle, 1, signed=True)
+            for key, items in (("own", own), ("mean", all_))
+            for which, item in zip(("nation", "best"), items, strict=True)
+        }
+        yield self.say("brief.reason", **words, **effects, money=self.heads(pair, words))
+        less = own[0].regions - own[1].regions
+        found = standing(self.projection, self.place, less) if self.place.kind == "region" else None
+        if found is not None:
+            told: dict[str, object] = {"count": len(less), "correlation": written(found.correlation, 2)}
+            for name, value in (("value", found.value), ("typical", found.typical)):
+                told[name] = self.say("brief.share", value=percent(value, 1)) if found.is_share else written(value, 1)
+            key = "brief.reason_standing" + ("" if found.correlation < 0 else "_low")
+            yield self.say(key, **words, series=self.say(f"series.{found.series}"), rank=found.rank, **told)
+
+    def heads(self, pair: tuple[str, str], words: dict[str, str]) -> str:
+        """Whether a difference between two mixes comes with more or less money a head."""
+        every = money_by_lever(self.projection, self.nation, pair)
+        if self.money is None or every is None:
+            return ""
+        first, second = (float(self.money.sel(scenario=mix).isel(measure=1).sum()) for mix in pair)
+        mean = float(every.sel(scenario=pair[0]).isel(measure=1).sum())
+        told = {"first": written(first), "second": written(second), "share": percent(first / mean)}
+        key = "same" if abs(first - second) <= _SAME * second else "other"
+        return self.say(f"brief.money_{key}", **words, **told, money=currency_of(self.projection, self.lang))

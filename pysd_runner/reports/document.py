@@ -32,9 +32,11 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 MOST_REGIONS, FEW_REGIONS = 50, 20
 
 # Word sets East Asian fonts separately; both fonts ship with Office.
-_LATIN, _CHINESE = "Calibri", "Microsoft YaHei"
-_BODY, _SMALL = 8, 6.5
-_MARGIN, _WIDEST = 1.2, 16.8  # centimetres; figures are narrower the more rows the tables have
+_LATIN, _CHINESE = "Arial", "Microsoft YaHei"
+_BODY, _SMALL, _LARGER = 8.5, 7.5, 10
+# Centimetres; figures are narrower the more rows the tables have.
+_MARGIN, _WIDEST, _NARROWER, _FIRST = 1.3, 18.4, 0.03, 5.0
+_SHADE, _RULE = "E8EEF4", "BFBFBF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,18 @@ class Bullets:
     items: Sequence[str]
 
 
+class Cell(str):
+    """Text of a cell with the numbers in it, each of which has a column of its own in a workbook."""
+
+    numbers: tuple[float, ...]
+
+    def __new__(cls, text: str, *numbers: float) -> "Cell":
+        """The text, with its numbers."""
+        made = super().__new__(cls, text)
+        made.numbers = numbers
+        return made
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextTable:
     """A table whose cells are texts."""
@@ -80,6 +94,7 @@ class TextTable:
     rows: Sequence[Sequence[str]]
     caption: str = ""  # one line above it; may be empty
     words: frozenset[int] = field(default=frozenset())
+    inside: Sequence[str] = ()  # names of the numbers in a `Cell`
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,7 @@ class Picture:
     file: str  # path of the PNG, relative to the folder of the report
     sentence: str  # description, also used as alternative text
     figure: "ReportFigure | None" = None  # the figure, if it was not saved
+    narrow: "ReportFigure | None" = None  # the same figure for a telephone
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,16 +294,16 @@ def _marked(text: str) -> "Markup":
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 (the text is escaped)
 
 
-def _drawn(folder: Path, picture: Picture, number: str) -> "Markup":
+def _drawn(folder: Path, file: str, figure: "ReportFigure | None", number: str) -> "Markup":
     """The SVG of a figure, with element ids that are unique on the page."""
     from markupsafe import Markup
 
-    if picture.figure is None:
-        content = (folder / picture.file).with_suffix(".svg").read_bytes()
+    if figure is None:
+        content = (folder / file).with_suffix(".svg").read_bytes()
     else:
         from pysd_runner.plots.figure import svg_bytes
 
-        content = svg_bytes(picture.figure)
+        content = svg_bytes(figure)
     text = content.decode("utf-8")
     named = re.sub(r'(\bid="|href="#|url\(#)', rf"\1p{number}-", text[text.index("<svg") :])
     return Markup(named)  # noqa: S704 (drawn here)
@@ -317,7 +333,7 @@ def to_docx(document: ReportDocument) -> bytes:
     page.add_paragraph(printable(document.title), style="Title")
     rows = sum(len(part.rows) for part in document.parts if isinstance(part, TextTable))
     for part in document.parts:
-        _add_part(page, part, Cm(_WIDEST - 1.4 * rows))
+        _add_part(page, part, Cm(_WIDEST - _NARROWER * rows**2))
     stream = io.BytesIO()
     page.save(stream)
     return stream.getvalue()
@@ -347,7 +363,9 @@ def _add_part(page: Any, part: Part, width: Any) -> None:
             page.add_paragraph(printable(text))
         case Lead(sentences):
             for sentence in sentences:
-                page.add_paragraph().add_run(printable(sentence)).bold = True
+                paragraph = page.add_paragraph()
+                paragraph.add_run(printable(sentence)).font.size = Pt(_LARGER)
+                paragraph.paragraph_format.line_spacing = Pt(1.3 * _LARGER)
         case Bullets(items):
             for item in items:
                 page.add_paragraph(printable(item), style="List Bullet")
@@ -363,20 +381,32 @@ def _add_part(page: Any, part: Part, width: Any) -> None:
 
 
 def _add_table(page: Any, table: TextTable) -> None:
+    """Add a table with a shaded header and a rule below each row."""
     from docx.enum.text import WD_ALIGN_PARAGRAPH
-    from docx.shared import Pt
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+    from docx.shared import Cm, Pt
 
     if table.caption:
-        page.add_paragraph(printable(table.caption)).paragraph_format.keep_with_next = True
-    shown = page.add_table(rows=0, cols=len(table.header), style="Table Grid")
+        caption = page.add_paragraph()
+        caption.add_run(printable(table.caption)).font.bold = True
+        caption.paragraph_format.keep_with_next, caption.paragraph_format.space_before = True, Pt(4)
+    shown = page.add_table(rows=0, cols=len(table.header))
+    lines = "".join(f'<w:{side} w:val="single" w:sz="4" w:color="{_RULE}"/>' for side in ("top", "bottom", "insideH"))
+    shown._tbl.tblPr.append(parse_xml(f"<w:tblBorders {nsdecls('w')}>{lines}</w:tblBorders>"))
+    rest = (_WIDEST - _FIRST) / max(len(table.header) - 1, 1)
     for number, texts in enumerate((table.header, *table.rows)):
         for column, (cell, text) in enumerate(zip(shown.add_row().cells, texts, strict=True)):
+            cell.width = Cm(rest if column else _FIRST)
             paragraph = cell.paragraphs[0]
-            paragraph.paragraph_format.space_after, paragraph.paragraph_format.line_spacing = Pt(0), Pt(1.2 * _SMALL)
+            paragraph.paragraph_format.space_after, paragraph.paragraph_format.line_spacing = Pt(0), Pt(1.35 * _SMALL)
             if column and column not in table.words:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             run = paragraph.add_run(printable(text))
             run.font.size, run.font.bold = Pt(_SMALL), number == 0
+            if number == 0:
+                shade = parse_xml(f'<w:shd {nsdecls("w")} w:val="clear" w:fill="{_SHADE}"/>')
+                cell._tc.get_or_add_tcPr().append(shade)
 
 
 def printable(text: str) -> str:

@@ -1,10 +1,13 @@
-"""How far a projection rests on data or on priors, in sentences and as a table of the calibrated parameters."""
+"""How far a projection rests on data or on priors, and on which parameters a result depends."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.data.names import CURRENCY
@@ -302,3 +305,40 @@ def implausible(comparison: Ranking, spec: ModelSpec, lang: str) -> Iterator[str
         )
     if parts:
         yield say("report.implausible", lang, parts=say("report.clauses", lang).join(parts))
+
+
+# Minimum number of draws: with fewer, each third has too few to compare.
+LEAST_DRAWS = 60
+# Maximum number of causes reported, and probability of finding any by chance (Bonferroni).
+MOST_CAUSES, CHANCE = 3, 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """A parameter on which a result depends, and how often the result holds in its lowest and highest third."""
+
+    parameter: str
+    low: float
+    high: float
+
+
+def causes(parameters: xr.DataArray, holds: NDArray[np.bool_]) -> list[Cause]:
+    """Parameters between whose lowest and highest thirds the frequency of a result differs significantly."""
+    from scipy.stats import norm
+
+    values = parameters.transpose("parameter", "draw").to_numpy()
+    varied = np.flatnonzero(np.ptp(values, axis=1) > 0)
+    if holds.size < LEAST_DRAWS or not varied.size or holds.all() or not holds.any():
+        return []
+    limit = float(norm.isf(CHANCE / 2 / varied.size))
+    found = []
+    for place in varied:
+        low, high = np.quantile(values[place], (1 / 3, 2 / 3))
+        below, above = holds[values[place] <= low], holds[values[place] >= high]
+        pooled = np.concatenate([below, above]).mean()
+        error = np.sqrt(pooled * (1 - pooled) * (1 / below.size + 1 / above.size))
+        gap = float(above.mean() - below.mean())
+        if abs(gap) > limit * error:
+            name = str(parameters["parameter"].to_numpy()[place])
+            found.append(Cause(parameter=name, low=float(below.mean()), high=float(above.mean())))
+    return sorted(found, key=lambda item: -abs(item.high - item.low))[:MOST_CAUSES]

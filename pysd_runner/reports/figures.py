@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.plots.mixes import MOST_MIXES
-from pysd_runner.reports.brief_paths import bars_of, chart_of, check_scenarios, money_by_lever, regions_of
-from pysd_runner.reports.panels import Area, find_place
+from pysd_runner.reports.brief_paths import chart_of, check_scenarios, regions_of
+from pysd_runner.reports.panels import find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import in_both
 
@@ -98,30 +98,14 @@ def _differences(
 def _mixes(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     """Figures of all mixes over time, for the nation and each requested region."""
     mixes = _policies(projection, shown)
-    places = _places(projection, regions, has_nation="laggard_gap" in projection.data) if mixes else []
+    nation = ["nation"] if "laggard_gap" in projection.data else []
+    places = [find_place(name, regions_of(projection)) for name in (*nation, *regions)] if mixes else []
     return [(f"mixes_{place.file_name}", partial(chart_of, projection, place, mixes)) for place in places]
-
-
-def _money(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    """Figures of spending by lever under all mixes, for the nation and each requested region."""
-    mixes = _policies(projection, shown)
-    places = [
-        place
-        for place in _places(projection, regions, has_nation=True)
-        if money_by_lever(projection, place, mixes) is not None
-    ]
-    return [(f"money_{place.file_name}", cast("Draw", partial(bars_of, projection, place, mixes))) for place in places]
 
 
 def _policies(projection: Future, shown: Sequence[str]) -> list[str]:
     """Policies to draw, as many as fit into one figure."""
     return [name for name in shown if projection.baselines[name] != name][:MOST_MIXES]
-
-
-def _places(projection: Future, regions: Sequence[str], *, has_nation: bool) -> list[Area]:
-    """The nation, if the results have its data, and the requested regions."""
-    known = regions_of(projection)
-    return [find_place(name, known) for name in (*(["nation"] if has_nation else []), *regions)]
 
 
 def _as_share(values: Any, baseline: str) -> Any:
@@ -179,7 +163,6 @@ class Kind:
 # Not drawn by default: differences, which the mixes and the table show, and gaps, which the tiles show.
 KINDS = {
     "mixes": Kind(_mixes, of_all=True, of_places=True),
-    "money": Kind(_money, of_all=True, of_places=True),
     "output": Kind(partial(_differences, quantities=(OUTPUT,)), of_all=True),
     "differences": Kind(_differences, is_usual=False, of_all=True),
     "classes": Kind(_classes),

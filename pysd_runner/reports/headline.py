@@ -281,9 +281,15 @@ def no_present_value(spec: ModelSpec, lang: str) -> str:
 
 def amount(value: float, money: str, lang: str) -> str:
     """Write an amount of money: 5.4 trillion yuan."""
-    size = next((size for size in _LARGE[lang] if abs(value) >= size), None)
-    number = written(value) if size is None else f"{written(value / size, 1)}{say(f'report.{size:.0e}', lang)}"
-    return f"{number}{'' if lang == 'zh' else ' '}{money}"
+    size, unit = large(value, money, lang)
+    return f"{written(value / size, int(size > 1))}{'' if lang == 'zh' else ' '}{unit}"
+
+
+def large(value: float, money: str, lang: str) -> tuple[float, str]:
+    """The unit in which an amount of money is written, as a number and in words: 1e9 and "billion yuan"."""
+    size = next((size for size in _LARGE[lang] if abs(value) >= size), 1.0)
+    words = say(f"report.{size:.0e}", lang).strip() if size > 1 else ""
+    return size, f"{words}{'' if lang == 'zh' else ' '}{money}".strip()
 
 
 def currency_of(projection: Future, lang: str) -> str:

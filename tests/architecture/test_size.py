@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 309,
-    "lines": 80_308,
-    "nodes": 615_554,
-    "functions": 4_989,
-    "docstring lines": 11_890,
-    "lines of other texts": 5_444,
+    "lines": 80_531,
+    "nodes": 618_590,
+    "functions": 5_008,
+    "docstring lines": 11_919,
+    "lines of other texts": 5_494,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_116,
+    "lines of tests": 43_161,
 }
 
 

@@ -47,13 +47,12 @@ def test_the_folder_holds_everything_a_reader_needs(results):
         "tiles_zoned_need",
         "classes_zoned_need",
         "mixes_nation",
-        "money_nation",
         "differences_national_output",
     ):
         assert {f"{name}.{ending}" for ending in ("png", "svg", "csv", "txt")} <= figures
     # What each shows and how it is read, once each.
     texts = [path.read_text(encoding="utf-8").split("\n\n") for path in sorted((results / "figures").glob("*.txt"))]
-    assert len({sentence for sentence, _ in texts}) == len({caption for _, caption in texts}) == 5
+    assert len({sentence for sentence, _ in texts}) == len({caption for _, caption in texts}) == 4
     page = (results / "summary.md").read_text(encoding="utf-8")
     assert all(f"![{sentence}](figures/" in page for sentence, _ in texts)
     assert "Read before quoting" in page

@@ -38,7 +38,7 @@ def numbers(results: Path, brief: Path, explorer: Path) -> dict[str, dict[str, f
         "caption": _value(_found(rf"closed against “No policy”.*?{re.escape(label)} {NUMBER}", caption)[0]),
         "panel": float(drawn.set_index("name").loc[label, "median"]),
         "table": _cell(table, "gap closed, points", label),
-        "brief": _value(_found(rf"losed against no policy.*?“{re.escape(label)}” {NUMBER}", visible(short))[0]),
+        "brief": _value(_found(rf'aria-label="[^"]*losed against[^"]*{re.escape(label)} {NUMBER}', short)[0]),
         "table of the brief": _cell(_rows(short), f"{data['year'].max()}: gap closed, points", label),
         "explorer": _of_explorer(explorer, label, "gap_closed"),
     }
@@ -66,9 +66,9 @@ def _rows(page: str) -> list[list[str]]:
 
 
 def _cell(rows: list[list[str]], column: str, label: str) -> float:
-    """First number of a row in the one column of that name."""
+    """First number of a row in the first column of that name."""
     rows = [[cell.strip() for cell in row] for row in rows]
-    (head,) = (row for row in rows if row.count(column) == 1)
+    head = next(row for row in rows if row.count(column) == 1)
     own = next(row for row in rows[rows.index(head) :] if row[0] == label)
     return _value(_found(NUMBER, own[head.index(column)])[0])
 

@@ -35,7 +35,12 @@ def test_one_sheet_of_a4(browser, full, tmp_path, place, lang):
 def test_nothing_is_cut(browser, full, tmp_path, width, lang):
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(brief(full, "Gansu", lang=lang).save(tmp_path / "page.html").as_uri())
-    parts = page.locator(".wide").evaluate_all("(parts) => parts.map((part) => [part.scrollWidth, part.clientWidth])")
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    parts = page.locator(".wide:visible, .phone:visible").evaluate_all(
+        "(parts) => parts.map((part) => [part.scrollWidth, part.clientWidth])"
+    )
+    whole_page = page.evaluate("document.documentElement.scrollWidth")
     page.close()
-    assert len(parts) == 3
+    assert whole_page <= width
+    assert len(parts) == 4
     assert all(whole <= shown < width for whole, shown in parts), parts

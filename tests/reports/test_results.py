@@ -30,7 +30,7 @@ def written(projection, panel, tmp_path_factory):
 
 def test_progress_counts_the_figures(written, projection):
     found, steps, _ = written
-    assert sum(steps) == len(found.figures) == figure_count(projection, scenarios=["zoned_need"]) == 5
+    assert sum(steps) == len(found.figures) == figure_count(projection, scenarios=["zoned_need"]) == 4
 
 
 def test_what_an_interruption_may_leave_is_everything_but_figures_that_are_not_drawn(written):
@@ -101,7 +101,7 @@ def test_fifty_regions_are_all_in_the_table(projection):
 def test_every_figure_says_something_of_its_own(written):
     found, _, _ = written
     texts = [(found.folder / "figures" / f"{name}.txt").read_text(encoding="utf-8") for name in found.figures]
-    assert len({text.splitlines()[0] for text in texts}) == len(texts) == 5
+    assert len({text.splitlines()[0] for text in texts}) == len(texts) == 4
 
 
 def test_regions_asked_for_have_an_overlay_of_mixes_of_their_own(projection):
@@ -124,16 +124,16 @@ def test_kinds_and_scenarios_of_figures(projection):
         figure_jobs(projection, kinds=["maps"])
     with pytest.raises(UnknownName, match="Did you mean 'zoned_need'"):
         figure_jobs(projection, scenarios=["zoned_ned"])
-    assert tuple(KINDS) == ("mixes", "money", "output", "differences", "classes", "gaps", "tiles")
+    assert tuple(KINDS) == ("mixes", "output", "differences", "classes", "gaps", "tiles")
     usual = [name.partition("_")[0] for name, _ in figure_jobs(projection)]
-    assert usual == ["mixes", "money", "differences", "classes", "tiles"]
+    assert usual == ["mixes", "differences", "classes", "tiles"]
 
 
 def test_a_gap_takes_two(projection):
     import dataclasses
 
     alone = dataclasses.replace(projection, data=projection.data.isel(region=[0]).isel({"class": [0]}))
-    assert {name.partition("_")[0] for name, _ in figure_jobs(alone)} <= {"mixes", "money", "differences"}
+    assert {name.partition("_")[0] for name, _ in figure_jobs(alone)} <= {"mixes", "differences"}
 
 
 def test_output_is_compared_with_the_baseline_in_per_cent(projection):
