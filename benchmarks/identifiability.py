@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from pysd_runner.spec import ErrorModel
 Array = NDArray[np.float64]
 
 MODEL, PANEL = "regional_digital", "china"
-BEGIN, END = "<!-- results: written by benchmarks.identifiability -->", "<!-- end of results -->"
 
 # Expected before anything was built, with another data set: states of a prototype observed in shares, 31 provinces, 12
 # years, errors of 2 % a year in relative growth, 1.5 points of access, 3 % of the log index, 3 points of skills, 2 of
@@ -267,7 +265,7 @@ def page(panel: Data) -> list[str]:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Print the tables, or write them into the page.
+    """Print the tables.
 
     Parameters
     ----------
@@ -281,16 +279,8 @@ def main(given: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.identifiability", description=__doc__)
     parser.add_argument("--panel", default=PANEL, help="shipped panel or file (china)")
-    parser.add_argument("--write", type=Path, default=None, help="page whose marked part is replaced")
     options = parser.parse_args(given)
-    lines = page(load_data(options.panel, panel=True))
-    if options.write is None:
-        print("\n".join(lines))
-    else:
-        text = options.write.read_text(encoding="utf-8")
-        head, rest = text.split(BEGIN)
-        text = "\n".join([head + BEGIN, "", *lines, "", END + rest.split(END)[1]])
-        options.write.write_text(text, encoding="utf-8")
+    print("\n".join(page(load_data(options.panel, panel=True))))
     return 0
 
 
