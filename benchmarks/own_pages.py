@@ -339,7 +339,9 @@ def page(rows: Sequence[Mapping[str, Any]], sections: Sequence[str]) -> str:
         "`python -m benchmarks.own_pages --world3 wrld3-03.mdl --digi31 digi31.mdl --cookbook PySD-Cookbook/source "
         "--page docs/five_models.md`.\n"
     )
-    return "\n".join([lead, *table, "", *sections])
+    # The code in Python differs by names alone: shown once.
+    others = [item.partition("The fit in Python:")[0] for item in sections[1:]]
+    return "\n".join([lead, *table, "", *sections[:1], *others])
 
 
 def main() -> None:
