@@ -23,6 +23,7 @@ from pysd_runner.cli.policies import attribute
 from pysd_runner.cli.run import plot, run
 from pysd_runner.cli.session import SCHEMA_VERSION, STANDARD_OUTPUT, finish, never_refuse, silence, write_line
 from pysd_runner.cli.simulate import run_once
+from pysd_runner.cli.update import update
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.text import LANGUAGES, said, usual_language
 
@@ -108,7 +109,7 @@ def application() -> typer.Typer:
     )
     check.add_to(data)
     app.add_typer(data, short_help="Work on panels: `data check` lists everything that is wrong with one.")
-    whole = (initialise, run, plot, brief, explore, attribute, optimise, advise, run_once, ensemble)
+    whole = (initialise, update, run, plot, brief, explore, attribute, optimise, advise, run_once, ensemble)
     for item in (*whole, describe, show, schema, doctor):
         item.add_to(app)
     for point in entry_points(group=ENTRY_POINTS):

@@ -40,6 +40,7 @@ class DataChoice:
     others: Sequence[str] = ()
     options: DataOptions = field(default_factory=DataOptions)
     is_regional: bool = True
+    onto: "Data | None" = None  # panel for which the files hold new figures
 
     @property
     def files(self) -> list[str | Path]:
@@ -155,7 +156,7 @@ class DataChoice:
             "time_unit": options.time_unit,
             "encoding": options.encoding,
             "sheet": options.sheet,
-            "panel": self.is_regional,
+            "panel": self.is_regional if self.onto is None else self.onto,
         }
 
     def _roles(self) -> "PanelMapping":

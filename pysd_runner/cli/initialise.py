@@ -277,6 +277,8 @@ def check(
     """
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.data.load import check_data
+    from pysd_runner.data.update import long_table
+    from pysd_runner.export import save_csv
     from pysd_runner.reports.panels import panel_facts, panel_lines
     from pysd_runner.study.binding import problems_of, uses_of
 
@@ -304,7 +306,7 @@ def check(
         for line in panel_lines(data, lang=session.lang) if data.is_panel else _table_lines(data, uses):
             session.say(line)
         if out is not None and not errors:
-            save_whole(out, ".csv", lambda path: _write(data, path), replace=force)
+            save_whole(out, ".csv", lambda path: save_csv(long_table(data), path), replace=force)
             session.data["written"] = out
             session.say(Message("Written: {file}", file=out))
     return BAD_INPUT if errors else 0
@@ -322,21 +324,6 @@ def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
         unit = f", {column.unit}" if column.unit else ""
         lines.append(f"  {name:<{width}}  {seen} value{'' if seen == 1 else 's'}{unit}  {uses[name] or 'not used'}")
     return lines
-
-
-def _write(data: "Data", out: Path) -> None:
-    """Write the data as a long table with codes and names of regions, without derived variables."""
-    from pysd_runner.data.cells import DERIVED
-    from pysd_runner.export import save_csv
-
-    frame = data.to_frame().dropna(subset="value")
-    frame = frame[frame["flag"] != DERIVED] if "flag" in frame else frame
-    names = {region.code: region.name_en or region.name_zh for region in data.regions}
-    groups = {region.code: region.group for region in data.regions}
-    for column, labels in (("group", groups), ("region_name", names)):
-        if any(labels.values()):
-            frame.insert(1, column, frame["region"].map(labels))
-    save_csv(frame, out)
 
 
 def _say(session: Session, file: str, problems: "list[Finding]", errors: int) -> None:

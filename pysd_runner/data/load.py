@@ -43,7 +43,7 @@ def load_data(  # noqa: PLR0913 - a public entry point
     time_unit: str | None = None,
     encoding: str | None = None,
     sheet: str | None = None,
-    panel: bool | None = None,
+    panel: bool | Data | None = None,
 ) -> Data:
     """Read observed time series of any kind; regions by year with their output become a panel.
 
@@ -84,7 +84,9 @@ def load_data(  # noqa: PLR0913 - a public entry point
         Sheet of a workbook; None uses the first.
     panel
         Whether to read the data as a panel (regions by year with their output), which is checked as such, converted to
-        canonical units and completed with derived variables; None does so if region, year and output are found.
+        canonical units and completed with derived variables; None does so if region, year and output are found. Given
+        a panel, the data are new figures for it: they may lack columns and years, and numbers without a unit have that
+        of the panel's own file.
 
     Returns
     -------
@@ -175,18 +177,21 @@ def _examined(
     clock: Clock,
     regions: Regions,
     national: National,
-    panel: bool | None,
+    panel: bool | Data | None,
 ) -> tuple[list[Finding], Data | None]:
     """Findings in order of rows, those about the whole file first, and the data (None after an error)."""
     tables = [file.table(asked.encoding, asked.sheet) for file in files]
     unreadable = next((place for place, table in enumerate(tables) if not table.header), None)
+    onto = panel if isinstance(panel, Data) else None
+    if onto is not None:
+        regions, national = onto.regions, {} if national is None else national
     if panel is None:
         told = regions is not None or national is not None or asked.yuan_per_unit is not None or len(files) > 1
         panel = clock == Clock() and (told or holds_panel(files[0].in_form(tables[0], asked)[0], asked))
     if unreadable is not None:
         problems, data = in_file(tables[unreadable].problems, files[unreadable], files), None
-    elif panel:
-        problems, data = read_panel(files, tables, asked, regions, national)
+    elif panel or onto is not None:
+        problems, data = read_panel(files, tables, asked, regions, national, onto)
     elif len(files) > 1:
         raise InvalidInput("several files are read together as one panel only; read them one by one")
     else:

@@ -78,6 +78,7 @@ class _Context:
     declared: Declarations
     book: RegionBook | None
     national: YearSeries
+    is_part: bool = False  # whether the files may lack columns and years, which another panel has
 
 
 def gridded(
@@ -172,9 +173,14 @@ def read_panel(
     mapping: PanelMapping,
     regions: Regions,
     national: National,
+    onto: Data | None = None,
 ) -> tuple[list[Finding], Data | None]:
-    """Read files as one panel."""
+    """Read files as one panel, or as figures for some of the columns and years of the panel `onto`."""
     context, problems = _context(files, mapping, regions, national)
+    if onto is not None:
+        units = cast("Mapping[str, str]", onto.provenance.get("file_units", {}))
+        declared = replace(context.declared, units={**context.declared.units, **units})
+        context = replace(context, declared=declared, is_part=True)
     parts: list[tuple[TextFile, Layout, Observations]] = []
     unused: list[dict[str, Finding]] = []
     for file, raw in zip(files, tables, strict=True):
@@ -183,7 +189,7 @@ def read_panel(
         table, layout = take_unit_row(table, layout)
         observations, names = observe(table, layout, mapping.columns)
         found = [*table.problems, *selected, *headings, *names]
-        if len(files) > 1:
+        if len(files) > 1 or context.is_part:
             # Output may be in another file; if it is in none, that is reported below.
             found = [item for item in found if (item.rule, item.column) != ("missing-column", "output")]
         problems += in_file(found, file, files)
@@ -199,9 +205,9 @@ def read_panel(
             roles["year"] = replace(roles["region"], name="year", heading="year")
         layout = Layout(shape="long", roles=roles)
         observations = joined([(file.name("panel"), part[2]) for file, part in zip(files, parts, strict=True)])
-    problems += _undeclared(observations, layout, table)
+    problems += [] if context.is_part else _undeclared(observations, layout, table)
     found, data = _assembled(context, table, layout, observations)
-    problems += found
+    problems += [item for item in found if not (context.is_part and item.rule == "absent-region")]
     # Whatever else is wrong with such a file follows from this.
     return [item for item in problems if item.rule == NOT_YEARLY] or problems, data
 
@@ -249,7 +255,7 @@ def _assembled(
         grids={grid.cells.variable: grid for grid in grids},
         measured=measured,
     )
-    for check in CHECKS:
+    for check in () if context.is_part else CHECKS:
         problems += check(draft)
     return problems, _panel(context, draft, _provenance(context, table, layout, measured))
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     OneSource = str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray
     AnySource = OneSource | Sequence[OneSource]
 
+# Name of the panel in a folder with all that belongs to it.
+PANEL_FILE = "panel.csv"
+
 
 def shipped_panels() -> dict[str, Path]:
     """Names of the shipped panels and their files.
@@ -35,7 +38,7 @@ def shipped_panels() -> dict[str, Path]:
     dict[str, Path]
         ``{"china": .../china/panel.csv}``.
     """
-    return {path.parent.name: path for path in sorted(models_folder().glob("*/data/*/panel.csv"))}
+    return {path.parent.name: path for path in sorted(models_folder().glob(f"*/data/*/{PANEL_FILE}"))}
 
 
 def panel_file(name_or_path: str | Path) -> Path:
@@ -45,6 +48,8 @@ def panel_file(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
+    if (path / PANEL_FILE).is_file():
+        return path / PANEL_FILE
     shipped = shipped_panels()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]

@@ -25,6 +25,7 @@ MARKS = (
     "optimum.md",
     "advice.md",
     "brief.json",
+    "revisions.csv",
 )
 
 # File extensions that imply a format.

@@ -1,19 +1,32 @@
-"""Descriptions of a panel and of problems in it, and look-up of regions, classes and the nation by name."""
+"""Descriptions of a panel and of problems in it, look-up of its regions and classes by name, and its folder."""
 
-from collections.abc import Sequence
+import json
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import floor, log10
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from pysd_runner.core.errors import Message, UnknownName, suggest
+from pysd_runner.core.errors import Message, UnknownName, joined, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.numbers import written
 from pysd_runner.data import Data, Entity
 from pysd_runner.data.checks import SHOWN
+from pysd_runner.data.mapping import DECLARATIONS, declarations_beside
 from pysd_runner.data.names import key
+from pysd_runner.data.reading import SIDECAR
 from pysd_runner.data.regions import RegionBook
+from pysd_runner.data.sources import PANEL_FILE
+from pysd_runner.data.update import Update, factor_of, long_table, observed_in, spans
+from pysd_runner.export import save_csv, write_text_whole
+from pysd_runner.reports.document import aligned
 from pysd_runner.text import LANGUAGES, has_text, said, say
 
+REGIONS, REVISIONS = "regions.csv", "revisions.csv"
 # Maximum number of region names in an error message.
 _TOLD = 6
 
@@ -171,3 +184,131 @@ def _variable_words(facts: dict[str, Any], lang: str) -> tuple[str, str]:
         notes.append(say(key, lang, **named, count=more))
     notes += [say("panel_line.derived", lang)] if facts["derived"] else []
     return years, ", ".join(notes)
+
+
+def save_update(found: Update, folder: Path, before: Path, record: Mapping[str, Any]) -> None:
+    """Write a panel as a folder that every command reads: regions, national series, sources, and what was revised."""
+    # What the folder of the file `before` says on sources is kept.
+    panel = found.panel
+    save_csv(found.revised, folder / REVISIONS)
+    save_csv(long_table(panel), folder / PANEL_FILE)
+    regions = [(item.code, item.name_en, item.name_zh, item.group, item.row, item.column) for item in panel.regions]
+    _save_rows(regions, ["code", "name_en", "name_zh", "class", "row", "column"], folder / REGIONS)
+    declared = declarations_beside(before)
+    known = tomllib.loads((before.parent / DECLARATIONS).read_text(encoding="utf-8")) if declared.name else {}
+    beside = declared.national or before.parent / SIDECAR
+    if panel.national and not found.is_national and beside.is_file():
+        shutil.copyfile(beside, folder / SIDECAR)
+    elif panel.national:
+        series = [(year, name, value) for name, item in panel.national.items() for year, value in item.items()]
+        _save_rows(series, ["year", "variable", "value"], folder / SIDECAR)
+    content = {**known, "schema": 1, "name": panel.name, "panel": PANEL_FILE, "regions": REGIONS}
+    content |= {"national": SIDECAR} if panel.national else {}
+    content |= {"updates": [*known.get("updates", ()), record]}
+    given = known.get("columns", {})
+    # Units and marks stand beside every value.
+    content["columns"] = {
+        name: {"reached_us": before.name, **given.get(name, {}), "unit": panel.units[name], "marks": []}
+        for name in observed_in(panel)
+    }
+    write_text_whole(folder / DECLARATIONS, toml_text(content))
+
+
+def _save_rows(rows: Sequence[tuple[Any, ...]], names: Sequence[str], path: Path) -> None:
+    import pandas as pd
+
+    save_csv(pd.DataFrame(rows, columns=list(names)), path)
+
+
+def toml_text(content: Mapping[str, Any]) -> str:
+    """Plain data as TOML: values first, then a table for each entry of those that hold tables."""
+    lines = [f"{name} = {_toml(value)}" for name, value in content.items() if not _holds_tables(value)]
+    for group, tables in content.items():
+        for name, table in tables.items() if _holds_tables(tables) else ():
+            lines += ["", f"[{group}.{json.dumps(name)}]"]
+            lines += [f"{entry} = {_toml(value)}" for entry, value in table.items()]
+    return "\n".join([*lines, ""])
+
+
+def _holds_tables(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(item, Mapping) for item in value.values())
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def update_lines(found: Update, lang: str) -> Iterator[str]:
+    """What is new, revised and missing."""
+    if len(found.added):
+        yield Message(
+            "{count} new figures of {years}: {columns}",
+            count=len(found.added),
+            years=spans(sorted(set(found.added["year"]))),
+            columns=", ".join(dict.fromkeys(found.added["variable"])),
+        )
+    if len(found.revised):
+        yield Message(
+            "{count} figures revised; the new ones hold, {file} lists all:",
+            count=len(found.revised),
+            file=REVISIONS,
+        )
+        yield from _revised(found, lang)
+    yield from (_missing(found, year) for year in found.years)
+    if found.unused:
+        yield Message(
+            "not used, because the panel computes it from other columns: {columns}", columns=", ".join(found.unused)
+        )
+
+
+def _revised(found: Update, lang: str) -> Iterator[str]:
+    """Lines of the largest revisions, in the units of the file of the panel."""
+    names = {item.code: item.name(lang) for item in found.panel.regions}
+    order = found.revised["per_cent"].abs().sort_values(ascending=False, kind="stable").index
+    rows = [
+        [
+            f"{names[row['region']]} {row['year']} {row['variable']}",
+            *(digits(row[name] / factor_of(found.before, row["variable"])) for name in ("old", "new")),
+            f"{written(row['per_cent'], 2, signed=True)} %",
+        ]
+        for row in found.revised.loc[order[:SHOWN]].to_dict("records")
+    ]
+    yield from aligned(rows, indent=2)
+    if len(order) > SHOWN:
+        yield Message("  ... and {count} more", count=len(order) - SHOWN)
+
+
+def _missing(found: Update, year: int) -> str:
+    """Line on what a year lacks, and whether it can be used."""
+    at = found.panel.years.index(year)
+    parts = []
+    for name in observed_in(found.before):
+        absent = np.isnan(found.panel.array(name)[:, at])
+        if absent.all():
+            parts.append(name)
+        elif absent.any():
+            parts.append(Message("{name} of {count} regions", name=name, count=int(absent.sum())))
+    complete = np.isfinite(found.panel.array("output_per_head")[:, at]).all()
+    if not parts:
+        return Message("{year} is complete", year=year)
+    told = joined(parts, ", ")
+    if complete:
+        return Message("{year} lacks {columns}; the last figures before stand in", year=year, columns=told)
+    return Message(
+        "{year} lacks {columns}; until every region has output per head, projections start before it",
+        year=year,
+        columns=told,
+    )
+
+
+def digits(value: float) -> str:
+    """Format a number with five significant digits, or all of its integer part.
+
+    >>> digits(43760.72), digits(0.123456)
+    ('43,761', '0.12346')
+    """
+    return written(value, max(0, 4 - floor(log10(abs(value)))) if value else 0)

@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 309,
-    "lines": 80_531,
-    "nodes": 618_590,
-    "functions": 5_008,
-    "docstring lines": 11_919,
-    "lines of other texts": 5_494,
+    "files": 312,
+    "lines": 81_473,
+    "nodes": 626_512,
+    "functions": 5_051,
+    "docstring lines": 12_012,
+    "lines of other texts": 5_560,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_161,
+    "lines of tests": 43_294,
 }
 
 

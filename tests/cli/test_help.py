@@ -14,6 +14,7 @@ COMMANDS = [
     "demo",
     "brief",
     "explore",
+    "update",
     "init",
     "data check",
     "calibrate",
