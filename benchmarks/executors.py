@@ -29,7 +29,13 @@ def main(given: Sequence[str] | None = None) -> None:
         "4 starts of a fit": lambda where: fit(problem, starts=4, executor=where).cost,
         f"{len(KEYS)} profiles": lambda where: [item.high for item in profile(problem, found, KEYS, executor=where)],
         "a back-test of 6 origins": lambda where: backtest(
-            panel, forecasters=["gapsim"], origins=range(2018, 2024), draws=100, executor=where, workers=asked.workers
+            panel,
+            forecasters=["gapsim"],
+            first_origin=2018,
+            last_origin=2023,
+            draws=100,
+            executor=where,
+            workers=asked.workers,
         ).skill(),
     }
     for name, work in works.items():

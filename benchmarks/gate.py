@@ -299,7 +299,8 @@ def main(given: Sequence[str] | None = None) -> int:
                 panel,
                 forecasters=models(),
                 horizons=HORIZONS,
-                origins=origins,
+                first_origin=origins[0],
+                last_origin=origins[-1],
                 draws=options.draws,
                 workers=options.workers,
             )

@@ -12,7 +12,17 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("pysd_runner", "calibration", "models", "tests", "docs", "pyproject.toml", "README.md", "README.zh-CN.md")
+COPIED = (
+    "gapsim",
+    "pysd_runner",
+    "calibration",
+    "models",
+    "tests",
+    "docs",
+    "pyproject.toml",
+    "README.md",
+    "README.zh-CN.md",
+)
 
 
 def mutations() -> list[dict[str, str]]:

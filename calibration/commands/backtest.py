@@ -8,7 +8,7 @@ import typer
 
 from calibration.commands import steps
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import choose, names_of
+from pysd_runner.cli.data_options import choose
 from pysd_runner.cli.options import (
     OF_OTHERS,
     OF_REGIONS,
@@ -24,7 +24,6 @@ from pysd_runner.cli.options import (
     moment,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.counts import cores
 from pysd_runner.reports.folders import check_file, save_whole
 
@@ -130,16 +129,20 @@ def backtest(
     settings |= {"model": None if model is None else choice.load_model(), "checkpoint": asked.store}
     if choice.is_regional:
         settings |= {"forecasters": asked.forecasters}
-        settings |= {"origins": _origins(read, asked.first_origin, asked.last_origin)}
+        settings |= {"first_origin": asked.first_origin, "last_origin": asked.last_origin}
         check_backtest(read, **settings)
         for text in doubts(read, target_of(read)):
             session.warn(text)
-    else:
-        settings |= {"free": names_of(asked.free)}
     search.tell(session)
     workers = _processes(read) if asked.executor is None and asked.workers is None else asked.workers
     with session.stage("Forecasting from past years") as stage:
-        result = scored(read, executor=asked.executor, workers=workers, progress=stage.at, **settings)
+        result = scored(
+            steps.freed(read, settings["model"], asked),
+            executor=asked.executor,
+            workers=workers,
+            progress=stage.at,
+            **settings,
+        )
     session.kept.clear()
     # Save before printing, since the output pipe may be closed; print even if saving fails.
     try:
@@ -166,32 +169,6 @@ def _within(data: "Data", asked: Window) -> "Data":
 def _processes(data: "Data") -> int:
     """Number of processes: all cores, or one if the data are so small that more would be slower."""
     return cores() if len(data.codes) * len(data.times) > SMALL_PANEL else 1
-
-
-def _origins(panel: "Data", first: int | None, last: int | None) -> list[int] | None:
-    """Origins between the given bounds, without years that have no data; None if no bound was given."""
-    if first is None and last is None:
-        return None
-    from calibration.forecasting.models import FIRST_ORIGIN
-    from calibration.forecasting.target import target_of
-
-    target = target_of(panel)
-    years = target.times
-    start = first if first is not None else years[min(FIRST_ORIGIN, len(years)) - 1]
-    stop = last if last is not None else years[-1] - 1
-    if start > stop:
-        raise InvalidInput(
-            "the first origin {first} is after the last origin {end}; give an earlier --first-origin",
-            first=start,
-            end=stop,
-        )
-    unknown = set(years) - set(target.seen)
-    chosen = [year for year in range(start, stop + 1) if year not in unknown]
-    if not chosen:
-        raise InvalidInput(
-            "no region has output per head from {first} to {end}; give other origins", first=start, end=stop
-        )
-    return chosen
 
 
 def _say(session: Session, result: "Backtest") -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calibration.commands import steps
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import choose, names_of
+from pysd_runner.cli.data_options import choose
 from pysd_runner.cli.options import (
     OF_OTHERS,
     OF_REGIONS,
@@ -140,9 +141,11 @@ def forecast(
         found = None if asked.fit is None else FitResult.load(asked.fit)
         if found is not None:
             check_equations(loaded, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
-        settings |= {"until": asked.until, "fit": found, "model": loaded, "free": names_of(asked.free)}
+        settings |= {"until": asked.until, "fit": found, "model": loaded}
     with session.stage("Forecasting") as stage:
-        result = forecast_of(read, past=asked.past, kept=kept, progress=stage.at, **settings)
+        result = forecast_of(
+            steps.freed(read, settings["model"], asked), past=asked.past, kept=kept, progress=stage.at, **settings
+        )
     if beside is not None and kept is None and asked.forecaster == FINAL:
         keep(session, result.baseline, beside)
     # Save before printing, since the output pipe may be closed.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pysd_runner.cli.data_options import names_of
 from pysd_runner.cli.options import ExecutorName, Seed, StoreFolder
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message
@@ -16,12 +17,23 @@ if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
     from pysd_runner.core.parallel import Pool
+    from pysd_runner.data import Data
+    from pysd_runner.model import Model
     from pysd_runner.spec import FittedParameters
 
 FIT = "fit"
 STARTS = 4
 
 Starts = Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")]
+
+
+def freed(data: "Data", model: "Model | None", asked: Any) -> "Data | CalibrationProblem":
+    """The data; or, if parameters to estimate were named, the problem of the model and the data."""
+    from calibration.fitting.problem import CalibrationProblem
+
+    if model is None or not asked.free:
+        return data
+    return CalibrationProblem(model, data, free=names_of(asked.free), seed=asked.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +181,7 @@ def sampled(
             draws,
             seed=search.seed,
             checkpoint=search.part("sample"),
-            progress=lambda done, count: stage.at(Message("steps of every walker"), done, count),
+            progress=lambda _, done, count: stage.at(Message("steps of every walker"), done, count),
         )
     save_csv(made.table(), folder / "posterior.csv")
     finding = made.convergence.finding()

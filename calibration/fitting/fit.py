@@ -1,6 +1,6 @@
 """Fit a model to data: estimate error models and parameters in turn, then search from several starting points."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibration.fitting.ending import Ending
 from calibration.fitting.estimates import laplace
 from calibration.fitting.holdout import held_out
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import CalibrationProblem, problem_of
 from calibration.fitting.results import FitResult
 from calibration.fitting.screening import jumping, screened
 from calibration.observation import Noise
@@ -33,10 +33,12 @@ from calibration.optimisers import (
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.parallel import one_thread
+from pysd_runner.core.progress import Tell, Told, reporting, teller
+from pysd_runner.data import Data
 from pysd_runner.export.records import Checkpoint, Computation
+from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 # Relative change of the errors' standard deviations below which their estimation has converged, and maximum number of
 # rounds: for models with blocks (which start from the end of the stages) and for models without.
@@ -76,7 +78,7 @@ class _Work:
     starts: int
     seed: int
     deadline: float
-    progress: Progress | None
+    progress: Tell
     findings: list[Finding] = field(default_factory=list)
     done: int = 0
 
@@ -95,8 +97,7 @@ class _Work:
     def at(self, what: str, done: int | None = None) -> None:
         """Report the current step and the number of steps done."""
         self.done = self.done if done is None else done
-        if self.progress is not None:
-            self.progress(what, self.done, self.rounds + self.starts + (not self.has_blocks))
+        self.progress(what, self.done, self.rounds + self.starts + (not self.has_blocks))
 
     def least_squares(self, tolerance: float) -> LeastSquares:
         """Least squares limited to the remaining time."""
@@ -106,9 +107,11 @@ class _Work:
         return self.least_squares(ROUGH).minimise(objective_of(problem), start).point
 
 
+@reporting("Fitting")
 @one_thread
-def fit(
-    problem: CalibrationProblem,
+def fit(  # noqa: PLR0913 - a public entry point
+    model: Model | CalibrationProblem,
+    data: Data | None = None,
     *,
     starts: int = 4,
     seed: int = 0,
@@ -116,7 +119,7 @@ def fit(
     seconds: float | None = None,
     executor: str | Executor | None = None,
     checkpoint: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> FitResult:
     """Fit a model to a panel of regions, or any model to a table.
 
@@ -130,8 +133,10 @@ def fit(
 
     Parameters
     ----------
-    problem
-        Model, data and parameters.
+    model
+        The model, of which what can be estimated from `data` is estimated; or a `CalibrationProblem`, which says more.
+    data
+        A panel of regions, or a table; None with a problem, which has its own.
     starts
         Number of joint searches, at least 1: one from the end of the stages, the others from prior draws.
     seed
@@ -149,7 +154,8 @@ def fit(
     checkpoint
         Folder that stores finished searches, from which the same fit resumes.
     progress
-        Called with the current step, the number of steps finished and the total.
+        Called with the current step, the number of steps finished and the total; True or False to show or hide a line
+        with the time left, None to show it in a notebook or at a terminal.
 
     Returns
     -------
@@ -169,7 +175,7 @@ def fit(
         raise InvalidInput("starts must be at least 1; found {found}", found=starts)
     if seconds is not None and not seconds > 0:
         raise InvalidInput("seconds must be positive; found {found:g}", found=seconds)
-    began = perf_counter()
+    problem, began = problem_of(model, data), perf_counter()
     search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
     deadline = np.inf if seconds is None else monotonic() + seconds
     has_blocks = len(problem.stages) > 1
@@ -177,7 +183,7 @@ def fit(
     kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, "" if has_blocks else starts, settings_of(search)))
     # Errors and blocks are fitted to the data alone, to which measured effects are added in the joint searches.
     alone = problem.with_experiments(None)
-    work = _Work(alone, kept, search, optimiser is None, starts, seed, deadline, progress)
+    work = _Work(alone, kept, search, optimiser is None, starts, seed, deadline, teller(progress))
     before, others = _staged(work) if has_blocks else _screened(work)
     before = replace(before, problem=before.problem.with_experiments(problem.experiments))
     ends = _searched(work, before.problem, [before.staged, *others], executor, kept)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
 from hashlib import sha256
+from html import escape
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ParamSpec
 from warnings import warn
 
 import numpy as np
@@ -34,6 +35,7 @@ Array = NDArray[np.float64]
 STEP = 1e-3
 # Step of finite differences for models with discontinuities.
 WIDE_STEP = 0.1
+P = ParamSpec("P")
 Observations = Mapping[str, Observation | Mapping[str, Any]] | Iterable[Observation]
 
 
@@ -70,22 +72,27 @@ _EARLIER = {
 }
 
 
-def _renamed(earlier: Mapping[str, Any], asked: dict[str, Any]) -> None:
-    """Enter deprecated keywords as current ones, with warnings; reject what is given as both."""
-    for name, value in earlier.items():
-        if name not in _EARLIER:
-            raise TypeError(f"CalibrationProblem() got an unexpected keyword argument {name!r}")
-        told = f"{name}= of CalibrationProblem is now {(new := _EARLIER[name])}="
-        warn(told, DeprecationWarning, stacklevel=3)
-        if value is None:
-            continue
-        if name in ("errors", "definitions"):
-            entry = "errors" if name == "errors" else "national"
-            changes = asked[new] or {}
-            value = {**changes, **{key: {**changes.get(key, {}), entry: item} for key, item in value.items()}}
-        elif asked[new] is not None:
-            raise InvalidInput("{why}; leave {options} away", why=told, options=name)
-        asked[new] = value
+def _with_earlier_names(build: Callable[P, None]) -> Callable[P, None]:
+    """Let a constructor accept deprecated keywords, with warnings; what is given as both is rejected."""
+
+    @wraps(build)
+    def enter(*args: P.args, **asked: P.kwargs) -> None:
+        for name in [name for name in asked if name in _EARLIER]:
+            value: Any = asked.pop(name)
+            told = f"{name}= of CalibrationProblem is now {(new := _EARLIER[name])}="
+            warn(told, DeprecationWarning, stacklevel=2)
+            if value is None:
+                continue
+            if name in ("errors", "definitions"):
+                entry = "errors" if name == "errors" else "national"
+                changes: Any = asked.get(new) or {}
+                value = {**changes, **{key: {**changes.get(key, {}), entry: item} for key, item in value.items()}}
+            elif asked.get(new) is not None:
+                raise InvalidInput("{why}; leave {options} away", why=told, options=name)
+            asked[new] = value
+        build(*args, **asked)
+
+    return enter
 
 
 class CalibrationProblem(Comparison):
@@ -128,8 +135,6 @@ class CalibrationProblem(Comparison):
         Whether measured effects are part of the likelihood, or the evidence terms that are, by key.
     seed
         Seed for the selection of parameters if `free` is None.
-    **earlier
-        Deprecated keywords: ``first_year``, ``last_year``, ``errors``, ``definitions``, ``measurements``.
 
     Raises
     ------
@@ -149,6 +154,7 @@ class CalibrationProblem(Comparison):
     (2019, 2024, 31)
     """
 
+    @_with_earlier_names
     def __init__(  # noqa: PLR0913 - a public entry point
         self,
         model: Model,
@@ -163,10 +169,8 @@ class CalibrationProblem(Comparison):
         yuan_per_unit: float = 1.0,
         evidence: bool | Iterable[str] = False,
         seed: int = 0,
-        **earlier: Any,
     ) -> None:
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
-        _renamed(earlier, asked)
         tied = _tied(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
         self.experiments: ExperimentRuns | None = None
         self._hold(tied)
@@ -207,6 +211,11 @@ class CalibrationProblem(Comparison):
         noun = "parameter" if len(self.space) == 1 else "parameters"
         what = f"{self.model.name!r} on {self.panel.name!r}"
         return f"<CalibrationProblem of {what}: {len(self.space)} {noun}, {cells} observations>"
+
+    def _repr_html_(self) -> str:
+        """What is estimated from what, as `describe` says it."""
+        told = escape(str(self.describe()))
+        return f'<pre style="white-space: pre-wrap; max-height: 30em; overflow: auto">{told}</pre>'
 
     @property
     def panel(self) -> Any:
@@ -571,3 +580,12 @@ class CalibrationProblem(Comparison):
                     f"{'is' if len(held) == 1 else 'are'} not moved: what the others are found to be hangs on that."
                 )
         return found
+
+
+def problem_of(model: Model | CalibrationProblem, data: Data | None) -> CalibrationProblem:
+    """The problem of a model and data, or the one that was given."""
+    if isinstance(model, CalibrationProblem):
+        return model
+    if data is None:
+        raise InvalidInput("{model} is fitted to data; give them too, as in fit(model, data)", model=model.name)
+    return CalibrationProblem(model, data)

@@ -224,17 +224,22 @@ class FitResult(Tabled):
         rows = [{label: getattr(item, name) for label, name in names.items()} for item in self.shown[:20]]
         return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
 
-    def plot(self, *, ax: Any = None) -> "ReportFigure | Any":
+    def plot(self, indicator: str | None = None, *, ax: Any = None) -> "ReportFigure | Any":
         """Plot fitted and observed values over time.
 
         Parameters
         ----------
+        indicator
+            Column of the data to plot; None for the first twelve series.
         ax
-            Axes in which to draw the first series; None creates a figure of all series.
+            Axes to draw in, one for each series; None creates a figure.
         """
         from pysd_runner.plots.over_time import plot_fitted
 
-        return plot_fitted(self.to_frame(), ax=ax, time_unit=self.calendar.unit_of(self.time_unit))
+        frame = self.to_frame()
+        if indicator is not None:
+            frame = frame[frame["indicator"] == indicator]
+        return plot_fitted(frame, ax=ax, time_unit=self.calendar.unit_of(self.time_unit))
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the parameters, and observed and fitted values, to an Excel workbook."""

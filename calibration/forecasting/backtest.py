@@ -1,12 +1,12 @@
 """The back-test: forecast from every origin with the data available then, and score against realisations."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,17 @@ from calibration.forecasting.models import BacktestPlan, check_draws, check_mode
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores
 from calibration.forecasting.target import Target, target_of
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
+from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
 
+if TYPE_CHECKING:
+    from calibration.fitting.problem import CalibrationProblem
+
 Array = NDArray[np.float64]
 Scores = dict[str, Array]
-Progress = Callable[[str, int, int], None]
 
 DRAWS = 500
 SEPARATOR = "|"
@@ -44,21 +46,21 @@ BACKTEST = Computation(
 )
 
 
+@reporting("Forecasting from past years")
 def backtest(  # noqa: PLR0913 - a public entry point
-    data: Data,
+    data: "Data | CalibrationProblem",
     *,
     model: Model | None = None,
     forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     horizons: Sequence[int] | None = None,
-    origins: Iterable[int] | None = None,
+    first_origin: int | None = None,
+    last_origin: int | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     executor: str | Executor | None = None,
     workers: int | None = None,
     checkpoint: str | Path | None = None,
-    progress: Progress | None = None,
-    memory: Memory | None = None,
-    **settings: Any,
+    progress: Told = None,
 ) -> Backtest:
     """Forecast from rolling origins and score, with all estimates repeated at each origin from data up to it.
 
@@ -66,7 +68,7 @@ def backtest(  # noqa: PLR0913 - a public entry point
     ----------
     data
         A panel with output per head, or output and population, whose relative output is forecast; or a table, whose
-        columns are forecast with `model`.
+        columns are forecast with `model`; or a problem, whose settings are those of the fits.
     model
         Any model, required for a table; with a panel, a regional model as for the other commands, on which forecasts do
         not depend.
@@ -76,8 +78,8 @@ def backtest(  # noqa: PLR0913 - a public entry point
     horizons
         Years ahead, or intervals of the table; None for 1 to 5, and 10 if a panel has thirty years, or for a table 1,
         2, 3 and 5 intervals.
-    origins
-        For a panel: years; None for all observed years from the ninth to the last but one.
+    first_origin, last_origin
+        For a panel: years between which every observed one is an origin; None for the ninth and the last but one.
     draws
         Number of predictive draws of each forecast.
     seed
@@ -92,11 +94,7 @@ def backtest(  # noqa: PLR0913 - a public entry point
     checkpoint
         Folder that stores finished origins and fits, from which the same call resumes.
     progress
-        Called with the current task, the number of finished items and their total number.
-    memory
-        Cache of forecasts at earlier times, to reuse in later calls; None for a temporary one.
-    **settings
-        For a table: arguments of `CalibrationProblem`, such as ``free``, ``priors`` or ``observations``.
+        As for `calibration.fit`.
 
     Returns
     -------
@@ -118,41 +116,48 @@ def backtest(  # noqa: PLR0913 - a public entry point
         model=model,
         forecasters=forecasters,
         horizons=horizons,
-        origins=origins,
+        first_origin=first_origin,
+        last_origin=last_origin,
         draws=draws,
         seed=seed,
         checkpoint=checkpoint,
-        **settings,
     )
     chosen = "processes" if executor is None and (workers or 1) > 1 else executor
     with open_pool(chosen, workers, items=len(plan.seen)) as pool:
-        return scored_by(plan, finished, pool, progress=progress, memory=memory)
+        return scored_by(plan, finished, pool, progress=teller(progress))
 
 
-def check_backtest(
-    data: Data,
+def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
+    data: "Data | CalibrationProblem",
     *,
     model: Model | None = None,
     forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     horizons: Sequence[int] | None = None,
-    origins: Iterable[int] | None = None,
+    first_origin: int | None = None,
+    last_origin: int | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
-    **settings: Any,
 ) -> tuple[BacktestPlan, Checkpoint]:
     """Raise the errors of invalid arguments of `backtest` before any long computation."""
-    if data.is_panel:
-        refuse_others("backtest", settings)
+    table = data if isinstance(data, Data) else data.data
+    if table.is_panel:
         check_model(model)
-        plan = make_plan(target_of(data), names=forecasters, horizons=horizons, origins=origins, draws=draws, seed=seed)
-        return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, data.sha256))
-    from calibration.fitting.problem import CalibrationProblem
+        plan = make_plan(
+            target_of(table),
+            names=forecasters,
+            horizons=horizons,
+            first=first_origin,
+            last=last_origin,
+            draws=draws,
+            seed=seed,
+        )
+        return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, table.sha256))
     from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 
-    refuse_others("backtest", {k: v for k, v in {"forecasters": forecasters, "origins": origins}.items() if v})
+    refuse_others("backtest", forecasters=forecasters, first_origin=first_origin, last_origin=last_origin)
     check_draws(draws)
-    problem = CalibrationProblem(needed(model), data, seed=seed, **settings)
+    problem = table_problem(data, model, seed=seed)
     target = target_of(problem)
     folder = None if checkpoint is None else Path(checkpoint)
     own = ModelForecaster(problem=problem, target=target, checkpoint=folder)
@@ -166,28 +171,30 @@ def scored_by(
     finished: Checkpoint,
     pool: Pool,
     *,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
     memory: Memory | None = None,
 ) -> Backtest:
     """Run a planned back-test."""
-    run = _Run(plan, finished, pool, progress or (lambda *_: None), Memory() if memory is None else memory)
+    run = _Run(plan, finished, pool, teller(progress), Memory() if memory is None else memory)
     run.prepare()
     return assembled(plan, run.scores())
 
 
-def refuse_others(function: str, settings: Mapping[str, object]) -> None:
-    """Raise for arguments that do not apply to the data, as Python does for unknown ones."""
-    if "models" in settings:
-        raise InvalidInput("models of a back-test are called forecasters now: backtest(panel, forecasters=[...])")
-    for name in settings:
+def refuse_others(function: str, **settings: object) -> None:
+    """Raise for arguments that do not apply to a table, as Python does for unknown ones."""
+    for name in (name for name, value in settings.items() if value is not None):
         raise TypeError(f"{function}() got an unexpected keyword argument {name!r} for these data")
 
 
-def needed(model: Model | None) -> Model:
-    """Return the model, which is required for a table."""
+def table_problem(data: "Data | CalibrationProblem", model: Model | None, **settings: Any) -> "CalibrationProblem":
+    """The problem of a table and a model, with settings; or the one that was given."""
+    from calibration.fitting.problem import CalibrationProblem
+
+    if isinstance(data, CalibrationProblem):
+        return data
     if model is None:
         raise TypeError("a table is forecast with a model: model=load_model(...)")
-    return model
+    return CalibrationProblem(model, data, **settings)
 
 
 def _mark(plan: BacktestPlan, data: str) -> str:
@@ -202,7 +209,7 @@ class _Run:
     plan: BacktestPlan
     finished: Checkpoint
     pool: Pool
-    progress: Progress
+    progress: Tell
     memory: Memory
 
     def prepare(self) -> None:

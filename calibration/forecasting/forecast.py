@@ -1,6 +1,6 @@
 """Public entry point of forecasts: predictive draws, event probabilities, and scores of past forecasts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.results import FitResult
-from calibration.forecasting.backtest import BACKTEST, DRAWS, backtest, needed, refuse_others, scored_by
+from calibration.forecasting.backtest import BACKTEST, DRAWS, check_backtest, refuse_others, scored_by, table_problem
 from calibration.forecasting.baselines import last_level
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
@@ -31,6 +31,7 @@ from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
+from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import whole, year
 from pysd_runner.export.records import Checkpoint
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from calibration.fitting.problem import CalibrationProblem
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 # Horizons in years at which past scores are reported.
 PAST_HORIZONS = (1, 3, 5)
@@ -58,8 +58,9 @@ OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_
 MOST_AHEAD = 500
 
 
+@reporting("Forecasting")
 def forecast(  # noqa: PLR0913 - a public entry point
-    data: Data,
+    data: "Data | CalibrationProblem",
     *,
     until: float | str,
     model: Model | None = None,
@@ -70,8 +71,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
     seed: int = 0,
     past: bool = True,
     kept: Baseline | None = None,
-    progress: Progress | None = None,
-    **settings: Any,
+    progress: Told = None,
 ) -> Outlook:
     """Forecast a panel or table beyond the last time of its data.
 
@@ -79,7 +79,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
     ----------
     data
         A panel with output per head, or output and population, whose relative output is forecast; or a table, whose
-        columns are forecast with `model`.
+        columns are forecast with `model`; or a problem, whose settings are those of the fit.
     until
         Last year or date (``"2040-06-01"``), or last moment of the model.
     model
@@ -103,9 +103,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
         For a panel: a stored forecast whose draws are reused if it has enough draws and years. It is ignored if it was
         made with another forecaster, seed, panel or fit.
     progress
-        Called with the current task, the number of finished items and their total number.
-    **settings
-        For a table: arguments of `CalibrationProblem`: ``free``, ``priors``, ``observations``, ``values``, ``start``.
+        As for `calibration.fit`.
 
     Returns
     -------
@@ -120,33 +118,32 @@ def forecast(  # noqa: PLR0913 - a public entry point
     UnknownName
         If there is no such forecaster, region or class.
     """
-    if data.is_panel:
+    table = data if isinstance(data, Data) else data.data
+    if table.is_panel:
         until = time_of(until)
-        refuse_others("forecast", settings)
         fitted = fit.fitted if isinstance(fit, FitResult) else fit
         target = check_forecast(
-            data, until=until, forecaster=forecaster, model=model, fit=fitted, events=events, draws=draws, seed=seed
+            table, until=until, forecaster=forecaster, model=model, fit=fitted, events=events, draws=draws, seed=seed
         )
         chosen = models_named([forecaster])[forecaster]
         start = origin_at(target, target.times[-1])
         # Past origins first: the forecast then reuses their cached points to estimate its widths.
-        scored = _past(data, target, chosen, seed, start.memory, progress) if past else None
+        scored = _past(table, target, chosen, seed, start.memory, teller(progress)) if past else None
         told = None if fitted is None else {name: getattr(fitted, name) for name in OF_FIT}
         made = {"model": forecaster, "seed": seed, "fit": told, "gapsim": metadata.version("gapsim")}
         count = int(until) - target.times[-1]
-        if kept is not None and _is_this(kept, data, target, made, draws, count):
+        if kept is not None and _is_this(kept, table, target, made, draws, count):
             found = kept.paths[:draws, :, :count]
         else:
             found = member_forecast(chosen, start, count, draws, seed).draws
-        return _of_regions(data, target, chosen, found, events, scored, fitted, made)
-    refuse_others("forecast", {} if forecaster == FINAL and kept is None else {"forecaster or kept": forecaster})
+        return _of_regions(table, target, chosen, found, events, scored, fitted, made)
+    refuse_others("forecast", forecaster=None if forecaster == FINAL else forecaster, kept=kept)
     if isinstance(fit, FittedParameters):
         raise TypeError("a table is forecast with all that `fit` returned, not with its parameters alone")
-    tell = progress or (lambda *_: None)
-    tell("fitting the model", 0, 4)
-    problem = _problem(data, needed(model), fit, settings, seed)
+    teller(progress)("fitting the model", 0, 4)
+    problem = table_problem(data, model, seed=seed, **({} if fit is None else _settings_of(fit, model)))
     end = problem.calendar.moment_of(time_of(until))
-    return _of_columns(problem, end, fit, events=events, draws=draws, seed=seed, past=past, tell=tell)
+    return _of_columns(problem, end, fit, events=events, draws=draws, seed=seed, past=past, tell=teller(progress))
 
 
 def _of_regions(
@@ -186,7 +183,7 @@ def _of_columns(
     draws: int,
     seed: int,
     past: bool,
-    tell: Progress,
+    tell: Tell,
 ) -> Outlook:
     """Forecast the columns of a table with the user's model."""
     from calibration.forecasting.model_forecaster import ModelForecaster, mixture
@@ -237,21 +234,14 @@ def _of_columns(
     )
 
 
-def _problem(
-    data: Data, model: Model, fit: FitResult | None, settings: Mapping[str, Any], seed: int
-) -> "CalibrationProblem":
-    """The calibration problem of a model and a table, with the settings of the fit if there is one."""
-    from calibration.fitting.problem import CalibrationProblem
+def _settings_of(fit: FitResult, model: Model | None) -> dict[str, Any]:
+    """Settings of the problem that was fitted."""
     from calibration.fitting.table_tying import measurements_of
 
-    of_fit: dict[str, Any] = {}
-    if fit is not None:
-        of_fit = {"observations": measurements_of(fit.fitted), "free": list(fit.fitted.keys)}
-        start = fit.fitted.provenance["start"]
-        is_own = start == prepared(model, None, outcomes=[]).clock.start
-        of_fit["start"] = Calendar.of(fit.fitted.provenance.get("calendar")).year_of(start) if is_own else start
-    given = {name: value for name, value in settings.items() if name != "free" or value is not None}
-    return CalibrationProblem(model, data, seed=seed, **{**of_fit, **given})
+    start = fit.fitted.provenance["start"]
+    if model is not None and start == prepared(model, None, outcomes=[]).clock.start:
+        start = Calendar.of(fit.fitted.provenance.get("calendar")).year_of(start)
+    return {"observations": measurements_of(fit.fitted), "start": start, "free": list(fit.fitted.keys)}
 
 
 def _intervals(target: Target, until: float) -> int:
@@ -373,22 +363,18 @@ def _futures(target: Target, panel: Data, draws: Array, years: tuple[int, ...]) 
     return event_draws(names_of(target, panel), target.groups, last_level(target.values), draws, years)
 
 
-def _past(
-    panel: Data, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
-) -> Backtest:
+def _past(panel: Data, target: Target, chosen: Forecaster, seed: int, memory: Memory, tell: Tell) -> Backtest:
     """Back-test the forecaster on the panel, from earlier origins than usual if the panel is short."""
     years = target.seen
-    usual = len(years) > FIRST_ORIGIN
-    origins = None if usual else years[FIRST_SEEN:-1]
-    return backtest(
+    first = None if len(years) > FIRST_ORIGIN else years[FIRST_SEEN]
+    plan, finished = check_backtest(
         panel,
         forecasters=models_named([]) | {chosen.name: chosen},
-        origins=origins,
-        horizons=None if origins is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
+        first_origin=first,
+        horizons=None if first is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - first],
         seed=seed,
-        progress=progress,
-        memory=memory,
     )
+    return scored_by(plan, finished, Pool(None, 1), progress=tell, memory=memory)
 
 
 def _rows(scored: Backtest, name: str) -> tuple[dict[str, object], ...]:
@@ -409,7 +395,7 @@ def baseline_for(
     draws: int,
     seed: int,
     model: Model | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Told = None,
 ) -> Baseline:
     """The forecast of a panel as the baseline from which runs start; registered as an entry point of the package."""
     found = forecast(panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)

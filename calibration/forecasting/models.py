@@ -185,7 +185,8 @@ def make_plan(
     *,
     names: Iterable[str] | Mapping[str, Forecaster] | None,
     horizons: Sequence[int] | None,
-    origins: Iterable[int] | None,
+    first: int | None,
+    last: int | None,
     draws: int,
     seed: int,
 ) -> BacktestPlan:
@@ -195,11 +196,11 @@ def make_plan(
     years, seen = target.times, target.seen
     check_yearly(target)
     ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(seen) >= LONG else NEAR
-    chosen = tuple(sorted(set(origins))) if origins is not None else seen[FIRST_ORIGIN - 1 : -1]
+    chosen = _origins(target, first, last)
     if not chosen:
         raise InvalidPanel(
             "panel {panel!r} has {count} year(s) of output per head ({first} to {end}); a back-test needs {least}: "
-            "{learn} to learn from and one to score; give `origins` (--first-origin) to try with fewer",
+            "{learn} to learn from and one to score; give `first_origin` (--first-origin) to try with fewer",
             panel=target.name,
             count=len(seen),
             first=years[0],
@@ -235,6 +236,28 @@ def make_plan(
             reference=REFERENCE,
         )
     return BacktestPlan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
+
+
+def _origins(target: Target, first: int | None, last: int | None) -> tuple[int, ...]:
+    """Origins between the given bounds, without years that have no data; the usual ones if no bound was given."""
+    if first is None and last is None:
+        return target.seen[FIRST_ORIGIN - 1 : -1]
+    years = target.times
+    start = first if first is not None else years[min(FIRST_ORIGIN, len(years)) - 1]
+    stop = last if last is not None else years[-1] - 1
+    if start > stop:
+        raise InvalidInput(
+            "the first origin {first} is after the last origin {end}; give an earlier --first-origin",
+            first=start,
+            end=stop,
+        )
+    unknown = set(years) - set(target.seen)
+    chosen = tuple(year for year in range(start, stop + 1) if year not in unknown)
+    if not chosen:
+        raise InvalidInput(
+            "no region has output per head from {first} to {end}; give other origins", first=start, end=stop
+        )
+    return chosen
 
 
 def mixture_plan(

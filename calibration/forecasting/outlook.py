@@ -1,6 +1,6 @@
 """The result of a forecast: its draws, the weights of its members, and the scores of past forecasts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]
 
-# Bounds of the 30 %, 60 % and 90 % intervals, and the median; for a table, quartiles and the 90 % interval.
-LEVELS, OF_TABLE = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95), (0.05, 0.25, 0.5, 0.75, 0.95)
+# Bounds of the 30 %, 60 % and 90 % intervals, and the median.
+LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
+# Number of years of history drawn.
+BEHIND = 15
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -153,9 +155,9 @@ class Outlook(Tabled):
         """
         if not self.target.is_relative:
             return pd.concat(
-                [_lines(values, OF_TABLE).assign(column=name) for name, values in self.draws.items()], ignore_index=True
+                [_lines(values).assign(column=name) for name, values in self.draws.items()], ignore_index=True
             ).pipe(lambda found: found[["column", *found.columns[:-1]]])
-        found = _lines(self.paths, LEVELS)
+        found = _lines(self.paths)
         found.iloc[:, 2:] = 100 * np.exp(found.iloc[:, 2:])
         for place, column in enumerate(("name_en", "name_zh"), start=1):
             found.insert(place, column, [self.names[str(code)][place - 1] for code in found["region"]])
@@ -189,15 +191,18 @@ class Outlook(Tabled):
         time = next(iter(self.draws.values())).dims[2]
         return one_screen(frame[frame[time] == frame[time].max()])
 
-    def plot(self, name: str | None = None, *, ax: Any = None) -> Any:
+    def plot(self, name: str | None = None, *, ax: Any = None, lang: str = "en") -> Any:
         """Fan chart of a region or column, with the observations; regions in per cent of their geometric mean.
 
         Parameters
         ----------
         name
-            Code or name of a region, or column; None for a small chart of each region, or for the first column.
+            Code or name of a region, or column; None for all regions, with the last year alone if there are more than
+            fifty, or for the first column.
         ax
-            Axes to draw a single chart in; None for a new figure.
+            Axes to draw in, one for each chart; None for a new figure.
+        lang
+            ``"en"`` or ``"zh"``, for regions.
 
         Returns
         -------
@@ -208,47 +213,28 @@ class Outlook(Tabled):
         ------
         UnknownName
             If there is no such region or column.
-        InvalidInput
-            If there are too many regions for one figure.
         """
+        if self.target.is_relative:
+            from pysd_runner.plots import plot_gaps, plot_tiles
+
+            values, past = map(self._percent, (self.paths, self.history.isel(year=slice(-BEHIND, None))))
+            asked: dict[str, Any] = {"origin": self.origin, "includes": ("forecast",), "ax": ax, "lang": lang}
+            return (
+                plot_tiles(values, past, **asked) if name is None else plot_gaps(values, past, regions=[name], **asked)
+            )
         from pysd_runner.plots.over_time import plot_fan
 
-        if self.target.is_relative:
-            return self._plot_regions(name, ax)
         chosen = name or next(iter(self.draws))
         seen: Any = self.data[self.provenance["columns"][chosen]]
         seen = seen.assign_coords(time=self.target.calendar.shown(self.data.times))
         return plot_fan(self[chosen].rename(chosen), seen, ax=ax)
 
-    def _plot_regions(self, region: str | None, ax: Any) -> Any:
-        from pysd_runner.plots.over_time import plot_fan
+    def _percent(self, logs: xr.DataArray) -> xr.DataArray:
+        """Per cent of the geometric mean, with names and places of the regions."""
+        from pysd_runner.study.labelling import region_coordinates
 
-        codes = list(self.target.rows)
-        shown = codes if region is None else [self._code(region, codes)]
-        named = {"region": [self.names[code][0] for code in shown]}
-        values, past = (
-            part.sel(region=shown).copy(data=100 * np.exp(part.sel(region=shown).to_numpy())).assign_coords(named)
-            for part in (self.paths, self.history)
-        )
-        title = "output per head, % of the mean of regions"
-        future = values.rename({"year": "time"}).rename(title)
-        seen = pd.DataFrame(
-            past.transpose("year", "region").to_numpy(), index=past["year"].to_numpy(), columns=named["region"]
-        )
-        if region is None:
-            return plot_fan(future, seen, ax=ax, time_unit="year")
-        one = future.isel(region=0, drop=True)
-        return plot_fan(one, seen.iloc[:, 0].dropna(), ax=ax, title=title, time_unit="year")
-
-    def _code(self, text: str, codes: Sequence[str]) -> str:
-        """Code of the region with a given code or name."""
-        for code in codes:
-            if text.casefold() in {code.casefold(), *(name.casefold() for name in self.names[code])}:
-                return code
-        known = [name for code in codes for name in (code, *self.names[code])]
-        raise UnknownName(
-            "the forecast has no region {region!r}.{suggestion}", region=text, suggestion=suggest(text, known)
-        )
+        found = logs.copy(data=100 * np.exp(logs.to_numpy())).rename("percent_of_mean").assign_attrs(units="%")
+        return found.assign_coords(region_coordinates(self.data.subset(entities=self.target.rows)))
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the quantiles, past scores and weights into an Excel workbook."""
@@ -289,10 +275,10 @@ def names_of(target: Target, panel: Data) -> dict[str, tuple[str, str]]:
     return {code: (region.name_en or code, region.name_zh or code) for code, region in found.items()}
 
 
-def _lines(values: xr.DataArray, levels: Sequence[float]) -> pd.DataFrame:
+def _lines(values: xr.DataArray) -> pd.DataFrame:
     """Quantiles over draws, one row per region or entity and time."""
     _, row, time = map(str, values.dims)
     rows, times = values[row].to_numpy(), values[time].to_numpy()
-    found = np.quantile(values.to_numpy(), levels, axis=0)
-    quantiles = {f"q{100 * level:02.0f}": part.ravel() for level, part in zip(levels, found, strict=True)}
+    found = np.quantile(values.to_numpy(), LEVELS, axis=0)
+    quantiles = {f"q{100 * level:02.0f}": part.ravel() for level, part in zip(LEVELS, found, strict=True)}
     return pd.DataFrame({row: np.repeat(rows, len(times)), time: np.tile(times, len(rows)), **quantiles})

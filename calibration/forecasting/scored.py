@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.models import REFERENCE, BacktestPlan
 from calibration.forecasting.scores import LEVELS, diebold_mariano, mean_interval, percent, ratio_interval
-from pysd_runner.export.files import Tabled
+from pysd_runner.export.files import Tabled, one_screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+# Columns of the table that a notebook shows.
+SHOWN = ("model", "horizon", "origins", "rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_90")
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Backtest(Tabled):
     """Scores of rolling-origin forecasts.
 
@@ -37,6 +40,15 @@ class Backtest(Tabled):
     scores: "xr.Dataset"
     draws: int
     seed: int
+
+    def __repr__(self) -> str:
+        sizes, origins = self.scores.sizes, self.scores["origin"].to_numpy()
+        what = f"{sizes['model']} forecasters, {sizes[self.rows]} {self.rows}s, {len(origins)} origins"
+        return f"<Backtest on {self.panel!r}: {what} from {origins[0]:g} to {origins[-1]:g}, {self.draws} draws>"
+
+    def _repr_html_(self) -> str:
+        """Errors relative to persistence and coverage, by forecaster and horizon."""
+        return one_screen(self.table()[list(SHOWN)])
 
     def skill(self) -> list[dict[str, Any]]:
         """Scores pooled over origins and regions, relative to persistence, one row per forecaster and horizon.

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ _COLUMNS, _SPACE, _EDGE = 3, 0.46, 0.5
 _MOST_VECTORS = 2000
 
 
-def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
+def plot_series(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw fitted against observed values, one chart per series, with the identity line."""
     lang = usable_language(lang)
     if not result.series:
@@ -52,22 +53,20 @@ def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
     above, below = 0.36, 0.42
     pitch = above + wide + below
     count = -(-len(result.series) // columns)
-    with drawing():
+    with drawing(ax):
         sheet = _opened(result, "series", count * pitch, lang)
         for number, item in enumerate(result.series):
             row, column = divmod(number, columns)
             left, top = _EDGE + column * (wide + _SPACE), row * pitch
             part = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
             _draw_name(sheet, item, left, top, wide, lang)
-            axes = sheet.axes(left, top + above, wide, wide)
+            axes = sheet.axes(left, top + above, wide, wide, series_name(item, lang))
             _draw_scatter(axes, part)
             axes.set_xlabel(say("fit_figure.observed", lang))
             if column == 0:
                 axes.set_ylabel(say("fit_figure.fitted", lang))
-    figure = sheet.figure
-    figure.data = frame.drop(columns="used").assign(unit="as in the fit: log points, or a national level")
-    figure.sentence = say("fit_figure.sentence_series", lang, count=len(result.series))
-    return figure
+    data = frame.drop(columns="used").assign(unit="as in the fit: log points, or a national level")
+    return sheet.told(data, say("fit_figure.sentence_series", lang, count=len(result.series)))
 
 
 def _opened(
@@ -117,7 +116,7 @@ _MOST_COLUMNS = 7
 _SHOWN = _MOST_COLUMNS**2
 
 
-def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> ReportFigure:
+def plot_regions(result: FitResult, series: str = "", *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw fitted and observed paths of every region in a series, all with the same axis limits.
 
     The series is named as ``"measurement:indicator"``; an empty name selects the first one observed by region. Yearly
@@ -139,7 +138,7 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
     rows = math.ceil(len(codes) / columns)
     name = series_name(chosen, lang)
     subtitle = "regions_subtitle_changes" if chosen.increments else "regions_subtitle_levels"
-    with drawing():
+    with drawing(ax):
         key = (
             KeyEntry(text=say("fit_figure.observed", lang), colours=(INK,)),
             KeyEntry(text=say("fit_figure.fitted", lang), colours=(SCENARIO,), style=_DASHES),
@@ -147,11 +146,9 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
         height = rows * (_NAME + _TALL + _GAP) + _BELOW
         sheet = _opened(result, "regions", height, lang, caption=caption, key=key, subtitle=subtitle, series=name)
         _draw_paths(sheet, result, table, codes, columns, lang)
-    figure = sheet.figure
-    figure.data = table.assign(series=chosen.label, unit="log points relative to the mean of the regions")
+    data = table.assign(series=chosen.label, unit="log points relative to the mean of the regions")
     worst = region_name(result.region_names, str(away.idxmax()), lang)
-    figure.sentence = say("fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst)
-    return figure
+    return sheet.told(data, say("fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst))
 
 
 _DASHES = (0, (3.5, 1.4))
@@ -197,7 +194,7 @@ def _draw_paths(
         left, top = _LEFT + column * (wide + _GAP), row * (_NAME + _TALL + _GAP)
         name = shortened(sheet.figure, region_name(result.region_names, code, lang), LABEL_SIZE, wide)
         sheet.text(left, top + 0.02, name, size=LABEL_SIZE, color=INK)
-        axes = sheet.axes(left, top + _NAME, wide, _TALL)
+        axes = sheet.axes(left, top + _NAME, wide, _TALL, name)
         part = table[table["region"] == code]
         axes.plot(part["year"], part["observed"], color=INK, linewidth=1.1)
         axes.plot(part["year"], part["fitted"], color=SCENARIO, linewidth=1.3, linestyle=_DASHES)
@@ -226,7 +223,7 @@ _PITCH, _WIDE, _BETWEEN, _HEAD, _FOOT = 0.145, 1.05, 0.12, 0.36, 0.26
 _SMALL = 6.4
 
 
-def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
+def plot_residuals(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw standardised innovations by region and year, one heat map per series observed by region.
 
     Fitted values are below the observations in blue cells and above them in orange cells. With more than sixty regions,
@@ -243,7 +240,7 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
     caption = [say("fit_figure.residuals_caption", lang, count=len(frame), **counts)]
     if len(result.region_names) > MOST_NAMED:
         caption.append(say("fit_figure.residuals_unnamed", lang, count=len(result.region_names)))
-    with drawing():
+    with drawing(ax):
         key = (
             KeyEntry(text=say("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),
             KeyEntry(text=say("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
@@ -251,29 +248,27 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
         height = _HEAD + _rows_height(result) + _FOOT
         sheet = _opened(result, "residuals", height, lang, caption=caption, key=key)
         _draw_blocks(sheet, result, blocks, lang)
-    figure = sheet.figure
     columns = ["region", "year", "measurement", "indicator", "residual", "standardised"]
-    figure.data = frame[columns].assign(unit="residual in the terms of the series, standardised in standard deviations")
-    figure.sentence = say("fit_figure.sentence_residuals", lang, count=len(blocks), cells=len(frame), **counts)
-    return figure
+    data = frame[columns].assign(unit="residual in the terms of the series, standardised in standard deviations")
+    return sheet.told(data, say("fit_figure.sentence_residuals", lang, count=len(blocks), cells=len(frame), **counts))
 
 
 def _draw_blocks(sheet: Sheet, result: FitResult, blocks: Sequence[SeriesFit], lang: str) -> None:
     codes = list(result.region_names)
     years = list(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
     names = _WIDE if len(codes) <= MOST_NAMED else 0.0
-    for place, code in enumerate(codes if names else ()):
-        text = shortened(sheet.figure, region_name(result.region_names, code, lang), _SMALL, names - 0.08)
-        middle = _HEAD + (place + 0.5) * _PITCH
-        sheet.text(names - 0.08, middle, text, size=_SMALL, color=INK, ha="right", va="center")
+    told = [region_name(result.region_names, code, lang) for code in codes if names]
     wide = (sheet.width - names - _BETWEEN * (len(blocks) - 1)) / len(blocks)
     for number, item in enumerate(blocks):
         left = names + number * (wide + _BETWEEN)
         lines = wrapped(sheet.figure, series_name(item, lang), LABEL_SIZE, wide)[:2]
         lines = [shortened(sheet.figure, line, LABEL_SIZE, wide) for line in lines]
         sheet.text(left, _HEAD - 0.06, "\n".join(lines), size=LABEL_SIZE, color=INK, va="bottom", linespacing=1.1)
-        axes = sheet.axes(left, _HEAD, wide, _rows_height(result))
+        axes = sheet.axes(left, _HEAD, wide, _rows_height(result), "\n".join(lines))
         _draw_cells(axes, cells_of(result, item).standardised, years)
+        if told and number == 0:
+            shown = [shortened(sheet.figure, text, _SMALL, names - 0.08) for text in told]
+            axes.set_yticks(np.arange(len(told)) + 0.5, shown, size=_SMALL, color=INK)
 
 
 def _rows_height(result: FitResult) -> float:
@@ -328,31 +323,32 @@ class _Row:
     words: str = ""
 
 
-def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
+def plot_parameters(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw prior and posterior intervals of the parameters that tables show, relative to the prior medians."""
     lang = usable_language(lang)
     if not result.parameters:
         raise InvalidInput("the fit has no parameters to draw")
     shown = result.shown or result.parameters
-    figure = _drawn(result, "parameters", [_parameter_row(item, lang) for item in shown], (_NAMES, _WORDS), lang)
-    figure.data = pd.DataFrame([{name: getattr(item, name) for name in _TABLE} for item in shown], columns=list(_TABLE))
+    rows = [_parameter_row(item, lang) for item in shown]
+    sheet = _drawn(result, "parameters", rows, (_NAMES, _WORDS), ax, lang)
+    data = pd.DataFrame([{name: getattr(item, name) for name in _TABLE} for item in shown], columns=list(_TABLE))
     settled, weak = settled_and_weak(shown)
-    figure.sentence = say("fit_figure.sentence_parameters", lang, count=len(shown), settled=settled, prior=weak)
-    return figure
+    return sheet.told(data, say("fit_figure.sentence_parameters", lang, count=len(shown), settled=settled, prior=weak))
 
 
-def plot_predictive(result: FitResult, checks: Sequence[PredictiveCheck], *, lang: str = "en") -> ReportFigure:
+def plot_predictive(
+    result: FitResult, checks: Sequence[PredictiveCheck], *, ax: Any = None, lang: str = "en"
+) -> ReportFigure:
     """Draw prior and posterior predictive checks, relative to the observed statistics."""
     lang = usable_language(lang)
     if not checks:
         raise InvalidInput("there are no predictive checks to draw")
     series = {item.label: series_name(item, lang) for item in result.series}
     rows = [_check_row(item, series[item.label], lang) for item in checks]
-    figure = _drawn(result, "predictive", rows, (_LONG_NAMES, _NO_WORDS), lang)
-    figure.data = _check_table(checks)
+    sheet = _drawn(result, "predictive", rows, (_LONG_NAMES, _NO_WORDS), ax, lang)
     inside = sum(item.posterior[0] <= item.observed <= item.posterior[2] for item in checks)
-    figure.sentence = say("fit_figure.sentence_predictive", lang, count=len(checks), inside=inside)
-    return figure
+    sentence = say("fit_figure.sentence_predictive", lang, count=len(checks), inside=inside)
+    return sheet.told(_check_table(checks), sentence)
 
 
 def _parameter_row(item: ParameterEstimate, lang: str) -> _Row:
@@ -372,23 +368,24 @@ def _check_row(item: PredictiveCheck, series: str, lang: str) -> _Row:
     return _Row(name=name, prior=prior[[0, 2]].tolist(), posterior=posterior.tolist())
 
 
-def _drawn(result: FitResult, key: str, rows: Sequence[_Row], beside: tuple[float, float], lang: str) -> ReportFigure:
+def _drawn(result: FitResult, key: str, rows: Sequence[_Row], beside: tuple[float, float], ax: Any, lang: str) -> Sheet:
     """Draw a figure of rows of intervals; `beside` is the space in inches on their left and right."""
-    with drawing():
+    with drawing(ax):
         entries = (
             KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),
             KeyEntry(text=say("fit_figure.posterior", lang), colours=(SCENARIO,)),
         )
         sheet = _opened(result, key, len(rows) * _ROW + 0.36, lang, key=entries)
         _draw_rows(sheet, rows, *beside)
-    return sheet.figure
+    return sheet
 
 
 def _draw_rows(sheet: Sheet, rows: Sequence[_Row], left: float, right: float) -> None:
     axes = sheet.axes(left, 0, sheet.width - left - right, len(rows) * _ROW)
     axes.set_xscale("log")
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks([])
+    names = [shortened(sheet.figure, row.name, LABEL_SIZE, left - 0.1) for row in rows]
+    axes.set_yticks(range(len(rows)), names, size=LABEL_SIZE, color=INK)
     axes.axvline(1, color=RULE, linewidth=0.8, zorder=0.5)
     values = [float(value) for row in rows for value in (*row.prior, *row.posterior)]
     axes.set_xlim(min(*values, 1.0) / 1.15, max(*values, 1.0) * 1.15)
@@ -400,11 +397,16 @@ def _draw_rows(sheet: Sheet, rows: Sequence[_Row], left: float, right: float) ->
         axes.plot(row.prior, [place, place], color=FAN[1], linewidth=6, solid_capstyle="butt", zorder=1)
         axes.plot([low, high], [place, place], color=SCENARIO, linewidth=1.5, solid_capstyle="butt", zorder=2)
         axes.plot([middle], [place], color=SCENARIO, marker="o", markersize=4, zorder=3)
-        top = (place + 0.5) * _ROW
-        text = shortened(sheet.figure, row.name, LABEL_SIZE, left - 0.1)
-        sheet.text(left - 0.1, top, text, size=LABEL_SIZE, color=INK, ha="right", va="center")
-        if row.words:
-            sheet.text(sheet.width - right + 0.1, top, row.words, size=LABEL_SIZE, color=MUTED, va="center")
+        axes.annotate(
+            row.words,
+            (1.0, place),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            size=LABEL_SIZE,
+            color=MUTED,
+        )
 
 
 def _check_table(checks: Sequence[PredictiveCheck]) -> pd.DataFrame:

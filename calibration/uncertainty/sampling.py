@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread
+from pysd_runner.core.progress import Told, reporting, teller
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint, Computation
 
@@ -113,12 +115,6 @@ class PosteriorSample(Tabled):
         table["ess_bulk"], table["ess_tail"] = list(self.convergence.ess_bulk), list(self.convergence.ess_tail)
         return table
 
-    def _repr_html_(self) -> str:
-        """HTML table of the parameters."""
-        from pysd_runner.export.files import one_screen
-
-        return one_screen(self.table())
-
     def to_datatree(self, problem: CalibrationProblem) -> "xr.DataTree":
         """Convert all steps after the warm-up to the format of ArviZ 1.
 
@@ -198,6 +194,7 @@ class PosteriorSample(Tabled):
         return made if finding is None else made.with_findings(finding)
 
 
+@reporting("Sampling the posterior")
 def sample(
     problem: CalibrationProblem,
     fit: FitResult,
@@ -207,7 +204,7 @@ def sample(
     steps: int = MOST_STEPS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> PosteriorSample:
     """Sample the posterior with emcee: independent ensembles of walkers share each batch of simulations.
 
@@ -232,7 +229,7 @@ def sample(
     checkpoint
         Folder that stores finished steps, from which the same call resumes.
     progress
-        Called with the number of steps finished and the maximum.
+        As for `fit`; steps of every walker, and their maximum.
 
     Returns
     -------
@@ -244,7 +241,7 @@ def sample(
     InvalidInput
         If a number is too small, no parameter was estimated, or the fit does not belong to the problem.
     """
-    settings: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
+    settings: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": partial(teller(progress), "steps")}
     return sample_at(fitted_point(problem, fit), draws, ensembles=ensembles, steps=steps, **settings)
 
 

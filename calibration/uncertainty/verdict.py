@@ -226,7 +226,7 @@ class Identifiability(Tabled):
 
     def plot(self) -> "ReportFigure":
         """Plot the profiles, one panel per parameter."""
-        from pysd_runner.plots.sensitivity import plot_profile
+        from pysd_runner.plots.over_time import plot_profile
 
         return plot_profile(self.curves(), level=self.level)
 

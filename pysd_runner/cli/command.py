@@ -17,7 +17,7 @@ import typer.core
 from pysd_runner.cli.options import Language, alone
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
-from pysd_runner.core.progress import listening
+from pysd_runner.core.progress import is_told, listening
 from pysd_runner.text import lines_of, said, usual_language, width
 
 PACKAGES = ("pysd_runner", "calibration")
@@ -52,6 +52,7 @@ class Command:
         def invoke(context: typer.Context, **arguments: Any) -> None:
             given = {option: arguments.pop(option) for option in _COMMON}
             session = Session(**given | {"lang": str(given["lang"] or context.find_root().obj or usual_language())})
+            is_told.set(True)  # a command shows progress itself
             _listen(session)
             raise typer.Exit(
                 guarded(

@@ -20,7 +20,7 @@ from pysd_runner.cli.options import (
     alone,
     given,
 )
-from pysd_runner.cli.projecting import Job, files_of, projected, target
+from pysd_runner.cli.projecting import Job, files_of, project_asked, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
@@ -274,17 +274,17 @@ def brief(
         source = choice.source or ""
         job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted)
         with folder:
-            projection = _projected(session, job, folder)
+            projection = _project_asked(session, job, folder)
             _write(session, projection, places, _asked(projection, mixes), wanted, folder)
             session.kept.clear()
     _tell(session, folder.path, wanted, places, results or folder.path / RUN)
 
 
-def _projected(session: Session, job: Job, folder: "WholeFolder") -> "Future":
+def _project_asked(session: Session, job: Job, folder: "WholeFolder") -> "Future":
     """Project the scenarios, and save the results in the folder of the pages."""
     from pysd_runner.reports.results import save_with_inputs
 
-    projection, inputs, _ = projected(session, job)
+    projection, inputs, _ = project_asked(session, job)
     assert inputs is not None  # noqa: S101
     save_with_inputs(projection, inputs, folder.draft / RUN)
     folder.finished(RUN)

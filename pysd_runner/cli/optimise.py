@@ -1,7 +1,7 @@
 """``gapsim optimise`` finds the best policy under uncertainty; ``gapsim advise`` recommends a robust one."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,7 +120,6 @@ def optimise(
 
     study = policy_study(session, inputs, asked.outcome)
     root = spending(inputs, start)
-    none = policy_of(inputs, root.baseline())
     rivals = rival_scenarios(inputs, root)
     space, first = _space(inputs, root, aim.choose)
     kept = folder.path.with_name(f"{folder.path.name}.searches")
@@ -128,13 +127,12 @@ def optimise(
     constraints = () if aim.is_free else DEFAULT_CONSTRAINTS
     with session.stage("Optimising") as stage:
         found = optimised(
-            study,
+            replace(study, none=policy_of(inputs, root.baseline())),
             space,
             objective=Objective(asked.outcome or "", aim.statistic.value, target=aim.goal),
             subject_to=constraints,
             start=first,
             starts=aim.starts,
-            none=none,
             rivals={item.name: policy_of(inputs, item) for item in rivals},
             seed=int(asked.seed or 0),
             executor=aim.executor,
@@ -159,8 +157,6 @@ def optimise(
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":
     """Shipped policies with the budget, the start and the assumptions of a scenario, without duplicates."""
-    from dataclasses import replace
-
     from pysd_runner.scenarios import load_scenario, shipped_scenarios
     from pysd_runner.scenarios.crossing import distinct
 

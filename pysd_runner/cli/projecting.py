@@ -73,7 +73,7 @@ def files_of(path: Path | None) -> list[Path]:
 
 def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """Project and write the results."""
-    projection, inputs, checks = projected(session, job)
+    projection, inputs, checks = project_asked(session, job)
     found = answered(session, projection, inputs)
     report = write(session, projection, inputs, folder, answer=found)
     if not job.check:
@@ -84,15 +84,15 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
 
 
-def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, ModelChecks]":
+def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, ModelChecks]":
     """Project, and return the projection, its inputs (None without regions) and the checks of the model."""
     from pysd_runner.checks.behaviour import ModelChecks
     from pysd_runner.core.calendar import said_date
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.study.draws import check_fit
-    from pysd_runner.study.inputs import last_origin
-    from pysd_runner.study.projection import project
+    from pysd_runner.study.inputs import inputs_of, last_origin
+    from pysd_runner.study.projection import projected
 
     asked, count = _cast(job)
     if is_panel(job.data):
@@ -121,16 +121,8 @@ def projected(session: Session, job: Job) -> "tuple[Future, Inputs | None, Model
         draws=counted_draws(draws),
     )
     with session.stage(title, total=draws) as stage:
-        projection = project(
-            job.model,
-            start.data,
-            asked,
-            start.fitted,
-            baseline=start.baseline,
-            progress=stage.advance,
-            **start.settings,
-            **inspection,
-        )
+        common = inputs_of(job.model, start.data, start.fitted, baseline=start.baseline, **start.settings)
+        projection = projected(common, start.data, asked, progress=stage.advance, **inspection)
     if not is_panel(start.data):
         return projection, None, checks
     inputs = Inputs(

@@ -1,15 +1,127 @@
-"""Progress bars of long work at a terminal, and orderly handling of interruptions (Ctrl-C and other signals)."""
+"""Progress of long work at a terminal or in a notebook, and orderly handling of interruptions (Ctrl-C and others)."""
 
+import multiprocessing
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from importlib import import_module
+from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+#: Called with the current step, the number of finished items and their total.
+Tell = Callable[[str, int, int], None]
+#: A function to call; True or False to show or hide a line with the time left; None to show it where someone watches.
+Told = Tell | bool | None
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Whether progress is shown or hidden already, so that functions called by others show nothing of their own.
+is_told = ContextVar("is_told", default=False)
+# Seconds before a line is shown, between changes of it, and between lines of a file.
+AT_FIRST, OFTEN, SELDOM = 1.0, 0.4, 10.0
+
+
+def reporting(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorator of a function with a parameter ``progress``: the function is given one that it can call."""
+
+    def around(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def told(*args: Any, progress: Told = None, **kwargs: Any) -> R:
+            line = Line(title) if _is_wanted(progress) else None
+            mark = is_told.set(True)
+            try:
+                tell = teller(progress if line is None else line.at)
+                return cast("Callable[..., R]", function)(*args, progress=tell, **kwargs)
+            finally:
+                is_told.reset(mark)
+                if line is not None:
+                    line.close()
+
+        return cast("Callable[P, R]", told)
+
+    return around
+
+
+def teller(progress: Told) -> Tell:
+    """The function to call, which does nothing if none was given."""
+    return progress if callable(progress) else lambda *_: None
+
+
+def counted(progress: Told, what: str, total: int) -> Callable[[int], None]:
+    """Adapt a progress callback (task, done, total) to functions that report items finished since the last call."""
+    done = 0
+
+    def finished(items: int) -> None:
+        nonlocal done
+        done += items
+        teller(progress)(what, done, total)
+
+    return finished
+
+
+def _is_wanted(progress: Told) -> bool:
+    """Whether to show a line: if asked to, in a notebook or at a terminal; not in threads and processes of others."""
+    if callable(progress) or progress is False or is_told.get() or multiprocessing.parent_process():
+        return False
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and (progress is True or _is_notebook() or sys.stderr.isatty())
+
+
+def _is_notebook() -> bool:
+    return hasattr(getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)(), "kernel")
+
+
+class Line:
+    """Progress in one line with the time left, in a notebook or on standard error."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._begun, self._output = title, monotonic(), None
+        self._next, self._former, self._stage = self._begun + AT_FIRST, (0, 0), (0, self._begun)
+        self._pause = OFTEN if _is_notebook() or sys.stderr.isatty() else SELDOM
+
+    def at(self, what: str, done: int, total: int) -> None:
+        """Show the current activity, and the time left of the present step; steps count from their own beginning."""
+        now = monotonic()
+        if done < self._former[0] or total != self._former[1]:
+            self._stage = (done, now)
+        self._former = (done, total)
+        if now < self._next:
+            return
+        self._next = now + self._pause
+        first, since = self._stage
+        text = f"{self._title}: {what}, {done} of {total}; {_spelled(now - self._begun)} so far"
+        if first < done:
+            text += f", about {_spelled((now - since) / (done - first) * (total - done))} left of this step"
+        self._show(text)
+
+    def close(self) -> None:
+        """Leave the duration in a notebook, and nothing at a terminal."""
+        if self._output is not None:
+            self._show(f"{self._title}: {_spelled(monotonic() - self._begun)}")
+        elif sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+
+    def _show(self, text: str) -> None:
+        shown = {"text/plain": text}
+        if self._output is not None:
+            self._output.update(shown, raw=True)
+        elif _is_notebook():
+            self._output = import_module("IPython.display").display(shown, raw=True, display_id=True)
+        else:
+            sys.stderr.write(f"\r\x1b[K{text}" if sys.stderr.isatty() else f"{text}\n")
+            sys.stderr.flush()
+
+
+def _spelled(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 class Bar:

@@ -36,7 +36,8 @@ def lazy_exports(
 
     def get(name: str) -> object:
         if name in homes:
-            return getattr(import_module(homes[name]), name)
+            found = getattr(import_module(homes[name]), name, None)
+            return import_module(f"{homes[name]}.{name}") if found is None else found
         if known := RENAMED.get(f"{package}.{name}"):
             found, told = known
             home, _, new = found.rpartition(".")

@@ -282,8 +282,8 @@ class Tabled:
         return save_workbook({"table": _flat(self.table())}, path)
 
     def _repr_html_(self: HasTable) -> str:
-        """The table as HTML for notebooks; pandas omits the middle of a long one."""
-        return str(self.table()._repr_html_())  # type: ignore[operator]
+        """The table as HTML for notebooks, without the middle of a long one."""
+        return one_screen(_flat(self.table()))
 
 
 def _flat(frame: "pd.DataFrame") -> "pd.DataFrame":

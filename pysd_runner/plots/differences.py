@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -63,6 +64,7 @@ def plot_differences(
     baseline: str | Mapping[str, str] = "baseline",
     year: int | None = None,
     includes: Sequence[str] | None = None,
+    ax: Any = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw each scenario's difference from the baseline over time, and rank them in the last year.
@@ -84,8 +86,8 @@ def plot_differences(
         Scenario they are compared with; or a mapping from scenarios to baselines, where assumptions differ.
     year
         Year of the ranking; default: the last.
-    includes, lang
-        As in `plot_gaps`.
+    includes, ax, lang
+        As in `plot_gaps`, with axes for each scenario and for the ranking.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def plot_differences(
         where=names.region(code) if {"region", "class"} & set(values.dims) else "",
         lang=lang,
     )
-    with drawing():
+    with drawing(ax):
         figure = _draw(effects, view, includes)
     labels = {
         "region": code,
@@ -127,7 +129,7 @@ def plot_differences(
     }
     figure.data = table_of(rows_of(effect.bands, scenario=effect.scenario, **labels) for effect in effects)
     figure.sentence = _sentence(view)
-    return figure
+    return cast("ReportFigure", figure.shown)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -238,7 +240,7 @@ def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> R
         for line, text in enumerate(reversed(lines)):
             height = top - 0.06 - line * _LINE
             sheet.text(left, height, text, size=LABEL_SIZE, color=INK, va="baseline", **heading_style(text))
-        axes = sheet.axes(left, top, grid.wide, _HIGH)
+        axes = sheet.axes(left, top, grid.wide, _HIGH, "\n".join(lines))
         _draw_path(axes, effect, grid, position, len(effects), lang)
         if position == 0:
             _draw_directions(axes, grid.limits, view.quantity, lang)

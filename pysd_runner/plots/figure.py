@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.sax.saxutils import escape
 
 import pandas as pd
@@ -23,7 +23,18 @@ from pysd_runner.export.files import csv_bytes, write_bytes_whole
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, chosen_scenarios, difference_bands
-from pysd_runner.plots.style import GRID, INK, MUTED, LineStyle, drawing, heading_style, shortened, text_width, wrapped
+from pysd_runner.plots.style import (
+    GRID,
+    INK,
+    MUTED,
+    LineStyle,
+    drawing,
+    given,
+    heading_style,
+    shortened,
+    text_width,
+    wrapped,
+)
 from pysd_runner.text import say
 
 PAGE_WIDTH, DPI = 7.2, 200
@@ -49,6 +60,7 @@ class ReportFigure(Figure):
     data: pd.DataFrame
     sentence: str
     caption: str
+    shown: Any  # axes of a caller that hold the charts instead of this figure, or the figure
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,6 +68,7 @@ class ReportFigure(Figure):
         self.data = pd.DataFrame()
         self.sentence = ""
         self.caption = ""
+        self.shown = self
 
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Save as matplotlib does, with the fonts the figure was drawn with."""
@@ -64,10 +77,10 @@ class ReportFigure(Figure):
 
     def _repr_html_(self) -> str:
         """Show the figure in a notebook or a documentation page, with its alternative text."""
-        stream = io.BytesIO()
-        self.savefig(stream, format="png", dpi=110)
-        picture = base64.b64encode(stream.getvalue()).decode("ascii")
-        return f'<img alt="{html.escape(self.sentence)}" src="data:image/png;base64,{picture}">'
+        # At a lower resolution letters are wider than those by which lines were broken.
+        picture = base64.b64encode(png_bytes(self)).decode("ascii")
+        width = 110 * self.get_size_inches()[0]
+        return f'<img alt="{html.escape(self.sentence)}" width="{width:.0f}" src="data:image/png;base64,{picture}">'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,8 +93,14 @@ class Sheet:
     left: float
     bottom: float
 
-    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes, placed in inches from the upper left corner of the drawing area."""
+    def axes(self, left: float, top: float, width: float, height: float, name: str = "", unit: str = "") -> Axes:
+        """Add axes, placed in inches from the upper left corner of the drawing area; or take and name the caller's."""
+        if (of_caller := given.get()) is not None:
+            free, drawn = of_caller
+            drawn.append(free[len(drawn)] if len(drawn) < len(free) else self.figure.add_axes((0, 0, 1, 1)))
+            drawn[-1].set_title(name, loc="left", size=LABEL_SIZE)
+            drawn[-1].set_ylabel(unit, size=LABEL_SIZE)
+            return cast("Axes", drawn[-1])
         whole_width, whole_height = self.figure.get_size_inches()
         axes = self.figure.add_axes(
             (
@@ -97,9 +116,9 @@ class Sheet:
         return axes
 
     def told(self, data: pd.DataFrame, sentence: str) -> ReportFigure:
-        """Attach the data and the alternative text, and return the figure."""
+        """Attach the data and the alternative text, and return the figure, or the axes of the caller."""
         self.figure.data, self.figure.sentence = data, sentence
-        return self.figure
+        return cast("ReportFigure", self.figure.shown)
 
     def text(self, left: float, top: float, text: str, **style: Any) -> None:
         """Write text, placed in inches from the upper left corner of the drawing area."""
@@ -130,6 +149,9 @@ def open_sheet(
 ) -> Sheet:
     """Make a figure with title, subtitle, legend and caption, and a drawing area of the given height."""
     figure = ReportFigure(figsize=(width, height), dpi=DPI)
+    if (of_caller := given.get()) is not None:
+        axes = of_caller[0]
+        figure.shown = axes if axes[1:] else axes[0]
     room = width - 2 * _MARGIN
     head = wrapped(figure, title, TITLE_SIZE, room, heading_style(title))
     second = wrapped(figure, subtitle, SUBTITLE_SIZE, room) if subtitle else []

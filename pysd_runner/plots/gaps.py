@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -50,7 +51,7 @@ _LABEL_ROOM = 1.15
 _PANEL_TITLE = 8.5
 
 
-def plot_gaps(
+def plot_gaps(  # noqa: PLR0913 - a public entry point
     gaps: xr.DataArray,
     history: xr.DataArray | None = None,
     *,
@@ -59,6 +60,7 @@ def plot_gaps(
     scenario: str | None = None,
     baseline: str | None = "baseline",
     includes: Sequence[str] | None = None,
+    ax: Any = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw a fan chart of gap trajectories, one panel for each region or class.
@@ -86,13 +88,15 @@ def plot_gaps(
     includes
         Sources of uncertainty in the draws, from `UNCERTAINTIES`, named in the caption; default: the attribute
         ``includes`` of the data, or parameters only.
+    ax
+        Axes to draw in, one for each chart, without title, legend and caption; None for a figure.
     lang
         ``"en"`` or ``"zh"``.
 
     Returns
     -------
     ReportFigure
-        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``.
+        A matplotlib figure, not displayed, with ``data``, ``caption`` and ``sentence``; or `ax`.
 
     Raises
     ------
@@ -114,13 +118,13 @@ def plot_gaps(
     if regions is None and len(codes) < len(view.codes):
         year = int(view.full["year"].max())
         caption.append(say("caption.selected", lang, shown=len(panels), all=len(view.codes), year=year))
-    with drawing():
+    with drawing(ax):
         figure = _draw(panels, view, _title(panels, view.quantity, lang), joined_sentences(caption, lang))
     figure.data = table_of(view.rows(panels))
     figure.sentence = figure_sentence(
         gaps, region=panels[0].region, scenario=view.scenario, baseline=view.baseline, lang=lang
     )
-    return figure
+    return cast("ReportFigure", figure.shown)
 
 
 def _chosen_regions(view: View, regions: Sequence[str] | None) -> list[str]:
@@ -173,7 +177,8 @@ def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -
     room = sheet.width - left - _LABEL_ROOM - gap * (columns - 1)
     for position, panel in enumerate(panels):
         row, column = divmod(position, columns)
-        axes = sheet.axes(left + column * (room / columns + gap), row * (high + above) + above, room / columns, high)
+        place = (left + column * (room / columns + gap), row * (high + above) + above, room / columns, high)
+        axes = sheet.axes(*place, panel.name, view.quantity.unit)
         set_years(axes, first, last, ticks=6 if columns < 3 else 3, inward=columns > 1)
         set_values(axes, low, top)
         draw_panel(axes, panel, view.origin)
@@ -214,6 +219,7 @@ def plot_dispersion(
     scenario: str | None = None,
     baseline: str | None = "baseline",
     includes: Sequence[str] | None = None,
+    ax: Any = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw the gaps of classes of regions over time, with the Theil index and sigma, observed and projected.
@@ -226,8 +232,8 @@ def plot_dispersion(
         present.
     history
         The same variables without scenarios and draws.
-    origin, scenario, baseline, includes, lang
-        As in `plot_gaps`; the baseline is drawn in the charts of Theil and sigma.
+    origin, scenario, baseline, includes, ax, lang
+        As in `plot_gaps`, with axes for classes, Theil and sigma; the baseline is drawn in the charts of the last two.
 
     Returns
     -------
@@ -271,14 +277,14 @@ def plot_dispersion(
     if view.baseline is not None:
         captions.append(say("caption.baseline_right", lang, baseline=view.other))
     captions += [say("caption.leads", lang, region=panel.name) for panel in classes if panel.is_leader]
-    with drawing():
+    with drawing(ax):
         figure = _draw_dispersion(views, panels, joined_sentences(captions, lang))
     figure.data = table_of(row for name, own in views.items() for row in own.rows(panels[name]))
     widest = max(classes, key=lambda panel: float(panel.bands.median[-1]))
     figure.sentence = figure_sentence(
         futures["class_gap"], region=widest.region, scenario=view.scenario, baseline=view.baseline, lang=lang
     )
-    return figure
+    return cast("ReportFigure", figure.shown)
 
 
 def _draw_dispersion(
@@ -308,7 +314,7 @@ def _draw_dispersion(
 
 def _axes(sheet: Sheet, quantity: Quantity, left: float, top: float, size: tuple[float, float], lang: str) -> Axes:
     """Axes with the quantity and its unit above them."""
-    axes = sheet.axes(_LEFT + left, _ABOVE + top, *size)
+    axes = sheet.axes(_LEFT + left, _ABOVE + top, *size, quantity.title, quantity.unit)
     axes.set_xlabel(say("axis.year", lang))
     sheet.text(left, top, quantity.title, size=8.5, color=INK, **heading_style(quantity.title))
     unit = wrapped(sheet.figure, quantity.unit, 7, size[0] + _LABELS)[0]

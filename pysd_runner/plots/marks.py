@@ -84,7 +84,7 @@ def draw_end_labels(
     """Write labels (position, text, colour) at the ends of lines, moved apart where they would overlap."""
     low, high = axes.get_ylim()
     texts = ["\n".join(balanced(figure, text, size, room)) for _, text, _ in labels]
-    unit = (high - low) / (axes.bbox.height / figure.dpi)
+    unit = (high - low) / (axes.bbox.height / axes.figure.dpi)
     sizes = [size * 1.2 * (text.count("\n") + 1) / 72 * unit for text in texts]
     places = spread([value for value, _, _ in labels], sizes, low, high)
     for text, (_, _, colour), place in zip(texts, labels, places, strict=True):

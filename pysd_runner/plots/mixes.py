@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,7 @@ _STRIP, _LARGE, _BETWEEN = 0.7, 2.35, 0.62
 _HEAD, _ROOM_FOR_WORDS = 9.5, 0.15
 
 
-def plot_mixes(
+def plot_mixes(  # noqa: PLR0913 - a public entry point
     values: xr.DataArray,
     history: xr.DataArray | None = None,
     *,
@@ -68,6 +68,7 @@ def plot_mixes(
     origin: int,
     titles: Mapping[str, str],
     changed: xr.DataArray | None = None,
+    ax: Any = None,
     lang: str = "en",
     width: float = PAGE_WIDTH,
 ) -> ReportFigure:
@@ -92,6 +93,8 @@ def plot_mixes(
         title ``"code"`` where none can draw the name in it.
     changed
         Quantity whose changes are drawn, dimensions as `values`; default: `values`.
+    ax
+        Axes for the levels, the effects and their last intervals; None for a figure.
     lang
         ``"en"`` or ``"zh"``; the sentence and the data are always in this language.
     width
@@ -136,7 +139,7 @@ def plot_mixes(
     )
     lines = [_line(full, other, name, baselines[name], quantity, names) for name in baselines]
     lines.sort(key=lambda line: -line.change.median[-1])
-    with drawing():
+    with drawing(ax):
         figure = _draw(lines, view, quantity, width)
     # The sentence and the data need no fonts, so they are in the requested language.
     quantity, names = quantity_of(values, asked), PrintedNames(values=full, lang=asked, is_drawn=False)
@@ -145,7 +148,7 @@ def plot_mixes(
     lines = [replace(line, name=names.scenario(line.scenario)) for line in lines]
     figure.data = _table(lines, view, quantity)
     figure.sentence = _sentence(lines, view, quantity)
-    return figure
+    return cast("ReportFigure", figure.shown)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,7 +251,7 @@ def _draw_changes(
     """The change by each mix: lines, the interval of the first, and beside them the last intervals of all."""
     left, top, room = place
     beside = _BAR * len(lines)
-    axes = sheet.axes(left, top, sheet.width - left - room, _LARGE)
+    axes = sheet.axes(left, top, sheet.width - left - room, _LARGE, view.difference)
     bars = sheet.axes(sheet.width - room + 0.04, top, beside, _LARGE)
     set_years(axes, float(view.ground.years[0]), float(view.ground.years[-1]))
     set_values(axes, *limits)

@@ -12,6 +12,7 @@ from pysd_runner.core.calendar import said_time, unit_of_time
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import MINUS, spoken
 from pysd_runner.plots.arrays import label_of
+from pysd_runner.plots.bands import LEVELS, MEDIAN
 from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.style import GRID, INK, MUTED, SCENARIO, drawing, usable_language
 from pysd_runner.text import has_text, say
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Median, and the edges of the 50 % and 90 % intervals.
-LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Colours that colour-blind readers can distinguish, in the order of the lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MOST_LINES = len(COLOURS)
@@ -54,7 +53,7 @@ def plot_fan(
         Observed values by time, with a column for each entity where `values` has one more dimension; or a column of
         data, ``data["infected"]``.
     ax
-        Axes to draw on; None makes a figure, with a small chart for each entity.
+        Axes to draw in, one for each entity; None makes a figure, with a small chart for each entity.
     title
         Title of the figure; empty for the name of the outcome.
     time_unit
@@ -76,29 +75,20 @@ def plot_fan(
     lines, observed = _lines(values, lang), _by_time(observed)
     first = next(iter(lines.values()))
     unit = time_unit or str(first["time"].attrs.get("units", ""))
-    entities = [str(dim) for dim in first.dims if dim not in ("draw", "time")]
-    name = title or str(first.name or "")
-    if ax is not None:
-        if entities:
-            raise InvalidInput(
-                "{name} runs over {entities}: choose one with .sel, or leave ax away",
-                name=name,
-                entities=", ".join(entities),
-            )
-        _draw(ax, lines, observed, unit, str(first.attrs.get("units", "")), lang)
-        return ax
-    panels = _panels(first, entities)
-    with drawing():
-        return _figure(lines, observed, panels, name, unit, lang)
+    panels = _panels(first, [str(dim) for dim in first.dims if dim not in ("draw", "time")])
+    with drawing(ax):
+        return _figure(lines, observed, panels, title or str(first.name or ""), unit, lang)
 
 
-def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, time_unit: str = "") -> ReportFigure:
+def plot_series(
+    table: pd.DataFrame, units: Mapping[str, str], *, title: str, time_unit: str = "", ax: Any = None
+) -> ReportFigure:
     """Draw the series of one run, each in a small chart: the first nine columns of a table by time."""
     names = [str(name) for name in table.columns[:MOST_PANELS]]
     if not names:
         raise InvalidInput("there is nothing to draw")
     height = _height(len(names), 3.0, 1.75)
-    with drawing():
+    with drawing(ax):
         sheet = open_sheet(height=height, title=title)
         for name, axes in zip(names, _charts(sheet, len(names)), strict=True):
             axes.plot(table.index, table[name], color=COLOURS[0], linewidth=1.5)
@@ -146,6 +136,9 @@ def _figure(
     draws = max(item.sizes["draw"] for item in lines.values())
     several = draws > 1
     caption = say("caption.fan", lang, draws=draws) if several else ""
+    first = next(iter(lines.values()))
+    if len(panels) < (count := first.size // first.sizes["draw"] // first.sizes["time"]):
+        caption += " " + say("caption.first", lang, shown=len(panels), all=count)
     colours = _colours(lines)
     key = [KeyEntry(text=label, colours=(colours[place],)) for place, label in enumerate(lines)]
     mark = KeyEntry(text=say("mark.history", lang), colours=(INK,), style=(0, (1, 1)))
@@ -157,9 +150,9 @@ def _figure(
         caption=caption,
         key=key if len(key) > 1 else (),
     )
-    for panel, axes in zip(panels, _charts(sheet, len(panels)), strict=True):
+    for panel, axes in zip(panels, _charts(sheet, len(panels), unit=_plain(unit)), strict=True):
         picked = {label: item.sel(panel) if panel else item for label, item in lines.items()}
-        _draw(axes, picked, _of(observed, panel), time_unit, "", lang)
+        _draw(axes, picked, _of(observed, panel), time_unit, lang)
         if panel:
             axes.set_title(", ".join(map(str, panel.values())), fontsize=7.5, loc="left", pad=2)
     return sheet.told(_data(lines, unit), _sentence(lines, name, unit, time_unit, lang))
@@ -197,9 +190,7 @@ def _colours(lines: "Mapping[str, xr.DataArray]") -> Sequence[str]:
     return COLOURS[1:] if any("against" in item.attrs for item in lines.values()) else COLOURS
 
 
-def _draw(
-    axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, unit: str, lang: str
-) -> None:
+def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, lang: str) -> None:
     colours, top = _colours(lines), -np.inf
     for place, item in enumerate(lines.values()):
         times = item["time"].to_numpy()
@@ -213,10 +204,9 @@ def _draw(
             )
         bands = np.quantile(usable, LEVELS, axis=0)
         colour, top = colours[place % len(colours)], max(top, float(bands.max()))
-        if len(usable) > 1:
-            axes.fill_between(times, bands[0], bands[4], color=colour, alpha=0.15, linewidth=0, zorder=1 + place / 10)
-            axes.fill_between(times, bands[1], bands[3], color=colour, alpha=0.25, linewidth=0, zorder=1 + place / 10)
-        axes.plot(times, bands[2], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
+        for low, high in zip(bands[:MEDIAN], bands[:MEDIAN:-1], strict=True) if len(usable) > 1 else ():
+            axes.fill_between(times, low, high, color=colour, alpha=0.17, linewidth=0, zorder=1 + place / 10)
+        axes.plot(times, bands[MEDIAN], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
     if observed is not None:
         axes.plot(observed.index, observed.to_numpy(), zorder=5, **_DOTS)
         top = max(top, float(np.nanmax(observed.to_numpy(), initial=-np.inf)))
@@ -224,8 +214,6 @@ def _draw(
         axes.axhline(0, color=MUTED, linewidth=0.9, zorder=2)
     if 0.5 < top <= 1 < axes.get_ylim()[1]:
         axes.set_ylim(top=1.0)
-    if unit:
-        axes.set_ylabel(_plain(unit), fontsize=7.5)
     _finish(axes, time_unit, lang)
 
 
@@ -234,7 +222,9 @@ def _height(count: int, alone: float, row: float) -> float:
     return alone if count == 1 else row * -(-count // COLUMNS)
 
 
-def _charts(sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0.55) -> "Iterator[Axes]":
+def _charts(
+    sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0.55, unit: str = ""
+) -> "Iterator[Axes]":
     """Axes of `count` small charts, row by row."""
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
@@ -242,7 +232,7 @@ def _charts(sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0
     for number in range(count):
         row, column = divmod(number, columns)
         left, top = 0.55 + column * (width + 0.55), above + row * sheet.height / rows
-        yield sheet.axes(left, top, width, sheet.height / rows - between)
+        yield sheet.axes(left, top, width, sheet.height / rows - between, unit=unit)
 
 
 def _finish(axes: "Axes", across: str, lang: str = "en") -> None:
@@ -290,13 +280,10 @@ def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str
         raise InvalidInput("there is no value to draw")
     grouped = frame.groupby(["indicator", "region"], sort=False)
     groups = [((str(part["indicator"].iloc[0]), str(part["region"].iloc[0])), part) for _, part in grouped]
-    if ax is not None:
-        _draw_fit(ax, groups[0][1], time_unit)
-        return ax
     shown = groups[:MOST_FITS]
     height = _height(len(shown), 2.8, 1.8)
     left_out = f" The first {MOST_FITS} of {len(groups)} series are drawn." if len(groups) > len(shown) else ""
-    with drawing():
+    with drawing(ax):
         sheet = open_sheet(
             height=height,
             title="Fitted and observed",
@@ -328,3 +315,34 @@ def _sentence_of_fit(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
         share = f"{100 * (1 - missed / spread):.0f} % of the variation explained" if spread > 0 else "constant"
         said.append(f"{name}{f', {who}' if who else ''}: {len(part)} values, {share}")
     return f"Fitted and observed. {'; '.join(said)}."
+
+
+def plot_profile(curves: pd.DataFrame, *, level: float = 0.9, ax: Any = None) -> ReportFigure:
+    """Draw profiles of minus the log posterior, the others re-estimated, and the threshold of the interval."""
+    from scipy.special import ndtri
+
+    keys = list(dict.fromkeys(curves["key"]))
+    limit = 0.5 * float(ndtri(0.5 + 0.5 * level)) ** 2
+    with drawing(ax):
+        sheet = open_sheet(
+            height=_height(len(keys), 3.0, 1.75),
+            title="Profiles of the log posterior",
+            caption=f"Below the horizontal line lies the {100 * level:.0f} % interval.",
+            key=(
+                KeyEntry(text="minus the log posterior", colours=(SCENARIO,)),
+                KeyEntry(text="the data alone", colours=(COLOURS[1],), style=(0, (3.7, 1.6))),
+            ),
+        )
+        for key, axes in zip(keys, _charts(sheet, len(keys)), strict=True):
+            part = curves[curves["key"] == key]
+            axes.plot(part["value"], part["rise"], color=SCENARIO, linewidth=1.4)
+            axes.plot(part["value"], part["data_rise"], color=COLOURS[1], linewidth=1.0, linestyle="--")
+            axes.axhline(limit, color=INK, linewidth=0.6)
+            axes.set_ylim(0, 3 * limit)
+            axes.set_title(key, fontsize=7.5, loc="left", pad=2)
+            _finish(axes, "")
+    return sheet.told(
+        curves.copy(),
+        f"Rise of minus the log posterior (solid) and of the data alone (dashed) along {', '.join(keys)}; below the "
+        f"line lies the {100 * level:.0f} % interval.",
+    )

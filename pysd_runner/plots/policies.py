@@ -29,12 +29,14 @@ from pysd_runner.text import say
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442", "#8A6D00", "#332288")
 
 
-def plot_wedges(wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str) -> ReportFigure:
+def plot_wedges(
+    wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str, ax: Any = None
+) -> ReportFigure:
     """Draw the contributions of levers over time as stacked areas."""
     years = wedges.index.to_numpy(dtype=float)
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(wedges.columns)}
-    with drawing():
+    with drawing(ax):
         sheet = open_sheet(
             height=2.9,
             title=title,
@@ -72,10 +74,10 @@ def plot_wedges(wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, t
 NAMED = 0.06
 
 
-def plot_shares(shares: pd.DataFrame, *, title: str, lang: str) -> ReportFigure:
+def plot_shares(shares: pd.DataFrame, *, title: str, lang: str, ax: Any = None) -> ReportFigure:
     """Draw the shares of levers in each mix as stacked bars."""
     colours = dict(zip(shares.columns, HUES, strict=False))
-    with drawing():
+    with drawing(ax):
         height = 0.36 * len(shares)
         key = [KeyEntry(text=str(name), colours=(colours[name],) * 2) for name in shares.columns]
         sheet = open_sheet(
@@ -120,13 +122,13 @@ _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
 
 
 def plot_regret(
-    regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str
+    regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str, ax: Any = None
 ) -> ReportFigure:
     """Draw the regret of policies in each group of futures as a heat map."""
     ordered = regret[:, np.argsort(regret[0], kind="stable")]
     groups = np.array_split(np.arange(ordered.shape[1]), min(GROUPS, ordered.shape[1]))
     means = np.stack([ordered[:, group].mean(axis=1) for group in groups], axis=1)
-    with drawing():
+    with drawing(ax):
         height = 0.3 * len(labels)
         sheet = open_sheet(
             height=height + 0.55,
@@ -142,7 +144,7 @@ def plot_regret(
         axes.set_xticks([])
         axes.set_xlabel(say("policy_figure.regret_futures", lang))
         axes.grid(visible=False)
-        sheet.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
+        axes.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
     frame = pd.DataFrame(means, index=pd.Index(labels, name="policy"))
     data = frame.reset_index().melt(id_vars="policy", var_name="group", value_name="regret").assign(unit=unit)
     best = int(regret.mean(axis=1).argmin())
@@ -158,10 +160,10 @@ def plot_regret(
 
 
 def plot_switches(
-    switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str
+    switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str, ax: Any = None
 ) -> ReportFigure:
     """Draw the switching values of unit costs, at which the best policy changes."""
-    with drawing():
+    with drawing(ax):
         height = 0.42 * len(switches)
         sheet = open_sheet(
             height=height + 0.5,
@@ -202,7 +204,9 @@ _NAMES, _NUMBERS, _PITCH = 2.75, 1.5, 0.19
 SUMMARIES = {"pool": INK, "term": BASELINE, "prior": MUTED, "posterior": HUES[4], "weighted": SCENARIO}
 
 
-def plot_forest(rows: pd.DataFrame, *, title: str, basis: str, is_log: bool = False, lang: str = "en") -> ReportFigure:
+def plot_forest(
+    rows: pd.DataFrame, *, title: str, basis: str, is_log: bool = False, lang: str = "en", ax: Any = None
+) -> ReportFigure:
     """Draw measured effects with their pool, and what a model implies for the same quantity.
 
     Parameters
@@ -217,17 +221,19 @@ def plot_forest(rows: pd.DataFrame, *, title: str, basis: str, is_log: bool = Fa
         Whether the axis is logarithmic; an interval that reaches below zero then ends at the axis.
     lang
         ``"en"`` or ``"zh"``.
+    ax
+        Axes to draw in; None for a figure.
 
     Returns
     -------
     ReportFigure
-        The figure; its data are the rows.
+        The figure, whose data are the rows; or `ax`.
     """
     lang = usable_language(lang)
     height, is_study = _PITCH * len(rows), ~rows["kind"].isin(SUMMARIES).to_numpy()
     shown = rows[["value", "low", "high"]].to_numpy(dtype=float)
     numbers = [f"{written(value, 2)} ({interval(low, high, 2)})" for value, low, high in shown]
-    with drawing():
+    with drawing(ax):
         caption = say("evidence.forest_caption", lang, null=1 if is_log else 0)
         sheet = open_sheet(height=height + 0.5, title=title, caption=caption)
         axes = sheet.axes(_NAMES, 0.05, sheet.width - _NAMES - _NUMBERS, height)

@@ -12,17 +12,19 @@ to colorblind people.
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from pysd_runner.core.errors import Message
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.text import pieces, texts
 
 LineStyle = Literal["-"] | tuple[float, tuple[float, ...]]
@@ -86,9 +88,33 @@ _SETTINGS = {
 }
 
 
+# Axes given by a caller, in which the charts of a figure are drawn, and those drawn in already; None for no such axes.
+given: ContextVar[tuple[list[Any], list[Any]] | None] = ContextVar("given", default=None)
+
+
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Draw with the package's matplotlib settings; the user's settings are restored afterwards."""
+def drawing(ax: Any = None) -> Iterator[None]:
+    """Draw with the package's matplotlib settings, in one or several axes if given; the user's are restored."""
+    axes = None if ax is None else list(np.ravel(ax))
+    if wrong := [type(item).__name__ for item in axes or () if not hasattr(item, "plot")]:
+        raise InvalidInput("`ax` takes the axes of matplotlib, one for each chart; found {found}", found=wrong[0])
+    drawn: list[Any] = []
+    mark = given.set(None if axes is None else (axes, drawn))
+    try:
+        with _settings():
+            yield
+    finally:
+        given.reset(mark)
+    if axes is not None and len(axes) != len(drawn):
+        raise InvalidInput(
+            "this figure has {charts} charts and was given {axes} axes; give `ax` as many, or leave it away",
+            charts=len(drawn),
+            axes=len(axes),
+        )
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
     settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key not in _NOT_OURS}
     settings |= {**_SETTINGS, "font.family": list(families())}
     with mpl.rc_context(settings):

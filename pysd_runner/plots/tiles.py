@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -61,7 +62,7 @@ _FULL = 0.8
 Cell = tuple[int, int]
 
 
-def plot_tiles(
+def plot_tiles(  # noqa: PLR0913 - a public entry point
     values: xr.DataArray,
     history: xr.DataArray | None = None,
     *,
@@ -70,6 +71,7 @@ def plot_tiles(
     baseline: str | None = "baseline",
     includes: Sequence[str] | None = None,
     told: str | None = None,
+    ax: Any = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw one small fan chart for each region, on a tile grid.
@@ -84,7 +86,7 @@ def plot_tiles(
 
     Parameters
     ----------
-    values, history, origin, scenario, baseline, includes, lang
+    values, history, origin, scenario, baseline, includes, ax, lang
         As in `plot_gaps`.
     told
         Code or name of the region the sentence is about; default: the one that changes most.
@@ -109,7 +111,7 @@ def plot_tiles(
     # Many regions are drawn as tiles only on a map whose tiles are large enough to read.
     as_dots = len(panels) > MOST_CHARTS and not (is_map and high <= _MOST_ROWS and wide <= _MOST_COLUMNS)
     told = told or max(panels, key=_change).region
-    with drawing():
+    with drawing(ax):
         if as_dots:
             figure = _draw_dots(view, panels, includes, view.codes[position_of(view.full, "region", told)])
         else:
@@ -118,7 +120,7 @@ def plot_tiles(
     figure.data = table_of(view.rows(drawn))
     sentence = figure_sentence(values, region=told, scenario=view.scenario, baseline=view.baseline, lang=lang)
     figure.sentence = joined_sentences([_in_how_many(view, panels), sentence], lang)
-    return figure
+    return cast("ReportFigure", figure.shown)
 
 
 def _cells(view: View) -> tuple[list[Cell], bool]:
@@ -192,7 +194,7 @@ def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str
             region=panel.region,
             name=panel.name,
             quantiles=panel.bands.quantiles[:, -1],
-            other=np.nan if panel.baseline is None else float(panel.baseline.median[-1]),
+            other=_seen_last(panel) if panel.baseline is None else float(panel.baseline.median[-1]),
             change=_change(panel),
         )
         for panel in panels
@@ -207,6 +209,8 @@ def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str
     if view.baseline is not None:
         key.append(KeyEntry(text=say("mark.median_of", lang, scenario=view.other), colours=(BASELINE,)))
         caption.append(say("caption.dots_baseline", lang, baseline=view.other))
+    elif view.past is not None:
+        key.append(KeyEntry(text=say("mark.origin", lang, year=view.origin), colours=(INK,)))
     if len(named) < len(rows):
         caption.append(say("caption.named", lang, shown=len(named), all=len(rows)))
     caption.append(fan_caption([panel.bands for panel in panels], includes, lang, key="caption.interval"))
@@ -217,8 +221,14 @@ def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str
         caption=joined_sentences(caption, lang),
         key=key,
     )
-    draw_rows(sheet, rows, named, BASELINE, is_single=bands.is_single)
+    draw_rows(sheet, rows, named, INK if view.baseline is None else BASELINE, is_single=bands.is_single)
     return sheet.figure
+
+
+def _seen_last(panel: RegionPaths) -> float:
+    """Last observation of a region; NaN if there is none."""
+    seen = panel.history[np.isfinite(panel.history)]
+    return float(seen[-1]) if seen.size else np.nan
 
 
 def _at_the_end(panel: RegionPaths) -> RegionPaths:
@@ -243,7 +253,7 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cel
     taken = set(cells)
     for panel, (low, top), (row, column) in zip(panels, limits, cells, strict=True):
         left, above = margin + column * pitched, row * pitch + _NAME
-        axes = sheet.axes(left, above, wide, pitch - _NAME - 0.05)
+        axes = sheet.axes(left, above, wide, pitch - _NAME - 0.05, panel.name)
         if wide < _NARROW:
             set_ends(axes, first, last)
         else:

@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.progress import Told, counted, reporting, teller
 from pysd_runner.export.files import Tabled
 from pysd_runner.policy.futures import Box, Factor, Futures, prim
-from pysd_runner.policy.study import Outcome, Told, Values, counted, losers_of
+from pysd_runner.policy.study import Outcome, Values, losers_of
 
 Array = NDArray[np.float64]
 
@@ -170,13 +171,14 @@ class Advice(Tabled):
         return found.sort_values("value", ascending=False, kind="stable")
 
 
+@reporting("Comparing policies")
 def advise(
     futures: Futures,
     policies: Mapping[str, Values],
     *,
     outcome: str = "",
     seed: int = 0,
-    progress: Told | None = None,
+    progress: Told = None,
 ) -> Advice:
     """Compare policies in many futures and recommend one if its advantage is robust.
 
@@ -233,7 +235,7 @@ def advise(
 
 
 def _switches(
-    futures: Futures, policies: Mapping[str, Values], outcome: Outcome, found: Advice, progress: Told | None
+    futures: Futures, policies: Mapping[str, Values], outcome: Outcome, found: Advice, progress: Told
 ) -> Sequence[Switch]:
     """Find the switching values of every cost, on a grid refined by bisection."""
     order = list(found.table().index)
@@ -243,8 +245,7 @@ def _switches(
     switches: list[Switch] = []
     factors = {factor.key: factor for factor in futures.factors}
     for number, (key, variable) in enumerate(futures.costs.items()):
-        if progress is not None:
-            progress("switching values", number, len(futures.costs))
+        teller(progress)("switching values", number, len(futures.costs))
         known = futures.column(key)
         middle = float(np.median(known))
         grid = np.exp(np.linspace(np.log(middle / 2), np.log(middle * 2), LEVELS))

@@ -10,15 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.progress import Told, counted, reporting, teller
 from pysd_runner.export.files import Tabled
 from pysd_runner.policy.study import (
     Lever,
     Outcome,
     Study,
-    Told,
     Values,
     band,
-    counted,
     effects_of,
     end_effects,
     who_and_what,
@@ -132,6 +131,7 @@ class Attribution(Tabled):
         return pd.DataFrame(rows)
 
 
+@reporting("Attributing the effect")
 def attribute(
     study: Study,
     policy: Values,
@@ -141,7 +141,7 @@ def attribute(
     none: Values | None = None,
     reference: Mapping[str, Values] | None = None,
     loops: Mapping[str, Values] | None = None,
-    progress: Told | None = None,
+    progress: Told = None,
 ) -> Attribution:
     """Attribute the effect of a policy to its levers.
 
@@ -248,7 +248,7 @@ def _without_loops(
     none: Values | None,
     loops: Mapping[str, Values],
     total: Array,
-    progress: Told | None,
+    progress: Told,
 ) -> dict[str, Array]:
     """Effect minus the effect with a loop switched off, both in the policy run and in the no-policy run."""
     root = study.none if none is None else none
@@ -256,8 +256,7 @@ def _without_loops(
     for number, (name, values) in enumerate(loops.items()):
         there = end_effects(study, [{**policy, **values}], [outcome], none={**root, **values})
         changes[name] = total - there[outcome.key][0]
-        if progress is not None:
-            progress("loops", number + 1, len(loops))
+        teller(progress)("loops", number + 1, len(loops))
     return changes
 
 

@@ -5,7 +5,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread, open_pool
+from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.engine.counts import whole
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint
@@ -32,7 +32,7 @@ from pysd_runner.policy.search import (
     searched,
 )
 from pysd_runner.policy.space import Knob, Space, rounded
-from pysd_runner.policy.study import Outcome, Study, Told, Values, end_effects, losers_of
+from pysd_runner.policy.study import Outcome, Study, Values, end_effects, losers_of
 
 Array = NDArray[np.float64]
 
@@ -153,28 +153,22 @@ class Optimum(Tabled):
         return losers_of([values for values in self.effects.values() if values.ndim == 2], self.elements)
 
 
-class SearchSettings(TypedDict, total=False):
-    """Settings of a policy search; see `optimise`."""
-
-    starts: int
-    seed: int
-    executor: str | Executor | None
-    checkpoint: str | Path | None
-    describe: bool
-
-
+@reporting("Searching for the best policy")
 @one_thread
-def optimise(
+def optimise(  # noqa: PLR0913 - a public entry point
     study: Study,
     space: Space,
     *,
     objective: Objective | None = None,
     subject_to: Sequence[Constraint] = (),
     start: Array | None = None,
-    none: Values | None = None,
     rivals: Mapping[str, Values] | None = None,
-    progress: Told | None = None,
-    **settings: Unpack[SearchSettings],
+    starts: int = 4,
+    seed: int = 0,
+    executor: str | Executor | None = None,
+    checkpoint: str | Path | None = None,
+    describe: bool = True,
+    progress: Told = None,
 ) -> Optimum:
     """Find the best policy of a space.
 
@@ -195,18 +189,19 @@ def optimise(
         Constraints.
     start
         Starting point of the first search, shape (knob,); None for the midpoint of the space.
-    none
-        Values of the no-policy run, by model variable; None for those of the study.
     rivals
         Policies to compare the optimum with, by name.
+    starts, seed
+        Number of searches: from `start`, the midpoint, and random points drawn with the seed.
+    executor
+        Runs searches in parallel: ``"threads"``, ``"processes"``, or any executor of `concurrent.futures`; None runs
+        them one by one, each on all cores. Results do not depend on it.
+    checkpoint
+        Folder in which finished searches are stored; a later call with the same problem reuses them.
+    describe
+        Whether to compute near-optimal ranges and the loss from rounding.
     progress
         Called with the name of the current task, the number of items done and their total.
-    **settings
-        ``starts`` (4): number of searches: from `start`, the midpoint, and random points drawn with ``seed`` (0).
-        ``executor`` runs searches in parallel: ``"threads"``, ``"processes"``, or any executor of
-        `concurrent.futures`; None runs them one by one, each on all cores. Results do not depend on it.
-        ``checkpoint``: folder in which finished searches are stored; a later call with the same problem reuses
-        them. ``describe`` (True): whether to compute near-optimal ranges and the loss from rounding.
 
     Returns
     -------
@@ -228,14 +223,13 @@ def optimise(
     (2000), Optimization of conditional value-at-risk.
     """
     objective = Objective() if objective is None else objective
-    starts = whole("starts", settings.get("starts", 4), least=1)
-    seed, checkpoint = whole("seed", settings.get("seed", 0), least=0), settings.get("checkpoint")
+    starts = whole("starts", starts, least=1)
+    seed = whole("seed", seed, least=0)
     if study.draws < 4:
         raise InvalidInput(
             "a search needs at least four draws, half of them to judge it by; found {draws}", draws=study.draws
         )
-    root = study.none if none is None else none
-    known = dict(rivals or {})
+    root, known = study.none, dict(rivals or {})
     half, other = study.only(np.arange(0, study.draws, 2)), study.only(np.arange(1, study.draws, 2))
     best = _best_known(half, known, objective, root)
     fine = SearchProblem(half, space, objective, subject_to, root, best)
@@ -249,7 +243,7 @@ def optimise(
     points += [space.random(rng) for _ in range(starts - len(points))]
     question = "" if checkpoint is None else asked(study, space, objective, subject_to, seed)
     kept = Checkpoint(SEARCHES, checkpoint, question)
-    found = _searched_from(points, coarse, fine, kept, settings.get("executor"), progress or (lambda *_: None))
+    found = _searched_from(points, coarse, fine, kept, executor, teller(progress))
     feasible = [item for item in found if item.miss <= SLACK]
     relaxation = 0.0
     if feasible:
@@ -266,7 +260,7 @@ def optimise(
     every = end_effects(other, [space.policy(other, point)], measured, none=root)
     ranges: dict[str, tuple[float, float]] = {}
     loss = float("nan")
-    if settings.get("describe", True):
+    if describe:
         ranges = near_optimal_ranges(coarse, point, progress)
         loss = 1 - fine.value(space.projected(rounded(space, point, ROUNDING))) / fine.value(point)
     return Optimum(
@@ -306,7 +300,7 @@ def _searched_from(
     fine: SearchProblem,
     kept: Checkpoint,
     executor: str | Executor | None,
-    tell: Told,
+    tell: Tell,
 ) -> list[SearchEnd]:
     """Ends of searches from all points; those kept by an earlier run are not repeated."""
     ends = kept_searches(kept, len(points))

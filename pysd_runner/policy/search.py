@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from pysd_runner.core.progress import Told, teller
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.space import Space
-from pysd_runner.policy.study import Study, Told
+from pysd_runner.policy.study import Study
 
 Array = NDArray[np.float64]
 
@@ -213,7 +214,7 @@ def kept_searches(kept: Checkpoint, count: int) -> dict[int, SearchEnd]:
     return ends
 
 
-def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:
+def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) -> dict[str, tuple[float, float]]:
     """Range of each variable within which the loss of the objective and of each constraint stays below `NEAR`."""
     best = problem.value(point)
     least = best - NEAR * abs(best)
@@ -234,8 +235,7 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told | N
         )
         low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
         reached = np.maximum(reached, np.where(is_near, middle, 0.0))
-        if progress is not None:
-            progress("near-optimal ranges", step + 1, 6)
+        teller(progress)("near-optimal ranges", step + 1, 6)
     found: dict[str, tuple[float, float]] = {}
     for place, knob in enumerate(problem.space.knobs):
         sides = [

@@ -103,7 +103,7 @@ def within_constraints(
 ) -> Scenario:
     """Search briefly for one mix for all regions that closes most of the gap and keeps the default constraints."""
     inputs = inputs_of(model, panel, fitted, draws=min(SHORT, draws), **settings)
-    study = study_of(inputs)
+    study = replace(study_of(inputs), none=policy_of(inputs, scenario.baseline()))
     space, start = space_of(study, scenario, by="lever")
     safe = [
         replace(item, share_of_draws=SAFE) if item.outcome in study.watched else item for item in DEFAULT_CONSTRAINTS
@@ -114,7 +114,6 @@ def within_constraints(
         objective=Objective(HEADLINE),
         subject_to=safe,
         start=start,
-        none=policy_of(inputs, scenario.baseline()),
         starts=1,
         describe=False,
     )

@@ -25,9 +25,6 @@ MOST_CELLS = 8_000_000
 MOST_POLICIES = 8
 
 
-Told = Callable[[str, int, int], None]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Named:
     """Base class of objects with a key (in files and tables) and labels in English and Chinese."""
@@ -389,19 +386,6 @@ def end_effects(
     span = study.bounds[1] - study.bounds[0]
     found = effects_of(study, policies, outcomes, every=span, none=none, progress=progress)
     return {key: values[..., -1] for key, values in found.items()}
-
-
-def counted(progress: Told | None, what: str, total: int) -> Callable[[int], None]:
-    """Adapt a progress callback (task, done, total) to functions that report runs finished since the last call."""
-    done = 0
-
-    def finished(runs: int) -> None:
-        nonlocal done
-        done += runs
-        if progress is not None:
-            progress(what, done, total)
-
-    return finished
 
 
 def band(name: str, values: Array, method: Literal["linear", "inverted_cdf"] = "linear") -> dict[str, float]:

@@ -21,9 +21,10 @@ from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
 from pysd_runner.study.future import Future
+from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.labelling import KEPT_ERROR
 from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read_run_record
-from pysd_runner.study.projection import project, recorded_model
+from pysd_runner.study.projection import projected, recorded_model
 
 PANEL, FITTED, BEFORE = "panel.json", "fitted.json", "fitted_before.json"
 # Folder of a calibration inside a folder of results, as written by the demonstration.
@@ -288,16 +289,9 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     model = load_model(name, regions=len(inputs.panel.regions))
     scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]
     settings = {key: value for key, value in record["settings"].items() if value is not None}
-    projection = project(
-        model,
-        inputs.panel,
-        scenarios,
-        inputs.fitted,
-        baseline=inputs.baseline,
-        engine=record["simulation"]["engine"],
-        progress=progress,
-        **settings,
-    )
+    engine = record["simulation"]["engine"]
+    common = inputs_of(model, inputs.panel, inputs.fitted, baseline=inputs.baseline, engine=engine, **settings)
+    projection = projected(common, inputs.panel, scenarios, engine=engine, progress=progress)
     made_with = record["simulation"]
     then, now = made_with["model_sha256"], model.sha256
     changed = changed_files(file.parent, record)

@@ -9,9 +9,9 @@ from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pysd_runner.core.findings import Finding as Finding
+    from pysd_runner.scenarios.crossing import load_scenario as load_scenario
     from pysd_runner.scenarios.crossing import with_comparisons as with_comparisons
     from pysd_runner.scenarios.document import InvalidScenarioFile as InvalidScenarioFile
-    from pysd_runner.scenarios.load import load_scenario as load_scenario
     from pysd_runner.scenarios.load import shipped_scenarios as shipped_scenarios
     from pysd_runner.scenarios.policy import Policy as Policy
     from pysd_runner.scenarios.policy import Schedule as Schedule

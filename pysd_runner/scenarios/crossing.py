@@ -1,17 +1,19 @@
 """Baselines, scenarios named in `compare_with`, and policies that combine mixes with allocation rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario
-from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
+from pysd_runner.scenarios.load import SHIPPED_MODEL, read_scenario, shipped_scenarios
 from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.scenarios.scenario import Scenario
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.text import in_both, say
 
 if TYPE_CHECKING:
+    from pysd_runner.data import Entity
     from pysd_runner.model import Model
 
 # Allocation rules (who gets the money), by suffix of names: exponent of need, and suffixes of labels.
@@ -22,6 +24,61 @@ WHO = {
 
 # Reference mix for comparisons: the average spending of a zoned policy on each lever, the same in every region.
 REFERENCE = "uniform_mean_mix"
+
+
+def load_scenario(
+    name_or_path: str | Path | Mapping[str, Any],
+    *,
+    model: "str | Model" = SHIPPED_MODEL,
+    regions: "Sequence[Entity]" = (),
+) -> Scenario:
+    """Load a scenario, with the scenarios that it extends.
+
+    Parameters
+    ----------
+    name_or_path
+        Name of a scenario shipped with the model, or of one that tables of results compare with it, such as
+        ``"zoned_need_per_head"`` or ``"only_skills"``; a YAML, JSON or TOML file; or the content of such a file as a
+        dictionary: ``{"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}``, or for any model
+        ``{"name": "lockdown", "changes": {"Contact Rate": {20: "x0.5"}}}``.
+    model
+        Name of a shipped model, or a loaded model; assumptions are checked against a loaded model only.
+    regions
+        Regions of the panel, against which targets are checked; empty skips that check.
+
+    Returns
+    -------
+    Scenario
+        Policy and assumptions, with their baseline as the reference.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such scenario or model.
+    InvalidScenario
+        If the file or a file it extends is invalid; lists all problems.
+    """
+    found = _compared(name_or_path, model) if isinstance(name_or_path, str) else None
+    return read_scenario(name_or_path, model=model, regions=regions) if found is None else found
+
+
+def _compared(name: str, model: "str | Model") -> Scenario | None:
+    """A scenario as tables of results name it: a shipped mix or one lever, with an allocation rule; None for others."""
+    shipped, mix = shipped_scenarios(model), mix_of(name)
+    if name in shipped or REFERENCE not in shipped:
+        return None
+    who, known = name.removeprefix(f"{mix}_"), (mix, *(f"{mix}_{key}" for key in WHO))
+    roots = [read_scenario(item, model=model) for item in shipped if item in known and who in WHO]
+    if mix.startswith("only_"):
+        budget: Any = read_scenario(REFERENCE, model=model).policy.budget
+        roots = [item for item in single_levers(budget, model=model) if item.name == mix]
+    for item in roots:
+        return _given(replace(item, compare_with=()), who) if who in WHO else item
+    first, _, other = name.partition("_for_")
+    if first not in shipped or not other:
+        return None
+    whole = read_scenario(other, model=model) if other in shipped else _compared(other, model)
+    return None if whole is None else _beside(read_scenario(first, model=model), whole)
 
 
 def with_comparisons(scenarios: Sequence[Scenario], *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:

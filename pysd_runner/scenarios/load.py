@@ -37,37 +37,10 @@ SHIPPED_MODEL = "regional_digital"
 _KEYS = ("schema", "name", "label", "note", "model", "changes")
 
 
-def load_scenario(
-    name_or_path: str | Path | Mapping[str, Any],
-    *,
-    model: "str | Model" = SHIPPED_MODEL,
-    regions: "Sequence[Entity]" = (),
+def read_scenario(
+    name_or_path: str | Path | Mapping[str, Any], *, model: "str | Model", regions: "Sequence[Entity]" = ()
 ) -> Scenario:
-    """Load a scenario, with the scenarios that it extends.
-
-    Parameters
-    ----------
-    name_or_path
-        Name of a scenario shipped with the model; a YAML, JSON or TOML file; or the content of such a file as a
-        dictionary: ``{"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}``, or for any model
-        ``{"name": "lockdown", "changes": {"Contact Rate": {20: "x0.5"}}}``.
-    model
-        Name of a shipped model, or a loaded model; assumptions are checked against a loaded model only.
-    regions
-        Regions of the panel, against which targets are checked; empty skips that check.
-
-    Returns
-    -------
-    Scenario
-        Policy and assumptions, with their baseline as the reference.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such scenario or model.
-    InvalidScenario
-        If the file or a file it extends is invalid; lists all problems.
-    """
+    """Read a scenario that stands in a file or a dictionary, with the scenarios that it extends."""
     if not isinstance(model, str) and not policy_variables(model):
         return load_changes(name_or_path)
     shipped = shipped_files(model)

@@ -107,12 +107,6 @@ class Future(Tabled):
         times, unit = self.data[self.axis].to_numpy(), "" if self.axis == "year" else self.time_unit
         return f"<Future: {shown}; {', '.join(counts)}, {said_time(times[0])} to {said_time(times[-1], unit)}>"
 
-    def _repr_html_(self) -> str:
-        """HTML table of the outcomes at the end."""
-        from pysd_runner.export.files import one_screen
-
-        return one_screen(self.table())
-
     def _ipython_key_completions_(self) -> list[str]:
         return [str(name) for name in self.data.data_vars]
 

@@ -5,12 +5,13 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, SimulationFailed
 from pysd_runner.core.paths import is_shipped
+from pysd_runner.core.progress import Told, counted, reporting
 from pysd_runner.data import Data, load_data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine
@@ -19,13 +20,13 @@ from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation import Run, simulate
-from pysd_runner.simulation.run import element_name, failure_message, located
+from pysd_runner.simulation.run import failure_message
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.study.draws import CommonDraws, panel_differences
-from pysd_runner.study.equations import Expression, equations_of, with_starts
+from pysd_runner.study.equations import Expression, equations_of
 from pysd_runner.study.future import Future
-from pysd_runner.study.inputs import ProjectionInputs, entered, inputs_of, saved_outcomes, spec_of, starts_of
+from pysd_runner.study.inputs import ProjectionInputs, inputs_of, saved_outcomes
 from pysd_runner.study.region_inputs import RegionInputs
 from pysd_runner.study.values import changed_values, formulas_of, observed_of, scenario_values
 from pysd_runner.text import in_both
@@ -38,34 +39,39 @@ if TYPE_CHECKING:
 
 # Maximum number of stocks that are saved by default.
 MOST_STOCKS = 12
-# Number of posterior draws from which the interval of each parameter is computed.
-SWING_DRAWS = 4000
 
 
-class ProjectionSettings(TypedDict, total=False):
-    """Settings that determine the draws of a projection; see `inputs_of`."""
+class HasFit(Protocol):
+    """What `calibration.fit` returns."""
 
-    until: float | None
-    draws: int | None
-    seed: int
-    origin: int | None
-    baseline: Baseline | None
-    shocks: bool
-    engine: Engine
-    yuan_per_unit: float
+    @property
+    def fitted(self) -> FittedParameters:
+        """The estimated parameters."""
 
 
-def project(
+class HasBaseline(Protocol):
+    """What `calibration.forecast` returns."""
+
+    @property
+    def baseline(self) -> Baseline:
+        """Its draws."""
+
+
+@reporting("Projecting")
+def project(  # noqa: PLR0913 - a public entry point
     model: Model | str | Path,
     data: "Data | AnySource | None",
     scenarios: "Scenarios",
-    fitted: FittedParameters | None = None,
+    fit: FittedParameters | HasFit | None = None,
+    baseline: Baseline | HasBaseline | None = None,
     *,
+    until: float | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    origin: int | None = None,
     outcomes: Sequence[str] | None = None,
-    progress: Callable[[int], None] | None = None,
-    inspect: Callable[[Run], None] | None = None,
-    also: Sequence[str] = (),
-    **settings: Unpack[ProjectionSettings],
+    yuan_per_unit: float = 1.0,
+    progress: Told = None,
 ) -> Future:
     """Run scenarios for draws from a fit.
 
@@ -84,23 +90,22 @@ def project(
     data
         A panel of regions; or, for any other model, observations to plot with its outcomes; None without data. A data
         frame, dictionary or file is read as a panel for a regional model, and as a table for any other.
-    fitted
-        As for `inputs_of`.
     scenarios
         For regions: one or several scenarios, names of shipped ones, or dictionaries as for `load_scenario`; baselines
         and the scenarios in `compare_with` are added. For any other model: scenarios (`Scenario.of`), dictionaries of
         changes, or files.
+    fit
+        Result of a calibration, or its parameters. None draws the parameters of a regional model from their priors, and
+        runs any other model once with the values of its file.
+    baseline
+        Forecast that the no-policy run of regions follows, or an `Outlook`, which has it; None for a free run of the
+        model.
+    until, draws, seed, origin, yuan_per_unit
+        As for `inputs_of`.
     outcomes
         Variables of a model without regions to save; None for observed and declared ones, and the first stocks.
     progress
-        Called with the number of draws finished.
-    inspect
-        Called with the simulation of all scenarios, for instance to apply behaviour rules to it.
-    also
-        Variables to save for `inspect`, in addition to the outcomes.
-    **settings
-        ``until``, ``draws``, ``seed``, and for regions ``origin``, ``baseline``, ``shocks``, ``engine``,
-        ``yuan_per_unit``; see `inputs_of`.
+        As for `calibration.fit`; draws are counted.
 
     Returns
     -------
@@ -118,7 +123,43 @@ def project(
         If a regional simulation is not finite, or every draw of any other model fails.
     """
     model, data = _loaded(model, data)
-    inputs = inputs_of(model, data, fitted, **settings)
+    fitted = fit if fit is None or isinstance(fit, FittedParameters) else fit.fitted
+    path = baseline if baseline is None or isinstance(baseline, Baseline) else baseline.baseline
+    asked: dict[str, Any] = {"until": until, "draws": draws, "seed": seed, "origin": origin}
+    inputs = inputs_of(model, data, fitted, baseline=path, yuan_per_unit=yuan_per_unit, **asked)
+    tell = counted(progress, "draws", len(inputs.common.draws))
+    return projected(inputs, data, scenarios, outcomes=outcomes, progress=tell)
+
+
+def projected(
+    inputs: ProjectionInputs,
+    data: Data | None,
+    scenarios: "Scenarios",
+    *,
+    outcomes: Sequence[str] | None = None,
+    engine: Engine = "auto",
+    progress: Callable[[int], None] | None = None,
+    inspect: Callable[[Run], None] | None = None,
+    also: Sequence[str] = (),
+) -> Future:
+    """Run scenarios from common inputs.
+
+    Parameters
+    ----------
+    inputs
+        As `inputs_of` returns them.
+    data, scenarios, outcomes
+        As for `project`.
+    engine
+        Engine that runs the model.
+    progress
+        Called with the number of draws finished.
+    inspect
+        Called with the simulation of all scenarios, for instance to apply behaviour rules to it.
+    also
+        Variables to save for `inspect`, in addition to the outcomes.
+    """
+    model, fitted = inputs.model, inputs.fitted
     cast = _asked(scenarios, model) if is_panel(data) else cast_of(scenarios)
     observed: dict[str, str] = {}
     formulas: dict[str, tuple[Expression, str, str]] = {}
@@ -141,7 +182,7 @@ def project(
         stop=inputs.bounds[1],
         save_every=1 if is_panel(data) else None,
         outcomes=[*names, *also, *(name for formula, _, _ in formulas.values() for name in formula.variables)],
-        engine=settings.get("engine", "auto"),
+        engine=engine,
         throw=is_panel(data),
         progress=progress,
     )
@@ -429,34 +470,3 @@ def _provenance(
         "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
     }
-
-
-def swings(
-    model: Model,
-    name: str,
-    fitted: FittedParameters,
-    *,
-    until: float | None = None,
-) -> tuple[dict[str, tuple[float, float]], float]:
-    """One-at-a-time sensitivity of an outcome at the end: values at the ends of 90 % intervals, and at the estimate."""
-    variable, position = located(model, name)
-    drawn = fitted.sample(np.random.default_rng(0), SWING_DRAWS, spec=spec_of(fitted))
-    keys = list(fitted.keys)
-    vectors = {key: np.full(2 * len(keys) + 1, fitted.as_values()[key]) for key in keys}
-    for place, key in enumerate(keys):
-        vectors[key][2 * place : 2 * place + 2] = np.quantile(drawn[key], [0.05, 0.95])
-    run = simulate(
-        with_starts(model, starts_of(model, fitted)),
-        entered(model, fitted, vectors),
-        start=fitted.provenance.get("start"),
-        stop=until,
-        outcomes=[variable],
-        throw=False,
-    )
-    where: tuple[Any, ...] = (0, slice(None), *(position or ()), ..., -1)
-    values = np.asarray(run[variable][where], dtype=float)
-    if values.ndim > 1:
-        first = element_name(model.ir, variable, (0,) * (values.ndim - 1))
-        raise InvalidInput("{variable!r} has elements; name one, such as {first!r}", variable=variable, first=first)
-    ranges = {key: (float(values[2 * place]), float(values[2 * place + 1])) for place, key in enumerate(keys)}
-    return ranges, float(values[-1])

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("pysd_runner", "calibration")
+PACKAGES = ("gapsim", "pysd_runner", "calibration")
 
 
 @cache

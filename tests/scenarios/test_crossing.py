@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from pysd_runner.scenarios import load_scenario, shipped_scenarios
+from calibration.commands.calibrate import compared
+from pysd_runner import load_model
+from pysd_runner.core.errors import UnknownName
+from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.scenarios.crossing import REFERENCE, WHO, crossed, distinct, mix_of, single_levers, two_by_two, who_of
 
 
@@ -44,6 +47,18 @@ def test_single_levers_spend_everything_on_one():
     assert all(dict(item.policy.mix) == {item.name.removeprefix("only_"): 1.0} for item in found)
     assert found[1].label["zh"] == "仅技能，按人均"
     assert {item.baseline_name for item in found} == {"baseline"}
+
+
+def test_what_tables_of_results_name_can_be_loaded_and_nothing_else():
+    model = load_model("regional_digital")
+    named = [*compared(model), *two_by_two(load_scenario("zoned_need"))]
+    for item in with_comparisons(named, model=model):
+        again = load_scenario(item.name)
+        assert (again.name, again.policy, again.label) == (item.name, item.policy, item.label)
+    assert load_scenario("uniform_mean_mix_for_zoned").policy == load_scenario("uniform_mean_mix").policy
+    for name in ("uniform", "only_luck", "nothing_by_need", "zoned_need_for_all"):
+        with pytest.raises(UnknownName, match="no scenario is called"):
+            load_scenario(name)
 
 
 def test_policies_that_differ_in_name_alone_are_run_once():

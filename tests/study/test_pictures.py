@@ -8,16 +8,14 @@ import pytest
 
 from calibration import CalibrationProblem, fit
 from calibration.uncertainty import identify, sample
-from pysd_runner import load_data, load_model, project, run_ensemble, simulate
+from pysd_runner import load_data, load_model, project, run_ensemble
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble import latin_hypercube
-from pysd_runner.plots.over_time import plot_fan
-from pysd_runner.plots.sensitivity import plot_profile, plot_tornado
+from pysd_runner.plots.over_time import plot_fan, plot_profile
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.equations import diagram, flows_of, save_diagram
-from pysd_runner.study.projection import swings
 from tests.documentation.readme import ROOT
-from tests.study.models import REGIONS, SIR, infections, made
+from tests.study.models import SIR, infections, made
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +45,6 @@ def test_a_large_model_is_drawn_as_its_stocks_and_flows_and_the_picture_of_the_d
     assert "Coverage" not in texts.split()
 
 
-def test_a_tornado_has_the_longest_bar_on_top():
-    axes = plot_tornado({"a": (1, 2), "b": (0, 5)}, 1.5)
-    assert [item.get_text() for item in axes.get_yticklabels()] == ["a", "b"]
-    with pytest.raises(InvalidInput):
-        plot_tornado({}, 0)
-
-
 @pytest.fixture(scope="module")
 def problem(sir):
     return CalibrationProblem(sir, infections(sir), free=["Contact Rate", "Duration"])
@@ -62,32 +53,6 @@ def problem(sir):
 @pytest.fixture(scope="module")
 def found(problem):
     return fit(problem)
-
-
-def test_swings_are_runs_at_the_ends_of_intervals(sir, found):
-    ranges, centre = swings(sir, "Infected", found.fitted, until=10)
-    ends = {key: (found.parameter(key).low, found.parameter(key).high) for key in ranges}
-    at = {item.key: item.estimate for item in found.parameters}
-    assert centre == pytest.approx(float(simulate(sir, at, outcomes=["Infected"], stop=10)["Infected"][0, 0, -1]))
-    for key, values in ranges.items():
-        for end, value in zip(ends[key], values, strict=True):
-            run = simulate(sir, {**at, key: end}, outcomes=["Infected"], stop=10)["Infected"][0, 0, -1]
-            assert value - centre == pytest.approx(float(run) - centre, rel=0.1)
-    assert len(plot_tornado(ranges, centre).patches) == 4
-
-
-def test_swings_of_a_variable_with_elements_ask_for_one(tmp_path):
-    model = made(tmp_path, REGIONS, stop=5)
-    run = simulate(model, outcomes=["Stock"])["Stock"][0, 0, 0, 0]
-    result = fit(
-        CalibrationProblem(
-            model, load_data({"year": range(6), "a": run}, roles={"a": "Stock[North, old]"}), free=["Rate[North]"]
-        )
-    )
-    with pytest.raises(InvalidInput, match=r"name one, such as 'Stock\[North, old\]'"):
-        swings(model, "Stock", result.fitted)
-    ranges, _ = swings(model, "Stock[North, new]", result.fitted)
-    assert list(ranges) == ["Rate[North]"]
 
 
 def test_a_sample_is_what_arviz_takes(problem, found):

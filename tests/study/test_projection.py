@@ -17,8 +17,9 @@ from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.draws import parameter_draws
+from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.loading import load_future
-from pysd_runner.study.projection import project
+from pysd_runner.study.projection import project, projected
 from tests.provinces import with_variable
 from tests.records import resealed
 
@@ -198,7 +199,8 @@ def test_engines_agree(panel):
     some = panel.subset(entities=[region.code for region in panel.regions[:3]])
     small = load_model("regional_digital", regions=3)
     ours, theirs = (
-        project(small, some, ["access_ladder"], draws=2, until=2026, engine=engine) for engine in ("numpy", "pysd")
+        projected(inputs_of(small, some, draws=2, until=2026, engine=engine), some, ["access_ladder"], engine=engine)
+        for engine in ("numpy", "pysd")
     )
     for name in ours.data:
         np.testing.assert_allclose(ours.data[name], theirs.data[name], rtol=1e-10, atol=1e-12, err_msg=name)

@@ -27,7 +27,8 @@ from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.future import Future
-from pysd_runner.study.projection import project
+from pysd_runner.study.inputs import inputs_of
+from pysd_runner.study.projection import projected as projection_of
 from tests.calibration.panels import without
 
 UNTIL = 2026
@@ -160,7 +161,8 @@ def test_a_fit_to_a_panel_that_does_not_ship_asks_for_it(report, capfd, tmp_path
 @pytest.fixture(scope="module")
 def projected(subject: Subject, fitted_panel: Data) -> Future:
     fitted = subject.calibrated.result.fitted
-    return project(subject.model, fitted_panel, "zoned_need", fitted, until=UNTIL, draws=1, shocks=False)
+    inputs = inputs_of(subject.model, fitted_panel, fitted, until=UNTIL, draws=1, shocks=False)
+    return projection_of(inputs, fitted_panel, "zoned_need")
 
 
 def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, projected: Future) -> None:

@@ -39,6 +39,11 @@ def problem(linear):
     return CalibrationProblem(linear, table, free=["Inflow"], observations=level_scale)
 
 
+@pytest.fixture(scope="module")
+def plain(linear, problem):
+    return CalibrationProblem(linear, problem.data, free=["Inflow"])
+
+
 def kalman(seen):
     """The textbook filter of ``x' = .9 x + 2 + e``, by hand."""
     mean, variance, likelihood, means, variances = 5.0, 0.0, 0.0, [], []
@@ -176,17 +181,14 @@ def test_what_holds_memory_beside_stocks_is_refused(tmp_path):
     with pytest.raises(UnsupportedFeature, match="holds memory that cannot be set"):
         StockLaw(model, {}, [], start=0.0)
     table = load_data({"month": np.arange(20), "stock": 5 + np.sin(np.arange(20))})
-    outlook = forecast(table, model=model, until=22, free=["Inflow"], draws=50, past=False)
+    outlook = forecast(CalibrationProblem(model, table, free=["Inflow"]), until=22, draws=50, past=False)
     assert "not filtered" in outlook.disturbance
 
 
 def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
     outlook = forecast(
-        problem.data,
-        model=linear,
+        CalibrationProblem(linear, problem.data, free=["Inflow"], priors={"Inflow": LogNormal(2, 0.5)}),
         until=30,
-        free=["Inflow"],
-        priors={"Inflow": LogNormal(2, 0.5)},
         draws=200,
         events=["stock above 0 at 28", "stock below -100 by 30"],
     )
@@ -219,19 +221,19 @@ def test_a_backtest_only_sees_what_was_known(linear, problem):
     np.testing.assert_allclose(found[0], found[1])
 
 
-def test_scores_have_the_reference_at_one(linear, problem):
-    scored = backtest(problem.data, model=linear, free=["Inflow"], horizons=(1, 3), draws=100)
+def test_scores_have_the_reference_at_one(plain):
+    scored = backtest(plain, horizons=(1, 3), draws=100)
     skill = scored.table()
     reference = skill[skill["model"] == "persistence"]
     np.testing.assert_allclose(reference["rmse_ratio_to_persistence"], 1.0)
     assert set(skill["horizon"]) == {1, 3}
 
 
-def test_an_end_between_two_intervals_of_the_data_is_told(linear, problem):
-    outlook = forecast(problem.data, model=linear, until=25.5, free=["Inflow"], draws=50, past=False)
+def test_an_end_between_two_intervals_of_the_data_is_told(plain):
+    outlook = forecast(plain, until=25.5, draws=50, past=False)
     assert outlook["stock"]["time"].to_numpy()[-1] == 26
     assert "It ends at 26 and not at 25.5" in " ".join(outlook.sentences())
-    assert not forecast(problem.data, model=linear, until=26, free=["Inflow"], draws=50, past=False).moved
+    assert not forecast(plain, until=26, draws=50, past=False).moved
 
 
 @pytest.mark.parametrize(
@@ -243,9 +245,9 @@ def test_an_end_between_two_intervals_of_the_data_is_told(linear, problem):
         ({"until": 30, "events": ["rain"]}, "expected something like"),
     ],
 )
-def test_bad_wishes_are_refused(linear, problem, change, told):
+def test_bad_wishes_are_refused(plain, change, told):
     with pytest.raises(InvalidInput) as caught:
-        forecast(problem.data, model=linear, free=["Inflow"], **change)
+        forecast(plain, **change)
     assert told in str(caught.value)
 
 
@@ -281,9 +283,8 @@ def test_disturbances_are_looked_for_at_the_size_of_the_errors(tmp_path):
     rng.standard_normal()
     walk = 100 + np.concatenate([[0], np.cumsum(rng.standard_normal(59))])
     table = load_data({"month": np.arange(60), "stock": walk})
-    outlook = forecast(
-        table, model=model, until=61, free=["Inflow"], priors={"Inflow": Normal(0, 1)}, draws=100, past=False
-    )
+    problem = CalibrationProblem(model, table, free=["Inflow"], priors={"Inflow": Normal(0, 1)})
+    outlook = forecast(problem, until=61, draws=100, past=False)
     size = float(outlook.disturbance.split("by ")[1].split(" %")[0])
     assert 0.5 < size < 2
 
@@ -311,13 +312,13 @@ def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
-def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(linear, problem, executor, tmp_path):
-    settings = {"model": linear, "free": ["Inflow"], "horizons": (1, 3), "draws": 50}
-    alone = backtest(problem.data, **settings).scores
-    found = backtest(problem.data, executor=executor, checkpoint=tmp_path / "kept", **settings).scores
+def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(plain, executor, tmp_path):
+    settings = {"horizons": (1, 3), "draws": 50}
+    alone = backtest(plain, **settings).scores
+    found = backtest(plain, executor=executor, checkpoint=tmp_path / "kept", **settings).scores
     assert found.identical(alone)
     ends = sorted((tmp_path / "kept").glob("*/start-*.npz"))
     assert len(ends) > 2
     written = [path.stat().st_mtime_ns for path in ends]
-    assert backtest(problem.data, checkpoint=tmp_path / "kept", **settings).scores.identical(alone)
+    assert backtest(plain, checkpoint=tmp_path / "kept", **settings).scores.identical(alone)
     assert [path.stat().st_mtime_ns for path in ends] == written

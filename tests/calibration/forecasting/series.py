@@ -18,6 +18,8 @@ def panel_of(logs: Array, first: int = 1990, *, groups: tuple[str, ...] = ()) ->
             name_en=f"R{place:02d}",
             name_zh="",
             group=groups[place % len(groups)] if groups else "",
+            row=place // 10,
+            column=place % 10,
         )
         for place in range(len(logs))
     )

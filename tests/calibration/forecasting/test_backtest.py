@@ -294,24 +294,24 @@ def test_a_panel_without_yearly_changes_is_refused_with_the_reason(
 def test_only_years_with_data_are_origins() -> None:
     panel = with_years(walk(4, 16), [*range(1990, 2000), *range(2003, 2009)])
     with pytest.raises(
-        InvalidInput, match=r"origin 2001 cannot be scored: .* 1990-1999, 2003-2008, .* origins are 1994"
+        InvalidInput, match=r"origin 1991 cannot be scored: .* 1990-1999, 2003-2008, .* origins are 1994"
     ):
-        backtest(panel, forecasters=[], origins=[2001])
+        backtest(panel, forecasters=[], first_origin=1991)
 
 
 @pytest.mark.parametrize(
-    ("horizons", "origins", "text"),
+    ("horizons", "first_origin", "text"),
     [
         ((1, 10), None, "the origins run from 1998 to 2004 and .* to 2005; ask for fewer .* --first-origin of 1995"),
         ((12,), None, "12 years ahead cannot be scored.*ask for fewer years ahead$"),
-        ((1, 3), [2003, 2004], "3 years ahead .* --first-origin of 2002 or before"),
+        ((1, 3), 2003, "3 years ahead .* --first-origin of 2002 or before"),
     ],
 )
 def test_horizons_that_no_origin_reaches_are_refused(
-    horizons: tuple[int, ...], origins: list[int] | None, text: str
+    horizons: tuple[int, ...], first_origin: int | None, text: str
 ) -> None:
     with pytest.raises(InvalidInput, match=text):
-        small(horizons=horizons, origins=origins)
+        small(horizons=horizons, first_origin=first_origin)
 
 
 def test_bad_panels_and_arguments_say_what_to_do() -> None:
@@ -321,8 +321,8 @@ def test_bad_panels_and_arguments_say_what_to_do() -> None:
         backtest(panel_of(walk(5, 3)))
     with pytest.raises(UnknownName, match="Did you mean 'damped_drift'"):
         small(forecasters=["damped_drit"])
-    with pytest.raises(InvalidInput, match="origin 2005 cannot be scored"):
-        small(origins=[2005])
+    with pytest.raises(InvalidInput, match="origin 1991 cannot be scored"):
+        small(first_origin=1991)
     with pytest.raises(InvalidInput, match="horizons"):
         small(horizons=(0, 1))
     with pytest.raises(InvalidInput, match="draws is 1"):
@@ -334,7 +334,7 @@ def test_a_panel_that_never_changes_is_refused_and_one_that_moves_as_a_whole_giv
     with pytest.raises(InvalidPanel, match="no region's value ever changes: that looks filled in"):
         backtest(panel_of(still), forecasters=[])
     with pytest.raises(InvalidInput, match="cannot learn its widths"):
-        backtest(panel_of(still + np.log(2) * (np.arange(14) > 12)), forecasters=[], origins=[2000])
+        backtest(panel_of(still + np.log(2) * (np.arange(14) > 12)), forecasters=[], first_origin=2000)
 
 
 def write(path: Path, logs: np.ndarray) -> Path:

@@ -40,7 +40,7 @@ def series(name):
     ("name", "worst", "low", "high"), [("nile", 1.05, 0.82, 0.97), ("co2", 1.05, 0.75, 0.99), ("census", 1.15, 0.7, 1)]
 )
 def test_the_mixture_is_about_as_good_as_its_best_member_and_its_intervals_hold(name, worst, low, high):
-    scored = backtest(load_data(series(name)), model=load_model(MODELS / f"{name}.mdl"), free=FREE[name])
+    scored = backtest(CalibrationProblem(load_model(MODELS / f"{name}.mdl"), load_data(series(name)), free=FREE[name]))
     found = scored.table().set_index(["model", "horizon"])
     crps = found["crps"].unstack("horizon")
     assert (crps.loc["gapsim"] <= worst * crps.drop("gapsim").min()).all()
@@ -63,8 +63,8 @@ def test_where_the_step_is_too_long_for_every_draw_none_is_replaced():
 
 def test_what_was_replaced_is_counted():
     content = {name: values[:12] for name, values in series("nile").items()}
-    model = load_model(MODELS / "nile.mdl")
-    outlook = forecast(load_data(content), model=model, until=1884, free=FREE["nile"], draws=100, past=False)
+    problem = CalibrationProblem(load_model(MODELS / "nile.mdl"), load_data(content), free=FREE["nile"])
+    outlook = forecast(problem, until=1884, draws=100, past=False)
     assert "of 240 draws of the parameters overshoot at the time step" in outlook.disturbance
 
 
