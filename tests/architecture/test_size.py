@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 312,
-    "lines": 81_473,
-    "nodes": 626_512,
-    "functions": 5_051,
-    "docstring lines": 12_012,
-    "lines of other texts": 5_560,
+    "lines": 81_548,
+    "nodes": 626_458,
+    "functions": 5_062,
+    "docstring lines": 12_043,
+    "lines of other texts": 5_557,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_294,
+    "lines of tests": 43_388,
 }
 
 

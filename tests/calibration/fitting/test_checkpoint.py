@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -192,11 +193,11 @@ def test_results_do_not_depend_on_the_executor(problem: CalibrationProblem, whol
             np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
 
 
-def stop(after: int) -> Callable[[int, int], None]:
+def stop(after: int) -> Callable[..., None]:
     """Interrupt when so much is done."""
 
-    def progress(done: int, _: int) -> None:
-        if done >= after:
+    def progress(*step: Any) -> None:
+        if step[-2] >= after:
             raise KeyboardInterrupt
 
     return progress
