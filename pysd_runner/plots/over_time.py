@@ -106,6 +106,8 @@ def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
     for label, item in values.items() if isinstance(values, Mapping) else [("", values)]:
         if "time" not in item.dims or "draw" not in item.dims:
             raise InvalidInput("a fan needs dimensions draw and time; found {found}", found=item.dims)
+        # The total over an interval has no value where that begins before the run.
+        item = item.dropna("time", how="all") if item.isnull().any() else item
         if "scenario" not in item.dims:
             found[str(label) or str(item.name)] = item
             continue
@@ -195,8 +197,6 @@ def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time
     for place, item in enumerate(lines.values()):
         times = item["time"].to_numpy()
         draws = item.transpose("draw", "time").to_numpy()
-        held = np.isfinite(draws).any(axis=0)
-        times, draws = times[held], draws[:, held]
         usable = draws[np.isfinite(draws).all(axis=1)]
         if not len(usable):
             raise InvalidInput(

@@ -356,7 +356,7 @@ class Future(Tabled):
             return to_long_frame(self.data)
         parts = []
         for name in self.data.data_vars:
-            found = self.data[name].quantile(list(LEVELS), dim="draw", skipna=True)
+            found = self.data[name].dropna("time", how="all").quantile(list(LEVELS), dim="draw", skipna=True)
             parts.append(found.to_series().rename("value").reset_index().assign(outcome=str(name)))
         return pd.concat(parts, ignore_index=True)
 

@@ -81,6 +81,7 @@ def test_flows_and_formulas_that_are_observed_have_their_fans(tmp_path):
     found = fit(CalibrationProblem(model, data, free=["Contact Rate"], observations=seen)).fitted
     future = project(model, data, [Scenario.of("less", {"Contact Rate": {20: "x0.5"}})], found, draws=3)
     assert future.leading == "weekly"
+    assert future.to_frame()["value"].notna().all()
     for name, column in (("weekly", "weekly"), ("Exposed + Infectious", "ill")):
         levels = future[name].sel(scenario="baseline").median("draw").sel(time=weeks[1:]).to_numpy()
         np.testing.assert_allclose(levels, data.array(column)[1:], rtol=0.1)
