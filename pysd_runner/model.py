@@ -1,6 +1,7 @@
 """A model file with its declarations, ready to run."""
 
 import operator
+import re
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -14,6 +15,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, Uns
 from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
 from pysd_runner.engine import Budgets, ModelFile, load_lowered
 from pysd_runner.engine.ir import (
+    ARITHMETIC,
     HIDDEN,
     Axis,
     Block,
@@ -275,6 +277,18 @@ def facts_of(model: ModelIr) -> dict[str, Fact]:
     return found
 
 
+# Words of a name that mark a share, whose value is between 0 and 1.
+_SHARE = re.compile(r"\b(?:share|fraction|percentage|proportion|probability|percent)s?\b", re.IGNORECASE)
+
+
+def _limits(variable: Variable, number: float) -> tuple[float, ...]:
+    """Limits in the file; without them 0 and 1 for a number without a unit that is called a share."""
+    if variable.limits or not 0 <= number <= 1:
+        return variable.limits
+    is_plain = variable.unit.casefold() in ("", "1", "dmnl", "dimensionless", "fraction")
+    return (0.0, 1.0) if is_plain and _SHARE.search(variable.name.replace("_", " ")) else ()
+
+
 def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
     values = _values(model, variable)
     for position in product(*(range(len(model.ranges[dim])) for dim in variable.dims)):
@@ -285,7 +299,7 @@ def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
             value=None if np.isnan(number) else float(number),
             unit=variable.unit,
             label=" ".join(variable.doc.split()),
-            limits=variable.limits,
+            limits=_limits(variable, number),
         )
 
 
@@ -305,13 +319,10 @@ def _literal(expression: Expression) -> np.ndarray | None:
         return np.array(expression.value)
     if isinstance(expression, Table):
         return np.array(expression.values).reshape(expression.shape)
-    if (
-        isinstance(expression, Operation)
-        and expression.name in ("neg", "negative", "-")
-        and len(expression.arguments) == 1
-    ):
-        inner = _literal(expression.arguments[0])
-        return None if inner is None else -inner
+    if isinstance(expression, Operation) and expression.name in ARITHMETIC:
+        parts = [_literal(item) for item in expression.arguments]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return None if any(item is None for item in parts) else ARITHMETIC[expression.name](*parts)
     return None
 
 

@@ -14,6 +14,7 @@ from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.numbers import three_digits
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec import FittedParameters
@@ -289,8 +290,8 @@ class FitResult(Tabled):
         lines = [self.headline]
         width = max((len(item.key) for item in self.shown), default=0)
         for item in self.shown:
-            interval = f"{item.low:.4g} to {item.high:.4g}"
-            lines.append(f"  {item.key:<{width}}  {item.estimate:>8.4g}  ({interval})  {item.unit}: {item.words}")
+            estimate, low, high = (three_digits(value, digits=4) for value in (item.estimate, item.low, item.high))
+            lines.append(f"  {item.key:<{width}}  {estimate:>8}  ({low} to {high})  {item.unit}: {item.words}")
         others = len(self.parameters) - len(self.shown)
         lines += [f"  {others} others keep their priors: the panel says next to nothing about them."] if others else []
         lines += [f"  {self.moved}."] if self.moved else []

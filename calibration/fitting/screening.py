@@ -14,6 +14,7 @@ from calibration.optimisers import LeastSquares
 from calibration.optimisers.objective import half_squares
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.numbers import three_digits
 
 if TYPE_CHECKING:
     from calibration.fitting.problem import CalibrationProblem
@@ -259,6 +260,6 @@ def _held(space: ParameterSpace, alone: Array, left: Array, chosen: Sequence[int
             why = "the data cannot tell it from those that are estimated"
         else:
             why = f"{MOST} are estimated already"
-        found.append(f"{space.keys[place]} stays at {space.parameters[place].value:.6g}: {why}.")
+        found.append(f"{space.keys[place]} stays at {three_digits(space.parameters[place].value, digits=6)}: {why}.")
     more = len(others) - SHOWN
     return [*found, *([f"{more} others stay at their values as well."] if more > 0 else [])]

@@ -1,6 +1,7 @@
 """Set up any model for a table: observed columns, columns that are inputs, and parameters to estimate."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -14,8 +15,10 @@ from calibration.fitting.tying import Block, Description, ModelRuns, Parameters,
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
+from pysd_runner.engine.ir import references
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import time_unit
@@ -185,7 +188,44 @@ class TargetValues:
         return np.array(constant_values(self._original, target.variable), dtype=float)
 
 
-def _candidates(model: Model, held: Mapping[str, Any], own: Mapping[str, Prior]) -> list[str]:
+# Words of a name that mark a quantity somebody measured out.
+_DOSE = re.compile(r"\b(?:dose|dosage)s?\b|\u5242\u91cf", re.IGNORECASE)
+# Largest ratio of a number in the file to the first observation by which it was taken from there.
+ALIKE = 1.25
+
+
+def known_numbers(model: Model, series: Sequence[Series], start: float) -> dict[str, str]:
+    """Constants that are known, with the reason: doses, and initial values of stocks as they are observed at first."""
+    initial: dict[str, set[str]] = {}
+    elsewhere: set[str] = set()
+    for variable in model.ir.variables.values():
+        for block in variable.blocks:
+            elsewhere |= references(block.expression)
+            for name in references(block.initial) if block.initial is not None else ():
+                initial.setdefault(name, set()).add(variable.name)
+    first = {
+        item.outcome: float(item.observed[0, 0])
+        for item in series
+        if item.kind == "level" and item.expression.text == item.outcome and item.times[0] <= start
+    }
+    found = {}
+    for name, fact in facts_of(model.ir).items():
+        if model.ir.variables[name.partition("[")[0]].kind != "constant" or not fact.value:
+            continue
+        seen = [stock for stock in initial.get(name, ()) if first.get(stock, 0.0) / fact.value > 0]
+        if _DOSE.search(name.replace("_", " ")):
+            found[name] = (
+                f"{name} stays at {three_digits(fact.value)}: a dose is known; named with --free it is estimated."
+            )
+        elif name not in elsewhere and any(1 / ALIKE <= first[stock] / fact.value <= ALIKE for stock in seen):
+            found[name] = (
+                f"{name} stays at {three_digits(fact.value)}: it only starts {seen[0]}, which is observed then; named "
+                "with --free it is estimated."
+            )
+    return found
+
+
+def _candidates(model: Model, held: Mapping[str, Any], own: Mapping[str, Prior], known: Container[str]) -> list[str]:
     """Names of scalars that could be estimated, those with priors from the caller first."""
     declared = {} if model.spec is None else model.spec.parameters
     if declared:
@@ -195,7 +235,10 @@ def _candidates(model: Model, held: Mapping[str, Any], own: Mapping[str, Prior])
         names = [
             name
             for name, item in model.variables.items()
-            if item.kind == "constant" and not item.dims and facts[name].value is not None
+            if item.kind == "constant"
+            and not item.dims
+            and facts[name].value is not None
+            and (name not in known or name in own)
         ]
     found = [item for item in targets_of(model, names) if item.variable not in held and _has_prior(model, item)]
     if not found:
@@ -237,6 +280,8 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     moments = np.asarray(begins + step * np.arange(round((stop - begins) / step) + 1), dtype=float)
     series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step)
     notes = (*calendar.told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
+    known = known_numbers(model, series, begins) if named is None else {}
+    notes = (*notes, *known.values())
     names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
     runs = ModelRuns(TargetValues(model, (), held=held), outcomes=names, start=begins, stop=stop, save_every=step)
     unit, cells = time_unit(model), sum(len(item.cells) for item in series)
@@ -269,7 +314,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
         until=until,
         time_unit=unit,
     )
-    return with_free(tied, _candidates(model, held, priors or {}) if named is None else named)
+    return with_free(tied, _candidates(model, held, priors or {}, known) if named is None else named)
 
 
 def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> Tied:

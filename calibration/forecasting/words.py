@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
 from pysd_runner.core.calendar import said_time
+from pysd_runner.core.numbers import spoken
 from pysd_runner.indicators.events import is_gap_to_mean
 from pysd_runner.text import texts
 
@@ -217,7 +218,8 @@ def sentences(outlook: "Outlook") -> tuple[str, ...]:
             low, median, high = np.quantile(end.isel(entity=place).to_numpy(), (0.05, 0.5, 0.95))
             label = f"{name} of {who}" if who else name
             when = said_time(end["time"].to_numpy()[()], unit)
-            found.append(f"{label} at {when}: {median:.4g}, with 90 % probability between {low:.4g} and {high:.4g}.")
+            middle, *ends = (spoken(float(value)) for value in (median, low, high))
+            found.append(f"{label} at {when}: {middle}, with 90 % probability between {ends[0]} and {ends[1]}.")
     found += [outlook.moved] if outlook.moved else []
     found += [f"{event}: probability {probability:.2f}." for event, probability in outlook.events.items()]
     return (*found, outlook.verdict, outlook.disturbance)

@@ -24,6 +24,7 @@ from calibration.reporting.facts import (
 )
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.marks import largest
@@ -384,9 +385,9 @@ def _parts_of_table(result: FitResult, description: Description, picture: Pictur
             (
                 item.name,
                 item.unit,
-                f"{item.estimate:.4g}",
-                f"{item.low:.4g} to {item.high:.4g}",
-                f"{item.prior_low:.4g} to {item.prior_high:.4g}",
+                three_digits(item.estimate, digits=4),
+                f"{three_digits(item.low, digits=4)} to {three_digits(item.high, digits=4)}",
+                f"{three_digits(item.prior_low, digits=4)} to {three_digits(item.prior_high, digits=4)}",
                 item.words,
             )
             for item in result.parameters

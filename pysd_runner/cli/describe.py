@@ -121,6 +121,8 @@ def schema(
 
 
 WIDTH = 20
+# Maximum number of variables without a unit that are named.
+NAMED = 8
 
 
 @command(
@@ -172,8 +174,13 @@ def _examine_model(session: Session, name: str) -> int:
     entries = list(map(_entry, found))
     for done, names in _asked(model.ir.features).items():
         session.say(f"{'asks':<8}{done}: {', '.join(names)}")
+    bare = [item.variable for item in found if item.kind == "no unit given"]
     for entry in entries:
-        session.say(f"{entry['verdict']:<8}{entry['message']}")
+        if entry["kind"] != "no unit given" or len(bare) == 1:
+            session.say(f"{entry['verdict']:<8}{entry['message']}")
+    if len(bare) > 1:
+        shown = ", ".join(bare[:NAMED]) + (", ..." if len(bare) > NAMED else "")
+        session.say(f"{'warning':<8}{len(bare)} variables have no unit, and fit any: {shown}")
     session.say(f"{len(model.variables)} variables: {failures} errors, {len(found) - failures} warnings")
     if obstacles:
         session.say(f"the model cannot run as it stands: {len(obstacles)} of the errors stop it")

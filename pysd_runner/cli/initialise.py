@@ -106,12 +106,16 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
     data = None if choice.source is None else choice.read(session)
     model = choice.load_model(data)
     declared = f"{model.path.stem}.toml"
-    calibrate = ["calibrate", choice.source or "obs.csv", *choice.words, "--out", "fit"]
-    run = ["run", str(place / SCENARIO_FILE), "--model", str(choice.model), "--fit", "fit", "--out", "results"]
+    fit, results = (str(place / name) for name in ("fit", "results"))
+    calibrate = ["calibrate", choice.source or "obs.csv", *choice.words, "--out", fit]
+    run = ["run", str(place / SCENARIO_FILE), *choice.words, "--fit", fit, "--out", results]
+    run += ["--data", choice.source] if choice.source else []
+    lines = [f"gapsim {shlex.join(words)}" for words in (calibrate, run)]
     # Declarations are read only from the model's own folder.
-    moved = "" if place == model.path.parent else f"put {shlex.quote(str(place / declared))} beside {choice.model}, "
+    if place.resolve() != model.path.parent.resolve():
+        lines.insert(0, shlex.join(["cp", str(place / declared), str(model.path.with_suffix(".toml"))]))
     return {declared: declarations_text(model, data), SCENARIO_FILE: scenario_text(model)}, (
-        f"Next: {moved}look at what is declared, then\n  gapsim {shlex.join(calibrate)}\n  gapsim {shlex.join(run)}"
+        "\n  ".join(["Next: look at what is declared, then", *lines])
     )
 
 
@@ -336,9 +340,15 @@ def _say(session: Session, file: str, problems: "list[Finding]", errors: int) ->
 
 def _lines(problems: "list[Finding]", lang: str) -> list[str]:
     """Lines for all problems, but only for the first ones of each kind in each column."""
+    from pysd_runner.core.findings import Finding
     from pysd_runner.data.checks import SHOWN
     from pysd_runner.reports.panels import problem_line
 
+    bare = [problem for problem in problems if problem.rule == "no-unit"]
+    if len(bare) > 1:
+        names = ", ".join(problem.column for problem in bare)
+        message = Message("no unit is given for {names}; --unit NAME=UNIT says one", names=names)
+        problems = [*(item for item in problems if item not in bare), Finding("no-unit", message, "warning")]
     of_kind = Counter(map(_kind, problems))
     told: Counter[tuple[str, str, str, str]] = Counter()
     lines = []

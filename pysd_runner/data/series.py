@@ -97,6 +97,7 @@ class SeriesTable:
         self._asked, self._clock = asked, clock
         self.problems: list[Finding] = []
         self.labels: dict[str, tuple[str, ...]] = {}  # names of the entities on each axis
+        self._other_times: set[int] = set()  # further columns of times, which are not used
         # Invisible characters would make equal names differ.
         self._table = replace(
             table, columns=tuple(column if is_typed(column) else each_once(visible, column) for column in table.columns)
@@ -105,13 +106,14 @@ class SeriesTable:
         time = self._time_column()
         if time is None:
             return
+        self._leave_other_times(time)
         variable, value = self._role("variable"), self._role("value")
         if variable is not None and value is not None:
-            entities = self._entities({time, variable, value})
+            entities = self._entities({time, variable, value, *self._other_times})
             self.quantities = self._long(variable, value)
         else:
-            entities = self._entities({time})
-            self.quantities = self._wide({time, *entities})
+            entities = self._entities({time, *self._other_times})
+            self.quantities = self._wide({time, *entities, *self._other_times})
         self.moments = self._moments(time)
         if not errors_of(self.problems):
             self._place(entities)
@@ -166,6 +168,17 @@ class SeriesTable:
             expected=Message("a column called time, day, month, year, date, ..."),
         )
         return None
+
+    def _leave_other_times(self, time: int) -> None:
+        """Leave out further columns that are called times, unless the caller says what they are."""
+        named = {key(item) for item in (*self._asked.columns, *(self._clock.entity or ()))}
+        for place, item in enumerate(self._table.header):
+            label = split_unit(item)[0]
+            is_time = key(label) in _TIMES or _role_of(item) == "year"
+            if place != time and is_time and not {key(item), key(label)} & named:
+                self._other_times.add(place)
+                told = Message("a second column of times is not used; --time takes it instead")
+                self.problems.append(Finding("second-time", told, "warning", column=item))
 
     def _turn(self, across: Sequence[int]) -> None:
         """Reshape a table with one column per time to one row per value."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import add, mul, neg, sub, truediv
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 # The time controls of a model.
@@ -247,6 +248,17 @@ def draws_numbers(expression: Expression) -> bool:
 def reads_time(expression: Expression) -> bool:
     """Whether an expression contains the time or a random number."""
     return any(isinstance(part, Time | Random) for part in walk(expression))
+
+
+# Operations between literal numbers that leave a constant a constant.
+ARITHMETIC: Mapping[str, Callable[..., Any]] = {
+    "negative": neg,
+    "add": add,
+    "subtract": sub,
+    "multiply": mul,
+    "divide": truediv,
+    "power": pow,
+}
 
 
 def is_literal(expression: Expression) -> bool:

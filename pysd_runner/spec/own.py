@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.numbers import three_digits
 from pysd_runner.spec.declarations import (
     DIRECTIONS,
     ROLES,
@@ -272,14 +273,16 @@ def prior_words(prior: Prior) -> str:
     >>> prior_words(LogNormal(4.0, 1.0))
     'lognormal, median 4, standard deviation of the logarithm 1'
     """
-    if isinstance(prior, LogNormal):
-        return f"lognormal, median {prior.median:g}, standard deviation of the logarithm {prior.sdlog:g}"
-    if isinstance(prior, Normal):
-        return f"normal, mean {prior.mean:g}, standard deviation {prior.sd:g}"
-    if isinstance(prior, Uniform):
-        return f"uniform from {prior.lower:g} to {prior.upper:g}"
-    assert isinstance(prior, Beta)  # noqa: S101
-    return f"beta ({prior.a:g}, {prior.b:g}) from {prior.lower:g} to {prior.upper:g}"
+    number = {name: three_digits(getattr(prior, name), digits=6) for name in vars(type(prior))["__dataclass_fields__"]}
+    return _PRIORS[type(prior)].format(**number)
+
+
+_PRIORS: Mapping[type, str] = {
+    LogNormal: "lognormal, median {median}, standard deviation of the logarithm {sdlog}",
+    Normal: "normal, mean {mean}, standard deviation {sd}",
+    Uniform: "uniform from {lower} to {upper}",
+    Beta: "beta ({a}, {b}) from {lower} to {upper}",
+}
 
 
 def with_prior(parameter: Parameter, prior: Prior) -> Parameter:

@@ -9,6 +9,7 @@ from calibration.filtering.stocks import StockLaw
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 from pysd_runner import load_data, project, simulate
+from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
@@ -264,8 +265,12 @@ def test_two_ranges_and_quarters_go_through_fit_projection_and_forecast(tmp_path
     assert abs(result.parameter("Rate[North]").estimate - 0.05) < 0.005
     future = project(model, table, [Scenario.of("none", {"Rate[South]": 0})], result.fitted, draws=20)
     assert future["Stock"].sizes["Place"] == future["Stock"].sizes["Sort"] == 2
-    outlook = forecast(table, model=model, until=19, fit=result, draws=50, past=False)
-    assert list(outlook["stock"]["time"].to_numpy()) == [17, 18, 19]
+    outlook = forecast(table, model=model, until="2022Q4", fit=result, draws=50, past=False)
+    assert [said_time(item) for item in outlook["stock"]["time"].to_numpy()] == [
+        "2022-04-01",
+        "2022-07-01",
+        "2022-10-01",
+    ]
     assert outlook["stock"].sizes["entity"] == 4
     middle = outlook["stock"].median("draw").to_numpy()
     np.testing.assert_allclose(middle, path.reshape(4, -1)[:, 17:20], rtol=0.1)

@@ -317,10 +317,43 @@ def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
     run = simulate(model, outcomes=["Stock"])["Stock"][0, 0]
     problem = CalibrationProblem(model, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
-    assert "1862 is moment 0 of the model, which does not count calendar years." in problem.describe().notes
+    assert "1862 is moment 0 of the model." in problem.describe().notes
     later = made(tmp_path, LOGISTIC, stop=1900)
     kept = CalibrationProblem(later, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     assert kept.data.times[0] == 1862
+
+
+# A model of electric cars as they are on the web: from nought, with registers, literal arithmetic and no limits.
+CARS = """{UTF-8}
+EV initial = 4500 ~ vehicle ~|
+CV initial = 4.3e+07 ~ vehicle ~|
+Test dose = 5 ~ Dmnl ~|
+desired percentage = 0.2 ~ Dmnl ~|
+Speed = 1 / 2 ~ 1/Year ~|
+New cars = 3e+06 ~ vehicle/Year ~|
+share of EVs = EVs / (EVs + CVs) ~ Dmnl ~|
+bought = New cars * desired percentage * (1 - EXP(-Speed * Time / Test dose)) ~ vehicle/Year ~|
+EVs = INTEG(bought - EVs / 13, EV initial) ~ vehicle ~|
+CVs = INTEG(New cars - bought - CVs / 13, CV initial) ~ vehicle ~|
+"""
+
+
+def test_known_numbers_stay_and_shares_are_shares(tmp_path):
+    model = made(tmp_path, CARS, unit="Year", stop=28)
+    run = simulate(model, {"Speed": 0.4}, outcomes=["EVs"], stop=12)["EVs"][0, 0]
+    data = load_data({"year": range(2012, 2025), "EVs": run})
+    problem = CalibrationProblem(model, data)
+    told = [note for note in problem.describe().notes if "stays at" in note]
+    assert (
+        "EV initial stays at 4,500: it only starts EVs, which is observed then; named with --free it is estimated."
+        in told
+    )
+    assert any(note.startswith("Test dose stays at 5: a dose is known") for note in told)
+    assert not {"EV initial", "Test dose"} & set(problem.space.keys)
+    assert any("Speed" in item for item in (*told, *problem.space.keys))
+    both = CalibrationProblem(model, data, free=["EV initial", "desired percentage", "Speed"])
+    share = both.space.parameters[1]
+    assert (share.lower, share.upper, both.space.parameters[2].value) == (0, 1, 0.5)
 
 
 def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_start(tmp_path):

@@ -33,6 +33,7 @@ from pysd_runner.engine.frontend.syntax import (
     shortened,
 )
 from pysd_runner.engine.ir import (
+    ARITHMETIC,
     FIXED,
     HIDDEN,
     STATEFUL,
@@ -324,7 +325,7 @@ def _kind(name: str, defined: DefinedVariable, blocks: Sequence[Block]) -> Kind:
 
 def _is_literal(expression: Any) -> bool:
     if isinstance(expression, Operation):
-        return expression.name == "negative" and _is_literal(expression.arguments[0])
+        return expression.name in ARITHMETIC and all(map(_is_literal, expression.arguments))
     return isinstance(expression, Number | Table)
 
 
