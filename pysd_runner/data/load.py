@@ -50,7 +50,7 @@ def load_data(  # noqa: PLR0913 - a public entry point
     A file has one row per time and one column per quantity (``day, infected, recovered``), or one row per value
     (``day, variable, value``), or one column per time. Entities are named in a column of their own (``region``) or in
     the headings (``infected[north]``). Cells may be empty, and series may differ in length and frequency. Headings are
-    in English or Chinese; tables exported by China's NBS, Eurostat and the World Bank are read as they are.
+    in English or Chinese; tables exported by statistical offices are read as they are.
 
     Parameters
     ----------

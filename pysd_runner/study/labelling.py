@@ -278,9 +278,11 @@ def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, Array]:
 
 def unknown(data: xr.Dataset, name: str) -> str:
     """Error message for a missing outcome."""
-    people = ": that needs the population of every region, which the panel lacks"
     if "population" not in data and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
-        return f"the projection has no outcome {name!r}{people}"
+        return Message(
+            "the projection has no outcome {name!r}: that needs the population of every region, which the panel lacks",
+            name=name,
+        )
     kept = "; written results keep draws of output and gaps, and a new projection has the rest"
     return Message(
         "the projection has no outcome {name!r}{kept}.{suggestion}",
