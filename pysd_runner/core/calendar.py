@@ -39,7 +39,7 @@ _DAY = re.compile(
 _MONTH = re.compile(r"(\d{4})[-/.\u5e74](\d{1,2})\u6708?")
 _SLASHED = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _NUMERALS = "\u4e00\u4e8c\u4e09\u56db"
-_QUARTER = re.compile(rf"(\d{{{{4}}}})[-/ :\u5e74]?[Qq\u7b2c]([1-4{_NUMERALS}])(?:\u5b63\u5ea6)?")
+_QUARTER = re.compile(rf"(\d{{4}})[-/ :\u5e74]?[Qq\u7b2c]([1-4{_NUMERALS}])(?:\u5b63\u5ea6)?")
 # Ratio of the unevenness of dates read day first to that of dates read month first, from which the latter are taken.
 UNEVEN = 2.0
 

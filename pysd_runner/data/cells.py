@@ -23,6 +23,7 @@ IndexArray = NDArray[np.int64]
 Entries = NDArray[Any]
 
 DERIVED = "derived"
+VALUE = "value"  # heading of the values of a table that had a column for each time
 
 _THOUSANDS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
 _Arrays = TypeVar("_Arrays", "Keys", "Cells")
@@ -38,6 +39,7 @@ class TextFile:
     columns: tuple[Entries, ...] = ()  # one for each heading, each as long as `rows`
     encoding: str = ""  # encoding of a text file, or the name of the sheet
     titles: tuple[str, ...] = ()  # lines above the header
+    across: TextArray | None = None  # heading of each row's value, if each time had a column of its own
     problems: tuple[Finding, ...] = ()  # faults of the file itself, such as rows of unequal length
 
     @classmethod
@@ -54,7 +56,10 @@ class TextFile:
 
     def taken(self, kept: NDArray[Any] | slice) -> "TextFile":
         """Return a copy with the selected rows only."""
-        return replace(self, rows=self.rows[kept], columns=tuple(column[kept] for column in self.columns))
+        across = None if self.across is None else self.across[kept]
+        return replace(
+            self, rows=self.rows[kept], columns=tuple(column[kept] for column in self.columns), across=across
+        )
 
     def chosen(self, places: Sequence[int]) -> "TextFile":
         """Return a copy with the selected columns only."""
@@ -71,17 +76,23 @@ class TextFile:
         kept, count = self.chosen([place for place in range(len(self.header)) if place not in across]), len(across)
         values = stacked([self.columns[place] for place in across]).reshape(count, -1).T.ravel()
         columns = [np.repeat(column, count) for column in kept.columns]
-        columns += [np.tile(of_texts(texts), len(self.rows)) for texts in labels.values()]
-        header = (*kept.header, *labels, "value")
-        return replace(self, header=header, columns=(*columns, values), rows=np.repeat(self.rows, count))
+        headings = [self.header[place] for place in across]
+        *described, named = (np.tile(of_texts(texts), len(self.rows)) for texts in (*labels.values(), headings))
+        return replace(
+            self,
+            header=(*kept.header, *labels, VALUE),
+            columns=(*columns, *described, values),
+            rows=np.repeat(self.rows, count),
+            across=named,
+        )
 
     def cells(self, position: int, take: IndexArray | None = None, *, variable: str, **more: Any) -> "Cells":
         """Return the cells of one column in the given rows, by default in all."""
         kept: IndexArray | slice = slice(None) if take is None else take
-        rows = self.rows[kept]
+        rows, heading = self.rows[kept], self.header[position]
         return Cells(
             variable=variable,
-            columns=same(self.header[position], len(rows)),
+            columns=same(heading, len(rows)) if self.across is None or heading != VALUE else self.across[kept],
             take=np.arange(len(rows)) if take is None else take,
             rows=rows,
             entries=self.columns[position][kept],
@@ -187,7 +198,7 @@ class Keys:
     regions: TextArray
     names: TextArray
     groups: TextArray
-    years: TextArray  # years as text; empty if each year has its own column
+    years: TextArray
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,7 +210,6 @@ class Cells:
     take: IndexArray  # index of the table row to which each cell belongs
     rows: IndexArray  # file row number of each cell
     entries: Entries
-    years: TextArray = field(default_factory=lambda: of_texts([]))  # year of each cell of a panel as text
     units: TextArray = field(default_factory=lambda: of_texts([]))  # unit text of each cell; empty where none is given
     flags: TextArray = field(default_factory=lambda: of_texts([]))  # mark of each cell, such as "imputed"
     unit_row: int | None = None  # file row that gives the unit of all cells; None if each row has its own
@@ -242,7 +252,7 @@ def joined(parts: Sequence[tuple[str, Observations]]) -> Observations:
         for found in observations.cells:
             own = observations.keys
             known = {item.name: getattr(own, item.name)[found.take] for item in fields(Keys)}
-            keys.append(Keys(**known | {"years": found.years}))
+            keys.append(Keys(**known))
             take = np.arange(count, count + len(found.take))
             count += len(take)
             columns = np.array([f"{name}: {heading}" for heading in found.columns], dtype=object)
@@ -261,14 +271,6 @@ def merged(parts: "Sequence[_Arrays]") -> "_Arrays":
         labels = zip(*(part.labels for part in parts if isinstance(part, Cells)), strict=True)
         return replace(first, **whole, labels=tuple(map(stacked, labels)))
     return replace(first, **whole)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Origins:
-    """File rows and original texts of a column's values, as arrays of the shape of the values."""
-
-    rows: NDArray[np.int64]  # row of the file, 0 where there is no value
-    texts: TextArray | None = None  # original texts; None for numbers of a data frame
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -290,8 +292,6 @@ class Column:
     marks
         Marks such as ``"derived"`` or ``"imputed"``, an array of texts of the shape of the values, empty for values
         without a mark; None if no value has one.
-    origins
-        File rows and original texts; None if unknown.
     times
         Times of a supplementary series, such as a national one; None for a column on the time axis of the data.
     """
@@ -302,7 +302,6 @@ class Column:
     unit: str = ""
     variable: str = ""
     marks: TextArray | None = None
-    origins: Origins | None = None
     times: Array | None = None
 
     def __post_init__(self) -> None:
@@ -316,12 +315,8 @@ class Column:
 
     def cut(self, where: tuple[NDArray[np.intp], ...]) -> "Column":
         """Select entities and times by the index arrays that `numpy.ix_` returns."""
-        origins = self.origins
-        if origins is not None:
-            texts = None if origins.texts is None else origins.texts[where]
-            origins = Origins(rows=origins.rows[where], texts=texts)
         marks = None if self.marks is None else self.marks[where]
-        return replace(self, values=self.values[where], marks=marks, origins=origins)
+        return replace(self, values=self.values[where], marks=marks)
 
     def series(self) -> dict[int, float]:
         """Return a supplementary series as a dictionary by year."""
@@ -372,19 +367,12 @@ class Grid:
             rule, message, severity, row=int(self.rows[place]), column=column, found=found, expected=expected
         )
 
-    def origins(self) -> Origins:
-        """File rows and original texts of all values."""
-        entries = self.cells.entries
-        return Origins(rows=self.rows, texts=None if is_typed(entries) else self._placed(entries))
-
     def marks(self) -> TextArray | None:
         """Flag of each value (such as "imputed"); None if no value has one."""
         if not (self.cells.flags != "").any():
             return None
-        return self._placed(np.where(is_empty(self.cells.entries), "", self.cells.flags))
-
-    def _placed(self, texts: TextArray) -> TextArray:
-        return np.where(self.index < 0, "", texts[self.index]) if len(texts) else np.full(self.index.shape, "", object)
+        flags = np.where(is_empty(self.cells.entries), "", self.cells.flags)
+        return np.where(self.index < 0, "", flags[self.index])
 
 
 def to_grid(

@@ -1,4 +1,4 @@
-"""Interpret the headings of a panel file, determine which of three shapes it has, and collect its cells."""
+"""Interpret the headings of a panel file, determine which of two shapes it has, and collect its cells."""
 
 import re
 import shlex
@@ -13,14 +13,12 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.data.cells import (
-    Cells,
     IndexArray,
     Keys,
     Observations,
     TextArray,
     TextFile,
     each_once,
-    merged,
     same,
     text_of,
     texts_of,
@@ -36,12 +34,10 @@ from pysd_runner.data.names import (
     key,
     split_unit,
     visible,
-    year_heading,
 )
-from pysd_runner.data.offices import nearest_layout
 from pysd_runner.data.units import parse_unit
 
-Shape = Literal["long", "wide", "years"]
+Shape = Literal["long", "wide"]
 
 _CODE_HEADINGS, _NATIONS, _WITHIN_NATIONS = (
     set(map(key, SPELLINGS[name])) for name in ("codes", "nations", "within_nations")
@@ -66,13 +62,11 @@ class Meaning:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """Layout of a panel file: its shape, and the columns of roles, variables and years."""
+    """Layout of a panel file: its shape, and the columns of roles and variables."""
 
     shape: Shape
     roles: Mapping[str, Meaning] = field(default_factory=dict)  # column of each role
     observed: tuple[Meaning, ...] = ()  # columns of one variable each
-    years: Mapping[int, int] = field(default_factory=dict)  # columns of one year each: year by position
-    value_variable: str = ""  # variable of all cells, if there is a column for each year but none of variables
 
     def position(self, role: str) -> int | None:
         """Column of a role, or None."""
@@ -89,12 +83,8 @@ def interpret(table: TextFile, columns: Mapping[str, str]) -> tuple[Layout, list
     problems += clashes
     roles = {meaning.name: meaning for meaning in meanings if meaning.name in ROLES}
     observed = tuple(meaning for meaning in meanings if meaning.name and meaning.name not in (*ROLES, IGNORE))
-    years = {
-        meaning.position: year
-        for meaning in meanings
-        if not meaning.name and (year := year_heading(meaning.heading)) is not None
-    }
-    layout = _shaped(roles, observed, years, columns)
+    is_long = "variable" in roles and "value" in roles
+    layout = Layout(shape="long", roles=roles) if is_long else Layout(shape="wide", roles=roles, observed=observed)
     problems += _unused(meanings, layout, row)
     problems += _missing(layout, table)
     return layout, problems
@@ -214,22 +204,8 @@ def _winner(rivals: list[Meaning], name: str) -> Meaning | None:
     return own[0] if len(own) == 1 else None
 
 
-def _shaped(
-    roles: dict[str, Meaning],
-    observed: tuple[Meaning, ...],
-    years: dict[int, int],
-    columns: Mapping[str, str],
-) -> Layout:
-    value = mapped("value", columns)
-    if "year" not in roles and len(years) > (0 if value or "variable" in roles else 1):
-        return Layout(shape="years", roles=roles, years=years, value_variable=variable_name(value) if value else "")
-    if "variable" in roles and "value" in roles:
-        return Layout(shape="long", roles=roles)
-    return Layout(shape="wide", roles=roles, observed=observed)
-
-
 def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Finding]:
-    used = {meaning.position for meaning in layout.observed} | set(layout.years)
+    used = {meaning.position for meaning in layout.observed}
     used |= {meaning.position for meaning in layout.roles.values()}
     return [
         Finding(
@@ -248,31 +224,26 @@ def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Finding]:
 
 def _missing(layout: Layout, table: TextFile) -> list[Finding]:
     header, row = table.header, table.header_row
-    needed = ("region",) if layout.shape == "years" else ("region", "year")
     problems = [
-        missing_column(role, header, row, _guess(role, layout, table)) for role in needed if role not in layout.roles
+        missing_column(role, header, row, _guess(role, layout, table))
+        for role in ("region", "year")
+        if role not in layout.roles
     ]
-    if problems:
-        told, near = problems[0].message, nearest_layout(header)
-        message = Message("{message}. The nearest layout is {layout}", message=told, layout=near)
-        problems[0] = replace(problems[0], message=message)
     if layout.shape == "wide" and not any(meaning.name in REQUIRED for meaning in layout.observed):
-        problems.append(missing_column("output", header, row))
-    if layout.shape == "years" and "variable" not in layout.roles and not layout.value_variable:
-        problems.append(
-            Finding(
-                "missing-variable-name",
-                Message("a column for each year, but nothing says which variable; name it as in --map value=output"),
-                row=row,
-                expected=Message("a variable column, or a mapping such as value=output"),
+        missing = missing_column("output", header, row)
+        if "value" in layout.roles:
+            example = shlex.quote(f"{layout.roles['value'].heading}=output")
+            message = Message(
+                "nothing says which variable the values are; name it as in --map {example}", example=example
             )
-        )
+            missing = Finding("missing-variable-name", message, row=row, expected=Message("a column of variables"))
+        problems.append(missing)
     return problems
 
 
 def _guess(role: str, layout: Layout, table: TextFile) -> str:
     """Heading of the first unused column whose entries look like those of a role; empty for none."""
-    used = {item.position for item in (*layout.roles.values(), *layout.observed)} | set(layout.years)
+    used = {item.position for item in (*layout.roles.values(), *layout.observed)}
     for place, (heading, column) in enumerate(table.named):
         texts = set(texts_of(column)) - {""}
         are_years = all(_PLAIN_YEAR.fullmatch(text) for text in texts)
@@ -346,42 +317,26 @@ def observe(table: TextFile, layout: Layout, columns: Mapping[str, str]) -> tupl
         for role in ("region", "region_name", "group", "year", "unit", "flag")
     )
     keys = Keys(rows=table.rows, regions=region, names=name, groups=group, years=year)
-    cells: list[Cells] = []
     if layout.shape == "wide":
+        alone = len(layout.observed) == 1
         cells = [
             table.cells(
                 item.position,
                 variable=item.name,
-                years=year,
-                units=same(item.unit, len(table.rows)),
+                units=units if alone and not item.unit else same(item.unit, len(table.rows)),
                 flags=flags,
                 unit_row=item.unit_row or table.header_row,
             )
             for item in layout.observed
         ]
-        return Observations(keys=keys, cells=tuple(cells)), problems
-    chosen = [(layout.value_variable, np.arange(len(table.rows)), units)] if layout.value_variable else []
-    if "variable" in layout.roles:
+    else:
+        place = layout.roles["value"].position
         chosen, found = _named(table, layout, columns, units)
         problems += found
-    for variable, rows, here in chosen:
-        if layout.shape == "years":
-            parts = [
-                table.cells(
-                    place,
-                    rows,
-                    variable=variable,
-                    years=same(str(number), len(rows)),
-                    units=here[rows],
-                    flags=same("", len(rows)),
-                )
-                for place, number in layout.years.items()
-            ]
-            cells.append(merged(parts))
-        else:
-            place = layout.roles["value"].position
-            more = {"years": year[rows], "units": here[rows], "flags": flags[rows]}
-            cells.append(table.cells(place, rows, variable=variable, **more))
+        cells = [
+            table.cells(place, rows, variable=variable, units=here[rows], flags=flags[rows])
+            for variable, rows, here in chosen
+        ]
     return Observations(keys=keys, cells=tuple(cells)), problems
 
 

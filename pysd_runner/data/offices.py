@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.data.cells import Entries, TextFile, each_once, of_texts, same
+from pysd_runner.data.cells import VALUE, Entries, TextFile, each_once, of_texts, same
 from pysd_runner.data.files import TWO_ROWS
 from pysd_runner.data.mapping import IGNORE, mapped, variable_name
 from pysd_runner.data.names import (
@@ -43,8 +43,7 @@ _FOOTNOTE = re.compile(r"\s*[0-9]+/$")
 _LEVEL = re.compile(r"[A-Z]{2}[A-Z0-9]{0,3}|[0-9]{5,6}")
 _LETTERS = re.compile(r"[A-Z]{2,3}")
 _ZEROS = re.compile(r"(?<=^[0-9]{2})0{3,4}$|(?<=^[0-9]{4})00$")
-# Roles of a column of one year, and of values whose variable the caller names.
-_YEARS, _NAMED = "years", "named"
+_NAMED = "named"  # role of values whose variable the caller names
 _BETWEEN = "\x1f"
 _SHOWN = 5
 
@@ -130,6 +129,20 @@ def _role(heading: str, columns: Mapping[str, str]) -> str:
     return _NAMED if name == "value" else ""
 
 
+def with_years_below(table: TextFile, columns: Mapping[str, str]) -> TextFile:
+    """Turn a table with a column for each year to one with a row for each."""
+    roles = [_role(heading, columns) for heading in table.header]
+    years = [
+        place
+        for place, heading in enumerate(table.header)
+        if not roles[place] and mapped(heading, columns) is None and year_heading(heading) is not None
+    ]
+    fewest = 1 if mapped(VALUE, columns) or "variable" in roles else 2
+    if "year" in roles or len(years) < fewest:
+        return table
+    return table.turned(years, year=[str(year_heading(table.header[place])) for place in years])
+
+
 def in_panel_form(table: TextFile, columns: Mapping[str, str]) -> tuple[TextFile, list[Finding]]:
     """Convert a table with values by region and year in the manner of offices; leave others unchanged."""
     export = _Export(table, columns)
@@ -147,13 +160,10 @@ class _Export:
         self.table, self.columns = table, columns
         self.problems: list[Finding] = []
         self.roles = [_role(heading, columns) for heading in table.header]
-        for place, heading in enumerate(table.header):
-            if not self.roles[place] and year_heading(heading) is not None:
-                self.roles[place] = _YEARS
         dated = [name for name, role in zip(table.header, self.roles, strict=True) if not role and read_dates([name])]
-        if len(dated) > 1 and _YEARS not in self.roles:
+        if len(dated) > 1 and "year" not in self.roles:
             self.problems += not_yearly(dated, row=table.header_row)
-        is_export = self.roles.count(_YEARS) > 1 or ("year" in self.roles and bool(self._at("value", _NAMED)))
+        is_export = "year" in self.roles and bool(self._at("value", _NAMED))
         if is_export and len(table.rows) and self._at("region", "region_name"):
             self._clean()
             self._find_regions()
@@ -191,14 +201,13 @@ class _Export:
     def _clean(self) -> None:
         """Drop columns that hold nothing or describe single values, and read signs of missing values as such."""
         columns = list(self.table.columns)
-        for place in self._at("value", _NAMED, _YEARS):
+        for place in self._at("value", _NAMED):
             columns[place] = each_once(_plain, columns[place])
         self.table = replace(self.table, columns=tuple(columns))
         gone = {
             place
             for place, heading in enumerate(self.table.header)
-            if self.roles[place] != _YEARS
-            and (key(heading) in _DESCRIBED or not (columns[place] != "").any())
+            if (key(heading) in _DESCRIBED or not (columns[place] != "").any())
             and mapped(heading, self.columns) is None
         }
         for role in ("year", "value"):
@@ -261,10 +270,7 @@ class _Export:
         said = {*scales, *units, *constant, *(item for places in alike.values() for item in places)}
         unit = self._units(units, scales)
         name = self.table.columns[variable[0]] if variable else same("", len(self.table.rows))
-        if self._at(_NAMED) or mapped("value", self.columns):
-            for place in self._at(_NAMED):
-                self._rename(place, f"{header[place]} [{unit[0]}]" if unit[0] else header[place])
-        elif not variable or (telling or variable) != variable:
+        if not self._at(_NAMED) and (not variable or (telling or variable) != variable):
             name, unit = self._named(alike, constant, unit)
         self._drop({place for place in said if mapped(header[place], self.columns) is None}.union(variable))
         for heading, column in ((header[variable[0]] if variable else "variable", name), ("unit", unit)):
@@ -398,19 +404,3 @@ def wholes_of(regions: Mapping[str, str]) -> list[str]:
     found |= {code for code in letters if len(letters) == 1 and labels[code] & _NATIONS}
     found |= {code for code, level in levels.items() if level in inner and (level[:2], len(level)) not in flat}
     return sorted(found) if len(found) < len(regions) - 1 else []
-
-
-def nearest_layout(header: Sequence[str]) -> str:
-    """Describe the known layout that is most similar to a header row."""
-    names = {key(split_unit(name)[0]) for name in header}
-    if {"geo", "timeperiod", "obsvalue"} & names or any("\\" in name for name in header):
-        return Message("Eurostat's SDMX-CSV or TSV: geo, TIME_PERIOD, OBS_VALUE, or keys and a column for each year")
-    if {"countryname", "countrycode", "seriesname", "indicatorname"} & names:
-        return Message("the World Bank's: Country Name, Country Code, Indicator Name, and a column for each year")
-    if sum(year_heading(name) is not None for name in header) > 1:
-        return Message(
-            "a column for each year, as China's NBS exports it: a region column, and the indicator in a line above"
-        )
-    if {ROLE_OF.get(name) for name in names} & {"variable", "value"}:
-        return Message("long: columns region, year, variable and value")
-    return Message("wide: columns region and year, and one for each variable")

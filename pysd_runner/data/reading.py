@@ -200,9 +200,6 @@ def read_panel(
     table, layout, observations = parts[0]
     if len(parts) > 1:
         roles = {role: meaning for _, other, _ in reversed(parts) for role, meaning in other.roles.items()}
-        if "year" not in roles and "region" in roles:
-            # If each year has a column of its own, the years have no heading.
-            roles["year"] = replace(roles["region"], name="year", heading="year")
         layout = Layout(shape="long", roles=roles)
         observations = joined([(file.name("panel"), part[2]) for file, part in zip(files, parts, strict=True)])
     problems += [] if context.is_part else _undeclared(observations, layout, table)
@@ -226,7 +223,7 @@ def _assembled(
     problems += found
     years = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *of_cells]))
     years = years[years >= 0]
-    is_placed = "region" in layout.roles and (layout.shape == "years" or "year" in layout.roles)
+    is_placed = {"region", "year"} <= {*layout.roles}
     places = [
         (regions.index[cells.take], np.where(of >= 0, np.searchsorted(years, of), -1))
         for cells, of in zip(observed, of_cells, strict=False)
@@ -262,8 +259,6 @@ def _assembled(
 
 def _years(observations: Observations, layout: Layout) -> tuple[list[IndexArray], list[Finding]]:
     """Year of every cell; the year column is checked only once for all variables."""
-    if layout.shape == "years":
-        return [np.array(list(map(int, cells.years)), dtype=np.int64) for cells in observations.cells], []
     if "year" not in layout.roles:
         return [], []
     keys = observations.keys
@@ -286,7 +281,6 @@ def _panel(context: _Context, draft: Draft, provenance: Mapping[str, object]) ->
             axes=(REGION,),
             unit=unit if known is None else unit.replace(CURRENCY, currency),
             marks=_marks(grid, context.declared, draft.years),
-            origins=grid.origins(),
         )
     columns |= {
         name: Column(
@@ -330,11 +324,11 @@ def holds_panel(table: TextFile, mapping: PanelMapping) -> bool:
         return False
     layout, _ = interpret(table, mapping.columns)
     position = layout.position("variable")
-    names = {meaning.name for meaning in layout.observed} | {layout.value_variable}
+    names = {meaning.name for meaning in layout.observed}
     if position is not None and layout.shape != "wide":
         texts = set(texts_of(table.columns[position]))
         names |= {variable_name(mapped(text, mapping.columns) or split_unit(text)[0]) for text in texts}
-    return "region" in layout.roles and bool(layout.years or "year" in layout.roles) and not names.isdisjoint(REQUIRED)
+    return {"region", "year"} <= {*layout.roles} and not names.isdisjoint(REQUIRED)
 
 
 def in_file(problems: Sequence[Finding], file: Source, files: Sequence[Source]) -> list[Finding]:
@@ -410,8 +404,6 @@ def _unused_mapping(table: TextFile, layout: Layout, mapping: PanelMapping) -> l
     if position is not None:
         names |= set(texts_of(table.columns[position]))
     loose = {key(name) for name in names} | {key(split_unit(name)[0]) for name in names}
-    if layout.shape == "years":
-        loose.add(key("value"))
     return [no_such_heading(heading, table, "columns") for heading in mapping.columns if key(heading) not in loose]
 
 

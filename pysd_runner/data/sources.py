@@ -15,7 +15,7 @@ from pysd_runner.core.paths import models_folder
 from pysd_runner.data.cells import TextFile, is_typed, of_frame
 from pysd_runner.data.files import read_table
 from pysd_runner.data.mapping import PanelMapping, selected_rows
-from pysd_runner.data.offices import in_panel_form, parted
+from pysd_runner.data.offices import in_panel_form, parted, with_years_below
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,11 +77,13 @@ class Source:
 
     def in_form(self, table: TextFile, mapping: PanelMapping) -> tuple[TextFile, list[Finding]]:
         """Select rows as the mapping says, and convert an export of an office to the form of a panel file."""
-        if self.held is not None or not table.header:
-            return selected_rows(table, mapping)
-        table, told = selected_rows(parted(table, self.path.stem), mapping)
-        table, found = in_panel_form(table, mapping.columns)
-        return table, [*told, *found]
+        is_file = self.held is None and bool(table.header)
+        table, told = selected_rows(parted(table, self.path.stem) if is_file else table, mapping)
+        table = with_years_below(table, mapping.columns)
+        if is_file:
+            table, found = in_panel_form(table, mapping.columns)
+            told += found
+        return table, told
 
     def name(self, unnamed: str) -> str:
         """Name of the file, or `unnamed` for a table in memory."""

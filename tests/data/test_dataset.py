@@ -36,8 +36,6 @@ def test_axes_and_values(panel: Data) -> None:
 
 
 def test_where_each_value_came_from(panel: Data) -> None:
-    assert panel.column("output").origins.rows.tolist() == [[3, 2], [4, 0]]
-    assert panel.column("output").origins.texts.tolist() == [["4e4", "5e4"], ["3e4", ""]]
     assert panel.flags["output", "A", 2000] == "guess"
     assert panel.flags["output_per_head", "A", 2000] == "derived"
     assert panel.provenance["shape"] == "wide"
@@ -70,7 +68,6 @@ def test_subset(panel: Data) -> None:
     assert (small.codes, small.years) == (("A",), (2000,))
     assert small.array("output").tolist() == [[3e4]]
     assert dict(small.flags)["output", "A", 2000] == "guess"
-    assert small.column("output").origins.rows.tolist() == [[4]]
     assert panel.subset().sha256 == panel.sha256
     assert small.sha256 != panel.sha256
     with pytest.raises(UnknownName, match="nothing"):

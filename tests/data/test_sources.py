@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shlex
 
 import numpy as np
@@ -315,20 +316,13 @@ def test_a_title_above_any_table(tmp_path, title, blank):
     assert problem.row == (5 if not blank else 6)
 
 
-@pytest.mark.parametrize(
-    ("header", "near"),
-    [
-        ("Land,2020,2021", "a column for each year, as China's NBS exports it"),
-        ("gebiet,TIME_PERIOD,OBS_VALUE", "Eurostat's SDMX-CSV or TSV"),
-        ("Series Name,Land,2020,2021", "the World Bank's"),
-        ("Land,variable,value", "long: columns region, year, variable and value"),
-        ("Land,Jahr,BIP", "wide: columns region and year"),
-    ],
-)
-def test_what_is_not_recognised_is_refused_with_the_nearest_layout(tmp_path, header, near):
-    row = ",".join("1" for _ in header.split(","))
-    with pytest.raises(InvalidPanel, match="The nearest layout is " + near):
-        load_data(written(tmp_path, "a.csv", f"{header}\n{row}\n"), panel=True)
+@pytest.mark.parametrize("header", ["Land,2020,2021", "gebiet,TIME_PERIOD,OBS_VALUE", "Ort,Jahr,GDP"])
+def test_for_an_unknown_heading_the_error_prints_the_line(tmp_path, header):
+    path = written(tmp_path, "a.csv", f"{header}\nA,2020,20000\nB,2021,30000\n")
+    said = [item.message for item in check_data(path, panel=True) if item.severity == "error"]
+    roles = dict(re.findall(r"--map (\w+)=(\w+)", " ".join(said)))
+    assert roles[header.split(",")[0]] == "region"
+    assert load_data(path, roles=roles, panel=True).codes == ("A", "B")
 
 
 def test_files_that_contradict_each_other_say_which(tmp_path):
