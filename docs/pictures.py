@@ -20,7 +20,7 @@ from pysd_runner.text import LANGUAGES
 
 FOLDER = Path(__file__).parent / "images"
 REGION = "Sichuan"
-WIDTH, BRIEF_HEIGHT, EXPLORER_HEIGHT = 1000, 1080, 760
+WIDTH, HEIGHT = 1000, 985
 
 
 def first_words(future: Future, lang: str) -> str:
@@ -28,11 +28,11 @@ def first_words(future: Future, lang: str) -> str:
     return " ".join(brief(future, REGION, lang=lang).lead)
 
 
-def shot(page: Path, name: str, height: int, said: str) -> None:
+def shot(page: Path, name: str, said: str) -> None:
     """Take a picture of the top of a page, in few colours."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as play, play.chromium.launch(executable_path=browser, args=["--no-sandbox"]) as opened:
-        view = opened.new_page(viewport={"width": WIDTH, "height": height})
+        view = opened.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         view.goto(page.as_uri())
         if name.startswith("explorer"):
             view.wait_for_selector("html[data-ready]", state="attached")
@@ -53,10 +53,10 @@ def draw(results: str) -> None:
             ending = "" if lang == LANGUAGES[0] else f"_{lang}"
             main(["brief", REGION, "--run", results, "--format", "html", "--lang", lang, "--out", f"{folder}/{lang}"])
             (page,) = Path(folder, lang).glob("*.html")
-            shot(page, f"brief{ending}.png", BRIEF_HEIGHT, first_words(future, lang))
+            shot(page, f"brief{ending}.png", first_words(future, lang))
             explorer = Path(folder, f"explorer_{lang}.html")
             main(["explore", results, "--lang", lang, "--out", str(explorer)])
-            shot(explorer, f"explorer{ending}.png", EXPLORER_HEIGHT, "")
+            shot(explorer, f"explorer{ending}.png", "")
 
 
 if __name__ == "__main__":

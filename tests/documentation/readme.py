@@ -25,8 +25,8 @@ class Section:
 
     @property
     def numbers(self) -> Counter[str]:
-        """Numbers of the running text; thousands separators and what stands in links and code names are no part."""
-        text = re.sub(r"\]\([^)]*\)", "]", self.body)
+        """Numbers of the running text, without thousands separators, links, code names and what a program said."""
+        text = re.sub(r"\]\([^)]*\)|^> .*$", "]", self.body, flags=re.MULTILINE)
         text = re.sub(r"`[^`]*`", "", text)
         return Counter(_NUMBER.findall(re.sub(r"(?<=\d),(?=\d{3})", "", text)))
 
