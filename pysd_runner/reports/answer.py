@@ -1,7 +1,6 @@
 """The answer in three sentences: what happens without policy, what to do about it, and how sure that is."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -10,11 +9,20 @@ from pysd_runner.evidence.weights import ENTRY
 from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.policy.ranking import ROBUST, Answer, first_shares
 from pysd_runner.reports.evidence import alike, foreign_costs
-from pysd_runner.reports.headline import below_mean, case_label, definition_label, label_of, without_policy
+from pysd_runner.reports.headline import (
+    below_mean,
+    case_label,
+    definition_label,
+    failed_checks,
+    label_of,
+    without_policy,
+)
 from pysd_runner.scenarios.policy import Schedule
 from pysd_runner.study.future import Future
 from pysd_runner.text import say
 
+# Minimum number of draws from which probabilities are told.
+FEW = 5
 # Smallest probabilities that have a name of their own, in descending order.
 ODDS = (0.95, 0.8, 0.6, 0.4, 0.2, 0.05, 0.0)
 # Settings of a policy: only assumptions that are not chosen are named as what would change the answer.
@@ -24,13 +32,15 @@ _CHOSEN = ("budget", "redistribution", "until")
 def three_sentences(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """What happens without policy, what to do for whom and what it does, how sure that is and what would change it.
 
-    Where costs of another country are used, or regions start alike for want of an indicator, a sentence on it follows.
+    A sentence on failed checks of the fit comes before them; one on costs of another country, or on regions that start
+    alike for want of an indicator, follows.
     """
     if not below_mean(projection).any():
         return []
     advice = [] if answer is None else [_advice(projection, answer, lang)]
     cautions = (*filter(None, [foreign_costs(projection, lang)]), *alike(projection, lang))
-    return [_outlook(projection, lang), *advice, _certainty(projection, answer, lang), *cautions]
+    failed = failed_checks(projection, lang)
+    return [*failed, _outlook(projection, lang), *advice, _certainty(projection, answer, lang), *cautions]
 
 
 def odds(share: float, lang: str) -> str:
@@ -52,7 +62,7 @@ def _outlook(projection: Future, lang: str) -> str:
         after=after,
         origin=projection.origin,
         year=int(projection.data["year"][-1]),
-        chance=say("answer.narrows", lang, odds=falls) if len(shortfall) > 1 else "",
+        chance=say("answer.narrows", lang, odds=falls) if len(shortfall) >= FEW else "",
     )
 
 
@@ -75,7 +85,8 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
         need=say("answer.by_need", lang) if policy.redistribution else "",
         money=say("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
         closed=written(middle, 1),
-        range=say("answer.range", lang, low=written(low, 1), high=written(high, 1)) if closed.size > 1 else "",
+        range=say("answer.range", lang, low=written(low, 1), high=written(high, 1)) if closed.size >= FEW else "",
+        others=say("answer.levels_down", lang) if float(main.levels_down[name]) > ROBUST else "",
     )
 
 
@@ -86,31 +97,26 @@ def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
         parts = [say("answer.rests_outlook", lang, low=written(float(low)), high=written(float(high)))]
     else:
         parts = [*_sure(projection, answer, lang), rests_on(projection, lang)]
-    return joined(projection, parts, lang)
+    return joined(parts, lang)
 
 
 def rests_on(projection: Future, lang: str) -> str:
     """Clause on what the size of an effect rests on."""
-    return say(f"answer.rests_{'measured' if _record(projection).get(ENTRY) else 'judged'}", lang)
+    record = (projection.provenance.get("fitted") or {}).get("provenance", {})
+    return say(f"answer.rests_{'measured' if record.get(ENTRY) else 'judged'}", lang)
 
 
-def joined(projection: Future, clauses: Sequence[str], lang: str) -> str:
-    """One sentence of several clauses, after a warning if the fit failed its checks."""
+def joined(clauses: Sequence[str], lang: str) -> str:
+    """One sentence of several clauses."""
     text = say("report.clauses", lang).join(clauses)
-    failed = say("answer.failed", lang) if _record(projection).get("failed_checks") else ""
-    return failed + text[:1].upper() + text[1:] + say("answer.stop", lang)
-
-
-def _record(projection: Future) -> dict[str, Any]:
-    """What is recorded of the calibration; empty without one."""
-    return dict((projection.provenance.get("fitted") or {}).get("provenance", {}))
+    return text[:1].upper() + text[1:] + say("answer.stop", lang)
 
 
 def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Clauses on how sure the recommendation is, and on what would change it."""
     main, name = answer.main, recommended(answer)
-    if main.effects.sizes["draw"] < 2:
-        yield say("answer.single", lang)
+    if main.effects.sizes["draw"] < FEW:
+        yield say("answer.few", lang)
         return
     if len(main.scenarios) < 2:
         works = float((main.effects[HEADLINE].sel(scenario=name) > 0).mean())

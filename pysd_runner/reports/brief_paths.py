@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
-from pysd_runner.reports.answer import joined, odds, rests_on
+from pysd_runner.reports.answer import FEW, joined, odds, rests_on
 from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, alike, causes, declarations_of, foreign_costs
-from pysd_runner.reports.headline import amount, currency_of, is_assumed, label_of
+from pysd_runner.reports.headline import amount, currency_of, failed_checks, is_assumed, label_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, has_text, say
@@ -297,6 +297,7 @@ class Sentences:
 
     def answer(self) -> Iterator[str]:
         """What happens without policy, what to do, and how sure that is, and where needed a caution."""
+        yield from failed_checks(self.projection, self.lang)
         yield self.going()
         if self.order:
             yield self.advice()
@@ -318,7 +319,7 @@ class Sentences:
             year=self.last,
             before=written(float(np.median(start))),
             after=written(float(np.median(end))),
-            chance=self.say(f"brief.chance_{paths.measure}", odds=improved) if paths.draws > 1 else "",
+            chance=self.say(f"brief.chance_{paths.measure}", odds=improved) if paths.draws >= FEW else "",
         )
 
     def advice(self) -> str:
@@ -353,14 +354,14 @@ class Sentences:
 
     def doubt(self) -> str:
         """Sentence on how sure the advice is, and on what would change it."""
-        if self.paths.draws < 2:
-            return joined(self.projection, [self.say("answer.single"), rests_on(self.projection, self.lang)], self.lang)
+        if self.paths.draws < FEW:
+            return joined([self.say("answer.few"), rests_on(self.projection, self.lang)], self.lang)
         helps, first = (
             odds(float(held.mean()), self.lang) for held in (self.changes[self.order[0]] > 0, self.is_first)
         )
         best = self.say("brief.doubt_first", odds=first) if len(self.order) > 1 else ""
         clauses = [self.say("brief.doubt", odds=helps, first=best), *self.turns(), rests_on(self.projection, self.lang)]
-        return joined(self.projection, clauses, self.lang)
+        return joined(clauses, self.lang)
 
     def turns(self) -> Iterator[str]:
         """Clause on what the advice hangs on."""

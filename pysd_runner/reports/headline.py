@@ -33,7 +33,7 @@ _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Main results of a projection, in at most ten sentences."""
     behind = below_mean(projection)
-    lines = [*filter(None, [foreign_costs(projection, lang)]), *_failed(projection, lang)]
+    lines = [*filter(None, [foreign_costs(projection, lang)]), *failed_checks(projection, lang)]
     if answer is not None:
         lines += _by_need(projection, answer, lang)
         lines += [_missed(projection, answer, lang) + line for line in _verdict(projection, answer, lang)]
@@ -84,7 +84,7 @@ def below_mean(projection: Future) -> NDArray[np.bool_]:
     return Start(output=output, population=people, classes=()).behind
 
 
-def _failed(projection: Future, lang: str) -> Iterator[str]:
+def failed_checks(projection: Future, lang: str) -> Iterator[str]:
     """Sentence on the checks that the fit failed."""
     fitted = projection.provenance.get("fitted") or {}
     failed = fitted.get("provenance", {}).get("failed_checks")

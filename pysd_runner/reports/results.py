@@ -52,7 +52,6 @@ from pysd_runner.reports.headline import (
     headline_lines,
     label_of,
     range_of,
-    region_label,
 )
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
@@ -388,22 +387,17 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
 
 
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
-    """Table of the effects of all policies, the largest first; the short form has fewer effects and policies."""
+    """Table of the policies that close most and of the one asked for first; a file has all policies and effects."""
     found = [item.table() for item in (answer.main, *([answer.sought] if answer.sought else []))]
     whole = pd.concat(found).sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
-    # The policy asked for first is always shown.
     rest = whole.index.drop(projection.policies[0])[: MOST_ROWS - 1]
     table = whole[whole.index.isin([projection.policies[0], *rest])]
-    columns = {HEADLINE: say("report.closed", lang), OWN: say("report.own output", lang)}
-    if not is_short:
-        columns |= {
-            "theil_between_closed": say("report.theil between", lang),
-            "leader_gap_closed": say("report.leader gap", lang),
-            "first_leader_gap_closed": say("report.first leader gap", lang, origin=projection.origin),
-            "benefit_cost_present": say("report.benefit present", lang),
-            "benefit_cost_ratio": say("report.benefit last", lang, year=answer.main.year),
-        }
-    columns["output_change"] = say("report.output", lang)
+    columns = {
+        HEADLINE: say("report.closed", lang),
+        OWN: say("report.own output", lang),
+        "output_change": say("report.output", lang),
+        **({} if is_short else {"benefit_cost_present": say("report.benefit present", lang)}),
+    }
     columns = {key: title for key, title in columns.items() if f"{key}_p50" in found[0]}
     firsts = [
         say("report.first in under", lang, definition=definition_label(projection, key, lang))
@@ -417,11 +411,6 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
             + (say("report.levels down", lang) if row["levels_down"] > ROBUST else ""),
             *(_cell(row, key, 1, lang) for key in columns),
             say("policy.yes" if row["keeps_constraints"] else "policy.no", lang),
-            *(
-                []
-                if is_short
-                else [f"{region_label(projection, row['worse_off'], lang)}, {_percent(row['share_worse_off'])}"]
-            ),
             *(_first_cell(item.effects[HEADLINE], str(name)) for item in answer.comparisons.values()),
         ]
         for name, row in table.to_dict("index").items()
@@ -430,8 +419,8 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
         say("report.policy", lang),
         *columns.values(),
         say("report.keeps short" if is_short else "report.keeps", lang),
+        *firsts,
     ]
-    header += [*([] if is_short else [say("report.worse off", lang)]), *firsts]
     if len(table) < len(whole):
         more = say("report.more policies", lang, count=len(whole) - len(table))
         rows.append([more, *[""] * (len(header) - 1)])

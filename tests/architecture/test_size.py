@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 312,
-    "lines": 81_584,
-    "nodes": 626_829,
-    "functions": 5_062,
+    "lines": 81_580,
+    "nodes": 626_729,
+    "functions": 5_061,
     "docstring lines": 12_042,
-    "lines of other texts": 5_554,
+    "lines of other texts": 5_544,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_426,
+    "lines of tests": 43_429,
 }
 
 

@@ -35,6 +35,7 @@ WRITTEN = {
     "run.json",
     "summary.csv",
     "summary.html",
+    "summary.json",
     "summary.md",
 }
 QUICK = ("--draws", 2, "--until", 2026)
@@ -71,10 +72,11 @@ def test_results_can_be_read_again(results):
 
 def test_the_screen_shows_each_scenario_with_intervals_and_what_it_rests_on(gapsim, small):
     answer = gapsim("run", "zoned_need", *small, *QUICK, code=0)
-    assert "Without policy, the regions below the mean (2), which lay" in answer.out
-    assert "“Zoned by class, by need” closes" in answer.out
-    assert "gap closed, points" in answer.out
-    assert "No parameter was calibrated: everything rests on the literature" in answer.out
+    said = answer.out.partition("\n\n")[0].replace("\n", " ")
+    assert said.startswith("Without policy, output per head in the regions below the mean is expected to lie")
+    assert "To narrow it, choose “" in said
+    assert "gap closed, %" in answer.out
+    assert "the size rests on the literature and on judgement, not on the record of these regions." in said
     assert "…" in answer.out
     assert "Results: results/zoned_need" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 100
@@ -94,6 +96,7 @@ def test_json_is_one_object(gapsim, small):
     data = answer.json["data"]
     assert data["folder"] == "results/zoned_need"
     assert data["settings"]["draws"] == 2
+    assert data["answer"][1].startswith("To narrow it")
     assert data["policies"][0]["scenario"] == "zoned_need"
     assert data["policies"][0]["gap_closed_p05"] <= data["policies"][0]["gap_closed_p50"]
     assert any("No calibration" in text for text in answer.json["warnings"])
@@ -101,7 +104,7 @@ def test_json_is_one_object(gapsim, small):
 
 def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
     answer = gapsim("run", "baseline", *small, *QUICK, "--out", "levels", code=0)
-    assert "Without policy, the regions below the mean (2), which lay" in answer.out
+    assert "Without policy, output per head in the regions below the mean" in answer.out
     assert "against" not in answer.out
     assert (tmp_path / "levels" / "levels.csv").is_file()
     assert not (tmp_path / "levels" / "summary.csv").exists()
@@ -110,7 +113,7 @@ def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
 def test_a_scenario_without_money_is_its_own_baseline(gapsim, small, tmp_path):
     (tmp_path / "free.yaml").write_text("schema: 1\nextends: zoned_need\npolicy: {budget: 0}\n", encoding="utf-8")
     answer = gapsim("run", "free.yaml", *small, *QUICK, "--open-loop", "--out", "free", code=0)
-    assert "Without policy and without a forecast, the model alone takes" in answer.out
+    assert "Without policy, by the model alone, output per head" in answer.out
     assert "Under the assumptions of the policy" not in answer.out
     assert gapsim("brief", "Gansu", "--run", "free").code == 0
 
@@ -159,9 +162,9 @@ def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp
     first = " ".join(answer.out.split())
     assert first.startswith("The fit failed its checks, so do not quote these numbers: trend growth of national output")
     assert "(g0) ended at its upper bound, 0.15 1/Year: its standard error means little" in first
-    assert "No present value is given: trend growth of national output per worker ended at a bound of the fit" in first
     assert not [name for name in pd.read_csv("out/summary.csv") if name.startswith(("present_cost", "cost_per_point"))]
     page = Path("out/summary.md").read_text(encoding="utf-8")
+    assert "No present value is given: trend growth of national output per worker ended at a bound of the fit" in page
     assert page.index("The fit failed its checks") < page.index("“Zoned by class, by need”")
     attributed = gapsim("attribute", *given, "--out", "parts", code=0)
     assert "in present value" not in attributed.out + Path("parts/attribution.md").read_text(encoding="utf-8")
@@ -191,7 +194,7 @@ def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
 
 def test_a_fit_is_used_and_kept_beside_the_results(gapsim, small, fit, tmp_path):
     answer = gapsim("run", "zoned_need", *small, *QUICK, "--fit", fit, "--out", "fitted", code=0)
-    assert "on judged unit costs, not on this panel" in " ".join(answer.out.split())
+    assert "rests on effects measured elsewhere" in " ".join(answer.out.split())
     assert "No calibration" not in answer.err
     assert "differs" not in answer.err
     assert (tmp_path / "fitted" / "fitted.json").is_file()
@@ -342,7 +345,8 @@ def test_one_region_and_no_population(gapsim, tmp_path):
         encoding="utf-8",
     )
     answer = gapsim("run", "zoned_need", "--panel", "bare.csv", *QUICK, "--out", "bare", code=0)
-    assert "Population was not observed: every region counts the same." in answer.out
+    page = (tmp_path / "bare" / "summary.md").read_text(encoding="utf-8")
+    assert "Population was not observed: every region counts the same." in page
     assert "bare.csv: row 1: there is no population" in answer.err
 
 
@@ -354,8 +358,7 @@ def test_a_region_that_is_not_there_is_refused_before_the_work(gapsim, small):
 
 def test_other_assumptions_are_no_forecast(gapsim, small):
     answer = gapsim("run", "data_market_full_access", *small, *QUICK, "--out", "out", code=0)
-    assert "Under the assumptions of the policy, which depart from the forecast" in answer.out
-    assert "are forecast to lie" not in answer.out
+    assert "Under the assumptions of the policy, but without money for it" in answer.out
 
 
 def test_a_kept_forecast_is_one_of_this_panel_fit_and_seed(tmp_path):

@@ -37,7 +37,7 @@ def numbers(results: Path, brief: Path, explorer: Path) -> dict[str, dict[str, f
         "sentence": _value(told),
         "caption": _value(_found(rf"closed against “No policy”.*?{re.escape(label)} {NUMBER}", caption)[0]),
         "panel": float(drawn.set_index("name").loc[label, "median"]),
-        "table": _cell(table, "gap closed, points", label),
+        "table": _cell(table, "gap closed, %", label),
         "brief": _value(_found(rf'aria-label="[^"]*losed against[^"]*{re.escape(label)} {NUMBER}', short)[0]),
         "table of the brief": _cell(_rows(short), f"{data['year'].max()}: gap closed, points", label),
         "explorer": _of_explorer(explorer, label, "gap_closed"),

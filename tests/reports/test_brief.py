@@ -280,7 +280,7 @@ def test_a_single_run_says_no_interval(model, panel, tmp_path):
     one = project(model, panel, ["zoned_need"], until=2027, draws=1)
     page = brief(one, "Gansu", date=DAY)
     said = " ".join([*texts_of(page), *(text for part in folded(page) for text in texts_of_part(part))])
-    assert "One simulation at central values does not say how sure this is" in said
+    assert "So few simulations do not say how sure this is" in said
     assert "90 %" not in said
     assert "…" not in said
     for ending, read in READERS.items():

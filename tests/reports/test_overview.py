@@ -165,7 +165,6 @@ def test_it_says_how_many_policies_keep_the_constraints(projection, compared):
     table = policy_table(projection, some, "en")
     place = table.header.index("constraints kept")
     assert {row[place] for row in table.rows if row[0] == "Mean mix, per head"} == {"yes"}
-    assert [row[place + 1] for row in table.rows] == ["Beijing, 60 %"] * 4
 
 
 def test_at_most_ten_sentences_in_both_languages(projection, compared):
@@ -184,7 +183,7 @@ def test_the_summary_does_not_send_its_reader_to_itself(projection):
 
 def test_columns_line_up_in_both_languages(projection, compared):
     for lang in ("en", "zh"):
-        table = policy_table(projection, compared, lang, is_short=True)
+        table = policy_table(projection, compared, lang)
         lines = aligned([table.header, *table.rows])
         assert len({width(line) for line in lines}) == 1
         assert table.rows[0][0] in lines[1]
@@ -277,7 +276,7 @@ def test_the_answer_of_one_simulation_is_not_sure(projection, compared):
     single = dataclasses.replace(main, effects=main.effects.isel(draw=[0]), cases={})
     found = three_sentences(projection, dataclasses.replace(compared, comparisons={"": single}))
     assert "simulations" not in found[1]
-    assert found[2].startswith("One simulation")
+    assert found[2].startswith("So few simulations")
 
 
 def test_an_effect_that_widens_the_gap_is_not_recommended(projection, compared):
