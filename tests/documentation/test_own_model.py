@@ -45,7 +45,7 @@ def test_the_first_screen_of_the_readme_leads_to_a_fan(capfd: pytest.CaptureFixt
     lines = [shlex.split(line) for line in block.splitlines() if "gapsim" in line]
     for _, *words in lines:
         assert main(words) == 0, capfd.readouterr().err
-    assert Path("outlook/figures/infected.png").is_file()
+    assert Path("results/figures/infected_difference.png").is_file()
 
 
 def test_its_python_runs_and_pysd_with_lmfit_gives_the_same_answer(folder: Path) -> None:
