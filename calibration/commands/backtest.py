@@ -24,6 +24,7 @@ from pysd_runner.cli.options import (
     moment,
 )
 from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import Message
 from pysd_runner.engine.counts import cores
 from pysd_runner.reports.folders import check_file, save_whole
 
@@ -135,7 +136,7 @@ def backtest(
             session.warn(text)
     search.tell(session)
     workers = _processes(read) if asked.executor is None and asked.workers is None else asked.workers
-    with session.stage("Forecasting from past years") as stage:
+    with session.stage(Message("Forecasting from past years")) as stage:
         result = scored(
             steps.freed(read, settings["model"], asked),
             executor=asked.executor,
@@ -154,7 +155,7 @@ def backtest(
         _say(session, result)
     if out is not None:
         session.say()
-        session.say(f"Every score: {out}")
+        session.say(Message("Every score: {out}", out=out))
 
 
 def _within(data: "Data", asked: Window) -> "Data":
@@ -187,10 +188,16 @@ def _say(session: Session, result: "Backtest") -> None:
         "by_origin": result.by("origin").to_dict("records"),
         "by_group": result.by("group").to_dict("records") if "group" in result.scores.coords else [],
     }
-    noun = result.rows if len(codes) == 1 else f"{result.rows}s"
+    noun = Message(result.rows if len(codes) == 1 else f"{result.rows}s")
     session.say(
-        f"{result.panel}: {len(codes)} {noun}, origins {origins[0]}-{origins[-1]}; "
-        "ratios below 1 are better than persistence"
+        Message(
+            "{panel}: {count} {noun}, origins {first}-{last}; ratios below 1 are better than persistence",
+            panel=result.panel,
+            count=len(codes),
+            noun=noun,
+            first=origins[0],
+            last=origins[-1],
+        )
     )
     session.say(_counted(table))
     for column in SHOWN:
@@ -205,12 +212,18 @@ def _say(session: Session, result: "Backtest") -> None:
         rows = table[table["model"] == name]
         if rows["coverage_90_low"].notna().any():
             session.say()
-            session.say(f"{name}, with 90 % block-bootstrap intervals over origins")
+            session.say(Message("{name}, with 90 % block-bootstrap intervals over origins", name=name))
             session.say(intervals(rows).to_string())
     if len(regret := result.regret(last)):
         told = ", ".join(f"{100 * value:+.1f} % ({step} y)" for step, value in regret.items())
         session.say()
-        session.say(f"regret of {last}, its rmse over that of the best other forecaster picked with hindsight: {told}")
+        session.say(
+            Message(
+                "regret of {last}, its rmse over that of the best other forecaster picked with hindsight: {told}",
+                last=last,
+                told=told,
+            )
+        )
 
 
 def _counted(table: "pd.DataFrame") -> str:

@@ -134,7 +134,9 @@ def calibrate(
             _forecast(session, read, problem, found, folder.draft, seed=search.seed)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
-        session.kept.append(f"The fit is kept in {folder.kept}; only its figures and its report are missing.")
+        session.kept.append(
+            Message("The fit is kept in {kept}; only its figures and its report are missing.", kept=folder.kept)
+        )
         steps.draw(session, problem, found, folder.draft)
     session.kept.clear()
     _say(session, problem, found)
@@ -256,8 +258,11 @@ def demo(
         found.save(at)
         folder.finished(steps.FIT)
         session.kept.append(
-            f"The calibration had finished and is kept in {folder.kept / steps.FIT}; go on with "
-            f"`gapsim run {DEMONSTRATED[0]} --fit {folder.kept / steps.FIT}`"
+            Message(
+                "The calibration had finished and is kept in {folder}; go on with `gapsim run {name} --fit {folder}`",
+                folder=folder.kept / steps.FIT,
+                name=DEMONSTRATED[0],
+            )
         )
         found = steps.sampled(session, problem, found, at, search, draws=DRAWS_KEPT)
         found.save(at)

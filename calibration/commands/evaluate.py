@@ -95,12 +95,12 @@ def evaluate(
         subject = _calibrated(session, loaded, choice, asked.until, seed)
     else:
         subject = Subject.of_model(choice.load_model())
-    with session.stage("Evaluating") as stage:
+    with session.stage(Message("Evaluating")) as stage:
         found = all_tests(subject, seed=seed, quick=quick, progress=stage.at)
     with folder:
         if fit is None and subject.calibrated is not None:
             subject.calibrated.result.save(folder.draft / steps.FIT)
-        with session.stage("Writing the report"):
+        with session.stage(Message("Writing the report")):
             write_evaluation(found, folder.draft, lang=session.lang)
     return _tell(session, found, folder.path)
 
@@ -133,7 +133,7 @@ def _tell(session: Session, found: "Evaluation", folder: Path) -> int:
     rows = judgement_rows(found.failed, lang=session.lang)
     for row in rows:
         session.say(f"  {row['title']}: {row['subject']}")
-    session.say(f"Report: {folder / 'evaluation.md'}")
+    session.say(Message("Report: {folder}", folder=folder / "evaluation.md"))
     tests = judgement_rows(found.judgements, lang=session.lang)
     session.data = {"folder": folder, **counts(found), "tests": tests}
     if any(row["section"] in COMPUTED for row in rows):

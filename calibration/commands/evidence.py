@@ -12,6 +12,7 @@ from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, Force
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
+from pysd_runner.core.errors import Message
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -111,9 +112,9 @@ def _page(session: Session, name: str, ledger: "Ledger", fit: Path | None, panel
     model = load_model(name, regions=None if data is None else len(data.regions))
     if fitted is None and (model.spec is None or not model.spec.evidence):
         return ""
-    with session.stage("Holding the model against measured effects"):
+    with session.stage(Message("Holding the model against measured effects")):
         found = findings(model, data, fitted)
-    with session.stage("Writing the report"):
+    with session.stage(Message("Writing the report")):
         write_evidence(found, ledger, folder, lang=session.lang)
     return NAME
 

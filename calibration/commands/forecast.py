@@ -24,7 +24,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import keep, kept_in, read_fit
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.text import LANGUAGES, say
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -142,7 +142,7 @@ def forecast(
         if found is not None:
             check_equations(loaded, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
         settings |= {"until": asked.until, "fit": found, "model": loaded}
-    with session.stage("Forecasting") as stage:
+    with session.stage(Message("Forecasting")) as stage:
         result = forecast_of(
             steps.freed(read, settings["model"], asked), past=asked.past, kept=kept, progress=stage.at, **settings
         )

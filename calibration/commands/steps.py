@@ -80,7 +80,9 @@ class Search:
     def tell(self, session: Session) -> None:
         """Register where finished parts are kept, for the message after an interruption."""
         if self.store is not None:
-            session.kept.append(f"Finished parts are kept in {self.store}; the same command goes on from there.")
+            session.kept.append(
+                Message("Finished parts are kept in {store}; the same command goes on from there.", store=self.store)
+            )
 
     def part(self, name: str) -> Path | None:
         """Folder in which a part of the work is stored, or None."""

@@ -222,6 +222,7 @@ TEMPLATES = (
     "Input should be a valid integer, unable to parse string as an integer",
     "Input should be a valid number, unable to parse string as a number",
     "Input should be {choices}",
+    "expected a number, a year or a date such as 2040-06-01; found {text!r}",
     "{value} is not in the range {range}.",
     "{value} is not a valid integer.",
     "{value} is not a valid float.",
@@ -247,14 +248,14 @@ def usage_message(text: str) -> Message:
     for template, pattern in _patterns():
         if match := pattern.fullmatch(text):
             parts = {name: usage_message(part) if name in PARTS else part for name, part in match.groupdict().items()}
-            return Message(template, **parts)
+            return Message.restored(template, parts)
     return Message(text)
 
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     blank = re.compile(r"\\\{(\w+)\\\}")
-    return tuple((text, re.compile(blank.sub(r"(?P<\1>.*)", re.escape(text)))) for text in TEMPLATES)
+    return tuple((text, re.compile(blank.sub(r"(?P<\1>.*)", re.escape(text.replace("!r", ""))))) for text in TEMPLATES)
 
 
 _BASE: Any = typer.core.TyperCommand.context_class

@@ -91,7 +91,10 @@ def show(
             session.say(f"  {item.name:<{width}}  {getattr(item, session.lang)}{unit}".rstrip())
     if kind is None:
         session.note(
-            f"More: `gapsim list {'|'.join(item for item in KINDS if item not in FIRST)}`, `gapsim describe NAME`"
+            Message(
+                "More: `gapsim list {kinds}`, `gapsim describe NAME`",
+                kinds="|".join(item for item in KINDS if item not in FIRST),
+            )
         )
 
 
@@ -146,7 +149,7 @@ def doctor(
         return _examine_model(session, model)
 
     found = []
-    with session.stage("Examining this installation"):
+    with session.stage(Message("Examining this installation")):
         for finding in examine_installation():
             found.append(finding)
             session.say(f"{finding.severity:<8}{finding.rule:<{WIDTH}}{finding.message}")
@@ -180,10 +183,19 @@ def _examine_model(session: Session, name: str) -> int:
             session.say(f"{entry['verdict']:<8}{entry['message']}")
     if len(bare) > 1:
         shown = ", ".join(bare[:NAMED]) + (", ..." if len(bare) > NAMED else "")
-        session.say(f"{'warning':<8}{len(bare)} variables have no unit, and fit any: {shown}")
-    session.say(f"{len(model.variables)} variables: {failures} errors, {len(found) - failures} warnings")
+        session.say(
+            Message("warning {count} variables have no unit, and fit any: {names}", count=len(bare), names=shown)
+        )
+    session.say(
+        Message(
+            "{count} variables: {failures} errors, {doubts} warnings",
+            count=len(model.variables),
+            failures=failures,
+            doubts=len(found) - failures,
+        )
+    )
     if obstacles:
-        session.say(f"the model cannot run as it stands: {len(obstacles)} of the errors stop it")
+        session.say(Message("the model cannot run as it stands: {count} of the errors stop it", count=len(obstacles)))
     asked = [
         {"verdict": "asks", "kind": item.name, "message": f"{item.done} ({item.count})"} for item in model.ir.features
     ]

@@ -144,7 +144,9 @@ def ensemble(
         return _run(session, job, storing, threads, out if statistics else None, force=force)
     cases = _design(loaded, sampling)
     count = sampling.draws if cases is None else len(cases)
-    with session.stage(f"Running {count} draws of {loaded.name}", total=count) as stage:
+    with session.stage(
+        Message("Running {count} draws of {model}", count=count, model=loaded.name), total=count
+    ) as stage:
         found = run_ensemble(
             loaded,
             {} if cases is None else cases,
@@ -177,7 +179,9 @@ def _run(
     """Compute the missing blocks of a stored ensemble; once all are complete, write their statistics."""
     recipe, path, part = job.store.recipe, job.store.path, _share(storing.part)
     share = sum(recipe.part(number).stop - recipe.part(number).start for number in job.numbers(part))
-    with session.stage(f"Running {share} draws of {job.model.name}", total=share) as stage:
+    with session.stage(
+        Message("Running {count} draws of {model}", count=share, model=job.model.name), total=share
+    ) as stage:
         try:
             job.run(storing.executor, workers=workers, part=part, progress=stage.advance)
         except KeyboardInterrupt:
@@ -185,7 +189,15 @@ def _run(
             raise
     failed = sum(job.store.failed(number) for number in range(recipe.blocks) if job.store.has(number))
     session.data = {"store": path, "draws": recipe.count, "blocks": recipe.blocks, "done": job.done, "failed": failed}
-    session.say(f"{job.done} of {recipe.blocks} blocks, {failed} cases in them failed: {path}")
+    session.say(
+        Message(
+            "{done} of {blocks} blocks, {failed} cases in them failed: {path}",
+            done=job.done,
+            blocks=recipe.blocks,
+            failed=failed,
+            path=path,
+        )
+    )
     if job.complete and out is not None:
         found = job.statistics()
         save_whole(out, ".nc", found.save, replace=force)
@@ -203,7 +215,14 @@ def _verify(session: Session, job: "EnsembleJob") -> int:
             path=job.store.path,
             numbers=", ".join(map(str, damaged)),
         )
-    session.say(f"{job.done} of {job.store.recipe.blocks} blocks, all as they were written: {job.store.path}")
+    session.say(
+        Message(
+            "{done} of {blocks} blocks, all as they were written: {store}",
+            done=job.done,
+            blocks=job.store.recipe.blocks,
+            store=job.store.path,
+        )
+    )
     return 0
 
 
@@ -320,4 +339,6 @@ def _tell(session: Session, found: "Ensemble", out: Path) -> None:
     }
     if found.failed.any():
         session.warn(found.describe())
-    session.say(f"{found.draws} draws, {int(found.failed.sum())} of them failed: {out}")
+    session.say(
+        Message("{draws} draws, {failed} of them failed: {out}", draws=found.draws, failed=found.failed.sum(), out=out)
+    )

@@ -181,7 +181,7 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     model = load_model(str(record["simulation"]["model"]), regions=len(found.panel.regions))
     if model.sha256 != record["simulation"]["model_sha256"]:
-        session.warn("The model has changed since these results were made.")
+        session.warn(Message("The model has changed since these results were made."))
     start = RunStart(
         model=model,
         data=found.panel,

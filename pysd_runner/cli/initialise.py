@@ -335,7 +335,7 @@ def _say(session: Session, file: str, problems: "list[Finding]", errors: int) ->
 
     session.say(verdict(file, errors, len(problems) - errors, session.lang))
     for line in _lines(problems, session.lang):
-        session.say(f"  {line}")
+        session.say(Message("  {line}", line=line))
 
 
 def _lines(problems: "list[Finding]", lang: str) -> list[str]:

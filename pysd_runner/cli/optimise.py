@@ -123,9 +123,9 @@ def optimise(
     rivals = rival_scenarios(inputs, root)
     space, first = _space(inputs, root, aim.choose)
     kept = folder.path.with_name(f"{folder.path.name}.searches")
-    session.kept[:] = [f"Finished searches are kept in {kept}; the same command goes on from there."]
+    session.kept[:] = [Message("Finished parts are kept in {store}; the same command goes on from there.", store=kept)]
     constraints = () if aim.is_free else DEFAULT_CONSTRAINTS
-    with session.stage("Optimising") as stage:
+    with session.stage(Message("Optimising")) as stage:
         found = optimised(
             replace(study, none=policy_of(inputs, root.baseline())),
             space,
@@ -152,7 +152,7 @@ def optimise(
     for line in optimum_screen(found, labels, session.lang):
         session.say(line)
     tell_folder(session, folder.path)
-    session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
+    session.say(Message("  `gapsim run {folder}` runs the policy.", folder=folder.path / "optimised.yaml"))
 
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":
@@ -249,10 +249,10 @@ def advise(
     main = definitions_of(inputs.fitted)[0] if others and inputs.fitted is not None else ""
     studies = {main: study}
     for name, fitted in others.items():
-        with session.stage(f"Drawing what every policy starts from, {name}"):
+        with session.stage(Message("Drawing what every policy starts from, {name}", name=name)):
             again = inputs_of(inputs.model, inputs.panel, fitted, baseline=inputs.baseline, **dict(inputs.settings))
         studies[name] = study_of(again, lang=session.lang)
-    with session.stage("Comparing policies in futures") as stage:
+    with session.stage(Message("Comparing policies in futures")) as stage:
         found = advised(
             futures_of(studies, seed=int(asked.seed or 0)),
             {item.name: policy_of(inputs, item) for item in cast},

@@ -49,9 +49,9 @@ def policy_inputs(session: Session, asked: PolicyOptions, choice: DataChoice) ->
     fitted = None if asked.fit is None else read_fit(asked.fit)
     panel = choice.read(session, fitted)
     start = started(session, choice.load_model(panel), panel, fitted, asked, draws=SEARCH_DRAWS)
-    found = start.drawn(session, "Drawing what every policy starts from")
+    found = start.drawn(session, Message("Drawing what every policy starts from"))
     if start.baseline is None:
-        session.warn("The run without policy is the path of the model, not a forecast.")
+        session.warn(Message("The run without policy is the path of the model, not a forecast."))
     return found
 
 
@@ -112,7 +112,7 @@ def attribute(
     study = policy_study(session, inputs, asked.outcome)
     chosen = spending(inputs, scenario)
     none = policy_of(inputs, chosen.baseline())
-    with session.stage("Attributing") as stage:
+    with session.stage(Message("Attributing")) as stage:
         found = attributed(
             study,
             policy_of(inputs, chosen),
@@ -127,7 +127,7 @@ def attribute(
     if inputs.fitted is not None and inputs.fitted.bound_of(inputs.model.bindings.parameters.trend_growth):
         session.warn(no_present_value(inputs.spec, session.lang))
     else:
-        with session.stage("Adding up costs"):
+        with session.stage(Message("Adding up costs")):
             money = _money(session, study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none)
     loops = loop_labels(inputs.model, session.lang)
     label = chosen.label.get(session.lang, chosen.name)

@@ -207,7 +207,10 @@ def plot(
             figure = draw(lang=session.lang)
             written += save_figure(figure, target, name)
             sentences[name] = figure.sentence
-            session.kept[:] = [f"{len(written) // 4} of {len(jobs)} figures are in {target}."]
+            done, every = len(written) // 4, len(jobs)
+            session.kept[:] = [
+                Message("{done} of {every} figures are in {target}.", done=done, every=every, target=target)
+            ]
             stage.advance(1)
     if (at / SUMMARY).is_file() and not (kind or scenario or region or out):
         save_summary(at, session.lang, sentences)

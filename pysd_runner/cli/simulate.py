@@ -10,7 +10,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -61,17 +61,17 @@ def run_once(
     from pysd_runner.simulation import simulate
 
     loaded = load_model(model)
-    with session.stage(f"Running {loaded.name}"):
+    with session.stage(Message("Running {model}", model=loaded.name)):
         run = simulate(loaded, _values(loaded, changed or []), outcomes=outcome, throw=False)
     table, units = _table(loaded, run)
     shown = list(table)[:MOST_ROWS]
     _tell(session, run, table, units, shown)
     if out is not None:
         save_whole(out, ".csv", lambda path: _save(table, run, path), replace=force)
-        session.say(f"{len(table)} series at {run.years.size} moments: {out}")
+        session.say(Message("{count} series at {size} moments: {out}", count=len(table), size=run.years.size, out=out))
     if picture is not None:
         save_whole(picture, ".png", lambda path: _draw(table, units, shown, run, path), replace=force)
-        session.say(f"picture: {picture}")
+        session.say(Message("picture: {picture}", picture=picture))
     if run.failed.any():
         session.warn(str(run.failures[0]) if run.failures else "the run gave values that are not finite")
         return SimulationFailed.exit_code
@@ -155,8 +155,16 @@ def _tell(
     }
     unit = f" {run.time_unit}" if run.time_unit else ""
     session.say(
-        f"{made['model']}: {made['start']:g} to {made['stop']:g}{unit} in steps of {made['step']:g}, {made['method']}; "
-        f"{len(run.data)} variables"
+        Message(
+            "{model}: {start:g} to {stop:g}{unit} in steps of {step:g}, {method}; {count} variables",
+            model=made["model"],
+            start=made["start"],
+            stop=made["stop"],
+            unit=unit,
+            step=made["step"],
+            method=made["method"],
+            count=len(run.data),
+        )
     )
     at = np.unique(np.linspace(0, run.years.size - 1, MOMENTS).round().astype(int))
     rows = [["", "unit", *(f"{run.years[place]:g}" for place in at)]]
@@ -170,7 +178,10 @@ def _tell(
         session.say("  ".join(cells).rstrip())
     if len(table) > len(shown):
         session.say(
-            f"and {len(table) - len(shown)} series more: choose with --outcome, or write all with --out FILE.csv"
+            Message(
+                "and {more} series more: choose with --outcome, or write all with --out FILE.csv",
+                more=len(table) - len(shown),
+            )
         )
 
 

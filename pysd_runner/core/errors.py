@@ -1,5 +1,6 @@
 """Exceptions of the package: those of the engine, and those for panels, scenarios and calibration."""
 
+import re
 from collections.abc import Iterable
 
 from pysd_runner.engine.errors import (
@@ -29,9 +30,13 @@ __all__ = [
     "UnsupportedFeature",
     "apart",
     "joined",
+    "of_parser",
     "of_system",
     "suggest",
 ]
+
+
+_PLACE = re.compile(r"[:(]?\s*(?:at )?line (\d+),? column (\d+)(?: \(char \d+\))?\)?")
 
 
 class InvalidPanel(InvalidInput):
@@ -51,6 +56,16 @@ class CalibrationFailed(GapsimError):
 def of_system(error: OSError) -> Message:
     """Message of the operating system about a file, in a form that can be translated."""
     return Message(error.strerror or str(error))
+
+
+def of_parser(error: Exception) -> Message:
+    """What a parser of YAML, TOML or JSON says and where; other languages leave its words out."""
+    found = _PLACE.findall(str(error))
+    parts = (getattr(error, "context", None), getattr(error, "problem", None))
+    words = " ".join(part for part in parts if part) or " ".join(_PLACE.sub("", str(error)).split())
+    if not found:
+        return Message("it cannot be parsed: {problem}", problem=words)
+    return Message("{problem} (line {line}, column {column})", problem=words, line=found[-1][0], column=found[-1][1])
 
 
 def apart(names: Iterable[str], others: Iterable[str]) -> Message:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidPanel, Message, joined, suggest
+from pysd_runner.core.errors import InvalidPanel, Message, joined, of_parser, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.data.cells import TextFile, texts_of
 from pysd_runner.data.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, key, split_unit, visible
@@ -209,7 +209,7 @@ def _read(file: Path) -> dict[str, object]:
         raise
     except (YAMLError, ValueError) as error:  # ValueError: an overlong number or an invalid date
         raise InvalidPanel(
-            "{file}: not readable as YAML in UTF-8: {reason}", file=file, reason=" ".join(str(error).split())
+            "{file}: not readable as YAML in UTF-8: {reason}", file=file, reason=of_parser(error)
         ) from error
     if not isinstance(content, dict):
         raise InvalidPanel(
@@ -333,7 +333,7 @@ def declarations_beside(path: Path) -> Declarations:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidPanel("{file}: not readable as TOML: {reason}", file=file, reason=error) from error
+        raise InvalidPanel("{file}: not readable as TOML: {reason}", file=file, reason=of_parser(error)) from error
     if content.get("panel") != path.name:
         return Declarations()
     if content.get("schema") != SCHEMA:

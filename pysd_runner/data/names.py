@@ -49,7 +49,7 @@ class PanelVariable:
     @property
     def limits(self) -> str:
         """Description of the possible values."""
-        values = {"low": self.lower, "high": self.upper, "unit": self.unit}
+        values = {"low": self.lower, "high": self.upper, "unit": Message(self.unit)}
         if self.upper != float("inf"):
             if self.lower_allowed:
                 return Message("a value from {low:g} to {high:g} {unit}", **values)

@@ -63,7 +63,7 @@ def regions_of(file: TextFile | Path, path: Path) -> RegionBook:
 def _readable(file: TextFile | Path, path: Path) -> TextFile:
     table = read_table(file) if isinstance(file, Path) else file
     if table.problems:
-        raise InvalidPanel("{where}: {said}", where=path, said=str(table.problems[0]))
+        raise InvalidPanel("{where}: {said}", where=path, said=table.problems[0].message)
     return table
 
 

@@ -262,7 +262,9 @@ def _first(label: str, at_start: Mapping[str, float]) -> Clock:
     missing = [name for name in (INITIAL_TIME, FINAL_TIME, TIME_STEP) if np.isnan(at_start[name])]
     if missing:
         raise InvalidInput(
-            f"{label} does not say its {', '.join(missing)}; pass start, stop and step to the simulation"
+            "{label} does not say its {names}; pass start, stop and step to the simulation",
+            label=label,
+            names=", ".join(missing),
         )
     save_every = at_start[TIME_STEP] if np.isnan(at_start[SAVEPER]) else at_start[SAVEPER]
     return Clock(at_start[INITIAL_TIME], at_start[FINAL_TIME], at_start[TIME_STEP], save_every)

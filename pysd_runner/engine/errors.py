@@ -66,6 +66,7 @@ def _shown(template: str, values: Mapping[str, object]) -> dict[str, str]:
         if name is not None:
             value = form.convert_field(values[name], conversion) if conversion else values[name]
             value = str(value) if isinstance(value, GapsimError) else value
+            value = Message(value) if isinstance(value, str) and value in ("None", "True", "False") else value
             shown[name] = value if isinstance(value, Message) and not spec else format(value, spec or "")
     return shown
 

@@ -16,10 +16,10 @@ from types import NoneType, UnionType
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 
 from pysd_runner.engine import ir
-from pysd_runner.engine.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput, Message
 
 # Format version: increase it when the encoding changes; changes of classes and fields are detected by a digest.
-FORMAT = 1
+FORMAT = 2
 
 # Maximum length of tuples of floats that are written as JSON numbers.
 SHORT = 4
@@ -141,7 +141,22 @@ def _read_number(written: Any) -> float:
     return _read_numbers(written)[0] if isinstance(written, str) else written
 
 
+def _write_text(text: str) -> Any:
+    """A text or, for a message, its template and what fills it in."""
+    if not isinstance(text, Message):
+        return text
+    return [text.template, {name: _write_text(value) for name, value in text.values.items()}]
+
+
+def _read_text(written: Any) -> str:
+    if isinstance(written, str):
+        return written
+    template, values = written
+    return Message.restored(template, {name: _read_text(value) for name, value in values.items()})
+
+
 _PLAIN = _Codec(lambda value, _: value, lambda value, _: value, _no_nodes)
+_TEXT = _Codec(lambda text, _: _write_text(text), lambda written, _: _read_text(written), _no_nodes)
 _NODE = _Codec(lambda node, places: places[id(node)], lambda place, made: made[place], lambda node: (node,))
 _NUMBER = _Codec(lambda value, _: _write_number(value), lambda value, _: _read_number(value), _no_nodes)
 _NUMBERS = _Codec(lambda values, _: _write_numbers(values), lambda values, _: _read_numbers(values), _no_nodes)
@@ -176,7 +191,9 @@ def _named(inner: _Codec) -> _Codec:
 
 def _codec(kind: Any) -> _Codec:
     """The codec for values of an annotated type."""
-    if kind in (str, int, bool) or get_origin(kind) is Literal:
+    if kind is str:
+        return _TEXT
+    if kind in (int, bool) or get_origin(kind) is Literal:
         return _PLAIN
     if kind is float:
         return _NUMBER

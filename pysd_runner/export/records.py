@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, Message, of_system, suggest
+from pysd_runner.core.errors import InvalidInput, Message, of_parser, of_system, suggest
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
@@ -55,7 +55,7 @@ def read_record(path: str | Path, *, schema: int, what: str, remedy: str, earlie
         raise InvalidInput(
             "{path} is not valid JSON: {error}; expected the {what}: {remedy}",
             path=path,
-            error=error,
+            error=of_parser(error),
             what=what,
             remedy=remedy,
         ) from error

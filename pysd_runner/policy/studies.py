@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
-from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
@@ -90,8 +90,10 @@ def _of_regions(inputs: ProjectionInputs, lang: str) -> Study:
         regions=tuple(panel.regions),
         elements=tuple(region.name_zh if lang == "zh" else region.name_en for region in panel.regions),
         notes=(
-            "Effects of digital policy on output rest on priors from the literature passed through the structure; "
-            "unit costs of the levers are judgement.",
+            Message(
+                "Effects of digital policy on output rest on priors from the literature passed through the structure; "
+                "unit costs of the levers are judgement."
+            ),
         ),
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from pysd_runner.core.errors import InvalidScenario, Message, joined
+from pysd_runner.core.errors import InvalidScenario, Message, joined, of_parser
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.yaml_text import guard, read_text, reader
 from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule
@@ -106,7 +106,7 @@ def read_toml(text: str, place: str) -> ScenarioDocument:
     try:
         return ScenarioDocument(place=place, data=tomllib.loads(text))
     except (ValueError, RecursionError) as error:
-        raise _stop(place, Message("not well-formed TOML: {reason}", reason=error)) from error
+        raise _stop(place, Message("not well-formed TOML: {reason}", reason=of_parser(error))) from error
 
 
 def read_yaml(text: str, place: str) -> ScenarioDocument:
@@ -117,10 +117,9 @@ def read_yaml(text: str, place: str) -> ScenarioDocument:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
-        detail = " ".join(part for part in (error.context, error.problem) if part)
-        raise _stop(place, Message("not well-formed YAML: {reason}", reason=detail), line=line) from error
+        raise _stop(place, Message("not well-formed YAML: {reason}", reason=of_parser(error)), line=line) from error
     except YAMLError as error:
-        raise _stop(place, Message("not well-formed YAML: {reason}", reason=str(error).splitlines()[0])) from error
+        raise _stop(place, Message("not well-formed YAML: {reason}", reason=of_parser(error))) from error
     document = ScenarioDocument(place=place)
     if root is not None:
         document.data = _build(root, (), document)

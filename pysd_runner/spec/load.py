@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, of_parser, suggest
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec.bindings import Bindings, bound_keys, check_bindings
 from pysd_runner.spec.declarations import (
@@ -97,9 +97,9 @@ def _text(path: Path, what: str = "declarations") -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InvalidModel(f"{path}: the {what} cannot be read: {error.strerror}") from error
+        raise InvalidModel("{path}: the {what} cannot be read", path=path, what=Message(what)) from error
     except ValueError as error:
-        raise InvalidModel(f"{path.name}: not valid TOML: {error}") from error
+        raise InvalidModel("{file}: not readable as TOML: {reason}", file=path.name, reason=of_parser(error)) from error
 
 
 @lru_cache(maxsize=8)
@@ -107,7 +107,7 @@ def _toml(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # invalid TOML, or an integer with too many digits
-        raise InvalidModel(f"{file}: not valid TOML: {error}") from error
+        raise InvalidModel("{file}: not readable as TOML: {reason}", file=file, reason=of_parser(error)) from error
 
 
 def without_schema(

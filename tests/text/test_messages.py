@@ -61,7 +61,21 @@ OF_OTHERS = (
     *("File exists", "Read-only file system", "File name too long", "Too many open files"),
     *("a valid integer", "a valid number", "a valid string", "a valid boolean", "a valid list", "a valid dictionary"),
     # Words that are kept as they are, and blocks of the shipped model.
-    *("lower", "upper", "fit"),
+    *(
+        "lower",
+        "upper",
+        "fit",
+        "declarations",
+        "macro",
+        "range",
+        "regions",
+        "series",
+        "Person",
+        "None",
+        "True",
+        "False",
+    ),
+    *("a text in single quotes", "+ or -", "* or /", "a comparison", "the end"),
     *("Access", "Skills", "Application", "Output"),
 )
 

@@ -210,5 +210,8 @@ def _built(table: Mapping[str, Forms], name: str, arguments: tuple[Node, ...]) -
     build = forms.get(len(arguments), forms.get(None))
     if build is None or not arguments:
         expected = " or ".join(str(count) for count in forms if count is not None)
-        raise InvalidModel(f"{name.upper()} takes {expected} arguments, {len(arguments)} are given")
+        given = len(arguments)
+        raise InvalidModel(
+            "{name} takes {count} arguments, {given} are given", name=name.upper(), count=expected, given=given
+        )
     return build(*arguments)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message, joined
 from pysd_runner.engine.frontend.syntax import (
     Call,
     Name,
@@ -68,7 +68,8 @@ def parsed(parser: Lark, text: str, place: SourcePlace) -> Any:
     except UnexpectedInput as error:
         raise _unexpected(error, text, place) from error
     except Misread as error:
-        raise fault(place, error.offset, f"{error} in {shortened(text)!r}") from error
+        said = Message("{error} in {text!r}", error=error.args[0], text=shortened(text))
+        raise fault(place, error.offset, said) from error
 
 
 def _unexpected(error: UnexpectedInput, text: str, place: SourcePlace) -> InvalidModel:
@@ -76,14 +77,19 @@ def _unexpected(error: UnexpectedInput, text: str, place: SourcePlace) -> Invali
     if offset is None or not text[offset:].strip() or getattr(getattr(error, "token", None), "type", "") == "$END":
         offset = len(text.rstrip())
     rest = text[offset:].strip()
-    what = f"makes no sense from {shortened(rest)!r} on" if rest else "ends too early"
-    return fault(place, offset, f"{shortened(text)!r} {what}{_expected(error)}")
+    text, expected = shortened(text), _expected(error)
+    if not rest:
+        return fault(place, offset, Message("{text!r} ends too early{expected}", text=text, expected=expected))
+    told = Message(
+        "{text!r} makes no sense from {rest!r} on{expected}", text=text, rest=shortened(rest), expected=expected
+    )
+    return fault(place, offset, told)
 
 
-def _expected(error: UnexpectedInput) -> str:
+def _expected(error: UnexpectedInput) -> Message:
     names = set(getattr(error, "accepts", None) or getattr(error, "allowed", None) or ())
-    words = [word for name, word in WORDS.items() if name in names]
-    return f"; expected {', '.join(words)}" if words else ""
+    words = [Message(word) for name, word in WORDS.items() if name in names]
+    return Message("; expected {words}", words=joined(words, ", ")) if words else Message("")
 
 
 class ExpressionReader(Transformer[Token, Any]):

@@ -71,12 +71,14 @@ def identify(path: str | Path) -> tuple[Path, str]:
     ending = path.suffix.lower()
     try:
         if not path.is_file():
-            raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
+            raise InvalidModel("{path}: there is no such file; expected a Vensim .mdl or an XMILE file", path=path)
         if ending in _OTHERS:
             raise InvalidModel(f"{path}: {_OTHERS[ending]}")
         if ending not in SUFFIXES:
             known = ", ".join(sorted(SUFFIXES))
-            raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {known}")
+            raise InvalidModel(
+                "{path}: unknown ending {ending!r}; expected one of {known}", path=path, ending=ending, known=known
+            )
         return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error
@@ -125,7 +127,7 @@ def _read(path: Path, sha256: str, budgets: Budgets, _outside: bool) -> Source:
     try:
         syntax = _read_vensim(path) if path.suffix.lower() in VENSIM else _read_xmile(path, budgets)
     except InvalidModel as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)("{path}: {error}", path=path, error=error) from error
     return Source(path, sha256, syntax, data_files(syntax.files, path))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
 
 # Maximum number of characters of the file that a message quotes.
@@ -24,13 +24,13 @@ class SourcePlace:
     column: int = 1
     text: str = ""  # as written in the file
 
-    def at(self, offset: int) -> str:
+    def at(self, offset: int) -> Message:
         """Describe the line and column, in the file, of a character of the text."""
         offset = offset or len(self.text) - len(self.text.lstrip())
         before = self.text[: max(offset, 0)]
         breaks = before.count("\n")
         column = len(before) - before.rfind("\n") if breaks else self.column + len(before)
-        return f"line {self.line + breaks}, column {column}"
+        return Message("line {line}, column {column}", line=self.line + breaks, column=column)
 
 
 class Misplaced(InvalidModel):
@@ -43,7 +43,7 @@ class Misplaced(InvalidModel):
 
 def fault(place: SourcePlace, offset: int, message: str) -> InvalidModel:
     """Error that states the line and column of a character of a text."""
-    return InvalidModel(f"{place.at(offset)}: {message}")
+    return InvalidModel("{where}: {said}", where=place.at(offset), said=message)
 
 
 def shortened(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays, distributions, library
 from pysd_runner.engine.frontend.lowering.arrays import ARRAY_CALLS
@@ -137,7 +137,7 @@ def _place(node: Name, scope: Scope) -> Expression:
         number = scope.ranges.number(node.name)
         if number is None:
             near = suggest(node.name, scope.names.values())
-            raise Misplaced(f"{shortened(node.name)!r} is not defined.{near}", node.at)
+            raise Misplaced(Message("{name!r} is not defined.{near}", name=shortened(node.name), near=near), node.at)
         return Number(number)
     axis, items = scope.left(name) or (name, scope.ranges.keys(name))
     numbers = scope.ranges.numbers(items, name)
@@ -156,11 +156,16 @@ def _call(node: Call, scope: Scope) -> Expression:
         return arrays.flat_element(node, scope)
     if name not in FUNCTIONS and name not in CALLS:
         if name in scope.names:
-            raise InvalidModel(f"{scope.names[name]!r} is called like a function, but holds no table of points.")
-        raise UnsupportedFeature(f"function {name.upper()}")
+            raise InvalidModel(
+                "{name!r} is called like a function, but holds no table of points.", name=scope.names[name]
+            )
+        raise UnsupportedFeature("function {name}", name=name.upper())
     count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
     if len(node.arguments) != count:
-        raise InvalidModel(f"{name.upper()} takes {count} arguments, {len(node.arguments)} are given")
+        given = len(node.arguments)
+        raise InvalidModel(
+            "{name} takes {count} arguments, {given} are given", name=name.upper(), count=count, given=given
+        )
     arguments = [scope.lowered(part) for part in node.arguments]
     return build(*arguments) if name in FUNCTIONS else build(scope, *arguments)
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend.lowering.conveyor_frame import SLATS, TRANSIT
 from pysd_runner.engine.frontend.lowering.conveyors import build_conveyor
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
@@ -78,7 +78,7 @@ def _lowered(source: Source, budgets: Budgets) -> ModelIr:
             found = replace(found, ranges=with_numbered_elements(found.ranges, budgets))
             return _resolved(replace(source, syntax=found), Ranges(found.ranges), files, budgets)
     except InvalidModel as error:
-        raise type(error)(f"{source.path}: {error}") from error
+        raise type(error)("{path}: {error}", path=source.path, error=error) from error
 
 
 def _resolved(source: Source, ranges: Ranges, files: DataFiles, budgets: Budgets) -> ModelIr:
@@ -205,13 +205,19 @@ def _dims(variable: DefinedVariable, ranges: Ranges) -> tuple[str, ...]:
     declared = tuple(name for label in variable.dims if (name := ranges.name_of(label)) is not None)
     where = variable.equations[-1].place.at(0)
     if len({len(labels) for labels in given}) != 1:
-        raise InvalidModel(f"{where}: variable {variable.name!r} is defined with different numbers of subscripts")
+        raise InvalidModel(
+            "{where}: variable {name!r} is defined with different numbers of subscripts",
+            where=where,
+            name=variable.name,
+        )
     if declared and len(declared) == len(given[0]):
         return declared
     try:
         return ranges.dimensions(given)
     except InvalidModel as error:
-        raise InvalidModel(f"{where}: variable {variable.name!r}: {error}") from error
+        raise InvalidModel(
+            "{where}: variable {name!r}: {error}", where=where, name=variable.name, error=error
+        ) from error
 
 
 def _variable(defined: DefinedVariable, scope: Scope, source: Source) -> Variable:
@@ -239,7 +245,7 @@ def _variable(defined: DefinedVariable, scope: Scope, source: Source) -> Variabl
         doc=defined.doc,
         group=defined.group,
         blocks=blocks,
-        uncovered=uncovered and f"{source.path}: {uncovered}",
+        uncovered=uncovered and Message("{path}: {error}", path=source.path, error=uncovered),
         limits=defined.limits,
     )
 
@@ -248,16 +254,18 @@ def _is_data(variable: DefinedVariable) -> bool:
     return all(equation.kind == "data" for equation in variable.equations)
 
 
-def _request(name: str, defined: DefinedVariable) -> str:
+def _request(name: str, defined: DefinedVariable) -> Message:
     if _is_data(defined):
-        return (
-            f"variable {name!r} is data, and the model names no file to read it from; give its values: "
-            f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
+        return Message(
+            "variable {name!r} is data, and the model names no file to read it from; give its values: "
+            "simulate(model, {{{name!r}: TimePath(times=..., values=...)}})",
+            name=name,
         )
     empty = next(equation for equation in defined.equations if equation.expression is None)
-    return (
-        f"{empty.place.at(0)}: variable {name!r} has no equation; write one, or give its values: "
-        f"simulate(model, {{{name!r}: ...}})"
+    return Message(
+        "{where}: variable {name!r} has no equation; write one, or give its values: simulate(model, {{{name!r}: ...}})",
+        where=empty.place.at(0),
+        name=name,
     )
 
 
@@ -301,10 +309,12 @@ def _is_elsewhere(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> b
     )
 
 
-def _about(name: str, equation: Equation, error: InvalidModel) -> str:
+def _about(name: str, equation: Equation, error: InvalidModel) -> Message:
     """Message of an error, with the position, variable and equation it concerns."""
-    where = equation.place.at(getattr(error, "at", 0))
-    return f"{where}: variable {name!r}: {error} Equation: {shortened(equation.text)}"
+    where, text = equation.place.at(getattr(error, "at", 0)), shortened(equation.text)
+    return Message(
+        "{where}: variable {name!r}: {error} Equation: {text}", where=where, name=name, error=error, text=text
+    )
 
 
 def _points_block(equation: Equation, dims: tuple[str, ...], scope: Scope) -> Block:
@@ -341,8 +351,12 @@ def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope
         _check_axes(block, scope)
     except UnsupportedFeature as error:
         raise UnsupportedFeature(
-            f"{equation.place.at(0)}: {error} in variable {name!r} is not covered; write the equation with other "
-            f"functions. Equation: {shortened(equation.text)}"
+            "{where}: {error} in variable {name!r} is not covered; write the equation with other functions. Equation: "
+            "{text}",
+            where=equation.place.at(0),
+            error=error,
+            name=name,
+            text=shortened(equation.text),
         ) from error
     except InvalidModel as error:
         raise InvalidModel(_about(name, equation, error)) from error
@@ -391,17 +405,23 @@ def check_definitions(
         place = variable.equations[-1].place.at(0)
         if key(variable.name) == "time":
             raise InvalidModel(
-                f"{place}: Time is the current time and cannot be defined; give the variable another name"
+                "{where}: Time is the current time and cannot be defined; give the variable another name", where=place
             )
         if len(variable.equations) > 1 and not any(part.subscripts for part in variable.equations):
-            raise InvalidModel(f"{place}: variable {variable.name!r} is defined {len(variable.equations)} times")
+            count = len(variable.equations)
+            raise InvalidModel(
+                "{where}: variable {name!r} is defined {count} times", where=place, name=variable.name, count=count
+            )
 
 
 def _unique(kind: str, names: Iterable[str]) -> None:
     known: dict[str, str] = {}
     for name in names:
         if key(name) in known:
-            raise InvalidModel(f"{kind} {tidy(name)!r} is defined twice, first as {tidy(known[key(name)])!r}")
+            first = tidy(known[key(name)])
+            raise InvalidModel(
+                "{kind} {name!r} is defined twice, first as {first!r}", kind=Message(kind), name=tidy(name), first=first
+            )
         known[key(name)] = name
 
 

@@ -163,7 +163,8 @@ class Ranges:
         fitting = [name for name in declared if needed <= self._set(name)]
         if not fitting:
             unknown = next((label for label in labels if self.name_of(label) is None), labels[0])
-            raise InvalidModel(f"no subscript range holds {', '.join(sorted(labels))}.{self._suggestion(unknown)}")
+            names, near = ", ".join(sorted(labels)), self._suggestion(unknown)
+            raise InvalidModel("no subscript range holds {names}.{near}", names=names, near=near)
         free = [name for name in fitting if name not in others]
         if free:
             return min(free, key=lambda name: len(self.elements[name]))
@@ -192,7 +193,10 @@ class Ranges:
         bare = label.removesuffix("!").strip()
         name = self.name_of(bare)
         if name is None and key(bare) not in self._place(dimension):
-            raise InvalidModel(f"{bare!r} is not in subscript range {dimension!r}.{self._suggestion(bare)}")
+            near = self._suggestion(bare)
+            raise InvalidModel(
+                "{name!r} is not in subscript range {range!r}.{near}", name=bare, range=dimension, near=near
+            )
         return self.places_of((key(bare),) if name is None else self._keys[name], dimension, bare)
 
     def _place(self, dimension: str) -> dict[str, int]:

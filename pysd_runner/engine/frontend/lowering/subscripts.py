@@ -60,7 +60,9 @@ def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> P
     given = list(subscripts) if subscripts else _own(dims, scope)
     given += scope.implicit if len(given) + len(scope.implicit) == len(dims) else ()
     if len(given) != len(dims):
-        raise InvalidModel(f"{name!r} has {len(dims)} subscripts, {len(given)} are given")
+        raise InvalidModel(
+            "{name!r} has {count} subscripts, {given} are given", name=name, count=len(dims), given=len(given)
+        )
     found = Picked()
     labels = [item for item in given if isinstance(item, str)]
     for item, dim in zip(given, dims, strict=True):

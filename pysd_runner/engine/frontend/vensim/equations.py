@@ -10,6 +10,7 @@ from typing import Any
 
 from lark import Lark, Token
 
+from pysd_runner.engine.errors import Message
 from pysd_runner.engine.frontend.builtins import VENSIM, vensim_call
 from pysd_runner.engine.frontend.grammars import ExpressionReader, Misread, make_parser, parsed
 from pysd_runner.engine.frontend.syntax import (
@@ -90,7 +91,7 @@ class _Reader(ExpressionReader):
         numbers = [_value(item, 0) for item in content]
         half = len(numbers) // 2
         if len(numbers) % 2:
-            raise Misread(f"a table lists as many x as y; found {len(numbers)} numbers", 0)
+            raise Misread(Message("a table lists as many x as y; found {count} numbers", count=len(numbers)), 0)
         return _defined(parts[0], "table", Points(tuple(numbers[:half]), tuple(numbers[half:])))
 
     def series(self, parts: list[Any]) -> tuple[str, Equation]:
@@ -143,7 +144,9 @@ class _Reader(ExpressionReader):
 
     def listed(self, parts: list[Token]) -> Call:
         if key(parts[0]) not in ("get xls subscript", "get direct subscript") or len(parts) != 6:
-            raise Misread("a subscript range lists elements, or GET XLS SUBSCRIPT with five texts", _offset(parts[0]))
+            raise Misread(
+                Message("a subscript range lists elements, or GET XLS SUBSCRIPT with five texts"), _offset(parts[0])
+            )
         return Call("get subscript", tuple(Text(item[1:-1]) for item in parts[1:]), at=_offset(parts[0]))
 
     def mappings(self, parts: list[Any]) -> tuple[MappedTo, ...]:
@@ -214,7 +217,7 @@ class _Reader(ExpressionReader):
 
     def LIMITS(self, token: Token) -> Token:  # noqa: N802 - lark calls it by the name of the terminal
         if not _LIMITS.fullmatch(token.strip()):
-            raise Misread("limits of a table are numbers, [(0,0)-(10,10)]", _offset(token))
+            raise Misread(Message("limits of a table are numbers, [(0,0)-(10,10)]"), _offset(token))
         return token
 
 
@@ -246,7 +249,7 @@ def _mode(parts: Sequence[Any]) -> Mode:
 
 def _value(node: Any, offset: int) -> float:
     if not isinstance(node, Numeral):
-        raise Misread("a list holds numbers only", getattr(node, "at", offset))
+        raise Misread(Message("a list holds numbers only"), getattr(node, "at", offset))
     return node.value
 
 

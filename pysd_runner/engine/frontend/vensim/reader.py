@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.frontend.syntax import (
     DRAWN,
     READ,
@@ -26,7 +26,7 @@ from pysd_runner.engine.frontend.vensim.equations import read_definition
 from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, aliases, drawn_in, features, read_text, readable
 from pysd_runner.engine.ir import Feature, key, tidy
 
-EXPECTED = "expected: name = expression ~ unit ~ comment |"
+EXPECTED = Message("expected: name = expression ~ unit ~ comment |")
 
 _MACRO = re.compile(r":\s*MACRO\s*:\s*", re.IGNORECASE)
 
@@ -95,7 +95,7 @@ class _Reader:
                 self.position = start
                 self._entry(masked)
         if self.current is not self.main:
-            raise fault(self.current.place, 0, f"macro {shortened(self.current.header)!r} has no :END OF MACRO:")
+            raise fault(self.current.place, 0, Message("a macro has no :END OF MACRO:"))
         return self.main, self.macros
 
     def _place(self, start: int, end: int) -> SourcePlace:
@@ -127,10 +127,12 @@ class _Reader:
 
     def _begin(self, start: int) -> None:
         if self.current is not self.main:
-            raise fault(self._place(self.position, start), 0, "a macro begins inside another one")
+            raise fault(self._place(self.position, start), 0, Message("a macro begins inside another one"))
         end = self.text.find(")", start)
         if end < 0:
-            raise fault(self._place(start, start), 0, "a macro has no list of what it takes: :MACRO: NAME(a, b)")
+            raise fault(
+                self._place(start, start), 0, Message("a macro has no list of what it takes: :MACRO: NAME(a, b)")
+            )
         self._check_bytes(self.text[start:end], start)
         self.current = FileSection(_CONTINUED.sub(" ", self.text[start : end + 1]), self._place(start, end + 1))
         self.macros.append(self.current)
@@ -151,7 +153,12 @@ class _Reader:
             unit, doc, *more = *fields, "", ""
             more = [item for item in more if item.strip() and not item.strip().startswith(":")]
             if "=" in unit or (more and "=" in doc):
-                raise fault(place, 0, f"the entry {shortened(equation)!r} seems to hold another one; {EXPECTED}")
+                told = Message(
+                    "the entry {text!r} seems to hold another one; {expected}",
+                    text=shortened(equation),
+                    expected=EXPECTED,
+                )
+                raise fault(place, 0, told)
             doc = " ~ ".join([doc.strip(), *(item.strip() for item in more)])
             self.current.entries.append(FileEntry(equation, place, readable(unit.strip()), readable(doc), self.group))
 
@@ -181,13 +188,21 @@ class _Reader:
             done = end
         place_found = self._place(start, len(text))
         skipped = len(text[start:]) - len(text[start:].lstrip())
-        raise fault(place_found, skipped, f"an entry does not end: {shortened(text[start:])!r}; {EXPECTED}")
+        raise fault(
+            place_found,
+            skipped,
+            Message("an entry does not end: {text!r}; {expected}", text=shortened(text[start:]), expected=EXPECTED),
+        )
 
     def _other_parts(self, end: int, place: SourcePlace) -> list[str]:
         """Return the parts of an entry after the first, and set the position after the entry."""
         close = self.text.find("|", end)
         if close < 0:
-            raise fault(place, 0, f"an entry does not end: {shortened(place.text)!r}; {EXPECTED}")
+            raise fault(
+                place,
+                0,
+                Message("an entry does not end: {text!r}; {expected}", text=shortened(place.text), expected=EXPECTED),
+            )
         self.position = close + 1
         return self.text[end + 1 : close].split("~") if self.text[end] == "~" else []
 
@@ -249,7 +264,7 @@ def _features(text: VensimText, main: FileSection, macros: Sequence[FileSection]
 def _header(section: FileSection) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     found = _HEADER.fullmatch(section.header.strip())
     if found is None:
-        raise fault(section.place, 0, "a macro begins with its name and what it takes: :MACRO: NAME(a, b)")
+        raise fault(section.place, 0, Message("a macro has no list of what it takes: :MACRO: NAME(a, b)"))
     takes, gives = (
         tuple(tidy(item) for item in (part or "").split(",") if item.strip()) for part in found.groups()[1:]
     )
