@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 312,
-    "lines": 81_580,
-    "nodes": 626_729,
-    "functions": 5_061,
-    "docstring lines": 12_042,
-    "lines of other texts": 5_544,
+    "lines": 81_745,
+    "nodes": 627_173,
+    "functions": 5_064,
+    "docstring lines": 12_044,
+    "lines of other texts": 5_637,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_429,
+    "lines of tests": 43_570,
 }
 
 

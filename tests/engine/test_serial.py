@@ -134,7 +134,7 @@ def test_the_bytes_are_plain_json():
 def test_another_format_is_refused():
     data = json.loads(dumps(model_of(ir.Time())))
     data["format"] = "0-0000"
-    with pytest.raises(InvalidInput, match="format '0-0000', this version reads '1-"):
+    with pytest.raises(InvalidInput, match="format '0-0000', this version reads '2-"):
         loads(json.dumps(data).encode())
 
 

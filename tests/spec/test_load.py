@@ -364,8 +364,8 @@ def test_a_section_that_is_no_table_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_and_broken_toml_are_said_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidModel, match="cannot be read"):
         load_spec(tmp_path / "nothing.toml")
-    with pytest.raises(InvalidModel, match="not valid TOML"):
+    with pytest.raises(InvalidModel, match="not readable as TOML"):
         load_spec(write(tmp_path, "schema = "))
     (tmp_path / "gbk.toml").write_bytes("name = '模型'".encode("gbk"))
-    with pytest.raises(InvalidModel, match="not valid TOML"):
+    with pytest.raises(InvalidModel, match="not readable as TOML"):
         load_spec(tmp_path / "gbk.toml")
