@@ -1,7 +1,7 @@
 """The complete evaluation of a model, section by section."""
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
@@ -19,15 +19,16 @@ from calibration.evaluation.sensitivity import QUICK, Effort, ranking_tests, sen
 from calibration.evaluation.structure import structure_tests
 from calibration.evaluation.subject import Subject
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.progress import Tell, Told, reporting, teller
 
 # Packages whose versions affect the results.
 PACKAGES = ("gapsim", "numpy", "scipy", "pysd", "SALib")
 
 # Progress callback: current task, number of finished steps, total number of steps.
-Progress = Callable[[str, int, int], None]
 
 
-def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: Progress | None = None) -> Evaluation:
+@reporting("Evaluating")
+def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: Told = None) -> Evaluation:
     """Apply every test to a model.
 
     Parameters
@@ -57,7 +58,7 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
         raise InvalidInput("seed must be a whole number from 0; found {found!r}", found=seed)
     effort = QUICK if quick else Effort()
     made = _provenance(subject, effort, seed, quick)
-    sections = tuple(_sections(subject, effort, seed, _Steps(progress)))
+    sections = tuple(_sections(subject, effort, seed, _Steps(teller(progress))))
     return Evaluation(sections=sections, title=_title(subject), provenance=made)
 
 
@@ -66,12 +67,11 @@ class _Steps:
 
     TOTAL = 8
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress, self._done = progress, 0
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._done = tell, 0
 
     def __call__(self, what: str) -> None:
-        if self._progress is not None:
-            self._progress(what, min(self._done, self.TOTAL), self.TOTAL)
+        self._tell(what, min(self._done, self.TOTAL), self.TOTAL)
         self._done += 1
 
 

@@ -18,12 +18,11 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance
+from pysd_runner.plots.bands import LEVELS
 from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]
 
-# Bounds of the 30 %, 60 % and 90 % intervals, and the median.
-LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
 # Number of years of history drawn.
 BEHIND = 15
 

@@ -155,7 +155,7 @@ def ensemble(
             seed=sampling.seed,
             threads=threads,
             keep=keep,
-            progress=stage.advance,
+            progress=lambda _, done, total: stage.at("", done, total),
         )
     # Incomplete results do not replace an earlier file.
     out = out if found.complete else fresh_file(out)

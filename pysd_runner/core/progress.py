@@ -1,6 +1,5 @@
 """Progress of long work at a terminal or in a notebook, and orderly handling of interruptions (Ctrl-C and others)."""
 
-import multiprocessing
 import signal
 import sys
 import threading
@@ -69,14 +68,19 @@ def counted(progress: Told, what: str, total: int) -> Callable[[int], None]:
 
 def _is_wanted(progress: Told) -> bool:
     """Whether to show a line: if asked to, in a notebook or at a terminal; not in threads and processes of others."""
-    if callable(progress) or progress is False or is_told.get() or multiprocessing.parent_process():
+    if callable(progress) or progress is False or is_told.get() or _asked("multiprocessing", "parent_process"):
         return False
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and (progress is True or _is_notebook() or sys.stderr.isatty())
 
 
+def _asked(module: str, function: str) -> Any:
+    """What a function of a module returns, if that was imported."""
+    return getattr(sys.modules.get(module), function, lambda: None)()
+
+
 def _is_notebook() -> bool:
-    return hasattr(getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)(), "kernel")
+    return hasattr(_asked("IPython", "get_ipython"), "kernel")
 
 
 class Line:
@@ -136,7 +140,8 @@ class Bar:
 
     def at(self, what: str, done: int, total: int) -> None:
         """Show the current activity, and the number of finished steps and of all."""
-        self._progress.update(self._task, description=f"{self._title}: {what}", completed=done, total=total)
+        shown = f"{self._title}: {what}" if what else self._title
+        self._progress.update(self._task, description=shown, completed=done, total=total)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.core.parallel import open_pool
-from pysd_runner.core.progress import bar, between_steps
+from pysd_runner.core.progress import Told, between_steps, counted, reporting
 from pysd_runner.engine import Failure, TimePath
 from pysd_runner.engine.counts import cores, whole
 from pysd_runner.engine.memory import aligned, machine_bytes, spread
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating]
 Keep = Literal["full"] | Statistics
-Told = bool | Callable[[int], None]
 
 
+@reporting("Running the ensemble")
 def run_ensemble(  # noqa: PLR0913 - public entry point
     model: Model,
     cases: "Design | Mapping[str, Any] | pd.DataFrame",
@@ -41,7 +40,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
     keep: Keep = "full",
     precision: Precision = "float64",
     throw: bool = False,
-    progress: Told = False,
+    progress: Told = None,
     **settings: Unpack[RunSettings],
 ) -> Ensemble:
     """Run a model for many draws of its parameters.
@@ -79,8 +78,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
         Whether a case that is not finite raises an error; otherwise failed cases are counted and described, and left
         out of statistics.
     progress
-        True shows a bar with the remaining time on standard error; a function is called with the number of draws
-        finished since the last call.
+        As for `calibration.fit`; draws are counted.
     **settings
         ``start``, ``stop``, ``step``, ``save_every``, ``engine``, ``seed`` and ``method``, as for `simulate`.
 
@@ -117,8 +115,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
         RunCollector(found, precision) if kept is None else StatisticsCollector(found, kept, block=parts[0].stop)
     )
     work = _Work(found, collector, precision, throw)
-    with _telling(progress, found.draws) as told:
-        work.run(parts, 1 if is_slow else at_once, told)
+    work.run(parts, 1 if is_slow else at_once, counted(progress, "draws", found.draws))
     made = {
         "precision": precision,
         "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
@@ -219,17 +216,6 @@ class _Work:
             raise SimulationFailed(_message(self.cases, self.failed[:, : part.stop], self.shown))
         self.collector.add(reduced)
         self.done = part.stop
-
-
-@contextmanager
-def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
-    if callable(progress):
-        yield progress
-    elif progress:
-        with bar(f"Running {draws} draws", draws) as shown:
-            yield shown.advance
-    else:
-        yield lambda _draws: None
 
 
 # Maximum number of failed draws that are traced.

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
+from pysd_runner.core.progress import Told, teller
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
@@ -394,7 +395,7 @@ def answer(  # noqa: PLR0913 - public entry point
     before: FittedParameters | None = None,
     few: Sequence[Scenario] = (),
     seek: Callable[[], Scenario] | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Told = None,
     **settings: Any,
 ) -> Answer:
     """Rank policies under each definition of the observed series, with the fit to each of them in `fits`.
@@ -406,8 +407,7 @@ def answer(  # noqa: PLR0913 - public entry point
     found: dict[str, Ranking] = {}
     sought = None
     for done, (name, fitted) in enumerate(fits.items()):
-        if progress is not None:
-            progress(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
+        teller(progress)(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
         common = common_draws(model, panel, fitted, baseline, **settings)
         made = compare(model, panel, common, scenarios, bounds)
         is_single = len(common.draws) < 2
