@@ -254,7 +254,13 @@ def _plain(unit: str) -> str:
 def _data(lines: "Mapping[str, xr.DataArray]", unit: str) -> pd.DataFrame:
     parts = []
     for label, item in lines.items():
-        found = item.quantile(list(LEVELS), dim="draw", skipna=True).rename("value").to_series().reset_index()
+        found = (
+            item.dropna("time", how="all")
+            .quantile(list(LEVELS), dim="draw", skipna=True)
+            .rename("value")
+            .to_series()
+            .reset_index()
+        )
         parts.append(found.assign(line=label, unit=unit))
     return pd.concat(parts, ignore_index=True)
 

@@ -57,12 +57,12 @@ def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
     monkeypatch.setattr(cases, "MOST_DRAWS", 16)
     told = []
 
-    def advance(self, steps):
-        told.append(steps)
+    def at(self, *step):
+        told.append(step)
         if len(told) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(session.Stage, "advance", advance)
+    monkeypatch.setattr(session.Stage, "at", at)
     answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 64, code=130)
     assert "32 of 64 draws had been finished and are kept in ensemble.nc" in answer.err
     assert load_netcdf("ensemble.nc").sizes["draw"] == 32
