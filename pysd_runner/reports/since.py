@@ -13,6 +13,7 @@ from pysd_runner.core.numbers import written
 from pysd_runner.data import Data
 from pysd_runner.data.names import VARIABLES
 from pysd_runner.data.update import SAME, observed_in, spans
+from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model, load_model
 from pysd_runner.reports.brief_paths import Paths, paths_of, regions_of
 from pysd_runner.reports.document import aligned, filled
@@ -71,7 +72,7 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Since:
+class Since(Tabled):
     """How outlook and effects move from the earlier results to the new inputs, step by step."""
 
     earlier: Future

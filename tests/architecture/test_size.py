@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 312,
-    "lines": 81_745,
-    "nodes": 627_173,
+    "lines": 81_742,
+    "nodes": 627_091,
     "functions": 5_064,
     "docstring lines": 12_044,
     "lines of other texts": 5_637,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_570,
+    "lines of tests": 43_550,
 }
 
 
