@@ -255,7 +255,8 @@ class _Writer(Sentences):
             row = [self.label(mix), self.cell(told(self.changes[mix]), 2, signed=True)]
             row.append(self.cell(around(self.projection, self.place, mix).own, 1, signed=True))
             share = float((self.changes[mix] > 0).mean())
-            row.append(Cell(f"{percent(share)} %", 100 * share) if self.paths.draws > 1 else "–")
+            often = Cell(self.say("brief.share", value=percent(share)), 100 * share)
+            row.append(often if self.paths.draws > 1 else "–")
             if len(header) > len(row):
                 row.append(self.cell(told(self.national(mix)), 1, signed=True))
             rows.append(row)
