@@ -243,7 +243,7 @@ def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> R
         axes = sheet.axes(left, top, grid.wide, _HIGH, "\n".join(lines))
         _draw_path(axes, effect, grid, position, len(effects), lang)
         if position == 0:
-            _draw_directions(axes, grid.limits, view.quantity, lang)
+            draw_directions(axes, grid.limits, view.quantity, lang)
     _draw_ranking(sheet, view, paths)
     return sheet.figure
 
@@ -268,7 +268,7 @@ def _draw_path(axes: Axes, effect: _Effect, grid: _Grid, position: int, count: i
         axes.set_xlabel(say("axis.year", lang))
 
 
-def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity, lang: str) -> None:
+def draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity, lang: str) -> None:
     """Label the directions above and below the baseline, where there is room."""
     low, high = limits
     below, above = quantity.directions[::-1] if quantity.lower_is_better else quantity.directions

@@ -14,8 +14,8 @@ from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
+from pysd_runner.plots.differences import draw_directions
 from pysd_runner.plots.figure import (
-    CAPTION_SIZE,
     LABEL_SIZE,
     PAGE_WIDTH,
     ReportFigure,
@@ -40,7 +40,6 @@ from pysd_runner.plots.style import (
     CLASSES,
     FAN,
     INK,
-    MUTED,
     LineStyle,
     balanced,
     can_draw,
@@ -57,7 +56,7 @@ MOST_MIXES = len(STYLES)
 # Room for labels, as a share of the width, and for the interval of one mix.
 _LABEL_ROOM, _BAR = 0.24, 0.11
 _STRIP, _LARGE, _BETWEEN = 0.7, 2.35, 0.62
-_HEAD, _ROOM_FOR_WORDS = 9.5, 0.15
+_HEAD = 9.5
 
 
 def plot_mixes(  # noqa: PLR0913 - a public entry point
@@ -258,12 +257,7 @@ def _draw_changes(
     bars.set(xlim=(-0.5, len(lines) - 0.5), ylim=limits)
     bars.set_axis_off()
     axes.axhline(0, color=BASELINE, linewidth=1.0, zorder=2)
-    for key, height, align in (("mark.better", 0.98, "top"), ("mark.worse", 0.02, "bottom")):
-        # Only on a side that the axis shows.
-        if abs(height - limits[0] / (limits[0] - limits[1])) > _ROOM_FOR_WORDS:
-            told: dict[str, Any] = {"transform": axes.transAxes, "va": align, "size": CAPTION_SIZE, "color": MUTED}
-            box = {"facecolor": "white", "linewidth": 0, "pad": 1}
-            axes.text(0.01, height, say(key, view.lang, baseline=view.label), bbox=box, **told)
+    draw_directions(axes, limits, view.change, view.lang)
     ends = []
     for number, (line, (colour, style)) in enumerate(zip(lines, STYLES, strict=False)):
         change, last = line.change, line.change.quantiles[:, -1]

@@ -40,7 +40,7 @@ from pysd_runner.reports.document import (
     TextTable,
     to_html,
 )
-from pysd_runner.reports.evidence import LEAST_DRAWS, causes, meaning_of, rests
+from pysd_runner.reports.evidence import LEAST_DRAWS, meaning_of, rests
 from pysd_runner.reports.headline import currency_of, large, some_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
@@ -252,7 +252,7 @@ class _Writer(Sentences):
         header += [] if is_nation or not has_gap else [self.say("brief.column_nation")]
         rows = []
         for mix in self.order:
-            row = [self.label(mix), self.cell(told(self.changes[mix]), 2, signed=True)]
+            row = [self.label(mix), self.cell(told(self.changes[mix]), 1 if is_nation else 2, signed=True)]
             row.append(self.cell(around(self.projection, self.place, mix).own, 1, signed=True))
             share = float((self.changes[mix] > 0).mean())
             often = Cell(self.say("brief.share", value=percent(share)), 100 * share)
@@ -341,19 +341,15 @@ class _Writer(Sentences):
     def changing(self) -> Iterator[str]:
         """Sentences on how often the mix helps, and on the parameters on which this depends."""
         key, holds = self.doubtful
-        policy, share = self.label(self.order[0]), percent(float(holds.mean()))
-        yield self.say(key, policy=policy, share=share, name=self.name)
-        if self.projection.parameters is None:
-            yield self.say("brief.no_parameters")
-            return
-        if self.paths.draws < LEAST_DRAWS:
-            yield self.say("brief.few_draws", draws=self.paths.draws, least=LEAST_DRAWS)
-            return
-        found = causes(self.projection.parameters, holds)
-        for cause in found:
+        yield self.say(key, policy=self.label(self.order[0]), share=percent(float(holds.mean())), name=self.name)
+        for cause in self.causes:
             named = meaning_of(self.projection, cause.parameter, self.lang)
             yield self.say("brief.cause", meaning=named, low=percent(cause.low), high=percent(cause.high))
-        if not found:
+        if self.projection.parameters is None:
+            yield self.say("brief.no_parameters")
+        elif self.paths.draws < LEAST_DRAWS:
+            yield self.say("brief.few_draws", draws=self.paths.draws, least=LEAST_DRAWS)
+        elif not self.causes:
             yield self.say("brief.no_cause")
 
     def stamp(self, date: datetime.date) -> str:

@@ -13,7 +13,7 @@ from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
 from pysd_runner.reports.answer import FEW, joined, odds, rests_on
-from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, alike, causes, declarations_of, foreign_costs
+from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, Cause, alike, causes, declarations_of, foreign_costs
 from pysd_runner.reports.headline import amount, currency_of, failed_checks, is_assumed, label_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
@@ -242,37 +242,25 @@ def around(projection: Future, place: Area, mix: str) -> Around:
     return Around(own=told(100 * (mean[0] / mean[1] - 1)), rank=0, regions=medians)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """An observed series that goes with where one mix does less than another."""
+def standing(projection: Future, place: Area, less: Array) -> tuple[str, Array, float] | None:
+    """The observed series that best goes with a difference between two mixes, if the region is on its side.
 
-    series: str
-    value: float
-    typical: float
-    is_share: bool
-    rank: int
-    correlation: float
-
-
-def standing(projection: Future, place: Area, less: Array) -> Standing | None:
-    """The series that best goes with a difference between two mixes, shape (region,), if the region is on that side."""
+    Given the difference, shape (region,), returns the name of the series, its last values, shape (region,), and the
+    rank correlation.
+    """
     from scipy.stats import spearmanr
 
     data = projection.history.sel(region=projection.data["region"])
-    known = [name for name in data if data[name].dims == ("region", "year") and has_text(f"series.{name}")]
+    known = [str(name) for name in data if data[name].dims == ("region", "year") and has_text(f"series.{name}")]
     (at,) = np.flatnonzero(members(projection, place))
     found = []
     for name in known:
         last = pd.DataFrame(data[name].to_numpy().T).ffill().iloc[-1].to_numpy()
         rho, chance = spearmanr(last, less, nan_policy="omit")
-        middle = float(np.nanmedian(last))
         # Bonferroni over the series; with few regions, none is told.
-        if name != "population" and chance < CHANCE / len(known) and rho * (last[at] - middle) < 0:
-            rank = 1 + int((last > last[at]).sum())
-            values = {"value": float(last[at]), "typical": middle, "correlation": float(rho)}
-            is_share = data[name].attrs.get("units") == "Dmnl"
-            found.append(Standing(series=str(name), rank=rank, is_share=is_share, **values))
-    return max(found, key=lambda item: abs(item.correlation), default=None)
+        if name != "population" and chance < CHANCE / len(known) and rho * (last[at] - np.nanmedian(last)) < 0:
+            found.append((name, last, float(rho)))
+    return max(found, key=lambda item: abs(item[2]), default=None)
 
 
 class Sentences:
@@ -365,11 +353,11 @@ class Sentences:
 
     def turns(self) -> Iterator[str]:
         """Clause on what the advice hangs on."""
-        spec, (what, holds) = declarations_of(self.projection).parameters, self.doubtful
-        found = [] if self.projection.parameters is None else causes(self.projection.parameters, holds)
-        named = [self.say("brief.quoted", text=getattr(spec[item.parameter], self.lang)) for item in found[:_NAMED]]
+        spec, what = declarations_of(self.projection).parameters, self.say(f"{self.doubtful[0]}_what")
+        keys = [item.parameter for item in self.causes[:_NAMED]]
+        named = [self.say("brief.quoted", text=getattr(spec[key], self.lang)) for key in keys]
         if named:
-            yield self.say("brief.doubt_turns", what=self.say(f"{what}_what"), causes=self.say("brief.and").join(named))
+            yield self.say("brief.doubt_turns", what=what, causes=self.say("brief.and").join(named))
         elif self.paths.draws < LEAST_DRAWS:
             yield self.say("brief.doubt_few")
 
@@ -385,6 +373,12 @@ class Sentences:
         if len(self.order) > 1 and not _CLEAR < helps.mean() < 1 - _CLEAR:
             return "brief.first", self.is_first
         return "brief.helps", helps
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The parameters on which that hangs; none if they are not known."""
+        parameters = self.projection.parameters
+        return [] if parameters is None else causes(parameters, self.doubtful[1])
 
     def national(self, mix: str) -> Array:
         """How much of the gap in the nation a mix closes, by draw."""
@@ -407,22 +401,34 @@ class Sentences:
     def reasons(self, national: str, best: str) -> Iterator[str]:
         """Why the mix that is best in the nation is not best here."""
         pair = (national, best)
-        own, all_ = ([around(self.projection, place, mix) for mix in pair] for place in (self.place, self.nation))
+        here, all_ = ([around(self.projection, place, mix) for mix in pair] for place in (self.place, self.nation))
         words = {"nation": self.label(national), "best": self.label(best), "name": self.name}
         effects = {
             f"{key}_{which}": written(item.own.middle, 1, signed=True)
-            for key, items in (("own", own), ("mean", all_))
+            for key, items in (("own", here), ("mean", all_))
             for which, item in zip(("nation", "best"), items, strict=True)
         }
         yield self.say("brief.reason", **words, **effects, money=self.heads(pair, words))
-        less = own[0].regions - own[1].regions
+        less = here[0].regions - here[1].regions
         found = standing(self.projection, self.place, less) if self.place.kind == "region" else None
         if found is not None:
-            told: dict[str, object] = {"count": len(less), "correlation": written(found.correlation, 2)}
-            for name, value in (("value", found.value), ("typical", found.typical)):
-                told[name] = self.say("brief.share", value=percent(value, 1)) if found.is_share else written(value, 1)
-            key = "brief.reason_standing" + ("" if found.correlation < 0 else "_low")
-            yield self.say(key, **words, series=self.say(f"series.{found.series}"), rank=found.rank, **told)
+            name, last, correlation = found
+            own = float(last[members(self.projection, self.place)][0])
+            is_share = self.projection.history[name].attrs.get("units") == "Dmnl"
+            value, typical = (
+                self.say("brief.share", value=percent(each, 1)) if is_share else written(each, 1)
+                for each in (own, float(np.nanmedian(last)))
+            )
+            yield self.say(
+                "brief.reason_standing" if correlation < 0 else "brief.reason_standing_low",
+                **words,
+                series=self.say(f"series.{name}"),
+                value=value,
+                typical=typical,
+                rank=1 + int((last > own).sum()),
+                count=len(last),
+                correlation=written(correlation, 2),
+            )
 
     def heads(self, pair: tuple[str, str], words: dict[str, str]) -> str:
         """Whether a difference between two mixes comes with more or less money a head."""

@@ -2,9 +2,10 @@
 
 import io
 from collections.abc import Sequence
-from math import ceil, floor, log10
+from math import ceil, floor
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pysd_runner.reports.document import (
@@ -24,8 +25,8 @@ from pysd_runner.text import say, width
 
 _WIDE, _NARROW, _COLUMNS = 30, 9.5, 11
 _TALL, _LOW = 20, 11  # heights of the charts, in rows
-_FONT = "Arial"
-_ONE_DIGIT = 10  # least number of a column that is shown with one decimal
+# Kinds of lines that are changes, and the titles of charts of them.
+_CHANGES = {"change": "axis.difference", "closed": "axis.difference_closed"}
 _SHADE, _RULE = "E8EEF4", "BFBFBF"
 
 
@@ -39,8 +40,8 @@ def to_workbook(document: ReportDocument, data: pd.DataFrame, lang: str) -> byte
         sheet.title, sheet.page_setup.paperSize = say(f"brief.{name}", lang), sheet.PAPERSIZE_A4
         sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.page_setup.fitToHeight = True, int(sheet is page)
     numbers.page_setup.orientation = "landscape"
-    columns = _fill(numbers, data, lang)
-    _lay_out(page, document.title, document.parts, _charts(numbers, data, columns, lang))
+    table = _fill(numbers, data, lang)
+    _lay_out(page, document.title, document.parts, _charts(numbers, table, data, lang))
     for part in document.parts:
         if isinstance(part, Folded):
             _lay_out(more, part.title, part.parts, [])
@@ -50,105 +51,98 @@ def to_workbook(document: ReportDocument, data: pd.DataFrame, lang: str) -> byte
     return stream.getvalue()
 
 
-def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> dict[tuple[str, str, str], int]:
-    """Write a column for each series and end of an interval; return the columns by line, kind and end."""
-    series: dict[tuple[str, str, str], tuple[str, pd.Series[float]]] = {}
-    for (line, kind), part in data.groupby(["line", "kind"], sort=False):
-        values, name = part.set_index("year"), str(part["name"].iloc[0])
-        if kind not in ("level", "observed"):
-            name = say(f"brief.{kind}_of", lang, name=name, unit=part["unit"].iloc[0])
-        series[str(line), str(kind), "median"] = (name, values["median"])
-        # A single draw has no interval.
-        if (values["low"] < values["high"]).any():
-            series[str(line), str(kind), "low"] = (say("brief.low", lang, name=name), values["low"])
-            series[str(line), str(kind), "high"] = (say("brief.high", lang, name=name), values["high"])
-            series[str(line), str(kind), "band"] = (say("brief.band", lang, name=name), values["high"] - values["low"])
-    years = sorted({int(year) for _, points in series.values() for year in points.index})
-    _write(sheet, 1, [say("brief.year", lang), *(name for name, _ in series.values())], bold=True)
-    for row, year in enumerate(years, start=2):
+def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> pd.DataFrame:
+    """Write a column for each series, end of an interval and width; return them by year, with what they are."""
+    from openpyxl.styles import Alignment
+
+    ends = ["median", "low", "high", "band"]
+    every = data.assign(band=data["high"] - data["low"]).pivot(index="year", columns=["line", "kind"], values=ends)
+    names = data.drop_duplicates(["line", "kind"]).set_index(["line", "kind"])
+    # A single draw has no interval.
+    kept = [(end, *key) for key in names.index for end in (ends if every["band", *key].max() > 0 else ends[:1])]
+    _put(sheet, 1, 1, say("brief.year", lang), bold=True)
+    for row, year in enumerate(map(int, every.index.to_numpy()), start=2):
         _put(sheet, row, 1, year)
-        for column, (_, points) in enumerate(series.values(), start=2):
-            if year in points.index and pd.notna(points[year]):
-                _put(sheet, row, column, float(points[year])).number_format = "0.00"
-    for column in range(2, len(series) + 2):
-        sheet.column_dimensions[sheet.cell(1, column).column_letter].width = 2 * _NARROW
+    for column, (end, line, kind) in enumerate(kept, start=2):
+        name, unit = map(str, names.loc[(line, kind), ["name", "unit"]])
+        name = say(f"brief.{kind}_of", lang, name=name, unit=unit) if kind in _CHANGES else name
+        cell = _put(sheet, 1, column, name if end == "median" else say(f"brief.{end}", lang, name=name), bold=True)
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        sheet.column_dimensions[cell.column_letter].width = 2 * _NARROW
+        for row, value in enumerate(every[end, line, kind].tolist(), start=2):
+            if pd.notna(value):
+                _put(sheet, row, column, value)
     sheet.freeze_panes = "B2"
-    return {key: column for column, key in enumerate(series, start=2)}
+    return every[kept]
 
 
-def _charts(sheet: Any, data: pd.DataFrame, columns: dict[tuple[str, str, str], int], lang: str) -> list[Any]:
-    """Charts of what the mixes change and of the path without policy."""
+def _charts(sheet: Any, table: pd.DataFrame, data: pd.DataFrame, lang: str) -> list[tuple[Any, int]]:
+    """Charts of what the mixes change and of the path without policy, with their heights."""
     from openpyxl.drawing.text import CharacterProperties
 
     from pysd_runner.plots.mixes import STYLES
     from pysd_runner.plots.style import BASELINE, INK
 
-    lines = [key[:2] for key in columns if key[2] == "median"]
-    changes = [key for key in lines if key[1] in ("change", "closed")]
+    lines = [key[1:] for key in map(tuple[str, ...], table.columns) if key[0] == "median"]
+    changes = [key for key in lines if key[1] in _CHANGES]
     levels = [key for key in (("baseline", "level"), ("history", "observed")) if key in lines]
-    drawn = [(changes, [colour for colour, _ in STYLES], _TALL)] if changes else []
+    label, unit = data.set_index("line")["name"].to_dict()["baseline"], data.set_index("kind")["unit"].to_dict()
     charts = []
-    for keys, colours, height in (*drawn, (levels, [BASELINE, INK], _LOW if changes else _TALL)):
-        places = [columns[(*key, "median")] for key in keys]
-        chart = _chart(sheet, places, columns.get((*keys[0], "low")), colours)
-        label, unit = (data.set_index(key)[value].to_dict() for key, value in (("line", "name"), ("kind", "unit")))
-        words = {"baseline": label["baseline"], "unit": unit[keys[0][1]]}
-        title = {"change": "axis.difference", "closed": "axis.difference_closed", "level": "brief.alone"}[keys[0][1]]
-        chart.title = printable(say(title, lang, **words))
-        chart.title.tx.rich.p[0].r[0].rPr = CharacterProperties(sz=1200, b=True)
-        charts.append((chart, height))
+    for keys, colours, height in ((changes, [style[0] for style in STYLES], _TALL), (levels, [BASELINE, INK], _LOW)):
+        if keys:
+            chart = _chart(sheet, table, keys, colours)
+            title = _CHANGES.get(keys[0][1], "brief.alone")
+            chart.title = printable(say(title, lang, baseline=label, unit=unit[keys[0][1]]))
+            chart.title.tx.rich.p[0].r[0].rPr = CharacterProperties(sz=1200, b=True)
+            charts.append((chart, height))
     return charts
 
 
-def _chart(sheet: Any, columns: Sequence[int], low: int | None, colours: Sequence[str]) -> Any:
-    """Lines of some columns, with the interval of the first as a band, on an axis that fits them."""
+def _chart(sheet: Any, table: pd.DataFrame, keys: Sequence[tuple[str, ...]], colours: Sequence[str]) -> Any:
+    """Lines of some series, with the interval of the first as a band, on an axis that fits them."""
     from openpyxl.chart import AreaChart, LineChart, Reference, Series
 
-    rows = [row for row in range(2, sheet.max_row + 1) if any(sheet.cell(row, at).value is not None for at in columns)]
-    first, last = rows[0], rows[-1]
-    lines, band = LineChart(), AreaChart(grouping="stacked")
+    from pysd_runner.plots.style import FAN
+
+    medians = [("median", *key) for key in keys]
     # The band is stacked on an area without colour, from its lower end.
-    for chart, places in ((band, [] if low is None else [low, low + 2]), (lines, columns)):
-        for column in places:
-            cells = Reference(sheet, min_col=column, min_row=first, max_row=last)
-            series = Series(cells, title=sheet.cell(1, column).value)
-            chart.series.append(series)
-        chart.set_categories(Reference(sheet, min_col=1, min_row=first, max_row=last))
+    stacked = [key for key in (("low", *keys[0]), ("band", *keys[0])) if key in table]
+    rows = np.flatnonzero(table[medians].notna().any(axis=1)) + 2
+    lines, band = LineChart(), AreaChart(grouping="stacked")
+    for chart, columns in ((band, stacked), (lines, medians)):
+        for column in map(list(table).index, columns):
+            cells = Reference(sheet, min_col=column + 2, min_row=rows[0], max_row=rows[-1])
+            chart.series.append(Series(cells, title=sheet.cell(1, column + 2).value))
+        chart.set_categories(Reference(sheet, min_col=1, min_row=rows[0], max_row=rows[-1]))
     for series, colour in zip(lines.series, colours, strict=False):
         series.smooth = False
         series.graphicalProperties.line.width, series.graphicalProperties.line.solidFill = 25400, colour[1:]
-    if low is not None:
+    shown = table[medians]
+    if stacked:
         band.series[0].graphicalProperties.noFill = True
-        band.series[1].graphicalProperties.solidFill = _tint(colours[0])
+        band.series[1].graphicalProperties.solidFill = FAN[0][1:]
         band += lines
-    ends = [*columns, *([] if low is None else [low, low + 1])]
-    shown = [sheet.cell(row, column).value for row in rows for column in ends]
-    values = [value for value in shown if value is not None]
-    return _fitted(lines if low is None else band, values, len(band.series))
+        shown = table[[*medians, *stacked[:1], ("high", *keys[0])]]
+    return _fitted(band if stacked else lines, float(shown.min().min()), float(shown.max().max()), len(stacked))
 
 
-def _tint(colour: str) -> str:
-    """A colour mixed with four parts of white."""
-    return "".join(f"{255 - (255 - int(colour[at : at + 2], 16)) // 5:02X}" for at in (1, 3, 5))
-
-
-def _fitted(chart: Any, values: Sequence[float], hidden: int) -> Any:
+def _fitted(chart: Any, low: float, high: float, hidden: int) -> Any:
     """Set an axis in round steps that fits the values, where Excel's would begin at zero, and name the lines alone."""
     from openpyxl.chart.legend import LegendEntry
     from openpyxl.chart.shapes import GraphicalProperties
     from openpyxl.drawing.line import LineProperties
 
-    span = max(max(values) - min(values), 1e-6)
-    power = 10.0 ** floor(log10(span / 4))
-    step = next(power * size for size in (1, 2, 5, 10) if power * size >= span / 6)
-    axis = chart.y_axis
-    axis.scaling.min, axis.scaling.max = step * floor(min(values) / step), step * ceil(max(values) / step)
-    axis.majorUnit, axis.number_format = step, "0" if step >= 1 else f"0.{'0' * ceil(-log10(step))}"
+    from pysd_runner.plots.marks import value_labels
+
+    places, axis = value_labels(low, high, 5)[0], chart.y_axis
+    unit = places[1] - places[0]
+    axis.scaling.min, axis.scaling.max = unit * floor(low / unit), unit * ceil(high / unit)
+    axis.majorUnit, axis.number_format = unit, "General"
     # Without this, recent versions of Excel hide both axes.
     chart.x_axis.delete = axis.delete = False
     chart.x_axis.tickLblPos, chart.x_axis.tickLblSkip, chart.legend.position = "low", 5, "b"
+    axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill=_RULE))
     chart.legend.legendEntry = [LegendEntry(idx=at, delete=True) for at in range(hidden)]
-    chart.y_axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill=_RULE, w=6350))
     return chart
 
 
@@ -159,17 +153,13 @@ def _lay_out(sheet: Any, title: str, parts: Sequence[Part], charts: Sequence[Any
 
     sheet.sheet_view.showGridLines = False
     sheet.page_margins.left = sheet.page_margins.right = 0.4
-    sheet.column_dimensions["A"].width = _WIDE
-    for column in range(2, _COLUMNS + 1):
-        sheet.column_dimensions[get_column_letter(column)].width = _NARROW
-    _write(sheet, 1, [title])
-    sheet.cell(1, 1).font = _font(size=16, bold=True)
-    row = 3
+    for column in range(1, _COLUMNS + 1):
+        sheet.column_dimensions[get_column_letter(column)].width = _NARROW if column > 1 else _WIDE
+    row = _sentence(sheet, 1, title, size=16, bold=True)
     for part in parts:
         match part:
             case Heading(text):
-                _write(sheet, row + 1, [text], bold=True)
-                row += 2
+                row = _sentence(sheet, row + 1, text, bold=True)
             case Paragraph(text):
                 row = _sentence(sheet, row, text)
             case Lead(items) | Bullets(items):
@@ -182,81 +172,60 @@ def _lay_out(sheet: Any, title: str, parts: Sequence[Part], charts: Sequence[Any
                     sheet.add_chart(chart)
                     row += height + 1
             case TextTable():
-                row = _table(sheet, _sentence(sheet, row + 1, part.caption), part)
+                row = _table(sheet, _sentence(sheet, row + 1, part.caption, bold=True), part)
 
 
 def _table(sheet: Any, top: int, table: TextTable) -> int:
     """Write a table with a column for each number, and return the next row."""
     from openpyxl.styles import Alignment, Border, PatternFill, Side
 
-    sizes = [max(1, *(len(_numbers(row[at])) for row in table.rows)) for at in range(len(table.header))]
-    starts = [1 + sum(sizes[:at]) for at in range(len(sizes))]
-    are_large = [
-        max((abs(value) for row in table.rows for value in _numbers(row[at])[:1]), default=0) >= _ONE_DIGIT
-        for at in range(len(table.header))
-    ]
-    for start, size, text in zip(starts, sizes, table.header, strict=True):
-        _put(sheet, top, start, text)
-        sheet.merge_cells(start_row=top, end_row=top, start_column=start, end_column=start + size - 1)
-        for offset, name in enumerate(table.inside[:size] if size > 1 else ()):
-            _put(sheet, top + 1, start + offset, name)
-    for row, cells in enumerate(table.rows, start=top + 2):
-        for start, large, text in zip(starts, are_large, cells, strict=True):
-            numbers = _numbers(text)
-            for offset, number in enumerate(numbers):
-                _put(sheet, row, start + offset, number).number_format = "#,##0.0" if large else "0.00"
-            if not numbers:
-                _put(sheet, row, start, text)
-    bottom = top + 2 + len(table.rows)
-    for row in range(top, bottom):
-        for column in range(1, starts[-1] + sizes[-1]):
-            cell = sheet.cell(row, column)
-            cell.border = Border(bottom=Side("thin", color=_RULE))
-            side = "left" if column == 1 else "right" if row > top else "center"
+    column, highest = 1, 1
+    for at, head in enumerate(table.header):
+        column_of = [row[at] for row in table.rows]
+        cells = [text.numbers if isinstance(text, Cell) else (text,) for text in column_of]
+        size = max(map(len, cells))
+        _put(sheet, top, column, head, bold=True)
+        sheet.merge_cells(start_row=top, end_row=top, start_column=column, end_column=column + size - 1)
+        # Merged cells do not grow with their text.
+        highest = max(highest, ceil(width(head) / (size * _NARROW - 1)) if at else 1)
+        names = list(table.inside[:size]) if size > 1 else []
+        for offset in range(size):
+            for row, values in enumerate([names, *cells], start=top + 1):
+                cell = _put(
+                    sheet, row, column + offset, values[offset] if offset < len(values) else "", bold=row == top + 1
+                )
+                cell.border = Border(bottom=Side("thin", color=_RULE))
+                cell.alignment = Alignment(horizontal="right" if at else "left")
+        column += size
+    sheet.row_dimensions[top].height = 15 * highest
+    for row in sheet.iter_rows(min_row=top, max_row=top + 1, max_col=column - 1):
+        for cell in row:
+            cell.fill = PatternFill("solid", fgColor=_SHADE)
+            side = "left" if cell.column == 1 else "center" if cell.row == top else "right"
             cell.alignment = Alignment(horizontal=side, vertical="center", wrap_text=True)
-            if row < top + 2:
-                cell.fill, cell.font = PatternFill("solid", fgColor=_SHADE), _font(bold=True)
-    # Merged cells do not grow with their text.
-    lines = [ceil(width(text) / (size * _NARROW - 1)) for text, size in zip(table.header, sizes, strict=True)][1:]
-    sheet.row_dimensions[top].height = 15 * max([1, *lines])
-    return bottom + 1
+    return top + len(table.rows) + 3
 
 
-def _numbers(text: str) -> tuple[float, ...]:
-    return text.numbers if isinstance(text, Cell) else ()
-
-
-def _sentence(sheet: Any, row: int, text: str, *, size: int = 10) -> int:
+def _sentence(sheet: Any, row: int, text: str, *, size: int = 10, bold: bool = False) -> int:
     """Write a paragraph across the page, and return the next row."""
     from openpyxl.styles import Alignment
 
-    _write(sheet, row, [text])
+    _put(sheet, row, 1, text, size=size, bold=bold).alignment = Alignment(wrap_text=True, vertical="top")
     sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=_COLUMNS)
-    sheet.cell(row, 1).alignment, sheet.cell(row, 1).font = Alignment(wrap_text=True, vertical="top"), _font(size=size)
     room = (_WIDE + _NARROW * (_COLUMNS - 1)) * 10.5 / size
     sheet.row_dimensions[row].height = 1.35 * size * ceil(width(text) / room) + 2
     return row + 1
 
 
-def _write(sheet: Any, row: int, texts: Sequence[str], *, bold: bool = False) -> None:
-    from openpyxl.styles import Alignment
-
-    for column, text in enumerate(texts, start=1):
-        cell = _put(sheet, row, column, text)
-        if bold:
-            cell.font, cell.alignment = _font(bold=True), Alignment(wrap_text=bool(column > 1), vertical="top")
-
-
-def _put(sheet: Any, row: int, column: int, value: str | float) -> Any:
+def _put(sheet: Any, row: int, column: int, value: str | float, *, size: int = 10, bold: bool = False) -> Any:
     """Write a number, or a text; one that begins with = must not become a formula."""
-    cell = sheet.cell(row, column, printable(value) if isinstance(value, str) else value)
-    cell.font = _font()
-    if isinstance(value, str):
-        cell.data_type = "s"
-    return cell
-
-
-def _font(*, size: int = 10, bold: bool = False) -> Any:
     from openpyxl.styles import Font
 
-    return Font(name=_FONT, size=size, bold=bold)
+    cell = sheet.cell(row, column)
+    cell.value, cell.number_format = (printable(value), "General") if isinstance(value, str) else (value, "#,##0.00")
+    cell.font = Font(name="Arial", size=size, bold=bold)
+    if isinstance(value, str):
+        cell.data_type = "s"
+    elif isinstance(value, int):
+        cell.number_format = "0"
+    return cell

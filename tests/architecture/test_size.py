@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 312,
-    "lines": 81_742,
-    "nodes": 627_091,
-    "functions": 5_064,
-    "docstring lines": 12_044,
-    "lines of other texts": 5_637,
+    "lines": 81_708,
+    "nodes": 626_322,
+    "functions": 5_061,
+    "docstring lines": 12_047,
+    "lines of other texts": 5_633,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
