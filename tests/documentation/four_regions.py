@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import gapsim
 import pysd_runner
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -15,7 +16,8 @@ def take_four_provinces(patch: pytest.MonkeyPatch, *more: str) -> None:
     """Whatever panel is asked for, give four provinces of the shipped one, and more."""
     panel = pysd_runner.load_data("china").subset(entities=(*PROVINCES, *more))
     patch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
-    patch.setattr(pysd_runner, "load_data", lambda *_, **__: panel)
+    for door in (pysd_runner, gapsim):
+        patch.setattr(door, "load_data", lambda *_, **__: panel)
 
 
 def take_four_regions(patch: pytest.MonkeyPatch) -> None:
@@ -25,4 +27,5 @@ def take_four_regions(patch: pytest.MonkeyPatch) -> None:
     regions = (replace(region, row=0, column=place) for place, region in enumerate(panel.regions))
     panel = replace(panel, entities={"region": tuple(regions)})
     patch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
-    patch.setattr(pysd_runner, "load_data", lambda *_, **__: panel)
+    for door in (pysd_runner, gapsim):
+        patch.setattr(door, "load_data", lambda *_, **__: panel)
