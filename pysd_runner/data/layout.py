@@ -42,9 +42,8 @@ Shape = Literal["long", "wide"]
 _CODE_HEADINGS, _NATIONS, _WITHIN_NATIONS = (
     set(map(key, SPELLINGS[name])) for name in ("codes", "nations", "within_nations")
 )
-# Minimum similarity of a mapping target to a known name to count as a typo, and of headings that are suggested.
+# Minimum similarity of a mapping target to a known name to count as a typo.
 _SLIP = 0.85
-_NEAR = 0.6
 _PLAIN_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 
 
@@ -230,7 +229,7 @@ def _missing(layout: Layout, table: TextFile) -> list[Finding]:
         if role not in layout.roles
     ]
     if layout.shape == "wide" and not any(meaning.name in REQUIRED for meaning in layout.observed):
-        missing = missing_column("output", header, row)
+        missing = missing_column("output", header, row, _guess("output", layout, table))
         if "value" in layout.roles:
             example = shlex.quote(f"{layout.roles['value'].heading}=output")
             message = Message(
@@ -242,32 +241,26 @@ def _missing(layout: Layout, table: TextFile) -> list[Finding]:
 
 
 def _guess(role: str, layout: Layout, table: TextFile) -> str:
-    """Heading of the first unused column whose entries look like those of a role; empty for none."""
+    """Heading of the first unused column whose entries look like those of a role or of output; empty for none."""
     used = {item.position for item in (*layout.roles.values(), *layout.observed)}
     for place, (heading, column) in enumerate(table.named):
         texts = set(texts_of(column)) - {""}
-        are_years = all(_PLAIN_YEAR.fullmatch(text) for text in texts)
-        are_names = not any(text.replace(".", "").isdecimal() for text in texts)
-        if place not in used and heading and len(texts) > 1 and (are_years if role == "year" else are_names):
+        kinds = {
+            "year" if _PLAIN_YEAR.fullmatch(text) else "output" if _is_number(text) else "region" for text in texts
+        }
+        if place not in used and heading and kinds == {role}:
             return heading
     return ""
 
 
-def nearest_heading(name: str, headings: Sequence[str]) -> str:
-    """Return the first heading that resembles a spelling of a role or variable, or an empty string."""
-    spellings = [spelling for spelling, meant in (ROLE_OF | VARIABLE_OF).items() if meant == name]
-    for heading in headings:
-        label = key(split_unit(heading)[0])
-        if label not in ROLE_OF | VARIABLE_OF and get_close_matches(label, spellings, n=1, cutoff=_NEAR):
-            return heading
-    return ""
+def _is_number(text: str) -> bool:
+    return text[0].isdecimal() and text.replace(".", "").isdecimal()
 
 
 def missing_column(name: str, found: Sequence[str], row: int, guess: str = "") -> Finding:
     """Create the finding for a missing required column or variable."""
-    near = nearest_heading(name, found) or guess
-    example = shlex.quote(f"{near}={name}")
-    advice = Message(" Is it {near!r}? Then add --map {example}.", near=near, example=example) if near else ""
+    example = shlex.quote(f"{guess}={name}")
+    advice = Message(" Is it {near!r}? Then add --map {example}.", near=guess, example=example) if guess else ""
     what = Message("output (or output_per_head)") if name == "output" else name
     return Finding(
         "missing-column",
@@ -300,7 +293,7 @@ def _is_unit_row(table: TextFile, layout: Layout) -> bool:
 
 
 def _is_unit(text: str) -> bool:
-    if text[0].isdecimal() and text.replace(".", "").isdecimal():
+    if _is_number(text):
         return False
     try:
         parse_unit(text)

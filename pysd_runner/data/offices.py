@@ -192,11 +192,12 @@ class _Export:
         self.roles = [self.roles[place] for place in kept]
         self.table = self.table.chosen(kept)
 
-    def _rename(self, place: int, heading: str) -> None:
-        header = list(self.table.header)
-        header[place] = heading
-        self.roles[place] = heading
-        self.table = replace(self.table, header=tuple(header))
+    def _rename(self, place: int, role: str) -> None:
+        """Give a column a role by its heading, unless the caller has named it."""
+        if mapped(self.table.header[place], self.columns) is None:
+            header = list(self.table.header)
+            self.roles[place] = header[place] = role
+            self.table = replace(self.table, header=tuple(header))
 
     def _clean(self) -> None:
         """Drop columns that hold nothing or describe single values, and read signs of missing values as such."""
