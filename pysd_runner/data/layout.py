@@ -28,7 +28,6 @@ from pysd_runner.data.names import (
     REQUIRED,
     ROLE_OF,
     ROLES,
-    SPELLINGS,
     VARIABLE_OF,
     VARIABLES,
     key,
@@ -39,9 +38,6 @@ from pysd_runner.data.units import parse_unit
 
 Shape = Literal["long", "wide"]
 
-_CODE_HEADINGS, _NATIONS, _WITHIN_NATIONS = (
-    set(map(key, SPELLINGS[name])) for name in ("codes", "nations", "within_nations")
-)
 # Minimum similarity of a mapping target to a known name to count as a typo.
 _SLIP = 0.85
 _PLAIN_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
@@ -142,7 +138,6 @@ def _repeated(header: Sequence[str], row: int) -> list[Finding]:
 
 def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Finding]]:
     """Assign each role and variable to one column, and report headings that are ambiguous."""
-    meanings = _codes_before_names(_countries_as_groups(meanings))
     settled = list(meanings)
     problems = []
     for name in dict.fromkeys(meaning.name for meaning in meanings if meaning.name not in {"", IGNORE}):
@@ -166,31 +161,6 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Find
                 Finding("ambiguous-heading", message, row=row, column=heading, found=headings, expected=expected)
             )
     return settled, problems
-
-
-def _countries_as_groups(meanings: list[Meaning]) -> list[Meaning]:
-    """Use a column of countries as the group of regions, if there is a region column and no group column."""
-    names, headings = {meaning.name for meaning in meanings}, {key(meaning.heading) for meaning in meanings}
-    if "group" in names or not headings & _WITHIN_NATIONS:
-        return meanings
-    return [
-        replace(meaning, name="group")
-        if meaning.name == "region" and not meaning.explicit and key(meaning.heading) in _NATIONS
-        else meaning
-        for meaning in meanings
-    ]
-
-
-def _codes_before_names(meanings: list[Meaning]) -> list[Meaning]:
-    """If exactly one of the region columns holds codes, use the others as names."""
-    regions = [meaning for meaning in meanings if meaning.name == "region"]
-    codes = [meaning for meaning in regions if key(meaning.heading) in _CODE_HEADINGS or meaning.explicit]
-    if len(regions) < 2 or len(codes) != 1:
-        return meanings
-    return [
-        replace(meaning, name="region_name") if meaning.name == "region" and meaning is not codes[0] else meaning
-        for meaning in meanings
-    ]
 
 
 def _winner(rivals: list[Meaning], name: str) -> Meaning | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.data.cells import VALUE, Entries, TextFile, each_once, of_texts, same
+from pysd_runner.data.cells import VALUE, Entries, TextFile, each_once, of_texts, same, texts_of
 from pysd_runner.data.files import TWO_ROWS
 from pysd_runner.data.mapping import IGNORE, mapped, variable_name
 from pysd_runner.data.names import (
@@ -143,9 +143,9 @@ def with_years_below(table: TextFile, columns: Mapping[str, str]) -> TextFile:
     return table.turned(years, year=[str(year_heading(table.header[place])) for place in years])
 
 
-def in_panel_form(table: TextFile, columns: Mapping[str, str]) -> tuple[TextFile, list[Finding]]:
-    """Convert a table with values by region and year in the manner of offices; leave others unchanged."""
-    export = _Export(table, columns)
+def in_panel_form(table: TextFile, columns: Mapping[str, str], *, is_file: bool) -> tuple[TextFile, list[Finding]]:
+    """Convert a file with values by region and year in the manner of offices; of others settle the regions alone."""
+    export = _Export(table, columns, is_file=is_file)
     return export.table, export.problems
 
 
@@ -156,17 +156,20 @@ class _Export:
     columns that tell the rows of one region and year apart name the measure, of which one is read for each variable.
     """
 
-    def __init__(self, table: TextFile, columns: Mapping[str, str]) -> None:
+    def __init__(self, table: TextFile, columns: Mapping[str, str], *, is_file: bool) -> None:
         self.table, self.columns = table, columns
         self.problems: list[Finding] = []
         self.roles = [_role(heading, columns) for heading in table.header]
         dated = [name for name, role in zip(table.header, self.roles, strict=True) if not role and read_dates([name])]
         if len(dated) > 1 and "year" not in self.roles:
             self.problems += not_yearly(dated, row=table.header_row)
-        is_export = "year" in self.roles and bool(self._at("value", _NAMED))
-        if is_export and len(table.rows) and self._at("region", "region_name"):
+        if not (len(table.rows) and self._at("region", "region_name")):
+            return
+        if not (is_file and self._at("year") and self._at("value", _NAMED)):
+            self._find_regions(self._at("region", "region_name"))
+        else:
             self._clean()
-            self._find_regions()
+            self._find_regions(self._at("region", "region_name", ""))
             self._leave_out_others()
             self._find_measures()
 
@@ -175,7 +178,7 @@ class _Export:
 
     def _joined(self, places: Sequence[int]) -> Entries:
         """Entries of some columns, joined into one."""
-        return sum((self.table.columns[place] + _BETWEEN for place in places), same("", len(self.table.rows)))
+        return sum((texts_of(self.table.columns[place]) + _BETWEEN for place in places), same("", len(self.table.rows)))
 
     def _count(self, *places: int) -> int:
         """Number of different entries of some columns."""
@@ -215,16 +218,19 @@ class _Export:
             gone |= {*[place for place in self._at(role) if place not in gone][1:]}
         self._drop(gone)
 
-    def _find_regions(self) -> None:
+    def _find_regions(self, places: Sequence[int]) -> None:
         """Take the finest column of regions as their codes; others are their names, or groups of regions."""
         rivals = self._at("region") or self._at("region_name")[:1]
         if not rivals:
             return
+        keys = [key(heading) for heading in self.table.header]
+        # Beside "region_code", "region" is a name, even if a code has two of them.
+        named = [place for place in rivals for item in rivals if item != place and keys[item].startswith(keys[place])]
         given = [place for place in rivals if mapped(self.table.header[place], self.columns) == "region"]
-        coded = [key(heading) in _CODES for heading in self.table.header]
-        code = max(given or rivals, key=lambda place: (self._count(place), coded[place], -place))
-        for place in self._at("region", "region_name", "") if self._count(code) > 1 else [code]:
-            is_name = self._alike(place, code)
+        chosen = given or [place for place in rivals if place not in named]
+        code = max(chosen, key=lambda place: (self._count(place), keys[place] in _CODES, -place))
+        for place in places if self._count(code) > 1 or named else [code]:
+            is_name = self._alike(place, code) or (place in named and keys[code].startswith(keys[place]))
             if place != code and (self.roles[place] or is_name):
                 self._rename(place, "region_name" if is_name else "group")
         if self.roles[code] != "region":

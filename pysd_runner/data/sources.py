@@ -80,10 +80,8 @@ class Source:
         is_file = self.held is None and bool(table.header)
         table, told = selected_rows(parted(table, self.path.stem) if is_file else table, mapping)
         table = with_years_below(table, mapping.columns)
-        if is_file:
-            table, found = in_panel_form(table, mapping.columns)
-            told += found
-        return table, told
+        table, found = in_panel_form(table, mapping.columns, is_file=is_file)
+        return table, [*told, *found]
 
     def name(self, unnamed: str) -> str:
         """Name of the file, or `unnamed` for a table in memory."""
