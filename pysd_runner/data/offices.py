@@ -408,6 +408,6 @@ def wholes_of(regions: Mapping[str, str]) -> list[str]:
     found = {code for code, names in labels.items() if names & _WHOLES}
     # A nation among regions, whose codes are of another form than its own.
     letters = [code for code in regions if _LETTERS.fullmatch(code)]
-    found |= {code for code in letters if len(letters) == 1 and labels[code] & _NATIONS}
+    found |= {code for code in letters if len(letters) == 1 and key(regions[code]) in _NATIONS - {key(code)}}
     found |= {code for code, level in levels.items() if level in inner and (level[:2], len(level)) not in flat}
     return sorted(found) if len(found) < len(regions) - 1 else []

@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 312,
-    "lines": 81_708,
-    "nodes": 626_322,
-    "functions": 5_061,
-    "docstring lines": 12_047,
-    "lines of other texts": 5_633,
+    "lines": 81_676,
+    "nodes": 626_085,
+    "functions": 5_059,
+    "docstring lines": 12_045,
+    "lines of other texts": 5_628,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
