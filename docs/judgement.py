@@ -100,7 +100,7 @@ CHOSEN = (
     ("calibration.evaluation.fit", "BIAS", "share of bias in squared errors above which they are systematic"),
     ("calibration.evaluation.fit", "LEVEL", "level of every test of residuals"),
     ("calibration.evaluation.structure", "LEAST_CHANGE", "share of its own variation a loop must move an outcome by"),
-    ("calibration.evaluation.numerics", "TOLERANCE", "integration error, relative to the largest value, that may be"),
+    ("calibration.evaluation.evaluate", "TOLERANCE", "integration error, relative to the largest value, that may be"),
     ("calibration.evaluation.sensitivity", "CHANGE", "share by which one parameter at a time is moved"),
     ("calibration.evaluation.sensitivity", "BEST_FLIPS", "share of draws in which another policy may be the best"),
     ("calibration.evaluation.sensitivity", "PAIR_FLIPS", "share of draws in which two policies may change places"),

@@ -13,9 +13,9 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult
 from calibration.evaluation import Subject, Verdict, evaluate
+from calibration.evaluation.evaluate import numerical_tests
 from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, residual_tests
 from calibration.evaluation.judgement import Phrase
-from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, policy_scores, ranking_tests
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.declarations import Expectation, Experiment
