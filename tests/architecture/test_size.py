@@ -5,11 +5,11 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 312,
-    "lines": 81_676,
-    "nodes": 626_085,
+    "files": 311,
+    "lines": 81_664,
+    "nodes": 626_068,
     "functions": 5_059,
-    "docstring lines": 12_045,
+    "docstring lines": 12_044,
     "lines of other texts": 5_628,
     "circles": 0,
     "functions of many parameters": 0,
