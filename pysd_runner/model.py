@@ -281,12 +281,10 @@ def facts_of(model: ModelIr) -> dict[str, Fact]:
 _SHARE = re.compile(r"\b(?:share|fraction|percentage|proportion|probability|percent)s?\b", re.IGNORECASE)
 
 
-def _limits(variable: Variable, number: float) -> tuple[float, ...]:
-    """Limits in the file; without them 0 and 1 for a number without a unit that is called a share."""
-    if variable.limits or not 0 <= number <= 1:
-        return variable.limits
+def is_share(variable: Variable) -> bool:
+    """Whether a variable has no unit and is called a share, so that it lies between 0 and 1."""
     is_plain = variable.unit.casefold() in ("", "1", "dmnl", "dimensionless", "fraction")
-    return (0.0, 1.0) if is_plain and _SHARE.search(variable.name.replace("_", " ")) else ()
+    return is_plain and _SHARE.search(variable.name.replace("_", " ")) is not None
 
 
 def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
@@ -299,7 +297,7 @@ def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
             value=None if np.isnan(number) else float(number),
             unit=variable.unit,
             label=" ".join(variable.doc.split()),
-            limits=_limits(variable, number),
+            limits=(0.0, 1.0) if not variable.limits and 0 <= number <= 1 and is_share(variable) else variable.limits,
         )
 
 

@@ -12,6 +12,7 @@ from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import Data
+from pysd_runner.model import is_share
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -345,6 +346,8 @@ def _by_column(problem: "CalibrationProblem", draws: Array, times: Sequence[floa
         place += len(item.labels)
         if item.errors.is_count:
             part = np.maximum(part, 0.0)
+        if is_share(problem.model.ir.variables[item.outcome]) and np.nanmax(item.observed) <= 1:
+            part = np.clip(part, 0.0, 1.0)
         coords = {"entity": list(item.labels), "time": problem.calendar.axis(times, unit)}
         attrs = {"units": problem.data.column(item.indicator).unit}
         found[item.label] = xr.DataArray(part, dims=["draw", "entity", "time"], coords=coords, attrs=attrs)

@@ -1,6 +1,7 @@
 """``gapsim explore``: a model as one HTML page that runs it; ``gapsim brief``: one page on a region."""
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -149,7 +150,9 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
         settings = {"draws": DRAWS, "seed": 0, **asked.settings}
         fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
         explored = partial(constants_explored, model, data, fitted, outcomes=asked.outcome, **settings)
-        options = [] if fitted is None else [f"--fit {asked.fit} --draws {settings['draws']} --seed {settings['seed']}"]
+        options = [f"--data {shlex.quote(asked.data)}"] if asked.data else []
+        drawn = f"--draws {settings['draws']} --seed {settings['seed']}"
+        options += [] if fitted is None else [f"--fit {asked.fit} {drawn}"]
         options += [f"--until {said_date(settings['until'])}"] if "until" in settings else []
     else:
         start = started(session, model, data, fitted, asked)
@@ -161,7 +164,7 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
         options += [f"--fit {asked.fit}"] if fitted is not None else []
         options += ["--open-loop"] if start.baseline is None else []
         options += [] if asked.evidence else ["--no-evidence"]
-    return explored, " ".join(["gapsim run SCENARIO", *choice.words, *options])
+    return explored, " ".join(["gapsim run SCENARIO", shlex.join(choice.words), *options])
 
 
 def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callable[[], Explored], str]":

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 311,
-    "lines": 81_664,
-    "nodes": 626_068,
+    "lines": 81_668,
+    "nodes": 626_139,
     "functions": 5_059,
     "docstring lines": 12_044,
     "lines of other texts": 5_628,

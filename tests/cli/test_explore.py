@@ -69,7 +69,7 @@ def test_page_of_a_model(gapsim, tmp_path):
     found = [(item["name"], item["lower"], item["upper"]) for item in constants["entries"]]
     assert found == [("Contact Rate", 1, 20)]
     assert record["history"][0]["values"] == [3, 4]
-    assert record["command"] == "gapsim run SCENARIO --model mine.mdl --until 10"
+    assert record["command"] == "gapsim run SCENARIO --model mine.mdl --data obs.csv --until 10"
 
 
 @pytest.mark.parametrize(
