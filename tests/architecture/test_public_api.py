@@ -8,6 +8,7 @@ import re
 import pytest
 
 import gapsim
+from pysd_runner import policy
 
 DOORS = {
     "calibration": 6,
@@ -54,25 +55,23 @@ def test_what_a_front_door_shows_is_documented(door: str, name: str) -> None:
         assert not missing, f"{door}.{name} does not say what {', '.join(missing)} is"
 
 
-DRAWN = [
-    *(f"pysd_runner.plots.gaps.{name}" for name in ("plot_gaps", "plot_dispersion")),
-    *(f"pysd_runner.plots.{name}.plot_{name}" for name in ("differences", "tiles", "mixes")),
-    *(f"pysd_runner.plots.over_time.plot_{name}" for name in ("fan", "series", "fitted", "profile")),
-    *(f"pysd_runner.plots.policies.plot_{name}" for name in ("wedges", "shares", "regret", "switches", "forest")),
-    *(f"calibration.reporting.fitted.plot_{name}" for name in ("series", "regions", "residuals", "parameters")),
-    "calibration.reporting.fitted.plot_predictive",
-]
+SEARCHES = ("attribute", "advise", "optimise")
+PLOTS = {
+    "pysd_runner.plots.gaps": ("gaps", "dispersion"),
+    "pysd_runner.plots": ("differences", "tiles"),
+    "pysd_runner.plots.mixes": ("mixes",),
+    "pysd_runner.plots.over_time": ("fan", "series", "fitted", "profile"),
+    "pysd_runner.plots.policies": ("wedges", "shares", "regret", "switches", "forest"),
+    "calibration.reporting.fitted": ("series", "regions", "residuals", "parameters", "predictive"),
+}
 
 
 def test_a_door_names_its_arguments_and_a_figure_takes_axes() -> None:
-    asked = [f"gapsim.{name}" for name in gapsim.__all__ if callable(getattr(gapsim, name))]
-    asked += [f"pysd_runner.policy.{name}" for name in ("attribute", "advise", "optimise")]
-    signatures = {}
-    for name in (*asked, *DRAWN):
-        module, _, own = name.rpartition(".")
-        signatures[name] = inspect.signature(getattr(importlib.import_module(module), own)).parameters
-    kinds = {name: {item.kind for item in signatures[name].values()} for name in asked}
-    assert [name for name in asked if inspect.Parameter.VAR_KEYWORD in kinds[name]] == []
-    assert [name for name in DRAWN if "ax" not in signatures[name]] == []
-    long = {"fit", "sample", "forecast", "backtest", "project"}
-    assert {name for name in asked if "progress" in signatures[name]} >= {f"gapsim.{name}" for name in long}
+    doors = [*(getattr(gapsim, name) for name in gapsim.__all__), *(getattr(policy, name) for name in SEARCHES)]
+    given = {item.__name__: inspect.signature(item).parameters for item in doors if callable(item)}
+    hidden = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+    assert [name for name, found in given.items() if hidden & {item.kind for item in found.values()}] == []
+    long = {"fit", "sample", "forecast", "backtest", "project", *SEARCHES}
+    assert {name for name, found in given.items() if "progress" in found} == long
+    figures = [getattr(importlib.import_module(home), f"plot_{name}") for home in PLOTS for name in PLOTS[home]]
+    assert [item for item in figures if "ax" not in inspect.signature(item).parameters] == []

@@ -70,12 +70,6 @@ def test_the_same_data_give_the_same_bytes_whatever_the_reader_has_set(saved, fu
         assert one.read_bytes() == other.read_bytes(), one.suffix
 
 
-def test_saving_twice_gives_the_same_bytes(saved, tmp_path):
-    figure, first = saved
-    for one, other in zip(first, save_figure(figure, tmp_path, "gap"), strict=True):
-        assert one.read_bytes() == other.read_bytes(), one.suffix
-
-
 def test_nothing_is_written_when_a_picture_cannot_be_drawn(saved, futures, history, tmp_path, monkeypatch):
     figure = draw(futures, history)
 
@@ -86,12 +80,6 @@ def test_nothing_is_written_when_a_picture_cannot_be_drawn(saved, futures, histo
     with pytest.raises(RuntimeError):
         save_figure(figure, tmp_path, "gap")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_old_file_is_replaced_whole(saved, tmp_path):
-    (tmp_path / "gap.csv").write_text("old " * 100000)
-    _, _, path, _ = save_figure(saved[0], tmp_path, "gap")
-    assert path.read_text(encoding="utf-8").startswith("scenario,region")
 
 
 def test_only_figures_with_data_and_plain_names(saved, tmp_path):

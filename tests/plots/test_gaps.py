@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots import figure_sentence, plot_dispersion, plot_gaps
@@ -237,6 +238,16 @@ def test_without_history_without_between(futures):
     figure = plot_dispersion(futures.drop_vars("theil_between"), baseline=None)
     assert set(figure.data["series"]) == {"projection"}
     assert set(figure.data["scenario"]) == {"baseline"}
+
+
+def test_charts_are_drawn_in_given_axes_or_it_is_said_how_many_are_needed(futures, history):
+    pair = Figure().subplots(1, 2)
+    assert plot_gaps(futures["gap_to_leader"], regions=["110000", "130000"], origin=2024, ax=pair) == list(pair)
+    assert [axes.get_title(loc="left") for axes in pair] == ["Province 1", "Province 3"]
+    with pytest.raises(InvalidInput, match="this figure has 3 charts and was given 2 axes"):
+        plot_dispersion(futures, history, ax=pair)
+    with pytest.raises(InvalidInput, match="one for each chart; found Figure"):
+        plot_dispersion(futures, history, ax=Figure())
 
 
 def test_a_missing_variable_is_named(futures):

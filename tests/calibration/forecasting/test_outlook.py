@@ -388,16 +388,11 @@ def test_many_regions_are_drawn_as_dots_and_the_table_has_those_that_move_most(t
     write_outlook(found, tmp_path, lang=lang)
     figure = found.plot(lang=lang)
     (axes,) = figure.axes
-    assert figure.get_size_inches()[1] <= 10
     (dots,) = [line for line in axes.get_lines() if line.get_marker() == "o"]
     last = found.table().query("year == 2005").set_index("region")
     assert_allclose(np.sort(dots.get_xdata()), np.sort(last["q50"]), rtol=1e-4)
     (marks,) = [line for line in axes.get_lines() if line.get_marker() == "|"]
     assert_allclose(np.sort(marks.get_xdata()), np.sort(last["last"]))
-    assert set(figure.data["region"]) == set(last.index)
-    assert set(figure.data["year"]) == {2005}
-    assert "12" in figure.caption
-    assert "70" in figure.caption
     heading, frame = last_year(found, lang)
     moves = np.log(last["q50"] / last["last"]).abs()
     most = set(moves.nlargest(20).index)
