@@ -138,7 +138,10 @@ def history_dataset(panel: Data) -> xr.Dataset:
     }
     dataset = xr.Dataset(arrays, coords=coords)
     if "population" not in panel or "output" not in panel:
-        return dataset
+        if "output_per_head" not in panel:
+            return dataset
+        gaps = gap_to_leader(panel.array("output_per_head"), axis=0)
+        return dataset.assign(gap_to_leader=(("region", "year"), gaps, {"units": "Dmnl"}))
     output, population = dataset["output"], dataset["population"]
     found = indicators_of(output, population, classes=_classes(panel))
     dataset = dataset.assign({name: found[name] for name in found if name not in dataset})

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 311,
-    "lines": 81_668,
-    "nodes": 626_139,
+    "lines": 81_671,
+    "nodes": 626_177,
     "functions": 5_059,
     "docstring lines": 12_044,
     "lines of other texts": 5_628,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_546,
+    "lines of tests": 43_548,
 }
 
 

@@ -304,7 +304,9 @@ def test_no_policy_alone_has_a_brief(model, panel):
 def test_without_population_a_region_is_told_by_its_gap_and_classes_are_refused(panel, model):
     bare = panel.with_values({"output_per_head": panel.array("output_per_head")}, {"output_per_head": "yuan"})
     found = project(model, bare, ["zoned_need"], until=2026, draws=2)
-    said = " ".join(texts_of(brief(found, "Gansu", date=DAY)))
+    page = brief(found, "Gansu", date=DAY)
+    said = " ".join(texts_of(page))
+    assert float(page.paths.history[-1]) == pytest.approx(float(page.paths.levels[0, 0, 0]), rel=1e-5)
     assert "below the leading region" in said
     assert "which needs the population of every region" in said
     assert "earlier versions" not in said
