@@ -396,7 +396,7 @@ def _with_one_header(rows: Rows) -> Rows:
     width = max(len(upper), len(lower))
     upper, lower = (cells + [""] * (width - len(cells)) for cells in (upper, lower))
     below = [place for place in range(width) if lower[place] and lower[place] != upper[place]]
-    if ROLE_OF.get(key(upper[0])) == "year" and below and all(_is_of_regions(lower[place]) for place in below):
+    if ROLE_OF.get(key(upper[0])) == "year" and below and all(is_of_regions(lower[place]) for place in below):
         return [(row, [below_ or above for above, below_ in zip(upper, lower, strict=True)]), *rows[2:]]
     is_merged = 0 not in below and any(not upper[place] for place in below)
     if not is_merged or any(_NUMBER.fullmatch(lower[place]) and year_heading(lower[place]) is None for place in below):
@@ -408,7 +408,8 @@ def _with_one_header(rows: Rows) -> Rows:
     return [(row, header), *rows[2:]]
 
 
-def _is_of_regions(heading: str) -> bool:
+def is_of_regions(heading: str) -> bool:
+    """Whether a heading names a column of regions."""
     return ROLE_OF.get(key(heading)) in ("region", "region_name")
 
 

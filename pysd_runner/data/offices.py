@@ -16,7 +16,7 @@ from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
 from pysd_runner.data.cells import VALUE, Entries, TextFile, each_once, of_texts, same, texts_of
-from pysd_runner.data.files import TWO_ROWS
+from pysd_runner.data.files import TWO_ROWS, is_of_regions
 from pysd_runner.data.mapping import IGNORE, mapped, variable_name
 from pysd_runner.data.names import (
     OFFICES,
@@ -64,10 +64,6 @@ _PHRASES = [
 ]
 
 
-def _is_region(heading: str) -> bool:
-    return ROLE_OF.get(key(split_unit(heading)[0])) in ("region", "region_name")
-
-
 def parted(table: TextFile, name: str) -> TextFile:
     """Split headings of two rows, keys packed into the first column, and cells and headings like ``DE: Germany``."""
     if match := _KEYS.fullmatch(table.header[0]):
@@ -80,7 +76,7 @@ def parted(table: TextFile, name: str) -> TextFile:
         table = table.turned(across, year=years, variable=names)
     for line in table.titles:
         word, _, rest = tidy(line).partition(":")
-        if rest and _is_region(word) and not any(map(_is_region, table.header)):
+        if rest and is_of_regions(word) and not any(map(is_of_regions, table.header)):
             table = table.with_column(word, rest.strip())
     header, columns = [], []
     for heading, column in table.named:
@@ -300,7 +296,8 @@ class _Export:
         def unit(text: str) -> str:
             texts = text.split(_BETWEEN)[:-1]
             spelled = [_UNITS.get(item, item.replace("_", " ")) for item in reversed(texts[: len(units)]) if item]
-            power = next((f"10^{item} " for item in texts[len(units) :] if item.isdecimal() and item != "0"), "")
+            scale = next((item for item in texts[len(units) :] if item != "0" and fits(item, "person")), "")
+            power = f"10^{scale} " if scale.isdecimal() else f"{scale} ".lstrip()
             return power + next(filter(is_main_unit, spelled), next(iter(spelled), ""))
 
         return each_once(unit, self._joined([*units, *scales]))

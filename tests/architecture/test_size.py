@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 311,
-    "lines": 81_671,
-    "nodes": 626_177,
-    "functions": 5_059,
-    "docstring lines": 12_044,
+    "lines": 81_669,
+    "nodes": 626_168,
+    "functions": 5_058,
+    "docstring lines": 12_045,
     "lines of other texts": 5_628,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_548,
+    "lines of tests": 43_549,
 }
 
 

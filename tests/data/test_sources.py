@@ -177,6 +177,7 @@ READ = {
     "eurostat.csv": (eurostat_labels(), "utf-8-sig", "output", 150e6, "Euro"),
     "estat_nama_10r_2gdp.tsv": (eurostat_tsv(), "utf-8", "output_per_head", 15000, "Euro"),
     "oecd.csv": (oecd(), "utf-8", "output_per_head", 20000, "US dollar"),
+    "oecd_labels.csv": (oecd().replace(",6,Millions", ",,Millions"), "utf-8", "output", 200e6, "US dollar"),
     "API_NY.csv": (world_bank("GDP (current US$)"), "utf-8-sig", "output_per_head", 20000, "US dollar"),
     "insee.csv": (insee(), "cp1252", "output", 2e9, "Euro"),
     "istat.csv": (istat(), "utf-8", "output", 150, "currency"),
