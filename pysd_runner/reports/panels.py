@@ -122,7 +122,8 @@ def verdict(file: str, errors: int, warnings: int, lang: str) -> str:
         for noun, number in (("error", errors), ("warning", warnings))
         if number
     ]
-    return f"{file}: {', '.join(counts) or say('panel_line.none', lang)}"
+    colon, comma = say("description.colon", lang), say("report.list", lang)
+    return f"{file}{colon}{comma.join(counts) or say('panel_line.none', lang)}"
 
 
 def problem_line(problem: Finding, lang: str) -> str:

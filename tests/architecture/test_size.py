@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 311,
-    "lines": 81_669,
-    "nodes": 626_168,
+    "lines": 81_670,
+    "nodes": 626_192,
     "functions": 5_058,
     "docstring lines": 12_045,
     "lines of other texts": 5_628,

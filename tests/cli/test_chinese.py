@@ -36,7 +36,7 @@ def test_english_is_found_where_there_is_some():
 def test_problems_of_a_file(gapsim, broken):
     answer = gapsim("data", "check", broken.name, "--lang", "zh", code=2)
     assert not sentences_in(answer.out), answer.out
-    assert "broken.csv: 5 个错误, 2 个提示" in answer.out
+    assert "broken.csv：5 个错误，2 个提示" in answer.out
     assert "错误：第 5 行、'年份' 列：不是整年；实际为 '20x1'；应为：1800 至 2100 的整年" in answer.out
     assert "error: row 5, column '年份': not a whole year; found '20x1'" in gapsim("data", "check", broken.name).out
 
@@ -44,7 +44,7 @@ def test_problems_of_a_file(gapsim, broken):
 def test_a_file_that_is_refused(gapsim, broken):
     answer = gapsim("run", "zoned_need", "--panel", broken.name, "--lang", "zh", code=2)
     assert not sentences_in(answer.err), answer.err
-    assert answer.err.startswith("错误：broken.csv: 5 个错误")
+    assert answer.err.startswith("错误：broken.csv：5 个错误")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_language_is_that_of_the_environment(gapsim, monkeypatch):
 
 def test_what_a_panel_holds(gapsim):
     answer = gapsim("data", "check", "china", "--lang", "zh")
-    assert answer.out.startswith("china: 没有问题\n31 个地区，2000—2024 年")
+    assert answer.out.startswith("china：没有问题\n31 个地区，2000—2024 年")
     assert not sentences_in(answer.out)
 
 
