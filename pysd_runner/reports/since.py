@@ -1,6 +1,6 @@
 """What moved since earlier results, and why: one thing after the other is exchanged, on the same draws."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,6 +202,13 @@ def moved(
             folder=folder,
             panel=now.name,
         )
+    if ("population" in then) != ("population" in now):
+        raise InvalidInput(
+            "only one of panel {panel!r} and the results in {folder} has population, without which gaps are other "
+            "ones: they cannot be compared (--since)",
+            panel=now.name,
+            folder=folder,
+        )
     places = [find_place(name, regions_of(earlier)) for name in names]
     model = load_model(recorded_model(record), regions=len(now.regions))
     seen = now.subset(times=range(now.years[0], last_origin(now) + 1))
@@ -253,7 +260,7 @@ def between(then: Data, now: Data) -> Iterator[tuple[str, Data, tuple[str, ...]]
     gone = tuple(name for name in observed_in(then) if name not in now.variables)
     gone += tuple(name for name in then.national if name not in now.national)
     if gone:
-        state = without(state, gone)
+        state = without(state, gone, now.variables)
         yield _of_columns(Message("without {columns}", columns=", ".join(gone)), gone), state, gone
     years = [year for year in then.years if year in now.years]
     if not years:
@@ -298,15 +305,16 @@ def groups_of(names: Sequence[str]) -> list[tuple[str, ...]]:
     return groups + [(name,) for name in names if not any(name in group for group in groups)]
 
 
-def without(panel: Data, names: Sequence[str]) -> Data:
-    """A panel without some columns, and without those computed from them."""
-    kept = [
+def without(panel: Data, names: Sequence[str], kept: Collection[str] = ()) -> Data:
+    """A panel without some columns, and without those computed from them unless they are to be kept."""
+    computed = set(panel.variables) - set(observed_in(panel)) - set(kept)
+    left = [
         name
         for name in panel.variables
-        if name not in names and not (name not in observed_in(panel) and set(VARIABLES[name].needs) & set(names))
+        if name not in names and not (name in computed and set(VARIABLES[name].needs) & set(names))
     ]
     national = {name: series for name, series in panel.national.items() if name not in names}
-    return panel.with_values({name: panel.array(name) for name in kept}).with_national(national)
+    return panel.with_values({name: panel.array(name) for name in left}).with_national(national)
 
 
 def _seen(paths: Paths) -> Seen:

@@ -7,6 +7,7 @@ import pytest
 
 from pysd_runner.data import load_data
 from pysd_runner.reports.since import Seen, between, turned
+from tests.provinces import REGIONS
 
 NAMES = {"北京": 49670.2, "上海": 53759.5, "河南": 63557.1, "甘肃": 13020.5}
 PEOPLE = {"北京": 2183, "上海": 2480, "河南": 9785, "甘肃": 2458}
@@ -99,6 +100,9 @@ def test_earlier_results_are_compared_step_by_step(gapsim, tmp_path, results, sm
     assert "needs earlier results (--since)" in gapsim("update", "china", "new.csv", "--region", "Gansu", code=2).err
     assert "needs a file of new figures" in gapsim("update", "china", code=2).err
     assert "of other regions" in gapsim("update", "china", "--since", results, code=2).err
+    rows = [f"{code},{year},{5e4 + year}" for code in REGIONS for year in (2023, 2024)]
+    (tmp_path / "bare.csv").write_text("\n".join(["region,year,GDP per capita (元)", *rows, ""]), encoding="utf-8")
+    assert "has population" in gapsim("update", "bare.csv", "--since", results, code=2).err
 
 
 def test_one_thing_is_exchanged_at_a_time():
