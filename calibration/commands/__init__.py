@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from calibration.commands import backtest, calibrate, evaluate, evidence, forecast
+from calibration.commands import backtest, calibrate, evaluate, forecast
 
 if TYPE_CHECKING:
     import typer
@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def register(app: "typer.Typer") -> None:
     """Add the commands to the application."""
-    first = (calibrate.demo, calibrate.calibrate, evaluate.evaluate, evidence.evidence)
+    first = (calibrate.demo, calibrate.calibrate, evaluate.evaluate, evaluate.evidence)
     for item in (*first, backtest.backtest, forecast.forecast):
         item.add_to(app)

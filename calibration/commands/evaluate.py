@@ -1,8 +1,8 @@
-"""The command that evaluates a calibrated model or a model file."""
+"""The commands that evaluate a model, and that show the measured effects beside it and what it implies for them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from calibration.commands import steps
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
 from pysd_runner.cli.options import (
+    MODEL,
     OF_REGIONS,
     SHIPPED_PANEL,
     DataOptions,
@@ -18,16 +19,23 @@ from pysd_runner.cli.options import (
     Seed,
     Until,
 )
-from pysd_runner.cli.projecting import files_of, target
+from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message, SimulationFailed
+from pysd_runner.text import say
 
 if TYPE_CHECKING:  # slow imports (numpy)
+    import pandas as pd
+
     from calibration.evaluation import Evaluation, Subject
     from calibration.fitting.results import FitResult
+    from pysd_runner.evidence.ledger import Ledger
 
 # Sections of an evaluation whose failures are faults of the model itself, as in `gapsim run --check`.
 COMPUTED = ("structure", "numerics")
+# Effects from here on are shown with one decimal.
+_LARGE = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,3 +147,138 @@ def _tell(session: Session, found: "Evaluation", folder: Path) -> int:
     if any(row["section"] in COMPUTED for row in rows):
         return SimulationFailed.exit_code
     return CalibrationFailed.exit_code if rows else 0
+
+
+@command(
+    "evidence",
+    "gapsim evidence",
+    "gapsim evidence --lang zh --out evidence",
+    "gapsim evidence --fit my_fit --out evidence",
+    "gapsim evidence my_model --json",
+)
+def evidence(
+    session: Session,
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="A shipped model, or the path of one with a folder evidence/.")
+    ] = MODEL,
+    *,
+    fit: Annotated[
+        Path | None,
+        typer.Option("--fit", metavar="FOLDER", help="What `gapsim calibrate` wrote [default: the priors]."),
+    ] = None,
+    panel: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            "--panel",
+            help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Write the ledger and its pools there, as CSV, and the page [default: with --fit a new one under "
+            "results/].",
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Show the measured effects and unit costs beside a model: how many by lever, pooled, and how well they agree.
+
+    Pools are random-effects means with 90 % intervals; predictive ones, in which the effect of another study lies,
+    contain the spread between studies. Each trial is also predicted from the others. The README beside the files gives
+    the columns, the formulas and their limits. With --out or --fit, a page holds what the model implies for its
+    evidence terms against what was measured, before and after a fit.
+    """
+    from pysd_runner.core.paths import model_file
+    from pysd_runner.evidence.ledger import FOLDER, load_ledger
+    from pysd_runner.reports.document import aligned, filled
+
+    inputs = [model_file(model).parent / FOLDER, *files_of(fit)]
+    is_written = out is not None or fit is not None
+    folder = target(out, "evidence", force=force, inputs=inputs) if is_written else None
+    ledger = load_ledger(model)
+    tables = {"levers": ledger.levers(), "pools": ledger.pools(), "leave_one_out": ledger.predicted()}
+    session.data = {name: table.to_dict("records") for name, table in tables.items()}
+    session.data |= {name: getattr(ledger, name).to_dict("records") for name in ("effects", "costs")}
+    if folder is not None:
+        from pysd_runner.export.files import save_csv
+
+        with folder:
+            for name, table in {"effects": ledger.effects, "costs": ledger.costs, **tables}.items():
+                save_csv(table, folder.draft / f"{name}.csv")
+            page = _page(session, model, ledger, fit, panel, folder.draft)
+    counts = {str(name): total for name, total in tables["levers"].sum(numeric_only=True).items()}
+    session.say(say("evidence.list counts", session.lang, model=model, **counts))
+    for rows in (_levers(tables["levers"], model, session.lang), _pools(tables["pools"], session.lang)):
+        session.say()
+        for line in aligned(rows, words={0}):
+            session.say(line)
+    session.say()
+    for line in filled(_agreement(tables["leave_one_out"], session.lang)):
+        session.say(line)
+    if folder is not None:
+        tell_folder(session, folder.path, page)
+
+
+def _page(session: Session, name: str, ledger: "Ledger", fit: Path | None, panel: str | None, folder: Path) -> str:
+    """Write the page on what the model implies; its name, or nothing if the model declares no evidence terms."""
+    from pysd_runner.evidence.findings import findings
+    from pysd_runner.model import load_model
+    from pysd_runner.reports.measured import NAME, write_evidence
+    from pysd_runner.spec.load import binds
+
+    fitted = None if fit is None else read_fit(fit)
+    is_regional = binds(name)
+    source = panel or (SHIPPED_PANEL if fitted is None else steps.panel_of(fitted)) if is_regional else None
+    data = None if source is None else DataChoice(source=source).read(session, fitted)
+    model = load_model(name, regions=None if data is None else len(data.regions))
+    if fitted is None and (model.spec is None or not model.spec.evidence):
+        return ""
+    with session.stage(Message("Holding the model against measured effects")):
+        found = findings(model, data, fitted)
+    with session.stage(Message("Writing the report")):
+        write_evidence(found, ledger, folder, lang=session.lang)
+    return NAME
+
+
+def _levers(found: "pd.DataFrame", model: str, lang: str) -> list[list[str]]:
+    """Counts by lever, with their heading."""
+    from pysd_runner.scenarios.vocabulary import load_vocabulary
+    from pysd_runner.spec.load import binds
+
+    known = load_vocabulary(model).levers if binds(model) else {}
+    names = {key: getattr(lever, lang) for key, lever in known.items()} | {"mixed": say("evidence.mixed", lang)}
+    rows = [[names.get(key, key), *map(str, counts)] for key, *counts in found.itertuples(index=False)]
+    return [[say(f"evidence.list {name}", lang) for name in found], *rows]
+
+
+def _pools(found: "pd.DataFrame", lang: str) -> list[list[str]]:
+    """Pools by quantity and variant, with their heading."""
+    heads = ("variant", "values", "mean", "predictive", "inside")
+    rows = [[say(f"evidence.list {name}", lang) for name in heads]]
+    for quantity, pools in found.groupby("quantity", sort=False):
+        rows.append([f"{quantity}: {say(f'evidence.basis_{quantity}', lang)}", "", "", "", ""])
+        for one in pools.itertuples():
+            mean = f"{_number(one.mean)} ({_number(one.low)}…{_number(one.high)})"
+            ahead = f"{_number(one.predictive_low)}…{_number(one.predictive_high)}"
+            name = "  " + say(f"evidence.variant {one.variant}", lang)
+            rows.append([name, str(one.count), mean, ahead, f"{one.inside}/{one.predicted}"])
+    return rows
+
+
+def _agreement(found: "pd.DataFrame", lang: str) -> str:
+    """How many trials lie where the others predict, and which do not."""
+    outside = found[~found["is_inside"]]
+    names = [
+        f"{one.trial} ({one.quantity} {_number(one.value)}; {_number(one.low)}…{_number(one.high)})"
+        for one in outside.itertuples()
+    ]
+    counts = {"count": len(found), "inside": len(found) - len(outside)}
+    return say("evidence.list agreement", lang, **counts, names=", ".join(names) or "-")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.2f}" if abs(value) < _LARGE else f"{value:.1f}"

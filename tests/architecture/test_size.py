@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 311,
-    "lines": 81_670,
-    "nodes": 626_192,
+    "files": 310,
+    "lines": 81_662,
+    "nodes": 626_230,
     "functions": 5_058,
-    "docstring lines": 12_045,
-    "lines of other texts": 5_628,
+    "docstring lines": 12_044,
+    "lines of other texts": 5_629,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_549,
+    "lines of tests": 43_553,
 }
 
 
