@@ -30,7 +30,6 @@ from pysd_runner.reports.document import (
     Bullets,
     Cell,
     Folded,
-    Heading,
     Lead,
     Link,
     Paragraph,
@@ -38,6 +37,7 @@ from pysd_runner.reports.document import (
     Picture,
     ReportDocument,
     TextTable,
+    titled,
     to_html,
 )
 from pysd_runner.reports.evidence import LEAST_DRAWS, meaning_of, rests
@@ -227,22 +227,16 @@ class _Writer(Sentences):
         yield picture
         if self.order:
             yield self.compared()
-            yield Heading(self.say("brief.recommended", name=self.name))
-            yield Bullets(list(self.recommended()))
+            yield from titled(self.say("brief.recommended", name=self.name), Bullets(list(self.recommended())))
             yield Paragraph(self.say("brief.no_money")) if self.money is None else self.spending(self.money)
         yield Folded(self.say("brief.details"), [*self.details(), Paragraph(self.stamp(date))])
 
     def details(self) -> Iterator[Part]:
         """Parts for readers who want to know more."""
         yield self.levels()
-        if self.order:
-            yield Heading(self.say("brief.around", year=self.last))
-            yield Bullets([self.gains(mix) for mix in self.order])
-        yield Heading(self.say("brief.sure"))
-        yield Bullets(list(self.sure()))
-        if self.order and self.paths.draws > 1:
-            yield Heading(self.say("brief.change_answer"))
-            yield Bullets(list(self.changing()))
+        yield from titled(self.say("brief.around", year=self.last), Bullets(list(map(self.gains, self.order))))
+        yield from titled(self.say("brief.sure"), Bullets(list(self.sure())))
+        yield from titled(self.say("brief.change_answer"), Bullets(list(self.changing())))
 
     def compared(self) -> TextTable:
         """Table of the mixes, the best first: what each changes here and in the nation."""
@@ -340,6 +334,8 @@ class _Writer(Sentences):
 
     def changing(self) -> Iterator[str]:
         """Sentences on how often the mix helps, and on the parameters on which this depends."""
+        if not self.order or self.paths.draws < 2:
+            return
         key, holds = self.doubtful
         yield self.say(key, policy=self.label(self.order[0]), share=percent(float(holds.mean())), name=self.name)
         for cause in self.causes:

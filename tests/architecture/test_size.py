@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 310,
-    "lines": 81_662,
-    "nodes": 626_230,
+    "lines": 81_658,
+    "nodes": 626_219,
     "functions": 5_058,
     "docstring lines": 12_044,
     "lines of other texts": 5_629,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_553,
+    "lines of tests": 43_556,
 }
 
 

@@ -373,6 +373,9 @@ def test_what_would_change_the_answer(projection):
     assert "5 simulations are too few" in second
     alone = changing(brief(projection, "Gansu", mixes=["zoned_need"], date=DAY))
     assert "better for Gansu than no policy in" in alone[0]
+    assert not any(
+        isinstance(part, Heading) for part in brief(projection, "Gansu", mixes=["zoned_need"]).document.parts
+    )
     old = replace(projection, parameters=None)
     assert "do not hold the parameters of each" in changing(brief(old, "Gansu", date=DAY))[1]
 
