@@ -170,15 +170,18 @@ class SeriesTable:
         return None
 
     def _leave_other_times(self, time: int) -> None:
-        """Leave out further columns that are called times, unless the caller says what they are."""
+        """Leave out further columns that are called times, unless nothing is left or the caller says what they are."""
         named = {key(item) for item in (*self._asked.columns, *(self._clock.entity or ()))}
         for place, item in enumerate(self._table.header):
             label = split_unit(item)[0]
             is_time = key(label) in _TIMES or _role_of(item) == "year"
             if place != time and is_time and not {key(item), key(label)} & named:
                 self._other_times.add(place)
-                told = Message("a second column of times is not used; --time takes it instead")
-                self.problems.append(Finding("second-time", told, "warning", column=item))
+        if len(self._other_times) + 1 == len(self._table.header):
+            self._other_times.clear()
+        told = Message("a second column of times is not used; --time takes it instead")
+        columns = (self._table.header[place] for place in sorted(self._other_times))
+        self.problems += [Finding("second-time", told, "warning", column=item) for item in columns]
 
     def _turn(self, across: Sequence[int]) -> None:
         """Reshape a table with one column per time to one row per value."""

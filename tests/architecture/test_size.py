@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 310,
-    "lines": 81_658,
-    "nodes": 626_219,
+    "lines": 81_661,
+    "nodes": 626_277,
     "functions": 5_058,
     "docstring lines": 12_044,
     "lines of other texts": 5_629,
