@@ -80,9 +80,9 @@ def evaluate(
 ) -> int:
     """Evaluate a calibrated model: what passed, what failed, what could not be tested and why.
 
-    Fit, residuals, patterns of behaviour, structure, numerics, sensitivity and ranking of policies, as Markdown, HTML,
-    CSV and JSON. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit
-    code 4 when a test of structure or numerics failed, 3 when another one did; the report is written anyway.
+    Fit, residuals, patterns of behaviour, structure, numerics, sensitivity and ranking of policies, as Markdown, HTML
+    and CSV. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit code 4 when a test of
+    structure or numerics failed, 3 when another one did; the report is written anyway.
     """
     from calibration.evaluation import Subject
     from calibration.evaluation import evaluate as all_tests

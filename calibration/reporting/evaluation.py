@@ -1,25 +1,20 @@
-"""Write the report of an evaluation: Markdown, HTML, tests and tables as CSV, and a JSON file with all results."""
+"""Write the report of an evaluation: Markdown, HTML, tests and tables as CSV."""
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Section, Verdict, judgement_rows
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export import save_csv, write_text_whole
+from pysd_runner.export import save_csv
 from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, ReportDocument, TextTable, save_document
 from pysd_runner.text import LANGUAGES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME, RECORD, TESTS, TABLES = "evaluation", "evaluation.json", "tests.csv", "tables"
-
-SCHEMA = 1
+NAME, TESTS, TABLES = "evaluation", "tests.csv", "tables"
 
 
 def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = "en") -> Path:
@@ -29,20 +24,7 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = 
     for name, table in _tables(evaluation):
         save_csv(table, folder / TABLES / f"{name}.csv")
     save_csv(evaluation.to_frame(lang=lang), folder / TESTS)
-    text = json.dumps(_plain(as_record(evaluation, lang=lang)), ensure_ascii=False, indent=1, allow_nan=False)
-    write_text_whole(folder / RECORD, text + "\n")
     return save_document(document, folder, NAME)[0]
-
-
-def as_record(evaluation: Evaluation, *, lang: str = "en") -> dict[str, Any]:
-    """An evaluation as plain data: counts, tests, tables, provenance."""
-    return {
-        "schema": SCHEMA,
-        **counts(evaluation),
-        "tests": judgement_rows(evaluation.judgements, lang=lang),
-        "tables": {name: table.to_dict("records") for name, table in _tables(evaluation)},
-        "provenance": dict(evaluation.provenance),
-    }
 
 
 def counts(evaluation: Evaluation) -> dict[str, int]:
@@ -153,10 +135,6 @@ def number_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _cell(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _made(evaluation: Evaluation) -> list[str]:
     lines = []
     for name, value in evaluation.provenance.items():
@@ -168,13 +146,3 @@ def _made(evaluation: Evaluation) -> list[str]:
 def _tables(evaluation: Evaluation) -> Iterator[tuple[str, "pd.DataFrame"]]:
     for section in evaluation.sections:
         yield from section.tables.items()
-
-
-def _plain(value: Any) -> Any:
-    """Convert to plain Python data for JSON, with None for numbers that are not finite."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    value = _cell(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -18,7 +18,7 @@ MARKS = (
     "run.json",
     "fitted.json",
     "fit",
-    "evaluation.json",
+    "evaluation.md",
     "forecast.md",
     "future.json",
     "attribution.md",

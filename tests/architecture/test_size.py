@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 310,
-    "lines": 81_661,
-    "nodes": 626_277,
-    "functions": 5_058,
-    "docstring lines": 12_044,
+    "lines": 81_629,
+    "nodes": 626_030,
+    "functions": 5_055,
+    "docstring lines": 12_042,
     "lines of other texts": 5_629,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_556,
+    "lines of tests": 43_496,
 }
 
 

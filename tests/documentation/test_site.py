@@ -1,4 +1,4 @@
-"""Pages of the site: tasks run as they stand, Chinese pages keep up with English ones, reference pages are whole."""
+"""Pages of the site: the first lines run, Chinese pages keep up with English ones, reference pages are whole."""
 
 import hashlib
 import importlib.util
@@ -20,7 +20,7 @@ from tests.documentation.readme import ENGLISH, ROOT, code_blocks, links, raw_bl
 DOCS = ROOT / "docs"
 CHINESE = sorted((DOCS / "zh").glob("*.md"))
 REGIONS = ("110000", "510000", "410000", "620000")
-MOST_LINES, MOST_COMMANDS = 10, 4
+MOST_LINES = 10
 FIRST = {"en": (ENGLISH, DOCS / "index.md"), "zh": (CHINESE_README, DOCS / "zh" / "index.md")}
 # Results of the calibrated demonstration, of this checkout or of another place.
 DEMO = Path(os.environ.get("GAPSIM_DEMO", ROOT / "results" / "demo"))
@@ -43,53 +43,6 @@ def small_panel(monkeypatch):
 def run_code(code: str, folder: Path) -> dict[str, object]:
     (folder / "code.py").write_text(code, encoding="utf-8")
     return runpy.run_path(str(folder / "code.py"))
-
-
-def test_tasks_are_short():
-    page = DOCS / "tasks.md"
-    assert all(len(block.strip().splitlines()) <= MOST_COMMANDS for block in raw_blocks(page, "sh"))
-    for block in raw_blocks(page, "python"):
-        assert len([line for line in block.splitlines() if line.strip()]) <= MOST_LINES
-    assert len(raw_blocks(page, "sh")) == len(raw_blocks(page, "python")) == 2
-
-
-def test_two_mixes_for_sichuan_in_word(small_panel, tmp_path, monkeypatch, capsys):
-    import docx
-
-    monkeypatch.chdir(tmp_path)
-    words = shlex.split(raw_blocks(DOCS / "tasks.md", "sh")[0])[1:]
-    assert main([*words, "--draws", "2", "--until", "2027", "--open-loop"]) == 0, capsys.readouterr().err
-    assert len(docx.Document(str(tmp_path / "word" / "sichuan.docx")).inline_shapes) == 2
-
-
-def test_a_forecast_of_a_csv(tmp_path, monkeypatch):
-    rows = raw_blocks(DOCS / "own_data.md", "text")[0].replace(",access [%]", "")
-    (tmp_path / "mine.csv").write_text(re.sub(r",[\d.]*$", "", rows, flags=re.MULTILINE))
-    lines = (tmp_path / "mine.csv").read_text().splitlines()
-    assert lines[0] == "region,year,output per head [yuan per person]"
-    assert all(line.count(",") == 2 for line in lines), lines
-    monkeypatch.chdir(tmp_path)
-    found = run_code(raw_blocks(DOCS / "tasks.md", "python")[0], tmp_path)
-    assert len(found["table"]) > 0
-    assert (tmp_path / "forecast.xlsx").is_file()
-
-
-def test_a_model_calibrated_and_plotted(tmp_path, monkeypatch, capsys):
-    model, data = raw_blocks(DOCS / "own_model.md", "text")
-    (tmp_path / "mine.mdl").write_text(model, encoding="utf-8")
-    (tmp_path / "obs.csv").write_text(data, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    assert main(shlex.split(raw_blocks(DOCS / "tasks.md", "sh")[1])[1:]) == 0, capsys.readouterr().err
-    assert (tmp_path / "fit" / "report.html").is_file()
-    assert list((tmp_path / "fit" / "figures").glob("*.png"))
-
-
-def test_a_scenario_with_double_the_budget(small_panel, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    found = run_code(raw_blocks(DOCS / "tasks.md", "python")[1], tmp_path)
-    table = found["table"].set_index(["scenario", "year"])["difference"]
-    assert table["double", 2040] < table["zoned_need", 2040] < 0
-    assert (tmp_path / "double.png").is_file()
 
 
 def test_the_lines_of_the_first_page_run(small_panel, tmp_path, monkeypatch):
@@ -207,7 +160,7 @@ def test_evidence_counts_what_the_evaluation_counts():
 
 
 NEW = [
-    *(DOCS / f"{name}.md" for name in ("index", "tasks", "scenarios", "cite", "glossary", "questions", "evidence")),
+    *(DOCS / f"{name}.md" for name in ("index", "scenarios", "cite", "glossary", "questions", "evidence")),
     *CHINESE,
 ]
 
