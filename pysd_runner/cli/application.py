@@ -17,7 +17,7 @@ from pysd_runner.cli.describe import describe, doctor, schema, show
 from pysd_runner.cli.ensemble import ensemble
 from pysd_runner.cli.explore import brief, explore
 from pysd_runner.cli.initialise import check, initialise
-from pysd_runner.cli.optimise import advise, optimise
+from pysd_runner.cli.optimise import optimise
 from pysd_runner.cli.options import Language
 from pysd_runner.cli.policies import attribute
 from pysd_runner.cli.run import plot, run
@@ -41,7 +41,6 @@ SECTIONS = {
         "calibrate",
         "forecast",
         "run",
-        "advise",
     ),
     "Policies in depth": ("attribute", "optimise", "evidence", "plot"),
     "Tests of models and forecasts": ("evaluate", "backtest"),
@@ -109,7 +108,7 @@ def application() -> typer.Typer:
     )
     check.add_to(data)
     app.add_typer(data, short_help="Work on panels: `data check` lists everything that is wrong with one.")
-    whole = (initialise, update, run, plot, brief, explore, attribute, optimise, advise, run_once, ensemble)
+    whole = (initialise, update, run, plot, brief, explore, attribute, optimise, run_once, ensemble)
     for item in (*whole, describe, show, schema, doctor):
         item.add_to(app)
     for point in entry_points(group=ENTRY_POINTS):

@@ -1,4 +1,4 @@
-"""``gapsim optimise`` finds the best policy under uncertainty; ``gapsim advise`` recommends a robust one."""
+"""``gapsim optimise`` finds the best policy under uncertainty."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -15,7 +15,6 @@ from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study,
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import definitions_of, read_others, weighed
 from pysd_runner.core.errors import Message
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -115,7 +114,7 @@ def optimise(
     from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
     from pysd_runner.policy.studies import policy_of
-    from pysd_runner.reports.advice import optimum_screen, write_optimum
+    from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.text import say
 
     study = policy_study(session, inputs, asked.outcome)
@@ -200,81 +199,3 @@ def _data(found: Any) -> dict[str, Any]:
         "rounding": found.rounding,
         "starts": [{"value": item.value, "miss": item.miss, "steps": item.steps} for item in found.starts],
     }
-
-
-@command(
-    "advise",
-    "gapsim advise --fit fit --out advice",
-    "gapsim advise best/optimised.yaml --fit fit --lang zh",
-)
-def advise(
-    session: Session,
-    scenarios: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SCENARIO",
-            help="Policies that are compared with the shipped ones; the first gives budget and start.",
-            autocompletion=shipped,
-        ),
-    ] = None,
-    *,
-    asked: PolicyOptions,
-    reading: DataOptions,
-    out: Out = None,
-    force: Force = False,
-) -> None:
-    """Recommend a policy, or say plainly that none is robust.
-
-    All policies are run in futures: draws of the posterior with unit costs between half and twice, each definition of a
-    skill that was fitted, and assumptions about policy that hold or do not. The page says what would change the
-    answer, who loses and what to measure next.
-    """
-    from pysd_runner.policy.advice import advise as advised
-    from pysd_runner.policy.futures import futures_of
-    from pysd_runner.policy.studies import policy_of, study_of
-    from pysd_runner.reports.advice import advice_screen, write_advice
-    from pysd_runner.scenarios.crossing import distinct
-    from pysd_runner.study.inputs import inputs_of
-
-    choice = choose(None, asked.data, reading, asked)
-    folder = target(out, "advice", force=force, inputs=[*choice.files, *files_of(asked.fit)])
-    inputs = policy_inputs(session, asked, choice)
-    study = policy_study(session, inputs, asked.outcome)
-    own = [spending(inputs, name) for name in scenarios or ()]
-    root = own[0] if own else spending(inputs, "zoned_need")
-    cast = list(distinct([*own, *rival_scenarios(inputs, root)]))
-    others = {
-        name: weighed(session, inputs.model, inputs.panel, item, asked) for name, item in read_others(asked.fit).items()
-    }
-    main = definitions_of(inputs.fitted)[0] if others and inputs.fitted is not None else ""
-    studies = {main: study}
-    for name, fitted in others.items():
-        with session.stage(Message("Drawing what every policy starts from, {name}", name=name)):
-            again = inputs_of(inputs.model, inputs.panel, fitted, baseline=inputs.baseline, **dict(inputs.settings))
-        studies[name] = study_of(again, lang=session.lang)
-    with session.stage(Message("Comparing policies in futures")) as stage:
-        found = advised(
-            futures_of(studies, seed=int(asked.seed or 0)),
-            {item.name: policy_of(inputs, item) for item in cast},
-            outcome=asked.outcome or "",
-            seed=int(asked.seed or 0),
-            progress=stage.at,
-        )
-    labels = {item.name: item.label.get(session.lang, item.name) for item in cast}
-    with folder, session.stage(Message("Writing figures and tables")):
-        write_advice(found, {item.name: item.label for item in cast}, folder.draft, session.lang)
-    session.data = {
-        "folder": folder.path,
-        "recommended": found.recommended or None,
-        "leading": found.leading,
-        "least_regret": found.least_regret,
-        "policies": found.table().reset_index().to_dict("records"),
-        "switches": [
-            {"cost": item.factor.key, "level": item.level, "below": item.below, "above": item.above}
-            for item in found.switches
-        ],
-        "information": found.worths().reset_index().to_dict("records"),
-    }
-    for line in advice_screen(found, labels, session.lang):
-        session.say(line)
-    tell_folder(session, folder.path, "advice")

@@ -1,13 +1,11 @@
 """Figures of policies: contributions and shares of levers, trade-offs, regret, switching values, measured effects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, open_sheet
@@ -114,85 +112,6 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str, ax: Any = None) 
             )
         )
     return sheet.told(long.assign(unit="Dmnl"), say("policy_figure.shares_between", lang).join(parts))
-
-
-# Maximum number of columns of the heat map; futures are averaged in groups of about equal size.
-GROUPS = 60
-_SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
-
-
-def plot_regret(
-    regret: NDArray[np.float64], *, labels: Sequence[str], unit: str, title: str, lang: str, ax: Any = None
-) -> ReportFigure:
-    """Draw the regret of policies in each group of futures as a heat map."""
-    ordered = regret[:, np.argsort(regret[0], kind="stable")]
-    groups = np.array_split(np.arange(ordered.shape[1]), min(GROUPS, ordered.shape[1]))
-    means = np.stack([ordered[:, group].mean(axis=1) for group in groups], axis=1)
-    with drawing(ax):
-        height = 0.3 * len(labels)
-        sheet = open_sheet(
-            height=height + 0.55,
-            title=title,
-            subtitle=unit,
-            caption=say("policy_figure.regret_caption", lang),
-        )
-        axes = sheet.axes(2.3, 0.05, sheet.width - 2.9, height)
-        shades = LinearSegmentedColormap.from_list("regret", _SHADES)
-        image = axes.imshow(means, aspect="auto", cmap=shades, vmin=0, interpolation="nearest")
-        names = [shortened(sheet.figure, label, LABEL_SIZE, 2.15) for label in labels]
-        axes.set_yticks(range(len(labels)), labels=names)
-        axes.set_xticks([])
-        axes.set_xlabel(say("policy_figure.regret_futures", lang))
-        axes.grid(visible=False)
-        axes.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
-    frame = pd.DataFrame(means, index=pd.Index(labels, name="policy"))
-    data = frame.reset_index().melt(id_vars="policy", var_name="group", value_name="regret").assign(unit=unit)
-    best = int(regret.mean(axis=1).argmin())
-    sentence = say(
-        "policy_figure.regret_sentence",
-        lang,
-        first=labels[best],
-        value=written(float(regret[best].mean()), 2),
-        most=written(float(regret[best].max()), 2),
-        unit=unit,
-    )
-    return sheet.told(data, sentence)
-
-
-def plot_switches(
-    switches: Sequence[tuple[str, str, float, float, str, str]], *, title: str, lang: str, ax: Any = None
-) -> ReportFigure:
-    """Draw the switching values of unit costs, at which the best policy changes."""
-    with drawing(ax):
-        height = 0.42 * len(switches)
-        sheet = open_sheet(
-            height=height + 0.5,
-            title=title,
-            caption=say("policy_figure.switch_caption", lang),
-        )
-        axes = sheet.axes(2.6, 0.05, sheet.width - 2.8, height)
-        axes.set_xscale("log", base=2)
-        axes.set_xlim(0.48, 2.1)
-        axes.set_ylim(len(switches) - 0.5, -0.5)
-        names = []
-        for row, (label, _, level, median, below, above) in enumerate(switches):
-            ratio = level / median
-            axes.plot([0.5, ratio], [row, row], color=SCENARIO, linewidth=3, solid_capstyle="butt")
-            axes.plot([ratio, 2.0], [row, row], color=BASELINE, linewidth=3, solid_capstyle="butt")
-            axes.plot([ratio], [row], marker="|", markersize=12, color=INK)
-            room = 0.5 * (sheet.width - 2.9)
-            axes.text(0.5, row - 0.18, shortened(sheet.figure, below, 6.5, room), size=6.5, color=SCENARIO, ha="left")
-            axes.text(2.0, row - 0.18, shortened(sheet.figure, above, 6.5, room), size=6.5, color=BASELINE, ha="right")
-            names.append(shortened(sheet.figure, label, LABEL_SIZE, 2.4))
-        axes.set_yticks(range(len(switches)), labels=names)
-        axes.set_xticks([0.5, 1.0, 2.0], labels=["0.5", "1", "2"])
-        axes.minorticks_off()
-        axes.set_xlabel(say("policy_figure.regret_multiple", lang), color=MUTED)
-    columns = ["cost", "unit", "level", "median", "below", "above"]
-    label, unit, level, _, below, above = switches[0]
-    shown = f"{level:.3g} {unit}".strip()
-    sentence = say("policy_figure.switch_sentence", lang, factor=label, level=shown, below=below, above=above)
-    return sheet.told(pd.DataFrame([list(item) for item in switches], columns=columns), sentence)
 
 
 # Ticks of a logarithmic axis.

@@ -1,21 +1,15 @@
-"""Policy analysis: effects on common draws, their attribution to levers, optimal policies and decision robustness."""
+"""Policy analysis: effects on common draws, their attribution to levers, and optimal policies."""
 
 from typing import TYPE_CHECKING
 
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from pysd_runner.policy.advice import Advice as Advice
-    from pysd_runner.policy.advice import advise as advise
     from pysd_runner.policy.attribution import Attribution as Attribution
     from pysd_runner.policy.attribution import attribute as attribute
     from pysd_runner.policy.cost import Costs as Costs
     from pysd_runner.policy.cost import costs as costs
     from pysd_runner.policy.effects import variable_outcome as variable_outcome
-    from pysd_runner.policy.futures import Factor as Factor
-    from pysd_runner.policy.futures import Futures as Futures
-    from pysd_runner.policy.futures import Mechanism as Mechanism
-    from pysd_runner.policy.futures import futures_of as futures_of
     from pysd_runner.policy.objective import Constraint as Constraint
     from pysd_runner.policy.objective import Objective as Objective
     from pysd_runner.policy.optimisation import Optimum as Optimum
@@ -37,10 +31,8 @@ else:
             "chosen_scenario": ("pysd_runner.policy.spaces.chosen_scenario", "space.scenario(study, point)"),
             "class_space": "pysd_runner.policy.spaces.space_of",
             "lever_space": ("pysd_runner.policy.spaces.lever_space", "space_of(study)"),
-            "model_futures": "pysd_runner.policy.futures.futures_of",
             "model_study": ("pysd_runner.policy.studies.model_study", "study_of(inputs_of(model, None, fitted))"),
             "policy_values": "pysd_runner.policy.studies.policy_of",
-            "regional_futures": "pysd_runner.policy.futures.futures_of",
             "regional_study": "pysd_runner.policy.studies.study_of",
             "space_scenario": ("pysd_runner.policy.spaces.space_scenario", "space.scenario(study, point)"),
             "uniform_space": ("pysd_runner.policy.spaces.uniform_space", "space_of(study, scenario, by='lever')"),

@@ -5,18 +5,18 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 310,
-    "lines": 81_629,
-    "nodes": 626_030,
-    "functions": 5_055,
-    "docstring lines": 12_042,
-    "lines of other texts": 5_629,
+    "files": 308,
+    "lines": 80_481,
+    "nodes": 616_965,
+    "functions": 5_005,
+    "docstring lines": 11_807,
+    "lines of other texts": 5_547,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_496,
+    "lines of tests": 43_202,
 }
 
 

@@ -20,7 +20,6 @@ COMMANDS = [
     "calibrate",
     "forecast",
     "run",
-    "advise",
     "attribute",
     "optimise",
     "evidence",

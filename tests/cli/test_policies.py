@@ -1,6 +1,5 @@
-"""``gapsim attribute``, ``optimise`` and ``advise``: what they print and write, and that a policy found runs again."""
+"""``gapsim attribute`` and ``optimise``: what they print and write, and that a policy found runs again."""
 
-import json
 import shutil
 
 import pandas as pd
@@ -89,21 +88,6 @@ def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     assert "Optimised" in run.out
 
 
-@pytest.mark.filterwarnings("ignore:no font for Chinese")
-def test_advice_is_one_page(gapsim, small, tmp_path):
-    answer = gapsim("advise", *small, *QUICK, "--out", "advice", code=0)
-    assert ("Recommendation: “" in answer.out) != ("None of the policies is robust." in answer.out)
-    page = (tmp_path / "advice" / "advice.md").read_text(encoding="utf-8")
-    for text in ("What would change it", "Who loses most", "Compared with", "What knowing it is worth"):
-        assert text in page
-    assert (tmp_path / "advice" / "futures.csv").is_file()
-    assert (tmp_path / "advice" / "figures" / "regret.png").is_file()
-    other = gapsim("advise", *small, *QUICK, "--out", "advice", "--force", "--json", "--lang", "zh", code=0)
-    data = json.loads(other.out)["data"]
-    if data["recommended"]:
-        assert data["recommended"] == data["leading"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -111,7 +95,6 @@ def test_advice_is_one_page(gapsim, small, tmp_path):
         (("attribute", "zoned_need", "--outcome", "gap"), "no outcome 'gap'"),
         (("attribute", "zoned"), "a search needs"),
         (("optimise", "--start", "nothing"), "nothing"),
-        (("advise", "missing.yaml"), "missing.yaml"),
     ],
 )
 def test_bad_command_lines_say_what_is_wrong(gapsim, small, arguments, message):

@@ -55,9 +55,9 @@ pysd_runner.checks: Rule BehaviourRule, DimensionProblem EquationProblem, Obstac
 pysd_runner.ensemble: Job EnsembleJob
 pysd_runner.general.scenario_runs: project_any pysd_runner.study.project
 pysd_runner.panel: Panel data.Data, Table data.Data, Region Entity, Problem findings.Finding, check_table check_data
-pysd_runner.policy: regional_study study_of, model_study study_of, lever_space space_of, model_futures futures_of
+pysd_runner.policy: regional_study study_of, model_study study_of, lever_space space_of
 pysd_runner.regional: regional_study study_of, policy_values policy_of, class_space space_of, uniform_space space_of
-pysd_runner.regional: chosen_scenario space.scenario, regional_futures futures_of, RegionalModel RegionalModel
+pysd_runner.regional: chosen_scenario space.scenario, RegionalModel RegionalModel
 pysd_runner.regional.policy_spaces: DEFAULT_CONSTRAINTS pysd_runner.policy.spaces.DEFAULT_CONSTRAINTS
 pysd_runner.regional.projection: projection_inputs pysd_runner.study.inputs_of
 pysd_runner.scenarios: Problem Finding

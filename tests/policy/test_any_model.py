@@ -8,7 +8,7 @@ import pytest
 from pysd_runner import load_model, policy
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.model import Model
-from pysd_runner.policy import Study, advise, attribute, effects_of, futures_of, optimise, policy_of, space_of, study_of
+from pysd_runner.policy import Study, attribute, effects_of, optimise, policy_of, space_of, study_of
 from pysd_runner.study import inputs_of
 
 # The stock grows by what the levers buy, less what the tax takes: A buys with a falling return, B at half the rate.
@@ -78,19 +78,6 @@ def test_the_best_spends_the_budget_where_the_return_is_highest(tmp_path: Path) 
     assert parts.shapley.sum(axis=0) == pytest.approx(parts.total)
 
 
-def test_unit_costs_differ_between_futures(tmp_path: Path) -> None:
-    study = studied(made(tmp_path))
-    study = type(study)(**{name: getattr(study, name) for name in study.__slots__} | {"draws": 16})
-    futures = futures_of(study)
-    assert [item.key for item in futures.factors] == ["Unit Cost"]
-    assert futures.levels.min() >= 1
-    assert futures.levels.max() <= 4
-    two = {"north": policy_of(study, {"Spent[North]": 6}), "south": policy_of(study, {"Spent[South]": 6})}
-    advice = advise(futures, two)
-    assert advice.recommended == "north"
-    assert advice.effects[0] == pytest.approx(4 * (np.sqrt(6) - 1) / futures.levels[:, 0])
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -130,5 +117,3 @@ def test_names_of_earlier_versions_work_with_a_warning(tmp_path: Path) -> None:
         space = policy.lever_space(study)
     with pytest.warns(DeprecationWarning, match=r"space_scenario is now space\.scenario"):
         assert policy.space_scenario(study, space, space.middle(), name="old").name == "old"
-    with pytest.warns(DeprecationWarning, match=r"model_futures is now .*futures_of"):
-        assert policy.model_futures is futures_of

@@ -16,7 +16,7 @@ from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.studies import policy_of
 from pysd_runner.policy.study import effects_of
-from pysd_runner.reports.advice import optimum_sentences
+from pysd_runner.reports.optimum import optimum_sentences
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import inputs, policy, study
 

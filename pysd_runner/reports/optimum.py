@@ -1,0 +1,202 @@
+"""Report on an optimal policy, on the screen and as a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.policy.optimisation import Optimum
+from pysd_runner.reports.attribution import DIGITS, cell, titles
+from pysd_runner.reports.document import (
+    Bullets,
+    Heading,
+    Part,
+    TextTable,
+    save_analysis,
+    saved_picture,
+    screen_of,
+    titled,
+)
+from pysd_runner.text import say
+
+# Maximum number of losing regions in a table, and of binding constraints named.
+MOST_LOSERS, MOST_NAMED = 8, 5
+
+
+def _share(value: float, digits: int = 0) -> str:
+    return f"{percent(value, digits)} %"
+
+
+def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+    """Sentences on the result of an optimisation."""
+    draws = next(iter(found.effects.values())).shape[0]
+    lines = [
+        say(
+            "policy.optimum lead",
+            lang,
+            outcome=found.outcome.label(lang),
+            statistic=say(f"policy.statistic {found.objective.statistic}", lang),
+            value=written(found.out_of_sample, DIGITS),
+            inside=written(found.in_sample, DIGITS),
+            unit="" if found.objective.statistic == "satisfied" else found.outcome.unit_in(lang),
+            draws=draws,
+        )
+    ]
+    lines += _compared(found, labels, lang)
+    names = _names(found, lang)
+    if found.relaxed:
+        parts = [f"{names.get(name, name)} {written(value, DIGITS)}" for name, value in found.relaxed.items()]
+        lines.append(say("policy.optimum relaxed", lang, parts="; ".join(parts)))
+    held = [names.get(name, name) for name in found.binding if ">=" not in name and "<=" not in name]
+    if held:
+        lines.append(say("policy.optimum binding", lang, parts=", ".join(held[:MOST_NAMED])))
+    lines += [
+        say(
+            "policy.optimum bound",
+            lang,
+            name=knob.label(lang),
+            value=written(float(found.point[found.space.knobs.index(knob)]), DIGITS),
+            slope=written(slope, DIGITS, signed=True),
+        )
+        for knob, slope in found.on_bounds.items()
+    ]
+    losers = found.losers()
+    if len(losers):
+        row = losers.iloc[0]
+        lines.append(
+            say(
+                "policy.optimum losers",
+                lang,
+                region=losers.index[0],
+                share=_share(float(row["share_worse"])),
+                median=written(float(row["median"]), DIGITS),
+            )
+        )
+    if found.ranges:
+        lines.append(say("policy.optimum flat", lang, loss=_share(found.rounding, 1)))
+    values = [item.value for item in found.starts]
+    apart = (max(values) - min(values)) / max(abs(max(values)), 1e-12)
+    lines.append(
+        say(
+            "policy.optimum conditions",
+            lang,
+            count=len(values),
+            apart=_share(apart, 1),
+            residual=_share(found.residual, 1),
+        )
+    )
+    return lines
+
+
+def _compared(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+    """Sentence that compares the optimum with the best other policy."""
+    if not found.rivals:
+        return []
+    best = found.best_rival
+    if not best:
+        best = max(found.rivals, key=lambda name: found.rivals[name])
+        key = "optimum alone"
+    else:
+        key = "optimum beats" if found.beats_rivals else "optimum beaten"
+    value = written(found.rivals[best], DIGITS)
+    return [say(f"policy.{key}", lang, rival=labels.get(best, best), value=value)]
+
+
+def _names(found: Optimum, lang: str) -> dict[str, str]:
+    """Constraints in words: national output and the leader by their labels, regions by name."""
+    return {
+        **{f"region_change: {name}": name for name in found.elements},
+        "output_change": say("policy_outcome.output_change", lang),
+        "leader_change": say("policy_outcome.the_leader", lang),
+    }
+
+
+def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+    """An optimum for the screen: sentences, the policy and its effects."""
+    return screen_of(optimum_sentences(found, labels, lang), _policy_table(found, lang), _effect_table(found, lang))
+
+
+def write_optimum(found: Optimum, labels: Mapping[str, str], folder: Path, lang: str) -> None:
+    """Write the page, tables and figures of an optimum into a folder."""
+    from pysd_runner.plots.policies import plot_shares
+    from pysd_runner.plots.style import usable_language
+
+    drawn = usable_language(lang)
+    rivals = [(name, value, name not in found.breaking) for name, value in found.rivals.items()]
+    tables = {
+        "policy": found.table().reset_index(),
+        "effects": found.effect_table().reset_index(),
+        "losers": found.losers().reset_index(),
+        "compared": pd.DataFrame(rivals, columns=["policy", "objective", "keeps"]),
+    }
+    parts: list[Part] = [
+        Bullets(optimum_sentences(found, labels, lang)),
+        _policy_table(found, lang),
+        Heading(say("policy.effects", lang)),
+        _effect_table(found, lang),
+    ]
+    shares = _shares(found, drawn)
+    if len(shares):
+        figure = plot_shares(shares, title=say("policy.shares figure", drawn), lang=drawn)
+        parts.append(saved_picture(figure, folder, "policy"))
+    parts += [*_others(found, labels, lang), Heading(say("policy.notes", lang)), Bullets(found.notes)]
+    title = say("policy.optimum", lang, outcome=found.outcome.label(lang))
+    save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)
+
+
+def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
+    """Tables of losing regions, and of the objective under other policies."""
+    losers = [
+        [str(name), _share(float(row["share_worse"])), written(float(row["median"]), DIGITS)]
+        for name, row in found.losers().head(MOST_LOSERS).iterrows()
+    ]
+    rivals = [
+        [
+            labels.get(name, name),
+            written(found.rivals[name], DIGITS),
+            say("policy.no" if name in found.breaking else "policy.yes", lang),
+        ]
+        for name in sorted(found.rivals, key=lambda name: -found.rivals[name])
+    ]
+    compared = TextTable(header=titles(lang, "policy", "objective", "keeps"), rows=rivals, words=frozenset({2}))
+    return [
+        *titled(
+            say("policy.who loses", lang),
+            TextTable(header=titles(lang, "region", "worse in", "median change"), rows=losers),
+        ),
+        *titled(say("policy.compared", lang), compared),
+    ]
+
+
+def _policy_table(found: Optimum, lang: str) -> TextTable:
+    rows = []
+    for knob, value in zip(found.space.knobs, found.point, strict=True):
+        low, high = found.ranges.get(knob.key, (np.nan, np.nan))
+        if knob.group and knob.weight == 1:
+            cells = [_share(float(value)), f"{percent(low)} … {percent(high)} %"]
+        else:
+            digits = DIGITS if knob.upper > 1 or knob.lower < 0 else DIGITS + 2
+            cells = [written(float(value), digits), interval(low, high, digits)]
+        rows.append([knob.label(lang), cells[0], cells[1] if found.ranges else "–"])
+    return TextTable(header=titles(lang, "chosen", "value", "range"), rows=rows)
+
+
+def _effect_table(found: Optimum, lang: str) -> TextTable:
+    rows = []
+    for key, row in found.effect_table().iterrows():
+        item = found.outcomes.get(str(key))
+        label = str(key) if item is None else f"{item.label(lang)}, {item.unit_in(lang)}"
+        rows.append([label, cell(row), _share(float(row["share_positive"]))])
+    return TextTable(header=titles(lang, "outcome", "effect", "better in"), rows=rows)
+
+
+def _shares(found: Optimum, lang: str) -> pd.DataFrame:
+    """Shares of the levers, one row per group; empty if the groups are not mixes."""
+    rows: dict[str, dict[str, float]] = {}
+    for knob, value in zip(found.space.knobs, found.point, strict=True):
+        if knob.group and knob.weight == 1 and found.space.sums[knob.group] == 1:
+            lever = knob.key.removeprefix(f"{knob.group}.")
+            rows.setdefault(knob.group, {})[found.levers.get(lever, {}).get(lang, lever)] = float(value)
+    return pd.DataFrame.from_dict(rows, orient="index")
