@@ -11,7 +11,7 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.policy.ranking import Answer, Ranking
-from pysd_runner.reports.evidence import declarations_of, foreign_costs, meaning_of, rests
+from pysd_runner.reports.evidence import declarations_of, meaning_of, rests
 from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
@@ -33,7 +33,7 @@ _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Main results of a projection, in at most ten sentences."""
     behind = below_mean(projection)
-    lines = [*filter(None, [foreign_costs(projection, lang)]), *failed_checks(projection, lang)]
+    lines = list(failed_checks(projection, lang))
     if answer is not None:
         lines += _by_need(projection, answer, lang)
         lines += [_missed(projection, answer, lang) + line for line in _verdict(projection, answer, lang)]

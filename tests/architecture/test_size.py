@@ -7,7 +7,7 @@ from tests.architecture.size import counts
 CEILINGS = {
     "files": 308,
     "lines": 80_481,
-    "nodes": 616_965,
+    "nodes": 616_948,
     "functions": 5_005,
     "docstring lines": 11_807,
     "lines of other texts": 5_547,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_202,
+    "lines of tests": 43_201,
 }
 
 

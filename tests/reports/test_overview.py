@@ -246,7 +246,7 @@ def test_it_says_how_much_is_data(projection):
         ("currency/Year", 1.0, {}, ""),  # Chinese provinces by their codes
     ],
 )
-def test_costs_of_another_country_are_said_first(projection, money, rate, converted, told):
+def test_costs_of_another_country_are_said(projection, money, rate, converted, told):
     record = {**projection.provenance}
     record["settings"] = record["settings"] | {"yuan_per_unit": rate}
     record["panel"] = record["panel"] | converted
@@ -254,8 +254,7 @@ def test_costs_of_another_country_are_said_first(projection, money, rate, conver
     data = projection.data.assign(output_per_head=heads)
     changed = dataclasses.replace(projection, data=data, provenance=record)
     assert told in foreign_costs(changed, "en")
-    first = headline_lines(changed, None, lang="zh")[0]
-    assert (first == foreign_costs(changed, "zh")) == bool(told)
+    assert bool(foreign_costs(changed, "zh")) == bool(told)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
