@@ -316,12 +316,14 @@ def _write_any(session: Session, future: "Future", folder: Path) -> Report:
     for scenario in future.cast[1:]:
         parts += [Paragraph(text) for text in (scenario.label[lang], scenario.note[lang]) if text]
         parts.append(Bullets(list(scenario.describe())))
-    parts.append(Folded(say("own.each", lang), [Bullets([*future.sentences(), *future.warnings])]))
+    parts.append(
+        Folded(say("own.each", lang), [Bullets([*future.sentences(lang), *map(session.said, future.warnings)])])
+    )
     parts += [Folded(say("own.others", lang), pictures[first:])] * (len(pictures) > first)
     title = f"{', '.join(item.label[lang] for item in future.cast[1:] or future.cast)}: {future.model}"
     save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "report")
-    data = {"answer": answer, "end": future.table().to_dict("records"), "sentences": list(future.sentences())}
-    return Report(lines=[*answer, "", *future.sentences()], data=data, page="report")
+    data = {"answer": answer, "end": future.table().to_dict("records"), "sentences": future.sentences(lang)}
+    return Report(lines=[*answer, "", *future.sentences(lang)], data=data, page="report")
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:

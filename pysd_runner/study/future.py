@@ -213,31 +213,39 @@ class Future(Tabled):
         every = list(self.data.data_vars.values())
         return [values for values in every if values.ndim == 3] or every[:1]
 
-    def sentences(self) -> tuple[str, ...]:
-        """Describe in words what each scenario changes at the end; judged only if a direction was declared."""
+    def sentences(self, lang: str = "en") -> tuple[str, ...]:
+        """Describe in words what each scenario changes at the end; judged only if a direction was declared.
+
+        Parameters
+        ----------
+        lang
+            ``"en"`` or ``"zh"``.
+
+        Returns
+        -------
+        tuple of str
+            A sentence for each scenario and observed outcome.
+        """
         names = [item for item in self.observed if item in self.data] or [self.leading]
         changed = [item for item in self.cast if self.baselines[item.name] != item.name]
-        return tuple(self._sentence(item, name) for item in changed for name in names if self[name].ndim == 3)
+        return tuple(self._sentence(item, name, lang) for item in changed for name in names if self[name].ndim == 3)
 
-    def _sentence(self, scenario: Scenario, name: str) -> str:
+    def _sentence(self, scenario: Scenario, name: str, lang: str) -> str:
         end = self.data[self.axis].to_numpy()[-1]
-        when = said_time(end, self.time_unit)
         moved = self.difference(name).sel(scenario=scenario.name).sel({self.axis: end}).to_numpy()
         low, median, high = quantiles(moved)
-        unit, label = self[name].attrs.get("units", ""), scenario.label["en"]
-        # Leave out a unit that repeats the name, as in "4 foxes less foxes".
-        spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}"
+        about = {"label": scenario.label[lang], "name": name, "when": said_time(end, self.time_unit)}
         if low == high == 0:
-            return f"{label}: {name} is what it is in the baseline at {when}."
-        way = "more" if median >= 0 else "less"
-        text = f"{label}: {three_digits(abs(median))}{spelled} {way} {name} than the baseline at {when}"
-        if moved.size > 1:
-            text += f" (90 % of simulations: {three_digits(low, signed=True)} to {three_digits(high, signed=True)})"
-        wanted = self.better.get(name, "")
-        if wanted:
+            return say("own.unmoved", lang, **about)
+        # Leave out a unit that repeats the name, as in "4 foxes less foxes".
+        unit = self[name].attrs.get("units", "")
+        size = three_digits(abs(median)) + ("" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}")
+        ends = {"low": three_digits(low, signed=True), "high": three_digits(high, signed=True)}
+        doubt = say("own.range", lang, **ends) if moved.size > 1 else ""
+        if wanted := self.better.get(name, ""):
             share = float(np.nanmean(moved > 0 if wanted == "higher" else moved < 0))
-            text += f"; better ({wanted}) in {100 * share:.0f} % of simulations"
-        return f"{text}."
+            doubt += say(f"own.better {wanted}", lang, share=f"{100 * share:.0f}")
+        return say("own.moved more" if median >= 0 else "own.moved less", lang, **about, size=size, doubt=doubt)
 
     @property
     def leading(self) -> str:

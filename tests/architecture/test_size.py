@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_481,
-    "nodes": 616_948,
+    "lines": 80_491,
+    "nodes": 616_960,
     "functions": 5_005,
-    "docstring lines": 11_807,
-    "lines of other texts": 5_547,
+    "docstring lines": 11_818,
+    "lines of other texts": 5_559,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
