@@ -62,8 +62,8 @@ def update(
 
     Writes a folder with the panel, which every command takes with --data, its regions and sources, and a table of all
     figures that were revised. Says what the new year still lacks. Figures without a unit have that of the panel's own
-    file. With --since the panel is exchanged in earlier results, one thing at a time and on the same draws: columns,
-    revisions, years, and the fit if a new one is given. Without FILE that compares PANEL as it is.
+    file. With --since the panel is exchanged in earlier results, one thing at a time and on the same simulations:
+    columns, revisions, years, and the fit if a new one is given. Without FILE that compares PANEL as it is.
     """
     from pysd_runner.data.mapping import declarations_beside
     from pysd_runner.data.sources import panel_file

@@ -155,8 +155,10 @@ NOTE = Message(
     "starts later has less time until the last year."
 )
 _TITLES = {
-    "relative": Message("{name}: output per head in {year}, % of the national mean, and what policies add, points"),
-    "leader": Message("{name}: gap to the leading region in {year}, %, and what policies close, points"),
+    "relative": Message(
+        "{name}: output per head in {year}, % of the national mean, and what policies add, percentage points"
+    ),
+    "leader": Message("{name}: gap to the leading region in {year}, %, and what policies close, percentage points"),
     "laggards": Message("{name}: shortfall below the mean in {year}, %, and what policies close, points"),
 }
 

@@ -6,7 +6,7 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_491,
+    "lines": 80_493,
     "nodes": 616_960,
     "functions": 5_005,
     "docstring lines": 11_818,
