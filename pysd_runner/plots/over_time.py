@@ -193,7 +193,7 @@ def _colours(lines: "Mapping[str, xr.DataArray]") -> Sequence[str]:
 
 
 def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, lang: str) -> None:
-    colours, top = _colours(lines), -np.inf
+    colours, top, faint = _colours(lines), -np.inf, 0.17 if len(lines) == 1 else 0.1
     for place, item in enumerate(lines.values()):
         times = item["time"].to_numpy()
         draws = item.transpose("draw", "time").to_numpy()
@@ -205,7 +205,7 @@ def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time
         bands = np.quantile(usable, LEVELS, axis=0)
         colour, top = colours[place % len(colours)], max(top, float(bands.max()))
         for low, high in zip(bands[:MEDIAN], bands[:MEDIAN:-1], strict=True) if len(usable) > 1 else ():
-            axes.fill_between(times, low, high, color=colour, alpha=0.17, linewidth=0, zorder=1 + place / 10)
+            axes.fill_between(times, low, high, color=colour, alpha=faint, linewidth=0, zorder=1 + place / 10)
         axes.plot(times, bands[MEDIAN], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
     if observed is not None:
         axes.plot(observed.index, observed.to_numpy(), zorder=5, **_DOTS)
