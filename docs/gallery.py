@@ -16,7 +16,8 @@ def figures_of_the_example(_block: Any, variables: dict[str, Any], settings: dic
     names = variables["example_globals"]
     shown = names.setdefault("__shown__", [])
     pictures = []
-    for value in list(names.values()):
+    # A value that a cell ends with is shown as in a notebook, and kept under a name of underscores.
+    for value in [item for name, item in names.items() if name.strip("_")]:
         if isinstance(value, Figure) and not any(value is other for other in shown):
             shown.append(value)
             path = next(variables["image_path_iterator"])

@@ -7,7 +7,7 @@ from tests.architecture.size import counts
 CEILINGS = {
     "files": 308,
     "lines": 80_493,
-    "nodes": 616_960,
+    "nodes": 616_974,
     "functions": 5_005,
     "docstring lines": 11_818,
     "lines of other texts": 5_559,
