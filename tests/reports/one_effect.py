@@ -39,7 +39,7 @@ def numbers(results: Path, brief: Path, explorer: Path) -> dict[str, dict[str, f
         "panel": float(drawn.set_index("name").loc[label, "median"]),
         "table": _cell(table, "gap closed, %", label),
         "brief": _value(_found(rf'aria-label="[^"]*losed against[^"]*{re.escape(label)} {NUMBER}', short)[0]),
-        "table of the brief": _cell(_rows(short), f"{data['year'].max()}: gap closed, points", label),
+        "table of the brief": _cell(_rows(short), f"{data['year'].max()}: gap closed, %", label),
         "explorer": _of_explorer(explorer, label, "gap_closed"),
     }
     return {"gap closed": closed, "national output": output}
