@@ -10,6 +10,7 @@ from calibration.fitting.space import ParameterSpace
 from calibration.optimisers import SAME_COST, SearchOutcome, Starts
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.numbers import three_digits
 
 Array = NDArray[np.float64]
 
@@ -175,7 +176,8 @@ class HeldOut:
         gain = f"{ratio:.2f} times that of holding the last value"
         verdict = "" if ratio < 1 else ": nothing is gained over it"
         return (
-            f"Held out, {self.measurement}: {self.observations} values, root mean square error {self.rmse:.4g}, {gain}"
+            f"Held out, {self.measurement}: {self.observations} values, root mean square error "
+            f"{three_digits(self.rmse, digits=4)}, {gain}"
             f"{verdict}; {100 * self.covered:.0f} % lie in the {100 * self.level:.0f} % interval"
         )
 
