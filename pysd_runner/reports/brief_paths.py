@@ -285,6 +285,9 @@ class Sentences:
 
     def answer(self) -> Iterator[str]:
         """What happens without policy, what to do, and how sure that is, and where needed a caution."""
+        if self.place.kind == "nation" and "answer" in self.projection.provenance:
+            yield from self.projection.provenance["answer"][self.lang]
+            return
         yield from failed_checks(self.projection, self.lang)
         yield self.going()
         if self.order:

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_495,
-    "nodes": 616_979,
+    "lines": 80_498,
+    "nodes": 617_018,
     "functions": 5_005,
     "docstring lines": 11_818,
     "lines of other texts": 5_559,
