@@ -26,13 +26,11 @@ Asked = Callable[[Sequence[EvidenceTerm]], ExperimentRuns]
 PRIOR_DRAWS, FOLLOWED = 1000, 200
 # Years after the year of the money in which people are looked at; early and late years that are compared.
 AFTER, EARLY, LATE = (1, 2, 3, 5, 8, 11, 14), (1, 3), (8, 12)
-# Years of constant money.
-HORIZONS = (1, 3, 8, 16)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Persistence:
-    """What is left of the money of one year, and what money of every year gives.
+    """What is left of the money of one year.
 
     Attributes
     ----------
@@ -44,28 +42,16 @@ class Persistence:
         Outcome a year for each unit of money in these years, by the couplings that are set to zero; shape (draw, year).
     late_to_early
         Mean outcome in the years `LATE` over that in the years `EARLY`, by the same; shape (draw,).
-    last, whole
-        The same money in every year, by scenario: outcome of the last year over money of that year, and present value
-        of the outcome over that of money, after the years `HORIZONS`; shape (draw, horizon).
     """
 
     term: EvidenceTerm
     left: Array
     gains: dict[tuple[str, ...], Array]
     late_to_early: dict[tuple[str, ...], Array]
-    last: dict[str, Array]
-    whole: dict[str, Array]
 
 
-def persistence(
-    term: EvidenceTerm,
-    experiments: Asked,
-    parameters: Parameters,
-    draws: int,
-    *,
-    beside: str = "",
-) -> Persistence:
-    """Follow the people whom money of one year reaches, and the same money spent in every year.
+def persistence(term: EvidenceTerm, experiments: Asked, parameters: Parameters, draws: int) -> Persistence:
+    """Follow the people whom money of one year reaches.
 
     Parameters
     ----------
@@ -75,8 +61,6 @@ def persistence(
         Sets up the experiments of terms, as `experiments_of` does.
     parameters, draws
         As for `ExperimentRuns.implied`.
-    beside
-        Name of a scenario of constant money, which is followed beside it; may be empty.
 
     Returns
     -------
@@ -93,26 +77,16 @@ def persistence(
         spans = [*years[1:], *((first + end, final + end) for first, final in (EARLY, LATE))]
         found = once(spans, "return", {**parameters, **dict.fromkeys(names, 0.0)})
         gains[names], ratios[names] = found[:, : len(AFTER)], found[:, -1] / found[:, -2]
-    policy = dict(scenario.get("policy", {}))
-    if isinstance(policy.get("budget"), Mapping):
-        policy["budget"] = max(policy["budget"].values())
-    constant: dict[str, Any] = {term.key: {**scenario, "name": f"{term.key}_yearly", "policy": policy}}
-    last, whole = {}, {}
-    for name, content in (constant | ({beside: beside} if beside else {})).items():
-        spans = [(first, year) for year in HORIZONS for first in (year, 1)]
-        found = _read(experiments, term, content, draws, spans, "present_value", parameters)
-        last[name], whole[name] = found[:, ::2], found[:, 1::2]
-    left = left[:, 1:] / left[:, :1]
-    return Persistence(term=term, left=left, gains=gains, late_to_early=ratios, last=last, whole=whole)
+    return Persistence(term=term, left=left[:, 1:] / left[:, :1], gains=gains, late_to_early=ratios)
 
 
 def _read(
     experiments: Asked,
     term: EvidenceTerm,
-    scenario: dict[str, Any] | str,
+    scenario: dict[str, Any],
     draws: int,
     spans: Sequence[tuple[int, int]],
-    measure: Literal["difference", "return", "present_value"],
+    measure: Literal["difference", "return"],
     parameters: Parameters,
     *,
     outcome: str = "",
@@ -234,8 +208,7 @@ def findings(
         stages |= after
         drawn = parameter_draws(spec, fitted, FOLLOWED, rng)
     few = {key: values[:FOLLOWED] for key, values in drawn.items()}
-    mixes = [item.scenario for item in terms if item.measure == "present_value" and isinstance(item.scenario, str)]
-    lasting = [persistence(item, asked, few, FOLLOWED, beside="".join(mixes[:1])) for item in terms if item.people]
+    lasting = [persistence(item, asked, few, FOLLOWED) for item in terms if item.people]
     return Findings(model=model, stages=stages, lasting=lasting, **told)
 
 

@@ -1,10 +1,9 @@
-"""First lines of a report: outlook, best policy, its cost, losing regions and the basis of the results."""
+"""What a report says beside its tables: outlook, cost of the policy, constraints and the basis of the results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import interval, percent, written
@@ -31,16 +30,16 @@ _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 
 
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """Main results of a projection, in at most ten sentences."""
+    """What no table of a report shows, in at most ten sentences."""
     behind = below_mean(projection)
     lines = list(failed_checks(projection, lang))
     if answer is not None:
         lines += _by_need(projection, answer, lang)
-        lines += [_missed(projection, answer, lang) + line for line in _verdict(projection, answer, lang)]
+        lines += _missed(projection, answer, lang)
     if behind.any():
         lines.append(_without_policy(projection, int(behind.sum()), lang))
     if answer is not None:
-        lines += _of_policy(projection, answer, lang)
+        lines += [*_cost(projection, answer.main, lang), _constrained(projection, answer, lang)]
     return [*lines, *rests(projection, answer, lang)]
 
 
@@ -108,50 +107,20 @@ def _by_need(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
         )
 
 
-def _verdict(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """Sentence on whether one policy is best under all assumptions."""
-    if len(answer.main.scenarios) < 2 or len(projection.data["draw"]) < 2:
-        return
-    if answer.robust:
-        least = min(float(series[answer.robust]) for item in answer.comparisons.values() for series in item.firsts)
-        yield say("report.robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
-        return
-    tops = {key: str(item.first.idxmax()) for key, item in answer.comparisons.items()}
-    shares = {key: percent(float(item.first[tops[key]])) for key, item in answer.comparisons.items()}
-    parts = [
-        say(
-            "report.first under" if key else "report.first",
-            lang,
-            policy=label_of(projection, answer, name, lang),
-            share=shares[key],
-            definition=definition_label(projection, key, lang),
-        )
-        for key, name in tops.items()
-    ]
-    yield say(
-        "report.not robust",
-        lang,
-        count=len(answer.main.scenarios),
-        parts=say("report.clauses", lang).join(parts),
-    )
-
-
-def _missed(projection: Future, answer: Answer, lang: str) -> str:
+def _missed(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Sentences on fits that miss the levels they are tied to, so that their ranking is unreliable."""
     measured = declarations_of(projection).measurements
-    return "".join(
-        say(
-            "report.missed",
-            lang,
-            definition=definition_label(projection, key, lang),
-            measured=getattr(measured[item["measurement"]], lang),
-            year=item["year"],
-            fitted=written(item["fitted"], 2),
-            observed=written(item["observed"], 2),
-        )
-        for key, misses in answer.misses.items()
-        for item in misses
-    )
+    for key, misses in answer.misses.items():
+        for item in misses:
+            yield say(
+                "report.missed",
+                lang,
+                definition=definition_label(projection, key, lang),
+                measured=getattr(measured[item["measurement"]], lang),
+                year=item["year"],
+                fitted=written(item["fitted"], 2),
+                observed=written(item["observed"], 2),
+            )
 
 
 def case_label(projection: Future, key: str, change: str, lang: str) -> str:
@@ -189,76 +158,25 @@ def _without_policy(projection: Future, count: int, lang: str) -> str:
     )
 
 
-def _of_policy(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """Sentences on the first policy: its effect and the split into allocation and mix, its cost, losing regions."""
-    main, name = answer.main, projection.policies[0]
-    label = label_of(projection, answer, name, lang)
-    closed = main.effects[HEADLINE].sel(scenario=name)
-    yield say(
-        "report.closes",
-        lang,
-        policy=label,
-        year=main.year,
-        closed=_middle(closed),
-        range=_range(main, name, lang),
-        share=_middle(main.effects["gap_closed_share"].sel(scenario=name), 0),
-        others=_others(projection, answer, name, lang),
-    )
-    yield from _cost(projection, main, name, lang)
-    yield "".join((*_losers(projection, name, label, lang), *_constrained(projection, answer, lang)))
-
-
-def _middle(values: xr.DataArray, digits: int = 1) -> str:
-    return written(float(np.median(values.to_numpy())), digits)
-
-
-def _range(main: Ranking, name: str, lang: str, effect: str = HEADLINE) -> str:
-    """The interval of an effect, in brackets; empty for a single draw."""
-    if main.effects.sizes["draw"] < 2:
-        return ""
-    return say("report.interval", lang, range=range_of(main.table().loc[name].to_dict(), effect, 1))
-
-
 def range_of(row: Mapping[Any, Any], name: str, digits: int) -> str:
     """The interval of an effect, its ends rounded according to their Monte Carlo errors, if known."""
     errors = (row.get(f"{name}_p05_error", 0.0), row.get(f"{name}_p95_error", 0.0))
     return interval(row[f"{name}_p05"], row[f"{name}_p95"], digits, errors)
 
 
-def _others(projection: Future, answer: Answer, name: str, lang: str) -> str:
-    """The gap closed by a policy under other definitions, and with the normal approximation."""
-    parts = [
-        say(
-            "report.closes under",
-            lang,
-            definition=definition_label(projection, key, lang),
-            closed=_middle(item.effects[HEADLINE].sel(scenario=name)),
-        )
-        for key, item in list(answer.comparisons.items())[1:]
-        if name in item.scenarios
-    ]
-    if answer.before is not None:
-        unweighed = answer.before.effects[HEADLINE].sel(scenario=name)
-        parts.append(say("report.closes before", lang, closed=_middle(unweighed)))
-    return say("report.others", lang, parts=say("report.list", lang).join(parts)) if parts else ""
-
-
-def _cost(projection: Future, main: Ranking, name: str, lang: str) -> Iterator[str]:
+def _cost(projection: Future, main: Ranking, lang: str) -> Iterator[str]:
+    """Sentence on what the first policy costs."""
     if "present_cost" not in main.effects:
         if "benefit_cost_ratio" in main.effects:
             yield no_present_value(declarations_of(projection), lang)
         return
-    money = currency_of(projection, lang)
+    name, money = projection.policies[0], currency_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
     known = per_point[np.isfinite(per_point)]
     text = say(
         "report.cost",
         lang,
         policy=str(main.scenarios[name].label.get(lang, name)),
-        benefit=_middle(main.effects["benefit_cost_present"].sel(scenario=name)),
-        range=_range(main, name, lang, "benefit_cost_present"),
-        last=_middle(main.effects["benefit_cost_ratio"].sel(scenario=name)),
-        year=main.year,
         cost=amount(float(np.median(cost)), money, lang),
         rate=written(100 * DISCOUNT),
     )
@@ -298,48 +216,27 @@ def currency_of(projection: Future, lang: str) -> str:
     return say("report.yuan", lang) if name == "Yuan" else name
 
 
-def _losers(projection: Future, name: str, label: str, lang: str) -> Iterator[str]:
-    """Sentence on the regions that end below their path without policy in most draws."""
-    if len(projection.data["draw"]) < 2:
-        return
-    heads = projection.data["output_per_head"].isel(year=-1).transpose("scenario", "draw", "region")
-    ratio = heads.sel(scenario=name).to_numpy() / heads.sel(scenario=projection.baselines[name]).to_numpy()
-    shares = (ratio < 1).mean(axis=0)
-    regions = projection.data[f"name_{lang}"].to_numpy()
-    lost = 100 * np.median(ratio - 1, axis=0)
-    losing = [
-        say("report.loser", lang, name=str(regions[place]), change=written(float(lost[place]), 1))
-        for place in np.argsort(-shares, kind="stable")
-        if shares[place] > 0.5
-    ]
-    names = some_of(losing, lang, between="list.separator")
-    key = "losers" if losing else "no losers"
-    yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=names)
-
-
-def _constrained(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
+def _constrained(projection: Future, answer: Answer, lang: str) -> str:
     """Sentence on how many policies keep the constraints of a search, and the best that does."""
     limits = answer.main.limits
     kept = int(limits["keeps_constraints"].sum())
     often = limits["worse_off"].mode()[0]
     told = {"region": region_label(projection, often, lang), "cases": int((limits["worse_off"] == often).sum())}
     ends = {"least": percent(limits["share_worse_off"].min()), "most": percent(limits["share_worse_off"].max())}
-    yield say("report.constrained", lang, kept=kept, count=len(limits), **told, **ends)
+    text = say("report.constrained", lang, kept=kept, count=len(limits), **told, **ends)
     ranking = answer.main if kept else answer.sought
     name = "" if ranking is None else ranking.best_kept
     if ranking is None or not name:
-        yield say("report.constrained none", lang, policy=projection.policies[0])
-        return
+        return text + say("report.constrained none", lang, policy=projection.policies[0])
     mix, levers = ranking.scenarios[name].policy.mix, declarations_of(projection).levers
     ordered = sorted(mix.items(), key=lambda item: -item[1]) if isinstance(mix, FrozenMapping) else []
     parts = [f"{getattr(levers[key], lang)} {percent(share)} %" for key, share in ordered if share >= LEAST_SHARE]
-    yield say(
+    return text + say(
         "report.constrained best" if kept else "report.constrained sought",
         lang,
         policy=label_of(projection, answer, name, lang),
         mix=say("report.list", lang).join(parts),
-        closed=_middle(ranking.effects[HEADLINE].sel(scenario=name)),
-        range=_range(ranking, name, lang),
+        closed=written(float(ranking.effects[HEADLINE].sel(scenario=name).median()), 1),
     )
 
 

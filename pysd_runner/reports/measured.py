@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.numbers import MINUS, interval, percent, three_digits, written
-from pysd_runner.evidence.findings import AFTER, HORIZONS, Findings, Persistence
+from pysd_runner.evidence.findings import AFTER, Findings, Persistence
 from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, VARIANTS, Ledger, unsupported_costs
 from pysd_runner.plots.policies import plot_forest
 from pysd_runner.plots.style import usable_language
@@ -23,7 +23,6 @@ from pysd_runner.reports.document import (
     save_document,
     saved_picture,
 )
-from pysd_runner.scenarios import load_scenario
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.spec.evidence import Z90, EvidenceTerm
 from pysd_runner.text import said, say
@@ -85,7 +84,6 @@ class _Page:
         for lasting in self.found.lasting:
             yield from self._lasting(lasting)
             yield from self._follow_ups(lasting.term.lever)
-            yield from self._horizons(lasting)
         yield from self._costs()
         yield from self._ledger()
 
@@ -257,21 +255,6 @@ class _Page:
         gone_by = self.say("report.clauses").join(names) or "–"
         yield Paragraph(self.say("lasting_trials", low=ends[0], high=ends[1], gone=gone_by))
         yield self.table(["study", "after", "effect", "error", "over_early"], rows, 2, caption=self.say("follow_ups"))
-
-    def _horizons(self, lasting: Persistence) -> Iterator[Part]:
-        rows = []
-        for name in lasting.last:
-            label = self._lever(lasting.term.lever) if name == lasting.term.key else self._scenario(name)
-            for basis, found in (("basis_PV", lasting.whole[name]), ("basis_last", lasting.last[name])):
-                medians = np.nanmedian(found, axis=0)
-                rows.append([label, self.say(basis), *(written(value, 1) for value in medians)])
-        yield Heading(self.say("horizons"))
-        yield Paragraph(self.say("horizons_note", rate=percent(next(iter(self.terms)).rate)))
-        header = [self.say("policy.policy"), self.say("basis"), *(str(year) for year in HORIZONS)]
-        yield TextTable(header=header, rows=rows, caption=self.say("horizons_table"), words=frozenset({1}))
-
-    def _scenario(self, name: str) -> str:
-        return load_scenario(name, model=self.found.model).label.get(self.lang, name)
 
     def _costs(self) -> Iterator[Part]:
         """Unit costs by parameter and unit."""

@@ -434,6 +434,8 @@ def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
         for key, item in answer.comparisons.items()
     }
     cases |= {case_label(projection, *case, lang): values for case, values in answer.main.cases.items()}
+    if answer.before is not None:
+        cases[say("report.case before", lang)] = answer.before.effects[HEADLINE]
     rows = []
     for title, values in cases.items():
         ahead = [str(name) for name in first_shares(values).index[:2]]

@@ -9,7 +9,7 @@ import pytest
 
 from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.evidence.findings import AFTER, HORIZONS, Findings, ImpliedEffects, Persistence
+from pysd_runner.evidence.findings import AFTER, Findings, ImpliedEffects, Persistence
 from pysd_runner.evidence.ledger import QUANTITIES, load_ledger
 from pysd_runner.evidence.weights import terms_of
 from pysd_runner.plots.policies import plot_forest
@@ -32,8 +32,6 @@ def found():
         left=years * np.linspace(0.9, 0.2, len(AFTER)),
         gains={names: years * np.linspace(0.5, 1.3, len(AFTER)) for names in sets},
         late_to_early={names: np.full(4, 2.0 / (1 + len(names))) for names in sets},
-        last={term.key: years * np.linspace(-0.4, 7.4, len(HORIZONS))},
-        whole={term.key: years * np.linspace(-0.4, 3.9, len(HORIZONS))},
     )
     stages = {
         "prior": ImpliedEffects(prior),
@@ -72,16 +70,8 @@ def test_the_conflict_is_small_where_the_prior_is_far_from_what_was_measured(fou
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_page_names_the_basis_of_every_ratio(pages, lang):
-    for kind in (*QUANTITIES, "last"):
+    for kind in QUANTITIES:
         assert say(f"evidence.basis_{kind}", lang) in pages[lang][0]
-
-
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_present_value_stands_before_the_last_year(pages, lang):
-    table = pages[lang][0].split(say("evidence.horizons_table", lang))[1]
-    rows = [line for line in table.splitlines() if line.startswith("|")][2:4]
-    assert say("evidence.basis_PV", lang) in rows[0]
-    assert rows[1].endswith("| −0.4 | 2.2 | 4.8 | 7.4 |")
 
 
 def test_persistence_is_told_with_what_carries_it(pages):

@@ -64,7 +64,6 @@ def test_every_cost_without_evidence_has_a_sentence(projection, compared, lang):
 
 
 def test_the_screen_shows_the_numbers_of_a_plain_loop(projection, compared):
-    text = " ".join(headline_lines(projection, compared))
     data = projection.data.isel(year=-1)
     closed = []
     start = projection.data.isel(year=0, scenario=0, draw=0)
@@ -79,9 +78,9 @@ def test_the_screen_shows_the_numbers_of_a_plain_loop(projection, compared):
             nation = np.log(output.sum() / people.sum())
             gaps.append(np.mean([nation - np.log(output[place] / people[place]) for place in laggards]))
         closed.append(100 * (gaps[0] - gaps[1]))
-    assert f"closes {written(float(np.median(closed)), 1)} points of that gap by 2028" in text
-    low, high = np.quantile(closed, [0.05, 0.95])
-    assert f"(90 % interval {interval(float(low), float(high), 1)})" in text
+    low, middle, high = map(float, np.quantile(closed, [0.05, 0.5, 0.95]))
+    shown = f"{written(middle, 1)} ({interval(low, high, 1)})"
+    assert shown in {row[1] for row in policy_table(projection, compared, "en").rows}
     assert "not a forecast" in " ".join(projection.warnings)
 
 
@@ -94,7 +93,7 @@ def test_ends_are_rounded_to_their_monte_carlo_error(projection, compared):
     assert max(low, high) > 0.1
     told = interval(row["gap_closed_p05"], row["gap_closed_p95"], 1, (low, high))
     assert told != interval(row["gap_closed_p05"], row["gap_closed_p95"], 1)
-    assert f"(90 % interval {told})" in " ".join(headline_lines(projection, compared))
+    assert any(f"({told})" in row[1] for row in policy_table(projection, compared, "en").rows)
     how = how_made(projection, compared, "en")
     assert f"have Monte Carlo errors of {written(low, 2)} and {written(high, 2)} (tail effective size 4)" in how
     assert how in " ".join(overview(projection, compared)).replace("  ", " ")
@@ -126,7 +125,7 @@ def test_errors_of_quantiles_are_their_spread_over_repetitions():
         assert found == pytest.approx(np.quantile(samples, level, axis=1).std(), rel=0.08)
 
 
-def test_a_fit_that_misses_its_anchor_is_told_before_who_is_first_under_it(projection, compared):
+def test_a_fit_that_misses_its_anchor_is_told(projection, compared):
     missed = {"measurement": "skill_level", "year": 2023, "observed": 0.866, "fitted": 0.700}
     definitions = ("digital_skill_intermediate", "digital_skill_basic")
     found = dataclasses.replace(
@@ -136,10 +135,8 @@ def test_a_fit_that_misses_its_anchor_is_told_before_who_is_first_under_it(proje
     )
     first = headline_lines(projection, found)[1]
     told = "The fit with basic digital skills misses the share of internet users with digital skills that it is tied to"
-    assert first.startswith(f"{told}, 0.70 against 0.87 surveyed in 2023. ")
-    assert first.index("is first") > len(told)
+    assert first == f"{told}, 0.70 against 0.87 surveyed in 2023."
     assert "misses" not in headline_lines(projection, compared)[1]
-    assert "Which mix is first is not identified: of 4 compared, " in first
 
 
 def test_money_by_need_comes_first_unless_it_is_not_better(projection, compared):
