@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_353,
-    "nodes": 615_520,
-    "functions": 4_997,
-    "docstring lines": 11_809,
-    "lines of other texts": 5_529,
+    "lines": 80_278,
+    "nodes": 614_635,
+    "functions": 4_994,
+    "docstring lines": 11_805,
+    "lines of other texts": 5_527,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_062,
+    "lines of tests": 43_056,
 }
 
 
