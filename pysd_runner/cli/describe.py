@@ -14,7 +14,7 @@ from pysd_runner.cli.command import BUG, command
 from pysd_runner.cli.options import MODEL, DeclaredModel
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import GapsimError, InvalidModel, Message
-from pysd_runner.core.findings import Finding, Severity
+from pysd_runner.core.findings import Finding, Severity, listed
 from pysd_runner.core.paths import models_folder
 
 if TYPE_CHECKING:  # these load numpy
@@ -182,7 +182,7 @@ def _examine_model(session: Session, name: str) -> int:
         if entry["kind"] != "no unit given" or len(bare) == 1:
             session.say(f"{entry['verdict']:<8}{entry['message']}")
     if len(bare) > 1:
-        shown = ", ".join(bare[:NAMED]) + (", ..." if len(bare) > NAMED else "")
+        shown = listed(bare, NAMED)
         session.say(
             Message("warning {count} variables have no unit, and fit any: {names}", count=len(bare), names=shown)
         )

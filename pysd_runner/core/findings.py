@@ -1,6 +1,6 @@
 """Findings: errors, warnings and passed checks of a file, a scenario, a fit or an installation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -92,6 +92,11 @@ class Finding:
 def errors_of(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings of severity ``"error"``."""
     return [item for item in findings if item.severity == "error"]
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Join names with commas, the first ones if there are many."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def with_hint(suggestion: str) -> str:

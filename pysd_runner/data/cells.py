@@ -54,6 +54,19 @@ class TextFile:
         """Pairs of heading and column."""
         return list(zip(self.header, self.columns, strict=True))
 
+    def without_variable(self, position: int) -> list[Finding]:
+        """Report empty cells in a column of variables."""
+        return [
+            Finding(
+                "empty-variable",
+                Message("the row does not say which variable it holds"),
+                row=int(self.rows[place]),
+                column=self.header[position],
+                expected=Message("the name of a variable"),
+            )
+            for place in np.flatnonzero(texts_of(self.columns[position]) == "")
+        ]
+
     def taken(self, kept: NDArray[Any] | slice) -> "TextFile":
         """Return a copy with the selected rows only."""
         across = None if self.across is None else self.across[kept]
@@ -362,10 +375,7 @@ class Grid:
         self, place: tuple[int, ...], rule: str, message: str, expected: str, severity: Severity = "error"
     ) -> Finding:
         """Create a finding about one of the values."""
-        found, column = self.text(place), self.column(place)
-        return Finding(
-            rule, message, severity, row=int(self.rows[place]), column=column, found=found, expected=expected
-        )
+        return self.cells.problem(self.index[place], rule, message, expected, severity=severity)
 
     def marks(self) -> TextArray | None:
         """Flag of each value (such as "imputed"); None if no value has one."""
@@ -380,9 +390,7 @@ def to_grid(
 ) -> tuple[Grid, list[tuple[int, tuple[int, ...]]]]:
     """Put cells on a grid by one index array per axis; also return the cells whose grid point was already taken."""
     usable = np.flatnonzero(np.all([place >= 0 for place in places], axis=0))
-    flat = np.zeros(len(usable), dtype=np.int64)
-    for place, size in zip(places, shape, strict=True):
-        flat = flat * size + place[usable]
+    flat = np.ravel_multi_index(tuple(place[usable] for place in places), shape)
     index = np.full(shape, -1, dtype=np.int64)
     index.reshape(-1)[flat[::-1]] = usable[::-1]
     held = index >= 0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.findings import Finding, Severity, errors_of
+from pysd_runner.core.findings import Finding, Severity, errors_of, listed
 from pysd_runner.data.cells import Array, Grid, IndexArray
 from pysd_runner.data.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
 from pysd_runner.data.units import Measure, greatest_per_head
@@ -156,7 +156,7 @@ def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Finding]:
         return []
     step = int(np.gcd.reduce(steps))
     unseen = [year for year in range(years[0], years[-1], step) if year not in set(years)]
-    named = ", ".join(map(str, unseen[:SHOWN])) + (", ..." if len(unseen) > SHOWN else "")
+    named = listed(list(map(str, unseen)))
     before = rows[:, max(position for position, year in enumerate(years) if year < unseen[0])]
     return [
         Finding(
@@ -269,20 +269,13 @@ def _last_seen(values: Array) -> IndexArray:
     return before
 
 
-def _middles(values: Array) -> Array:
-    """Median of the finite values of each region, NaN where there is none."""
-    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
-    held = np.isfinite(ordered).sum(axis=1)
-    row = np.arange(len(values))
-    # For a region without values both indices are -1, which selects a NaN.
-    return np.asarray((ordered[row, (held - 1) // 2] + ordered[row, held // 2 - (held == 0)]) / 2)
-
-
 def _strangers(draft: Draft) -> list[Finding]:
     """Report regions whose output per head differs implausibly from the median of all regions."""
     if (grid := draft.grids.get("output_per_head")) is None:
         return []
-    levels = _middles(grid.values)
+    import pandas as pd
+
+    levels = pd.DataFrame(grid.values).median(axis=1).to_numpy()
     held = levels[np.isfinite(levels) & (levels > 0)]
     if len(held) < 3:
         return []
@@ -292,7 +285,7 @@ def _strangers(draft: Draft) -> list[Finding]:
     if not len(places):
         return []
     first = int(places[0])
-    codes = ", ".join(draft.regions[place].code for place in places[:SHOWN]) + (", ..." if len(places) > SHOWN else "")
+    codes = listed([draft.regions[place].code for place in places])
     times = f"{away[first]:,.0f}" if away[first] < 1e12 else f"{away[first]:.0e}"
     message = Message(
         "output per head of {codes} differs from the median of the regions by a factor of {times}; does the column mix "

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.findings import Finding
+from pysd_runner.core.findings import Finding, listed
 from pysd_runner.data import sources
 from pysd_runner.data.cells import Array, Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
@@ -217,8 +217,7 @@ class Data(Tabled):
         return f"{moments} from {self.times[0]:g} to {self.times[-1]:g}{unit}"
 
     def __repr__(self) -> str:
-        names = list(self._own)
-        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        shown = listed(self.variables, SHOWN)
         over = ", ".join(f"{len(items)} by {axis}" for axis, items in self.entities.items())
         span = self.span if len(self.times) else "no moment"
         return f"<Data {self.name!r}: {shown}; {span}{f'; {over}' if over else ''}>"
@@ -395,28 +394,26 @@ class Data(Tabled):
         InvalidInput
             If nothing is left.
         """
-        return self._kept(self.times <= time, f"at or before {time:g}")._beside(lambda times: times <= time)
+        return self._cut(lambda times: times <= time, f"at or before {time:g}")
 
     def after(self, time: float) -> Self:
         """Return the data after a time (exclusive); the counterpart of `until`."""
-        return self._kept(self.times > time, f"after {time:g}")._beside(lambda times: times > time)
+        return self._cut(lambda times: times > time, f"after {time:g}")
 
-    def _kept(self, kept: NDArray[np.bool_], where: str) -> Self:
+    def _cut(self, keeps: Callable[[Array], NDArray[np.bool_]], where: str) -> Self:
+        """Select the times for which `keeps` is true, those of supplementary series as well."""
+        kept = keeps(self.times)
         if not kept.any():
             raise InvalidInput(
                 "data {data!r} has nothing {where}; it has {span}", data=self.name, where=where, span=self.span
             )
-        return self.subset(times=self.times[kept].tolist())
-
-    def _beside(self, keeps: Callable[[Array], NDArray[np.bool_]]) -> Self:
-        """Select the times of supplementary series for which `keeps` is true."""
-        columns = {}
-        for name, column in self.columns.items():
-            columns[name] = column
-            if column.times is not None:
-                kept = keeps(column.times)
-                columns[name] = replace(column, values=column.values[kept], times=column.times[kept])
-        return replace(self, columns=columns)
+        cut = self.subset(times=self.times[kept].tolist())
+        beside = {
+            name: replace(column, values=column.values[keeps(column.times)], times=column.times[keeps(column.times)])
+            for name, column in cut.columns.items()
+            if column.times is not None
+        }
+        return replace(cut, columns={**cut.columns, **beside})
 
     def in_unit(self, unit: str) -> Self:
         """Return the data with their dates converted to times in another unit, counted from the first date.

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, Message, suggest
+from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.data.cells import (
     IndexArray,
@@ -30,11 +30,12 @@ from pysd_runner.data.names import (
     ROLES,
     VARIABLE_OF,
     VARIABLES,
+    bare,
     key,
     split_unit,
     visible,
 )
-from pysd_runner.data.units import parse_unit
+from pysd_runner.data.units import known_unit
 
 Shape = Literal["long", "wide"]
 
@@ -148,19 +149,21 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Find
                 # A tie is reported below; a column that loses to another is reported as unused.
                 settled[loser.position] = replace(loser, name="" if winner else IGNORE)
         if winner is None and len({rival.heading for rival in rivals}) > 1:
-            headings = ", ".join(repr(rival.heading) for rival in rivals)
-            message = Message(
-                "several columns would be {name!r}: {headings}; choose one with --map {example}",
-                name=name,
-                headings=headings,
-                example=shlex.quote(f"{rivals[0].heading}={name}"),
-            )
-            expected = Message("one column for {name!r}", name=name)
-            heading = rivals[1].heading
-            problems.append(
-                Finding("ambiguous-heading", message, row=row, column=heading, found=headings, expected=expected)
-            )
+            headings = [rival.heading for rival in rivals]
+            problems.append(_ambiguous("ambiguous-heading", headings, name, row, headings[1]))
     return settled, problems
+
+
+def _ambiguous(rule: str, names: Sequence[str], variable: str, row: int, column: str) -> Finding:
+    found = ", ".join(map(repr, names))
+    message = Message(
+        "several names would be {variable!r}: {found}; choose one with --map {example}",
+        variable=variable,
+        found=found,
+        example=shlex.quote(f"{names[0]}={variable}"),
+    )
+    expected = Message("one name for {name!r}", name=variable)
+    return Finding(rule, message, row=row, column=column, found=found, expected=expected)
 
 
 def _winner(rivals: list[Meaning], name: str) -> Meaning | None:
@@ -169,7 +172,7 @@ def _winner(rivals: list[Meaning], name: str) -> Meaning | None:
     explicit = [rival for rival in rivals if rival.explicit]
     if explicit:
         return explicit[0] if len(explicit) == 1 else None
-    own = [rival for rival in rivals if key(split_unit(rival.heading)[0]) == key(name)]
+    own = [rival for rival in rivals if bare(rival.heading) == key(name)]
     return own[0] if len(own) == 1 else None
 
 
@@ -259,17 +262,7 @@ def _is_unit_row(table: TextFile, layout: Layout) -> bool:
     keys = [cells[meaning.position] for role, meaning in layout.roles.items() if role in {"region", "year"}]
     units = [text for meaning in layout.observed if (text := cells[meaning.position])]
     nameless = all(not text or ROLE_OF.get(key(text)) == "unit" for text in keys)
-    return nameless and bool(units) and all(_is_unit(text) for text in units)
-
-
-def _is_unit(text: str) -> bool:
-    if _is_number(text):
-        return False
-    try:
-        parse_unit(text)
-    except InvalidInput:
-        return False
-    return True
+    return nameless and bool(units) and not any(_is_number(text) or known_unit(text) is None for text in units)
 
 
 def observe(table: TextFile, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Finding]]:
@@ -343,16 +336,7 @@ def _named(
     codes, found = pd.factorize(table.columns[meaning.position])
     names = list(map(str, found))
     firsts = [int(table.rows[place]) for place in np.unique(codes, return_index=True)[1]]
-    problems = [
-        Finding(
-            "empty-variable",
-            Message("the row does not say which variable it holds"),
-            row=int(table.rows[place]),
-            column=meaning.heading,
-            expected=Message("the name of a variable"),
-        )
-        for place in np.flatnonzero(table.columns[meaning.position] == "")
-    ]
+    problems = table.without_variable(meaning.position)
     chosen, clashes = _variables(names, columns, firsts, meaning.heading)
     of_variables = []
     for code, variable in chosen.items():
@@ -391,16 +375,7 @@ def _variables(
     for variable in dict.fromkeys(chosen.values()):
         rivals = [code for code, other in chosen.items() if other == variable]
         if len(rivals) > 1 and variable != IGNORE:
-            found = ", ".join(repr(names[code]) for code in rivals)
-            message = Message(
-                "several names would be {variable!r}: {found}; choose one with --map {example}",
-                variable=variable,
-                found=found,
-                example=shlex.quote(f"{names[rivals[0]]}={variable}"),
-            )
-            row, expected = firsts[rivals[1]], Message("one name for {name!r}", name=variable)
-            problems.append(
-                Finding("ambiguous-variable", message, row=row, column=heading, found=found, expected=expected)
-            )
+            told = [names[code] for code in rivals]
+            problems.append(_ambiguous("ambiguous-variable", told, variable, firsts[rivals[1]], heading))
             chosen |= {code: names[code] for code in rivals[1:]}
     return {code: variable for code, variable in chosen.items() if variable != IGNORE}, problems

@@ -12,7 +12,7 @@ import numpy as np
 from pysd_runner.core.errors import InvalidPanel, Message, joined, of_parser, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.data.cells import TextFile, texts_of
-from pysd_runner.data.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, key, split_unit, visible
+from pysd_runner.data.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, bare, key, visible
 from pysd_runner.data.numbers import DECIMALS
 
 IGNORE = "ignore"
@@ -82,7 +82,7 @@ def mapped(name: str, columns: Mapping[str, str]) -> str | None:
     if name in columns:
         return columns[name]
     loose = {key(given): target for given, target in columns.items()}
-    return loose.get(key(name), loose.get(key(split_unit(name)[0])))
+    return loose.get(key(name), loose.get(bare(name)))
 
 
 def variable_name(target: str) -> str:

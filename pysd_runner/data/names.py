@@ -199,6 +199,11 @@ def split_unit(heading: str) -> tuple[str, str]:
     return (match["label"], match["unit"].strip()) if match and match["label"] else (plain, "")
 
 
+def bare(heading: str) -> str:
+    """Comparison key of a heading without its unit."""
+    return key(split_unit(heading)[0])
+
+
 def year_heading(heading: str) -> int | None:
     """Year that a heading names, or None."""
     match = _YEAR.fullmatch(tidy(heading))

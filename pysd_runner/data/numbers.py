@@ -10,7 +10,7 @@ from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
 from pysd_runner.data.cells import Array, Cells, Entries, IndexArray, Numbers, is_empty, is_typed, text_of
 from pysd_runner.data.names import VARIABLES
-from pysd_runner.data.units import Measure
+from pysd_runner.data.units import Measure, scaled
 
 PERCENT = 0.01
 
@@ -152,7 +152,7 @@ def numbers_of(
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
     raw[unclear] = np.nan
     with np.errstate(over="ignore"):  # overflow is reported as an impossible value
-        values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
+        values = scaled(raw, measure.factor)
     impossible = _impossible(cells, raw, values, measure)
     faulty = unclear.copy()
     faulty[[*bad, *(place for place, _ in impossible)]] = True

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import Message
-from pysd_runner.core.findings import Finding
+from pysd_runner.core.findings import Finding, listed
 from pysd_runner.data.cells import VALUE, Entries, TextFile, each_once, of_texts, same, texts_of
 from pysd_runner.data.files import TWO_ROWS, is_of_regions
 from pysd_runner.data.mapping import IGNORE, mapped, variable_name
@@ -25,6 +25,7 @@ from pysd_runner.data.names import (
     SPELLINGS,
     VARIABLE_OF,
     VARIABLES,
+    bare,
     key,
     split_unit,
     tidy,
@@ -45,7 +46,6 @@ _LETTERS = re.compile(r"[A-Z]{2,3}")
 _ZEROS = re.compile(r"(?<=^[0-9]{2})0{3,4}$|(?<=^[0-9]{4})00$")
 _NAMED = "named"  # role of values whose variable the caller names
 _BETWEEN = "\x1f"
-_SHOWN = 5
 
 _DESCRIBED, _SCALES, _TOTALS, _WHOLES, _CODES = (
     set(map(key, OFFICES.get(name) or SPELLINGS[name])) for name in ("described", "scales", "totals", "wholes", "codes")
@@ -119,7 +119,7 @@ def _codes_and_labels(column: Entries) -> list[Entries]:
 def _role(heading: str, columns: Mapping[str, str]) -> str:
     """Role of a heading, given or known; empty for none."""
     given = mapped(heading, columns)
-    name = ROLE_OF.get(key(split_unit(heading)[0]), "")
+    name = ROLE_OF.get(bare(heading), "")
     if given is None or variable_name(given) in ROLES:
         return name if given is None else variable_name(given)
     return _NAMED if name == "value" else ""
@@ -244,8 +244,7 @@ class _Export:
             codes = self.table.columns[place]
             names = self.table.columns[(self._at("region_name") or [place])[0]]
             wholes = wholes_of(dict(zip(codes, names, strict=True)))
-            shown = ", ".join(wholes[:_SHOWN]) + (", ..." if len(wholes) > _SHOWN else "")
-            what = Message("regions that contain others ({names})", names=shown)
+            what = Message("regions that contain others ({names})", names=listed(wholes))
             self._leave_out(np.isin(codes.astype(str), wholes), what)
 
     def _leave_out(self, rows: NDArray[np.bool_], what: str) -> None:
@@ -336,12 +335,11 @@ class _Export:
             names[rivals[0]] = variable
             if len(rivals) > 1:
                 told = [found[place].name for place in rivals]
-                shown = ", ".join(map(repr, told[:_SHOWN])) + (", ..." if len(told) > _SHOWN else "")
                 message = Message(
                     "{count} measures could be {variable}: {names}; choose one with --map {example}",
                     count=len(told),
                     variable=variable,
-                    names=shown,
+                    names=listed(list(map(repr, told))),
                     example=shlex.quote(f"{told[0]}={variable}"),
                 )
                 expected = Message("one measure of {variable}", variable=variable)
@@ -362,9 +360,7 @@ class _Measured:
 def _variable_in(texts: Sequence[str], unit: str) -> str:
     """Variable that some texts name and a unit allows; empty for none."""
     plain = [_FOOTNOTE.sub("", tidy(text)) for text in texts]
-    named = [
-        VARIABLE_OF.get(key(split_unit(text)[0]), "") for text in [*plain, *(text.partition(":")[2] for text in plain)]
-    ]
+    named = [VARIABLE_OF.get(bare(text), "") for text in [*plain, *(text.partition(":")[2] for text in plain)]]
     named += [name for text in plain for code, name in _FLOWS.items() if code in text.casefold()]
     named += [name for phrase, name in _PHRASES for text in plain if phrase.match(text.casefold().replace("_", " "))]
     for name in filter(None, named):

@@ -37,7 +37,7 @@ from pysd_runner.data.mapping import (
     selected_rows,
     variable_name,
 )
-from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, key, split_unit
+from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, bare, key, split_unit
 from pysd_runner.data.numbers import numbers_of, styles_of
 from pysd_runner.data.regions import (
     NOT_YEARLY,
@@ -403,7 +403,7 @@ def _unused_mapping(table: TextFile, layout: Layout, mapping: PanelMapping) -> l
     position = layout.position("variable")
     if position is not None:
         names |= set(texts_of(table.columns[position]))
-    loose = {key(name) for name in names} | {key(split_unit(name)[0]) for name in names}
+    loose = {spelled for name in names for spelled in (key(name), bare(name))}
     return [no_such_heading(heading, table, "columns") for heading in mapping.columns if key(heading) not in loose]
 
 

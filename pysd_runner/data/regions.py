@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.calendar import read_dates
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, suggest
-from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.core.errors import InvalidPanel, Message, suggest
+from pysd_runner.core.findings import Finding, listed, with_hint
 from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, texts_of
 from pysd_runner.data.files import read_table
 from pysd_runner.data.names import ROLE_OF, Entity, by_label, key, label_key, split_unit
-from pysd_runner.data.units import parse_unit
+from pysd_runner.data.units import known_unit, scaled
 
 YearSeries = dict[str, dict[int, float]]
 
@@ -231,8 +231,7 @@ def _unknown(
     absent = [f"{region.code} {region.name_en}" for region in book.regions if region.code not in seen]
     if absent:
         message = Message("{count} regions of the region file are not in the panel", count=len(absent))
-        told = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-        problems.append(Finding("absent-region", message, "warning", found=told))
+        problems.append(Finding("absent-region", message, "warning", found=listed(absent)))
     return problems
 
 
@@ -314,13 +313,8 @@ def _add(series: YearSeries, name: str, year_text: str, text: str, unit: str, wh
 
 def _converted(value: float, unit: str) -> float:
     """Convert a value to the canonical unit; without a unit, or with an unknown one, it is unchanged."""
-    if not unit:
-        return value
-    try:
-        factor = parse_unit(unit).factor
-    except InvalidInput:
-        return value
-    return value * factor if factor >= 1 else value / (1 / factor)
+    known = known_unit(unit)
+    return value if known is None else scaled(value, known.factor)
 
 
 NOT_YEARLY = "not-yearly"

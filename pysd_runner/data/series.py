@@ -27,7 +27,7 @@ from pysd_runner.data.cells import (
     texts_of,
 )
 from pysd_runner.data.mapping import IGNORE, PanelMapping, mapped
-from pysd_runner.data.names import ROLE_OF, key, split_unit, visible
+from pysd_runner.data.names import ROLE_OF, bare, key, split_unit, visible
 from pysd_runner.data.numbers import STYLES, NumberStyle
 
 # Roles of columns that hold neither entities nor observations.
@@ -126,7 +126,7 @@ class SeriesTable:
         variable = self._role("variable")
         values = [] if variable is None else [text for text in _different(self._table.columns[variable]) if text]
         header = self._table.header
-        known = {key(item) for heading in header for item in (heading, split_unit(heading)[0])}
+        known = {item for heading in header for item in (key(heading), bare(heading))}
         known |= {key(item.partition("[")[0]) for item in header} | {key(item) for item in values}
         named = [*self._asked.columns, *self._asked.units, *(self._clock.entity or ())]
         for heading in (*named, *([self._clock.time] if self._clock.time else [])):
@@ -142,7 +142,7 @@ class SeriesTable:
     def _position(self, heading: str) -> int | None:
         wanted = key(heading)
         for place, item in enumerate(self._table.header):
-            if wanted in (key(item), key(split_unit(item)[0])):
+            if wanted in (key(item), bare(item)):
                 return place
         return None
 
@@ -154,7 +154,7 @@ class SeriesTable:
             return self._position(self._clock.time)
         header = self._table.header
         for place, item in enumerate(header):
-            if key(split_unit(item)[0]) in _TIMES or _role_of(item) == "year":
+            if _is_time(item):
                 return place
         across = [place for place, item in enumerate(header) if _number(item) is not None or read_dates([item])]
         if len(across) > 1:
@@ -173,9 +173,7 @@ class SeriesTable:
         """Leave out further columns that are called times, unless nothing is left or the caller says what they are."""
         named = {key(item) for item in (*self._asked.columns, *(self._clock.entity or ()))}
         for place, item in enumerate(self._table.header):
-            label = split_unit(item)[0]
-            is_time = key(label) in _TIMES or _role_of(item) == "year"
-            if place != time and is_time and not {key(item), key(label)} & named:
+            if place != time and _is_time(item) and not {key(item), bare(item)} & named:
                 self._other_times.add(place)
         if len(self._other_times) + 1 == len(self._table.header):
             self._other_times.clear()
@@ -279,14 +277,7 @@ class SeriesTable:
         import pandas as pd
 
         texts = texts_of(self._table.columns[variable])
-        for place in np.flatnonzero(texts == ""):
-            self._problem(
-                "empty-variable",
-                Message("the row does not say which variable it holds"),
-                row=int(self._table.rows[place]),
-                column=self._table.header[variable],
-                expected=Message("the name of a variable"),
-            )
+        self.problems += self._table.without_variable(variable)
         codes, given = pd.factorize(texts)
         unit = self._role("unit")
         units = None if unit is None else texts_of(self._table.columns[unit])
@@ -393,7 +384,11 @@ class SeriesTable:
 
 
 def _role_of(heading: str) -> str | None:
-    return ROLE_OF.get(key(split_unit(heading)[0]))
+    return ROLE_OF.get(bare(heading))
+
+
+def _is_time(heading: str) -> bool:
+    return bare(heading) in _TIMES or _role_of(heading) == "year"
 
 
 def _different(column: Entries) -> list[str]:

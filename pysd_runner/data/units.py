@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ Dimension = Literal[
 ]
 
 YUAN = "Yuan"
+Number = TypeVar("Number", float, NDArray[np.float64])
 
 _WORDS: dict[str, Any] = json.loads(files("pysd_runner.data").joinpath("units.json").read_text(encoding="utf-8"))
 _CURRENCIES: dict[str, list[str]] = _WORDS["currencies"]
@@ -32,10 +33,10 @@ _NOUNS: dict[str, tuple[Dimension, float]] = {
     word: (noun["dimension"], noun["factor"]) for noun in _WORDS["nouns"] for word in noun["words"]
 }
 _MULTIPLIERS: dict[str, float] = _WORDS["multipliers"]
-_PER_PERSON, _PER_HUNDRED, _PER_YEAR, _CURRENT, _CONSTANT, _PRICE_WORDS = (
-    re.compile(_WORDS["patterns"][name])
-    for name in ("per_person", "per_hundred", "per_year", "current", "constant", "price_words")
-)
+_PATTERNS = {name: re.compile(pattern) for name, pattern in _WORDS["patterns"].items()}
+_CURRENT, _CONSTANT, _PRICE_WORDS = (_PATTERNS[name] for name in ("current", "constant", "price_words"))
+# What a unit may be divided by.
+_BELOW = {name: _PATTERNS[name] for name in ("per_year", "per_person", "per_hundred")}
 # "Millions of dollars"; and a remark before "per person".
 _OF = re.compile(r"^((?:hundred|thousand|million|billion|trillion)s?) of ")
 _REMARK = re.compile(r"(?: \([^()]*\))?,? (?=per (?!cent|mil))")
@@ -83,11 +84,6 @@ class Unit:
     currency: str = ""  # for money, its currency
     price_basis: str = ""  # for money, ``"current prices"``, ``"constant 2017 prices"`` or empty
 
-    def same_as(self, other: "Unit") -> bool:
-        """Whether both are the same unit, however they are spelt."""
-        mine = (self.dimension, self.factor, self.currency, self.price_basis)
-        return mine == (other.dimension, other.factor, other.currency, other.price_basis)
-
 
 @lru_cache(maxsize=512)
 def parse_unit(text: str) -> Unit:
@@ -104,6 +100,19 @@ def parse_unit(text: str) -> Unit:
         raise InvalidInput("unknown unit {unit!r}", unit=text)
     basis = price_basis(plain) if whole.dimension in {"money", "money per head"} else ""
     return replace(whole, text=text, price_basis=basis)
+
+
+def known_unit(text: str) -> Unit | None:
+    """Parse a unit; None for a text that is none."""
+    try:
+        return parse_unit(text)
+    except InvalidInput:
+        return None
+
+
+def scaled(values: Number, factor: float) -> Number:
+    """Values times a factor; 1/100 is exact only as a divisor."""
+    return values * factor if factor >= 1 else values / (1 / factor)
 
 
 def _tidied(text: str) -> str:
@@ -135,28 +144,17 @@ def _quotient(plain: str) -> Unit | None:
     parts = [part.strip(" ()") for part in re.split(r"/|\*|\bper\b", plain)]
     if len(parts) < 2:
         return None
-    per_person = per_hundred = per_year = False
-    for part in parts[1:]:
-        if _PER_YEAR.fullmatch(part):
-            per_year = True
-        elif _PER_PERSON.fullmatch(part):
-            per_person = True
-        elif _PER_HUNDRED.fullmatch(part):
-            per_hundred = True
-        else:
-            return None
-    if per_hundred:
+    below = {next((name for name, words in _BELOW.items() if words.fullmatch(part)), "") for part in parts[1:]}
+    if "" in below:
+        return None
+    if "per_hundred" in below:
         return Unit(text="", dimension="per 100", factor=1.0)
     top = _numerator(parts[0] or "1")
-    return None if top is None else _divided(top, per_person=per_person, per_year=per_year)
-
-
-def _divided(top: Unit, *, per_person: bool, per_year: bool) -> Unit | None:
+    if top is None:
+        return None
     if top.dimension == "money":
-        return replace(top, dimension="money per head") if per_person else top
-    if per_year and top.dimension in {"share", "count"}:
-        return replace(top, dimension="rate")
-    return None
+        return replace(top, dimension="money per head") if "per_person" in below else top
+    return replace(top, dimension="rate") if "per_year" in below and top.dimension in ("share", "count") else None
 
 
 def _numerator(text: str) -> Unit | None:
@@ -212,10 +210,8 @@ def factor_for(unit: Unit, kind: Kind) -> float:
 
 def fits(text: str, kind: Kind) -> bool:
     """Whether a text is a unit of a kind of variable."""
-    try:
-        return factor_for(parse_unit(text), kind) > 0
-    except InvalidInput:
-        return False
+    unit = known_unit(text)
+    return unit is not None and unit.dimension in _ACCEPTED[kind]
 
 
 def unit_in(text: str) -> str:
@@ -227,10 +223,8 @@ def unit_in(text: str) -> str:
 
 def is_main_unit(text: str) -> bool:
     """Whether a text is a unit of money or people."""
-    try:
-        return parse_unit(text).dimension in ("money", "money per head", "person")
-    except InvalidInput:
-        return False
+    unit = known_unit(text)
+    return unit is not None and unit.dimension in ("money", "money per head", "person")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -326,10 +320,11 @@ def _other_unit(cells: Cells, main: str) -> NDArray[np.bool_]:
 
 
 def _agree(first: str, second: str) -> bool:
-    try:
-        return parse_unit(first).same_as(parse_unit(second))
-    except InvalidInput:
+    """Whether two texts are the same unit, however they are spelt."""
+    one, other = known_unit(first), known_unit(second)
+    if one is None or other is None:
         return first.strip().casefold() == second.strip().casefold()
+    return replace(one, text="") == replace(other, text="")
 
 
 def _measure(cells: Cells, text: str) -> tuple[Measure, list[Finding]]:

@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.findings import listed
 from pysd_runner.export.layout import in_layout
 from pysd_runner.indicators import INDICATORS
 from pysd_runner.plots.style import can_draw
@@ -35,12 +36,12 @@ def position_of(values: xr.DataArray, dim: str, label: str) -> int:
         if found.size:
             return int(found[0])
     known = [name for own in labels for name in own.tolist()]
-    shown = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
+
     raise UnknownName(
         "no {dim} is called {label!r}; there are {known}.{suggestion}",
         dim=dim,
         label=label,
-        known=shown,
+        known=listed(known, 6),
         suggestion=suggest(str(label), known),
     )
 

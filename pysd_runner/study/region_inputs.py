@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
+from pysd_runner.core.findings import listed
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
@@ -195,7 +196,7 @@ def _required(work: _Work, item: RegionInput) -> Array:
         else list(work.panel.codes)
     )
     if values is None or missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        shown = listed(missing)
         raise InvalidPanel(
             "panel {panel!r}: {variable!r} is missing in {year} for {regions}; each region needs it in the first "
             "simulated year: choose another year or leave these regions out",
@@ -269,7 +270,7 @@ def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None
     above = values > np.median(ceiling, axis=0) * (1 + 1e-9)
     codes = [code for code, is_above in zip(work.panel.codes, above, strict=True) if is_above]
     if codes:
-        shown = ", ".join(codes[:5]) + (", ..." if len(codes) > 5 else "")
+        shown = listed(codes)
         work.warnings.append(
             Message(
                 "{series} observed in {year} lies above {ceiling} in {codes}; the simulation starts above its own "

@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_278,
-    "nodes": 614_635,
-    "functions": 4_994,
-    "docstring lines": 11_805,
-    "lines of other texts": 5_527,
+    "lines": 80_243,
+    "nodes": 614_213,
+    "functions": 4_996,
+    "docstring lines": 11_809,
+    "lines of other texts": 5_525,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
