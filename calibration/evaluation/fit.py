@@ -13,7 +13,7 @@ from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.panel_tying import PanelValues
-from calibration.fitting.results import FitResult
+from calibration.fitting.results import FitResult, cells_of
 from calibration.fitting.tying import ModelRuns
 from calibration.sdeval import (
     BehaviourPatterns,
@@ -62,16 +62,16 @@ def _path(pair: ComparedSeries, values: xr.DataArray) -> xr.DataArray:
 
 def fitted_pairs(result: FitResult) -> Iterator[ComparedSeries]:
     """Series of a fit as calibrated, without the first year, which the model matches by construction."""
-    frame = result.to_frame()
-    frame = frame[frame["used"]]
     for item in result.series:
-        mine = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
+        cells = cells_of(result, item).dropna("region", how="all").dropna("year", how="all")
+        if item.national:
+            cells = cells.assign_coords(region=[NATION])
         yield ComparedSeries(
             name=item.label,
             unit=_unit(item),
-            observed=_array(mine, "observed", result),
-            simulated=_array(mine, "fitted", result),
-            standardised=_array(mine, "standardised", result),
+            observed=cells["observed"],
+            simulated=cells["fitted"],
+            standardised=cells["standardised"],
             is_relative=item.relative,
             is_increment=item.increments,
         )
@@ -81,14 +81,6 @@ def _unit(item: SeriesFit) -> str:
     if item.national:
         return "national level"
     return "log points a year" if item.increments else "log points"
-
-
-def _array(frame: pd.DataFrame, column: str, result: FitResult) -> xr.DataArray:
-    table = frame.pivot_table(index="region", columns="year", values=column, dropna=False)
-    table.index = pd.Index([code or NATION for code in table.index])
-    wanted = [code for code in (*result.fitted.regions, NATION) if code in table.index]
-    coords = {"region": wanted, "year": [int(year) for year in table.columns]}
-    return xr.DataArray(table.loc[wanted].to_numpy(dtype=float), dims=("region", "year"), coords=coords)
 
 
 def level_pairs(calibrated: Calibrated) -> Iterator[ComparedSeries]:

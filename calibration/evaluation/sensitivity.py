@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.evaluation.fit import first_columns
@@ -28,7 +27,7 @@ from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.values import scenario_values
 
 Array = NDArray[np.float64]
-Path = dict[str, Array | xr.DataArray]
+Path = dict[str, Array]
 
 KEY, RANKING = "sensitivity", "ranking"
 
@@ -37,9 +36,6 @@ GAPS = ("gap_to_leader", "sigma", "theil")
 
 # Normal quantile of the bounds of a 90 % interval.
 NINETY = 1.6448536269514722
-
-# Number of evenly spaced years in the tables.
-SHOWN_YEARS = 4
 
 # Relative change of a parameter in the one-at-a-time analysis.
 CHANGE = 0.1
@@ -120,28 +116,10 @@ class GapRuns:
         self.known.update((frozenset(row.items()), found) for row, found in zip(rows, self._all(rows), strict=True))
 
     def batch(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
-        """Gaps for many parameter vectors in the years shown."""
-        places = [self.years.index(year) for year in self.shown_years]
-        found = [
-            None if item is None else {name: path[..., places] for name, path in item.items()}
-            for item in self._all(rows)
+        """Gaps for many parameter vectors in the last year."""
+        return [
+            None if item is None else {name: path[..., -1] for name, path in item.items()} for item in self._all(rows)
         ]
-        # Only the first run is labelled; it names the axes of all, as labelling every run would be slow.
-        first = next((place for place, item in enumerate(found) if item is not None), None)
-        if first is not None:
-            found[first] = {name: self._labelled(np.asarray(path)) for name, path in (found[first] or {}).items()}
-        return found
-
-    @property
-    def years(self) -> list[int]:
-        """All saved years of the base run."""
-        return [round(year) for year in self.subject.base.years]
-
-    @property
-    def shown_years(self) -> list[int]:
-        """Evenly spaced years after the origin, up to the last."""
-        start, stop = (round(self.subject.clock[name]) for name in ("start", "stop"))
-        return sorted({round(year) for year in np.linspace(start, stop, SHOWN_YEARS + 1)[1:]})
 
     def _all(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
         """Gaps of all rows from one ensemble; row by row if the initial state of some row cannot be computed."""
@@ -167,13 +145,6 @@ class GapRuns:
             None if found.failed[0, draw] else {name: path[draw] for name, path in paths.items()}
             for draw in range(len(rows))
         ]
-
-    def _labelled(self, values: Array) -> xr.DataArray:
-        years = {"year": self.shown_years}
-        if values.ndim == 1:
-            return xr.DataArray(values, dims=("year",), coords=years)
-        regions = {"region": list(self.calibrated.panel.codes)}
-        return xr.DataArray(values, dims=("region", "year"), coords={**regions, **years})
 
     def _nothing(self) -> Path:
         base = self.subject.base
@@ -206,7 +177,7 @@ def sensitivity_tests(
     modes = behavioural_sensitivity(runs.one, central, change=CHANGE, outcomes=national)
     tell("Morris's elementary effects")
     screened = morris(runs.one, ranges, trajectories=effort.trajectories, seed=seed, batch=runs.batch)
-    tables = {"modes": modes, "morris": _national_table(screened)}
+    tables = {"modes": modes, "morris": _national_table(screened, round(subject.clock["stop"]))}
     return Section(key=KEY, judgements=(_draws_fail(screened), _modes(modes)), tables=tables)
 
 
@@ -229,21 +200,15 @@ def _modes(table: pd.DataFrame) -> Judgement:
     )
 
 
-def _national_table(found: Sensitivity) -> pd.DataFrame:
+def _national_table(found: Sensitivity, year: int) -> pd.DataFrame:
     """Indices of each outcome in the last year, averaged over regions."""
     parts = []
     for name, indices in found.indices.items():
-        last = indices.isel(year=-1)
-        mean = last.mean("region") if "region" in last.dims else last
-        label = f"{name}, mean of regions" if "region" in last.dims else name
-        frame = _numbers(mean).to_dataframe().reset_index()
-        parts.append(frame.assign(outcome=label, year=int(last["year"])))
+        national = indices.drop_vars("used")
+        regions = [dim for dim in national.dims if dim != "parameter"]
+        frame = national.mean(regions).to_dataframe().reset_index()
+        parts.append(frame.assign(outcome=f"{name}, mean of regions" if regions else name, year=year))
     return first_columns(pd.concat(parts, ignore_index=True), ["outcome", "parameter", "year"])
-
-
-def _numbers(indices: xr.Dataset) -> xr.Dataset:
-    """Indices of the parameters, without the counts of blocks."""
-    return indices[[name for name, values in indices.data_vars.items() if "parameter" in values.dims]]
 
 
 def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:

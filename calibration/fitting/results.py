@@ -363,6 +363,22 @@ class FitResult(Tabled):
         return cls(fitted=load_fitted(folder / FITTED), **found)
 
 
+def cells_of(result: FitResult, series: SeriesFit) -> "xr.Dataset":
+    """Observed, fitted and standardised values of a series by region and year, NaN in cells that were not used.
+
+    Years are those of the calibration window without the first; a national series has one region without a code.
+    """
+    import xarray as xr
+
+    frame = result.residuals.to_frame()
+    frame = frame[frame["used"] & (frame["measurement"] == series.measurement)]
+    frame = frame[frame["indicator"] == series.indicator].set_index(["region", "year"])
+    return xr.Dataset.from_dataframe(frame[["observed", "fitted", "standardised"]]).reindex(
+        region=[""] if series.national else list(result.region_names),
+        year=range(result.fitted.first_year + 1, result.fitted.last_year + 1),
+    )
+
+
 # Entries of a record that are lists of objects, and single objects; the others are numbers, texts and region labels.
 MANY: Mapping[str, type] = {
     "findings": Finding,

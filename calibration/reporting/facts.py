@@ -1,14 +1,14 @@
 """Statistics and names shared by the report and the figures of a fit: goodness of fit and residual tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
-from calibration.fitting.results import FitResult
-from calibration.sdeval import autocorrelation_band, ljung_box, point_fit
+from calibration.fitting.results import FitResult, cells_of
+from calibration.sdeval import PointFit, autocorrelation_band, ljung_box, point_fit
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import has_text, panel_title, said, say, variable_names
@@ -22,43 +22,10 @@ FEWEST_YEARS = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SeriesCells:
-    """A series as arrays (region, year), with NaN in cells that were not used."""
-
-    regions: tuple[str, ...]  # region codes; a single empty string for a national series
-    years: tuple[int, ...]  # years of the calibration window without the first
-    observed: Array
-    fitted: Array
-    standardised: Array  # standardised innovations
-
-
-def cells_of(result: FitResult, series: SeriesFit) -> SeriesCells:
-    """Arrange the cells of a series by region and year."""
-    regions = ("",) if series.national else tuple(result.region_names)
-    years = tuple(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
-    arrays = {name: np.full((len(regions), len(years)), np.nan) for name in ("observed", "fitted", "standardised")}
-    row_of = {code: row for row, code in enumerate(regions)}
-    table = result.residuals
-    for place, (measurement, indicator) in enumerate(zip(table.measurement, table.indicator, strict=True)):
-        if table.used[place] and (measurement, indicator) == (series.measurement, series.indicator):
-            cell = row_of[table.region[place]], table.year[place] - years[0]
-            for name, array in arrays.items():
-                array[cell] = getattr(table, name)[place]
-    return SeriesCells(regions=regions, years=years, **arrays)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesNumbers:
     """Goodness of fit and residual tests of one series."""
 
-    cells: int
-    rmse: float
-    bias: float
-    efficiency: float  # one minus the ratio of squared errors to squared deviations from the mean
-    squared_correlation: float  # from 0 to 1, insensitive to bias and scale
-    bias_share: float
-    variance_share: float
-    covariance_share: float
+    fit: PointFit
     durbin_watson: float  # pooled over regions, of the standardised innovations; 2 without autocorrelation
     memory: float  # lag-1 autocorrelation of the innovations, from the fit
     memory_band: float  # half-width of the 95 % band of the autocorrelation of independent innovations
@@ -68,21 +35,14 @@ class SeriesNumbers:
 def numbers_of(result: FitResult, series: SeriesFit) -> SeriesNumbers:
     """Goodness of fit and residual tests of one series, pooled over its regions."""
     cells = cells_of(result, series)
-    fit = point_fit(cells.observed, cells.fitted, pooled=True)
-    count = int(np.isfinite(cells.standardised).sum())
+    innovations = cells["standardised"].to_numpy()
+    count = int(np.isfinite(innovations).sum())
     return SeriesNumbers(
-        cells=int(fit.n),
-        rmse=float(fit.rmse),
-        bias=float(fit.mean_error),
-        efficiency=float(fit.efficiency),
-        squared_correlation=float(fit.squared_correlation),
-        bias_share=float(fit.um),
-        variance_share=float(fit.us),
-        covariance_share=float(fit.uc),
-        durbin_watson=pooled_durbin_watson(cells.standardised),
+        fit=point_fit(cells["observed"], cells["fitted"], pooled=True),
+        durbin_watson=pooled_durbin_watson(innovations),
         memory=series.leftover,
         memory_band=float(autocorrelation_band(count)) if count else float("nan"),
-        regions_with_memory=float("nan") if series.national else _share_with_memory(cells.standardised),
+        regions_with_memory=float("nan") if series.national else _share_with_memory(innovations),
     )
 
 
@@ -108,25 +68,6 @@ def _share_with_memory(innovations: Array) -> float:
     chance = ljung_box(innovations[enough], lags=1).p_value
     known = np.isfinite(chance)
     return float((chance[known] < LEVEL).mean()) if known.any() else float("nan")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegionNumbers:
-    """Goodness of fit of one region in one series."""
-
-    region: str
-    cells: int
-    rmse: float
-    bias: float
-
-
-def regions_of(result: FitResult, series: SeriesFit) -> Iterator[RegionNumbers]:
-    """Yield the goodness of fit of every region in one series."""
-    cells = cells_of(result, series)
-    fit = point_fit(cells.observed, cells.fitted)
-    for row, code in enumerate(cells.regions):
-        rmse, bias = float(fit.rmse[row]), float(fit.mean_error[row])
-        yield RegionNumbers(region=code, cells=int(fit.n[row]), rmse=rmse, bias=bias)
 
 
 def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int = 12) -> list[tuple[str, str, float]]:

@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from numpy.typing import NDArray
 
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
-from calibration.fitting.results import FitResult
+from calibration.fitting.results import FitResult, cells_of
 from calibration.observation import BEND
-from calibration.reporting.facts import cells_of, region_name, series_name, settled_and_weak, window
+from calibration.reporting.facts import region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
@@ -265,7 +265,7 @@ def _draw_blocks(sheet: Sheet, result: FitResult, blocks: Sequence[SeriesFit], l
         lines = [shortened(sheet.figure, line, LABEL_SIZE, wide) for line in lines]
         sheet.text(left, _HEAD - 0.06, "\n".join(lines), size=LABEL_SIZE, color=INK, va="bottom", linespacing=1.1)
         axes = sheet.axes(left, _HEAD, wide, _rows_height(result), "\n".join(lines))
-        _draw_cells(axes, cells_of(result, item).standardised, years)
+        _draw_cells(axes, cells_of(result, item)["standardised"].to_numpy(), years)
         if told and number == 0:
             shown = [shortened(sheet.figure, text, _SMALL, names - 0.08) for text in told]
             axes.set_yticks(np.arange(len(told)) + 0.5, shown, size=_SMALL, color=INK)

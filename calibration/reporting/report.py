@@ -3,25 +3,25 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
-from calibration.fitting.results import FitResult
+from calibration.fitting.results import FitResult, cells_of
 from calibration.fitting.tying import Description
 from calibration.observation import BEND
 from calibration.reporting.facts import (
     SeriesNumbers,
     numbers_of,
     region_name,
-    regions_of,
     say_found,
     series_name,
     settled_and_weak,
     strongest_correlations,
     window,
 )
+from calibration.sdeval import point_fit
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.numbers import three_digits
@@ -210,16 +210,15 @@ def _by_series(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: st
 
 
 def _series_row(item: SeriesFit, found: SeriesNumbers, lang: str) -> list[str]:
-    shares = (found.bias_share, found.variance_share, found.covariance_share)
     return [
         series_name(item, lang),
-        f"{found.cells}",
+        f"{found.fit.n}",
         f"{item.missing + item.unusable}",
-        _number(found.rmse, 4),
-        _number(found.bias, 4),
-        _number(found.efficiency, 2),
-        _number(found.squared_correlation, 2),
-        " / ".join(_number(share, 2) for share in shares),
+        _number(found.fit.rmse, 4),
+        _number(found.fit.mean_error, 4),
+        _number(found.fit.efficiency, 2),
+        _number(found.fit.squared_correlation, 2),
+        " / ".join(_number(share, 2) for share in (found.fit.um, found.fit.us, found.fit.uc)),
         _number(item.declared_sd, 4),
         _number(item.sd, 4),
         _number(item.persistence, 2),
@@ -266,27 +265,25 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
     regional = [item for item in result.series if not item.national]
     if not regional:
         return
-    columns = {item.label: list(regions_of(result, item)) for item in regional}
-    first = [item for item in columns[regional[0].label] if not math.isnan(item.rmse)]
-    worst = max(first, key=lambda item: item.rmse).region if first else ""
+    tables = [cells_of(result, item) for item in regional]
+    fits = [point_fit(cells["observed"], cells["fitted"]) for cells in tables]
+    names = [region_name(result.region_names, code, lang) for code in result.region_names]
+    errors = np.nan_to_num(fits[0].rmse)
     yield Heading(say("fit_report.by_region", lang))
     yield Paragraph(
         say(
             "fit_report.region_note",
             lang,
-            worst=region_name(result.region_names, worst, lang) if worst else say("fit_report.none", lang),
+            worst=names[int(errors.argmax())] if errors.any() else say("fit_report.none", lang),
         )
     )
-    rows = []
-    for place, code in enumerate(result.region_names):
-        cells = [columns[item.label][place] for item in regional]
-        rows.append(
-            [region_name(result.region_names, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)]
-        )
+    rows = [
+        [name, *(_with_bias(fit.rmse[place], fit.mean_error[place]) for fit in fits)]
+        for place, name in enumerate(names)
+    ]
     if len(rows) > MOST_REGIONS:
-        errors = np.nan_to_num([item.rmse for item in columns[regional[0].label]])
         rows = [rows[place] for place in largest(errors, FEW_REGIONS)]
-        yield Paragraph(say("fit_report.region_some", lang, shown=len(rows), all=len(result.region_names)))
+        yield Paragraph(say("fit_report.region_some", lang, shown=len(rows), all=len(names)))
     yield TextTable(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
 
 
@@ -352,9 +349,9 @@ def _significant(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3g}".replace("-", "−")
 
 
-def _number(value: float, digits: int) -> str:
+def _number(value: SupportsFloat, digits: int) -> str:
     """Format a number with a typographic minus sign and without negative zero; a dash for NaN."""
-    return "–" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+    return "–" if math.isnan(value) else f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def _with_bias(rmse: float, bias: float) -> str:

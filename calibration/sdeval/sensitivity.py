@@ -23,8 +23,9 @@ Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]
 # Minimum number of complete trajectories for an index.
 FEWEST_TRAJECTORIES = 2
 
-# Levels of Morris's grid.
+# Levels of Morris's grid, and SALib's names of its indices.
 LEVELS = 4
+INDICES = ("mu", "mu_star", "sigma", "mu_star_conf")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,52 +114,45 @@ def morris(
 
     def indices(rows: FloatArray, values: FloatArray) -> dict[str, FloatArray]:
         found = analysis.analyze(problem, rows, values, num_levels=LEVELS, seed=np.random.default_rng(seed))
-        return {name: np.asarray(found[name], dtype=float) for name in ("mu", "mu_star", "sigma", "mu_star_conf")}
+        return {name: np.asarray(found[name], dtype=float) for name in INDICES}
 
-    results = _run_design(simulate, batch, tuple(bounds), design, outcomes)
-    return results.analysed(indices)
+    rows = [dict(zip(bounds, map(float, row), strict=True)) for row in design]
+    runs = [_attempt(simulate, row) for row in rows] if batch is None else list(batch(rows))
+    values = _stacked(runs, len(rows), outcomes)
+    return Sensitivity(
+        parameters=tuple(bounds),
+        runs=len(design),
+        failed=sum(run is None for run in runs),
+        indices=MappingProxyType(
+            {name: _dataset(array, tuple(bounds), design, indices) for name, array in values.items()}
+        ),
+    )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Results:
-    """All runs of a design: outcomes with runs on the first axis, NaN if a run failed."""
-
-    parameters: tuple[str, ...]
-    design: FloatArray
-    values: Mapping[str, FloatArray]
-    labels: Mapping[str, xr.DataArray]
-    failed: int
-
-    def analysed(self, indices: Callable[[FloatArray, FloatArray], dict[str, FloatArray]]) -> Sensitivity:
-        """Indices of every element of every outcome, from the trajectories in which it is finite."""
-        return Sensitivity(
-            parameters=self.parameters,
-            runs=len(self.design),
-            failed=self.failed,
-            indices=MappingProxyType({name: self._dataset(name, indices) for name in self.values}),
-        )
-
-    def _dataset(self, name: str, indices: Callable[[FloatArray, FloatArray], dict[str, FloatArray]]) -> xr.Dataset:
-        shape, block = self.values[name].shape[1:], len(self.parameters) + 1
-        elements = self.values[name].reshape(len(self.design), -1).T
-        whole = np.asarray(np.isfinite(elements).reshape(len(elements), -1, block).all(axis=-1))
-        # A ramp, since any values that vary give the names of the indices.
-        ramp = indices(self.design, np.arange(float(len(self.design))))
-        collected = {key: np.full((len(self.parameters), len(elements)), np.nan) for key in ramp}
-        for number, (values, kept) in enumerate(zip(elements, whole, strict=True)):
-            if kept.sum() < FEWEST_TRAJECTORIES:
-                continue
-            rows = np.repeat(kept, block)
-            for key, value in indices(self.design[rows], values[rows]).items():
-                collected[key][:, number] = value
-        template = self.labels[name]
-        dims = [str(dim) for dim in template.dims]
-        variables: dict[str, Any] = {
-            key: (["parameter", *dims], value.reshape(-1, *shape)) for key, value in collected.items()
-        }
-        variables["used"] = (dims, whole.sum(axis=-1).reshape(shape))
-        coords = {**template.coords, "parameter": list(self.parameters)}
-        return xr.Dataset(variables, coords=coords, attrs={"blocks": whole.shape[1]})
+def _dataset(
+    outcome: xr.DataArray,
+    parameters: tuple[str, ...],
+    design: FloatArray,
+    indices: Callable[[FloatArray, FloatArray], dict[str, FloatArray]],
+) -> xr.Dataset:
+    """Indices of every element of an outcome, from the trajectories in which it is finite."""
+    elements = outcome.to_numpy().reshape(len(design), -1).T
+    block = len(parameters) + 1
+    whole = np.asarray(np.isfinite(elements).reshape(len(elements), -1, block).all(axis=-1))
+    collected = {key: np.full((len(parameters), len(elements)), np.nan) for key in INDICES}
+    for number, (values, kept) in enumerate(zip(elements, whole, strict=True)):
+        if kept.sum() < FEWEST_TRAJECTORIES:
+            continue
+        rows = np.repeat(kept, block)
+        for key, value in indices(design[rows], values[rows]).items():
+            collected[key][:, number] = value
+    _, *dims = outcome.dims
+    shape = outcome.shape[1:]
+    variables: dict[str, Any] = {
+        key: (["parameter", *dims], value.reshape(-1, *shape)) for key, value in collected.items()
+    }
+    variables["used"] = (dims, whole.sum(axis=-1).reshape(shape))
+    return xr.Dataset(variables, coords={**outcome.coords, "parameter": list(parameters)})
 
 
 def _problem(bounds: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
@@ -175,37 +169,29 @@ def _problem(bounds: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def _run_design(
-    simulate: Simulate,
-    batch: Batch | None,
-    parameters: tuple[str, ...],
-    design: FloatArray,
-    outcomes: Sequence[str] | None,
-) -> _Results:
-    """Run every row of a design; outcomes of failed runs are NaN."""
-    rows = [dict(zip(parameters, map(float, row), strict=True)) for row in design]
-    runs = [_attempt(simulate, row) for row in rows] if batch is None else list(batch(rows))
-    if len(runs) != len(rows):
-        raise InvalidInput(f"batch gave {len(runs)} runs for {len(rows)} parameter sets; it must give one for each")
+def _stacked(runs: Sequence[Run | None], count: int, outcomes: Sequence[str] | None) -> dict[str, xr.DataArray]:
+    """Outcomes of all runs of a design, with runs as first dimension; NaN if a run failed."""
+    if len(runs) != count:
+        raise InvalidInput(f"batch gave {len(runs)} runs for {count} parameter sets; it must give one for each")
     first = next((run for run in runs if run is not None), None)
     if first is None:
-        raise InvalidInput(f"all {len(rows)} runs of the design fail; narrow the bounds, or try one run by hand")
-    given = arrays_of(first, outcomes)
-    values = {name: np.full((len(rows), *array.shape), np.nan) for name, array in given.items()}
-    for number, run in enumerate(runs):
-        for name, array in ({} if run is None else arrays_of(run, list(given))).items():
-            if array.shape != given[name].shape:
+        raise InvalidInput(f"all {count} runs of the design fail; narrow the bounds, or try one run by hand")
+    found = {}
+    for name, array in arrays_of(first, outcomes).items():
+        values = np.full((count, *array.shape), np.nan)
+        for number, run in enumerate(runs):
+            if run is None:
+                continue
+            own = arrays_of(run, [name])[name]
+            if own.shape != array.shape:
                 raise InvalidInput(
-                    f"outcome {name!r} has the shape {array.shape} in run {number}, before it {given[name].shape}"
+                    f"outcome {name!r} has the shape {own.shape} in run {number}, before it {array.shape}"
                 )
-            values[name][number] = array
-    return _Results(
-        parameters=parameters,
-        design=design,
-        values=values,
-        labels={name: _labels(first[name], array) for name, array in given.items()},
-        failed=sum(run is None for run in runs),
-    )
+            values[number] = own
+        like = first[name]
+        labelled = like if isinstance(like, xr.DataArray) else xr.DataArray(array)
+        found[name] = xr.DataArray(values, labelled.coords, ["run", *labelled.dims])
+    return found
 
 
 def _attempt(simulate: Simulate, parameters: Mapping[str, float]) -> Run | None:
@@ -213,13 +199,6 @@ def _attempt(simulate: Simulate, parameters: Mapping[str, float]) -> Run | None:
         return simulate(parameters)
     except BREAKDOWNS:
         return None
-
-
-def _labels(outcome: Any, array: FloatArray) -> xr.DataArray:
-    """Dims and coordinates of an outcome."""
-    if isinstance(outcome, xr.DataArray):
-        return outcome
-    return xr.DataArray(array, dims=[f"axis_{number}" for number in range(array.ndim)])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -291,10 +270,9 @@ def ranking_sensitivity(scores: Mapping[str, ArrayLike]) -> RankingSensitivity:
     probability = (best / best.sum(axis=0)).mean(axis=1)
     flips, agreement = [], []
     for first, second in combinations(by_mean, 2):
-        pair = {"better": names[first], "worse": names[second]}
-        flipped = table[second] > table[first]
         agreement.append(np.sign(table[first] - table[second]).mean())
-        flips.append({**pair, "share": float(flipped.mean())})
+        share = float((table[second] > table[first]).mean())
+        flips.append({"better": names[first], "worse": names[second], "share": share})
     ordered = [names[index] for index in by_mean]
     return RankingSensitivity(
         order=tuple(ordered),

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_243,
-    "nodes": 614_213,
-    "functions": 4_996,
-    "docstring lines": 11_809,
+    "lines": 80_132,
+    "nodes": 613_072,
+    "functions": 4_988,
+    "docstring lines": 11_804,
     "lines of other texts": 5_525,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_056,
+    "lines of tests": 43_037,
 }
 
 

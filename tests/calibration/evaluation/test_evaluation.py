@@ -216,7 +216,7 @@ def test_a_batch_of_runs_is_the_same_runs_one_by_one(subject: Subject) -> None:
         values = subject.calibrated.values(subject.calibrated.estimates | row)
         run = simulate(subject.model, values, start=subject.start, stop=subject.stop, save_every=1)
         for name, variable in (("sigma", "Sigma Dispersion"), ("gap_to_leader", "Gap to Leader")):
-            expected = run[variable][0, 0][..., [round(year - subject.start) for year in runs.shown_years]]
+            expected = run[variable][0, 0][..., -1]
             np.testing.assert_allclose(found[name], expected, rtol=1e-12)
             np.testing.assert_allclose(runs.one(row)[name], run[variable][0, 0], rtol=1e-12)
 

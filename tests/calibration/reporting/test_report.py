@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 
 from calibration import FitResult
+from calibration.fitting.results import cells_of
 from calibration.reporting import draw_fit, report_of, write_report
-from calibration.reporting.facts import (
-    cells_of,
-    numbers_of,
-    pooled_durbin_watson,
-    regions_of,
-    say_found,
-    strongest_correlations,
-)
+from calibration.reporting.facts import numbers_of, pooled_durbin_watson, say_found, strongest_correlations
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots import save_figure
 from pysd_runner.reports.document import TextTable, to_markdown
@@ -153,32 +147,19 @@ def test_fit_of_a_series_is_the_one_of_its_definition(result: FitResult) -> None
         part = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
         error = part["residual"].to_numpy()
         found = numbers_of(result, item)
-        assert found.cells == len(part) == item.observations
-        assert found.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
-        assert found.bias == pytest.approx(error.mean(), abs=1e-12)
-        assert found.efficiency == pytest.approx(1 - np.mean(error**2) / part["observed"].var(ddof=0))
-        total = found.bias_share + found.variance_share + found.covariance_share
-        assert total == pytest.approx(1)
-
-
-def test_fit_of_a_region_is_the_one_of_its_definition(result: FitResult) -> None:
-    frame = result.to_frame()
-    item = result.series[0]
-    part = frame[(frame["measurement"] == item.measurement) & frame["used"].astype(bool)]
-    for found in regions_of(result, item):
-        own = part[part["region"] == found.region]
-        assert found.rmse == pytest.approx(np.sqrt(np.mean(own["residual"] ** 2)))
-        assert found.cells == len(own) == YEARS
-    assert len(list(regions_of(result, item))) == COUNT
+        assert found.fit.n == len(part) == item.observations
+        assert found.fit.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
+        assert found.fit.mean_error == pytest.approx(error.mean(), abs=1e-12)
+        assert found.fit.efficiency == pytest.approx(1 - np.mean(error**2) / part["observed"].var(ddof=0))
 
 
 def test_cells_stand_at_their_region_and_year(result: FitResult) -> None:
     cells = cells_of(result, result.series[0])
+    assert dict(cells.sizes) == {"region": COUNT, "year": YEARS}
     frame = result.to_frame()
     row = frame[frame["used"].astype(bool) & (frame["measurement"] == "output")].iloc[-1]
-    place = cells.regions.index(row["region"]), cells.years.index(row["year"])
-    assert cells.observed[place] == row["observed"]
-    assert cells.standardised[place] == row["standardised"]
+    cell = cells.sel(region=row["region"], year=row["year"])
+    assert (cell["observed"], cell["standardised"]) == (row["observed"], row["standardised"])
 
 
 def test_pooled_durbin_watson() -> None:
