@@ -417,10 +417,15 @@ def _without_footer(body: Rows) -> Rows:
     """Remove notes on source and method below the table, from the first that is known as one."""
     filled = [[cell for cell in cells if cell.strip()] for _, cells in body]
     start = end = len(body)
-    while start and len(filled[start - 1]) <= _NOTE:
+    while start and _may_be_note(filled[start - 1]):
         start -= 1
         end = start if not filled[start] or _is_note(filled[start]) else end
     return body[:end]
+
+
+def _may_be_note(told: Sequence[str]) -> bool:
+    """Whether a row is empty or holds few cells, of which the last is no number."""
+    return not told or _is_note(told) or (len(told) <= _NOTE and _NUMBER.fullmatch(told[-1].strip()) is None)
 
 
 def _is_note(told: Sequence[str]) -> bool:

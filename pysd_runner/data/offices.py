@@ -221,7 +221,8 @@ class _Export:
             return
         keys = [key(heading) for heading in self.table.header]
         # Beside "region_code", "region" is a name, even if a code has two of them.
-        named = [place for place in rivals for item in rivals if item != place and keys[item].startswith(keys[place])]
+        longer = {place: {keys[item] for item in rivals if keys[item].startswith(keys[place])} for place in rivals}
+        named = [place for place in rivals if len(longer[place]) > 1]
         given = [place for place in rivals if mapped(self.table.header[place], self.columns) == "region"]
         chosen = given or [place for place in rivals if place not in named]
         code = max(chosen, key=lambda place: (self._count(place), keys[place] in _CODES, -place))

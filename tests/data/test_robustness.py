@@ -224,3 +224,9 @@ def test_a_long_cell_with_flags_is_read_in_little_time(tmp_path: Path) -> None:
     began = time.process_time()
     assert "not-a-number" in rules(path)
     assert time.process_time() - began < 0.5
+
+
+def test_a_blank_row_within_a_table_hides_no_row_below(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("day,ill,well\n0,5,1\n\n2,9,\n3,8,\nSource: us\n", encoding="utf-8")
+    assert [problem.rule for problem in check_data(tmp_path / "a.csv")] == ["blank-row"]
+    assert len(load_data(tmp_path / "a.csv").times) == 3
