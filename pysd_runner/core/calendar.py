@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 
 UNITS = ("hour", "day", "week", "month", "quarter", "year")
+_HOURS = {"hour": 1, "day": 24, "week": 168}
 _SPELLED = {
     "h": "hour",
     "hr": "hour",
@@ -143,23 +144,21 @@ def counted(dates: Iterable[datetime.datetime], unit: str, since: datetime.datet
     if unit in ("month", "quarter"):
         months = [_month(item) - _month(since) for item in dates]
         return months if unit == "month" else [item / 3 for item in months]
-    hours = {"hour": 1, "day": 24, "week": 168}[unit]
-    return [(item - since).total_seconds() / 3600 / hours for item in dates]
-
-
-def _share_of_day(date: datetime.datetime) -> float:
-    return (date.hour + date.minute / 60 + date.second / 3600) / 24
+    return [(item - since).total_seconds() / 3600 / _HOURS[unit] for item in dates]
 
 
 def _month(date: datetime.datetime) -> float:
     days = calendar.monthrange(date.year, date.month)[1]
-    return 12 * date.year + date.month + (date.day - 1 + _share_of_day(date)) / days
+    passed = date - datetime.datetime(date.year, date.month, 1)
+    return 12 * date.year + date.month + passed / datetime.timedelta(days=days)
 
 
 def _year(date: datetime.datetime) -> float:
-    start = datetime.datetime(date.year, 1, 1)
-    length = (datetime.datetime(date.year + 1, 1, 1) - start).total_seconds() if date.year < datetime.MAXYEAR else 1.0
-    return date.year + (date - start).total_seconds() / length
+    return date.year + (date - datetime.datetime(date.year, 1, 1)) / datetime.timedelta(days=_days_of(date.year))
+
+
+def _days_of(year: int) -> int:
+    return 366 if calendar.isleap(year) else 365
 
 
 def time_of(text: str | float) -> float:
@@ -180,8 +179,7 @@ def time_of(text: str | float) -> float:
 def date_of(year: float) -> datetime.datetime:
     """Date of a decimal year, to the second."""
     start = datetime.datetime(int(year), 1, 1)
-    length = 366 if calendar.isleap(start.year) else 365
-    return start + datetime.timedelta(seconds=round((year - start.year) * length * 86400))
+    return start + datetime.timedelta(seconds=round((year - start.year) * _days_of(start.year) * 86400))
 
 
 def said_time(time: Any, unit: str = "") -> str:
@@ -280,8 +278,7 @@ class Calendar:
         assert self.since is not None  # noqa: S101
         ahead = moment - self.moment
         if self.unit not in ("month", "quarter"):
-            hours = {"hour": 1, "day": 24, "week": 168}[self.unit]
-            return self.since + datetime.timedelta(seconds=round(3600 * hours * ahead))
+            return self.since + datetime.timedelta(seconds=round(3600 * _HOURS[self.unit] * ahead))
         months = round(_month(self.since) + ahead * (1 if self.unit == "month" else 3), 9)
         year, month = divmod(int(months) - 1, 12)
         days = calendar.monthrange(year, month + 1)[1]

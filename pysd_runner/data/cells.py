@@ -344,14 +344,6 @@ def series_column(name: str, series: Mapping[int, float]) -> Column:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Numbers:
-    """Numeric values of the cells of one quantity, in the panel's unit."""
-
-    values: Array  # NaN where the cell is empty or faulty
-    faulty: NDArray[np.bool_]  # cells that are not numbers, impossible for the variable, or in an unknown unit
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Grid:
     """Values of one quantity on the grid of its entities and times."""
 
@@ -386,7 +378,11 @@ class Grid:
 
 
 def to_grid(
-    cells: Cells, numbers: Numbers, places: Sequence[IndexArray], shape: tuple[int, ...]
+    cells: Cells,
+    numbers: Array,
+    wrong: NDArray[np.bool_],
+    places: Sequence[IndexArray],
+    shape: tuple[int, ...],
 ) -> tuple[Grid, list[tuple[int, tuple[int, ...]]]]:
     """Put cells on a grid by one index array per axis; also return the cells whose grid point was already taken."""
     usable = np.flatnonzero(np.all([place >= 0 for place in places], axis=0))
@@ -395,7 +391,7 @@ def to_grid(
     index.reshape(-1)[flat[::-1]] = usable[::-1]
     held = index >= 0
     values, rows, faulty = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
-    for array, of_cells in ((values, numbers.values), (rows, cells.rows), (faulty, numbers.faulty)):
+    for array, of_cells in ((values, numbers), (rows, cells.rows), (faulty, wrong)):
         array[held] = of_cells[index[held]]
     repeats = usable[index.reshape(-1)[flat] != usable].tolist()
     grid = Grid(values=values, rows=rows, faulty=faulty, cells=cells, index=index)

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.data.cells import Array, Cells, Entries, IndexArray, Numbers, is_empty, is_typed, text_of
+from pysd_runner.data.cells import Array, Cells, Entries, IndexArray, is_empty, is_typed, text_of
 from pysd_runner.data.names import VARIABLES
 from pysd_runner.data.units import Measure, scaled
 
@@ -106,17 +107,16 @@ def _in_one_way(texts: Mapping[str, set[str]], decimal: str) -> dict[str, Number
 
 
 def _reading(way: Mapping[str, NumberStyle], texts: Mapping[str, set[str]]) -> tuple[tuple[float, ...], ...]:
-    return tuple(_values(style, filter(style.fits, texts[variable])) for variable, style in way.items())
+    return tuple(
+        tuple(float(style.plain(text)) for text in sorted(filter(style.fits, texts[variable])))
+        for variable, style in way.items()
+    )
 
 
 def _even(style: NumberStyle, held: Iterable[str]) -> bool:
     """Whether the thousands separator is used consistently; four-digit numbers may lack a space."""
     least = 5 if style.thousands == " " else 4
     return not style.thousands or not any(re.match(rf"[+-]?[0-9]{{{least}}}", text.translate(_SIGNS)) for text in held)
-
-
-def _values(style: NumberStyle, numbers: Iterable[str]) -> tuple[float, ...]:
-    return tuple(float(style.plain(text)) for text in sorted(numbers))
 
 
 def _told(observed: Sequence[Cells], styles: Mapping[str, NumberStyle]) -> list[Finding]:
@@ -146,8 +146,8 @@ def _read_otherwise(style: NumberStyle, text: str) -> bool:
 
 def numbers_of(
     cells: Cells, measure: Measure, missing: frozenset[str], style: NumberStyle = PLAIN
-) -> tuple[Numbers, list[Finding]]:
-    """Convert the cells of one variable to numbers, and report those that are invalid."""
+) -> tuple[Array, NDArray[np.bool_], list[Finding]]:
+    """Numbers of the cells of one variable, which of the cells are faulty, and what is wrong with them."""
     raw, bad = _parse(cells, missing, style)
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
     raw[unclear] = np.nan
@@ -158,7 +158,7 @@ def numbers_of(
     faulty[[*bad, *(place for place, _ in impossible)]] = True
     values[faulty] = np.nan
     problems = [*(_not_a_number(cells, place) for place in bad), *(problem for _, problem in impossible)]
-    return Numbers(values=values, faulty=faulty), problems + _fraction_for_percent(cells, raw, measure)
+    return values, faulty, problems + _fraction_for_percent(cells, raw, measure)
 
 
 def _parse(cells: Cells, missing: frozenset[str], style: NumberStyle) -> tuple[Array, list[int]]:
@@ -168,11 +168,13 @@ def _parse(cells: Cells, missing: frozenset[str], style: NumberStyle) -> tuple[A
         numbers = np.where(empty, np.nan, cells.entries.astype(float))
         bad = np.flatnonzero(np.isinf(numbers)).tolist()
     else:
-        held = [(position, text) for position, text in enumerate(cells.entries) if not empty[position]]
-        bad = [position for position, text in held if not style.fits(text)]
-        numbers = np.full(len(empty), np.nan)
-        fitting = [(position, text) for position, text in held if style.fits(text)] if bad else held
-        numbers[[position for position, _ in fitting]] = [float(style.plain(text)) for _, text in fitting]
+        numbers, bad = np.full(len(empty), np.nan), []
+        for position in np.flatnonzero(~empty).tolist():
+            text = cells.entries[position]
+            if style.fits(text):
+                numbers[position] = float(style.plain(text))
+            else:
+                bad.append(position)
     numbers[bad] = np.nan
     return numbers, bad
 

@@ -16,7 +16,6 @@ from pysd_runner.data.cells import (
     Column,
     Grid,
     IndexArray,
-    Numbers,
     Observations,
     TextArray,
     TextFile,
@@ -41,7 +40,6 @@ from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, bare, 
 from pysd_runner.data.numbers import numbers_of, styles_of
 from pysd_runner.data.regions import (
     NOT_YEARLY,
-    Places,
     RegionBook,
     YearSeries,
     national_of,
@@ -92,17 +90,15 @@ def gridded(
     """Convert the cells of quantities to numbers, and put them on a grid if their positions are known."""
     missing = frozenset(mapping.missing)
     styles, problems = styles_of(observed, missing, mapping.decimal)
-    numbers: list[Numbers] = []
-    for cells in observed:
-        measure = measured.get(cells.variable, Measure())
-        read, found = numbers_of(cells, measure, missing, styles[cells.variable])
-        numbers.append(read)
-        problems += found
     grids, repeats = [], []
-    for cells, read, of in zip(observed, numbers, places or [], strict=places is not None):
-        grid, again = to_grid(cells, read, of, shape)
-        grids.append(grid)
-        repeats += [repeated(grid, cell, place) for cell, place in again]
+    for number, cells in enumerate(observed):
+        measure = measured.get(cells.variable, Measure())
+        values, faulty, found = numbers_of(cells, measure, missing, styles[cells.variable])
+        problems += found
+        if places is not None:
+            grid, again = to_grid(cells, values, faulty, places[number], shape)
+            grids.append(grid)
+            repeats += [repeated(grid, cell, place) for cell, place in again]
     # A repeated row repeats every variable, but is one problem.
     return grids, [*problems, *dict.fromkeys(repeats)]
 
@@ -215,9 +211,10 @@ def _assembled(
     mapping, keys, observed = context.mapping, observations.keys, observations.cells
     heading = layout.roles["region"].heading if "region" in layout.roles else "region"
     measured, problems = measures(observed, mapping.units, context.declared.units, frozenset(mapping.missing))
-    regions = Places(regions=(), index=np.full(len(keys.rows), -1))
+    regions: tuple[Entity, ...] = ()
+    index: IndexArray = np.full(len(keys.rows), -1)
     if "region" in layout.roles:
-        regions, found = places_of(keys, heading, context.book)
+        regions, index, found = places_of(keys, heading, context.book)
         problems += found
     of_cells, found = _years(observations, layout)
     problems += found
@@ -225,12 +222,12 @@ def _assembled(
     years = years[years >= 0]
     is_placed = {"region", "year"} <= {*layout.roles}
     places = [
-        (regions.index[cells.take], np.where(of >= 0, np.searchsorted(years, of), -1))
+        (index[cells.take], np.where(of >= 0, np.searchsorted(years, of), -1))
         for cells, of in zip(observed, of_cells, strict=False)
     ]
 
     def repeated(grid: Grid, cell: int, place: tuple[int, ...]) -> Finding:
-        region, year = regions.regions[place[0]].code, years[place[1]]
+        region, year = regions[place[0]].code, years[place[1]]
         first, row = int(grid.rows[place]), int(grid.cells.rows[cell])
         return Finding(
             "duplicate",
@@ -240,13 +237,13 @@ def _assembled(
             expected=Message("one row for each region and year"),
         )
 
-    shape = (len(regions.regions), len(years))
+    shape = (len(regions), len(years))
     grids, found = gridded(observed, places if is_placed else None, shape, mapping, repeated, measured)
     problems += found
     if not grids:
         return problems, None
     draft = Draft(
-        regions=regions.regions,
+        regions=regions,
         heading=heading,
         years=tuple(map(int, years)),
         grids={grid.cells.variable: grid for grid in grids},

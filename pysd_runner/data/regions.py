@@ -3,7 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import InvalidPanel, Message, suggest
 from pysd_runner.core.findings import Finding, listed, with_hint
-from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, texts_of
+from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, same, texts_of
 from pysd_runner.data.files import read_table
 from pysd_runner.data.names import ROLE_OF, Entity, by_label, key, label_key, split_unit
 from pysd_runner.data.units import known_unit, scaled
@@ -138,16 +138,10 @@ def with_tiles(regions: Iterable[Entity]) -> list[Entity]:
     return placed
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
-    """Regions of a file, and the region of each row."""
-
-    regions: tuple[Entity, ...]  # in order of first appearance
-    index: IndexArray  # position in `regions` for each row; -1 where the row names no known region
-
-
-def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places, list[Finding]]:
-    """Find the region of each row."""
+def places_of(
+    keys: Keys, heading: str, book: RegionBook | None
+) -> tuple[tuple[Entity, ...], IndexArray, list[Finding]]:
+    """Regions in order of first appearance, and the place of each row among them, -1 for no known region."""
     import pandas as pd
 
     codes, texts = pd.factorize(keys.regions)
@@ -182,7 +176,7 @@ def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places
                 replace(region, **dict.fromkeys(fields, text)) if text else region  # type: ignore[arg-type]
                 for region, text in zip(regions, said, strict=True)
             ]
-    return Places(regions=tuple(with_tiles(regions)), index=index), problems
+    return tuple(with_tiles(regions)), index, problems
 
 
 def _spelling(names: Sequence[str], rows: IndexArray, heading: str) -> list[Finding]:
@@ -267,24 +261,19 @@ def national_of(file: TextFile | Path, path: Path) -> YearSeries:
     }
     if "year" not in roles:
         raise InvalidPanel("{path}: no column 'year'; columns found: {columns}", path=path, columns=list(table.header))
+    if not {"variable", "value"} <= {*roles}:
+        across = [position for position in range(len(table.header)) if position not in roles.values()]
+        if not across:
+            return {}
+        called, unit_of = zip(*(split_unit(table.header[position]) for position in across), strict=True)
+        table = table.chosen([roles["year"], *across]).turned(range(1, len(across) + 1), variable=called, unit=unit_of)
+        roles = {name: position for position, name in enumerate(("year", "variable", "unit", "value"))}
+    years, names, texts = (texts_of(table.columns[roles[role]]) for role in ("year", "variable", "value"))
+    units = texts_of(table.columns[roles["unit"]]) if "unit" in roles else same("", len(table.rows))
     series: YearSeries = {}
-    for row, *cells in zip(table.rows, *map(texts_of, table.columns), strict=True):
-        for name, text, unit in _entries(table, cells, roles):
-            _add(series, name, cells[roles["year"]], text, unit, Message("{path}: row {row}", path=path, row=row))
+    for row, name, year, text, unit in zip(table.rows, names, years, texts, units, strict=True):
+        _add(series, name, year, text, unit, Message("{path}: row {row}", path=path, row=row))
     return series
-
-
-def _entries(table: TextFile, cells: list[str], roles: Mapping[str, int]) -> list[tuple[str, str, str]]:
-    if "variable" in roles and "value" in roles:
-        unit = cells[roles["unit"]] if "unit" in roles else ""
-        return [(cells[roles["variable"]], cells[roles["value"]], unit)]
-    used = set(roles.values())
-    return [
-        (label, cells[position], unit)
-        for position, heading in enumerate(table.header)
-        if position not in used
-        for label, unit in [split_unit(heading)]
-    ]
 
 
 def _add(series: YearSeries, name: str, year_text: str, text: str, unit: str, where: str) -> None:
