@@ -19,7 +19,6 @@ from pysd_runner.reports.document import (
     save_analysis,
     saved_picture,
     screen_of,
-    titled,
 )
 from pysd_runner.text import say
 
@@ -30,49 +29,31 @@ MOST_ROWS = 6
 TRILLION = 1e12
 
 
-def attribution_sentences(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
+def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str]:
     """Sentences on the result of an attribution."""
-    unit, total = found.outcome.unit_in(lang), found.total[:, -1]
-    shares = np.median(found.shapley[..., -1], axis=1)
-    first = int(np.argmax(np.abs(shares)))
+    total = found.total[:, -1]
+    first = int(np.argmax(np.abs(np.median(found.shapley[..., -1], axis=1))))
     low, middle, high = np.quantile(total, (0.05, 0.5, 0.95))
     whole = float(found.shapley[..., -1].mean(axis=1).sum())
     part = found.shapley[first, :, -1].mean() / whole if whole else float("nan")
-    lines = [
-        say(
-            "policy.attribution lead",
-            lang,
-            year=int(found.years[-1]),
-            policy=label,
-            outcome=found.outcome.label(lang),
-            total=written(middle, DIGITS),
-            unit=unit,
-            interval=interval(low, high, DIGITS),
-            first=found.levers[first].label(lang),
-            share=f"{percent(part)} %",
-        ),
-        say(
-            "policy.attribution ladder",
-            lang,
-            alone=written(float(np.median(found.alone[..., -1].sum(axis=0))), DIGITS),
-            left=written(float(np.median(found.left_out[..., -1].sum(axis=0))), DIGITS),
-            unit=unit,
-        ),
-    ]
-    if found.parts:
-        middles = {name: _signed(float(np.median(values))) for name, values in found.parts.items()}
-        lines.append(say("policy.who", lang, unit=unit, **middles))
-    table = found.loop_table()
-    if len(table):
-        best = str(table["change_p50"].idxmax())
-        value = float(table["change_p50"][best])
-        lines.append(say("policy.loop", lang, loop=loops.get(best, best), value=written(value, DIGITS), unit=unit))
-    return lines
+    lead = say(
+        "policy.attribution lead",
+        lang,
+        year=int(found.years[-1]),
+        policy=label,
+        outcome=found.outcome.label(lang),
+        total=written(middle, DIGITS),
+        unit=found.outcome.unit_in(lang),
+        interval=interval(low, high, DIGITS),
+        first=found.levers[first].label(lang),
+        share=f"{percent(part)} %",
+    )
+    return [lead, say("policy.attribution ladder", lang)]
 
 
 def attribution_screen(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
-    """An attribution for the screen: sentences, then one row per lever."""
-    lines = screen_of(attribution_sentences(found, label, lang, loops), _table(found, lang))
+    """An attribution for the screen: sentences, then one row per lever, part and loop."""
+    lines = screen_of(attribution_sentences(found, label, lang), _table(found, lang), *_further(found, lang, loops))
     return [*lines, "", *filled(_how(found, lang))]
 
 
@@ -150,11 +131,11 @@ def write_attribution(
         lang=drawn,
     )
     parts: list[Part] = [
-        Bullets(attribution_sentences(found, own, lang, loops)),
+        Bullets(attribution_sentences(found, own, lang)),
         _table(found, lang),
         Paragraph(_how(found, lang)),
         saved_picture(figure, folder, "wedges"),
-        *_sections(found, lang, loops),
+        *_further(found, lang, loops),
     ]
     if money is not None:
         whole, more, names = money
@@ -169,18 +150,15 @@ def write_attribution(
     save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)
 
 
-def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[Part]:
+def _further(found: Attribution, lang: str, words: Mapping[str, str]) -> list[TextTable]:
     """Tables of the split into allocation and mix, and of loops, each if it was computed."""
     split = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
     loops = found.loop_table().head(MOST_ROWS)
     around = [[words.get(str(name), str(name)), cell(row, "change_")] for name, row in loops.iterrows()]
     return [
-        part
-        for title, header, rows in (
-            ("split", ("part", "change"), split),
-            ("loops", ("loop column", "change"), around),
-        )
-        for part in titled(say(f"policy.{title}", lang), TextTable(header=titles(lang, *header), rows=rows))
+        TextTable(header=titles(lang, first, "change"), rows=rows, caption=say(f"policy.{title}", lang))
+        for title, first, rows in (("split", "part", split), ("loops", "loop column", around))
+        if rows
     ]
 
 
@@ -202,7 +180,3 @@ def cell(row: "Mapping[str, float] | pd.Series", key: str = "") -> str:
     """A median and its interval, from the columns whose names start with `key`."""
     low, middle, high = (float(row[f"{key}{part}"]) for part in ("p05", "p50", "p95"))
     return f"{written(middle, DIGITS)} ({interval(low, high, DIGITS)})"
-
-
-def _signed(value: float) -> str:
-    return written(value, DIGITS, signed=True)

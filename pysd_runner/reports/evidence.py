@@ -286,23 +286,14 @@ def implausible(comparison: Ranking, spec: ModelSpec, lang: str) -> Iterator[str
         if key not in comparison.effects:
             continue
         medians = comparison.effects[key].median("draw").to_series()
-        sides = []
-        for side, outside in (
-            ("above", medians[medians > item.upper].sort_values(ascending=False, kind="stable")),
-            ("below", medians[medians < item.lower].sort_values(kind="stable")),
-        ):
-            if not outside.empty:
-                worst = str(outside.index[0])
-                label = str(comparison.scenarios[worst].label.get(lang, worst))
-                told = {"count": len(outside), "policy": label, "value": written(float(outside.iloc[0]), 1)}
-                sides.append(say(f"report.implausible {side}", lang, **told))
-        told = {"count": int(((medians > item.upper) | (medians < item.lower)).sum()), "all": len(medians)}
-        told |= {"effect": getattr(item, lang), "range": interval(item.lower, item.upper, 1)}
-        listed = say("report.list", lang).join(sides)
-        parts.append(
-            say("report.implausible effect", lang, **told)
-            + (say("report.implausible sides", lang, sides=listed) if sides else "")
-        )
+        beyond = (medians - medians.clip(item.lower, item.upper)).abs()
+        told = {"count": int((beyond > 0).sum()), "all": len(medians), "effect": getattr(item, lang)}
+        text = say("report.implausible effect", lang, range=interval(item.lower, item.upper, 1), **told)
+        if told["count"]:
+            worst = str(beyond.idxmax())
+            label = str(comparison.scenarios[worst].label.get(lang, worst))
+            text += say("report.implausible worst", lang, policy=label, value=written(float(medians[worst]), 1))
+        parts.append(text)
     if parts:
         yield say("report.implausible", lang, parts=say("report.clauses", lang).join(parts))
 

@@ -200,32 +200,18 @@ class _Page:
         yield self.table(header, rows, 0, 1, 6, 7)
 
     def _lasting(self, lasting: Persistence) -> Iterator[Part]:
-        couplings = lasting.term.couplings
-        medians = {names: np.nanmedian(gains, axis=0) for names, gains in lasting.gains.items()}
-        left = np.nanmedian(lasting.left, axis=0)
-        low, ratio, high = np.nanquantile(lasting.late_to_early[()], (0.05, 0.5, 0.95))
-        middle = AFTER.index(5)
+        low, high = np.nanquantile(lasting.late_to_early[()], (0.05, 0.95))
+        couplings = [f"`{key}` ({self._meaning(key)})" for key in lasting.term.couplings]
         yield Heading(self.say("lasting"))
         yield Paragraph(
-            self.say(
-                "lasting_lead",
-                middle=AFTER[middle],
-                last=AFTER[-1],
-                left_middle=percent(left[middle]),
-                left_last=percent(left[-1]),
-                gain_first=written(medians[()][0], _DIGITS),
-                gain_last=written(medians[()][-1], _DIGITS),
-                ratio=written(ratio, 1),
-                interval=interval(low, high, 1),
-                couplings=self.say("list.and").join(f"`{key}` ({self._meaning(key)})" for key in couplings),
-                without=written(float(np.nanmedian(lasting.late_to_early[couplings])), 1),
-            )
+            self.say("lasting_lead", interval=interval(low, high, 1), couplings=self.say("list.and").join(couplings))
         )
+        left = np.nanmedian(lasting.left, axis=0)
         rows = [[self.say("lasting_left"), *(percent(share) for share in left), ""]]
-        for names, gains in medians.items():
+        for names, gains in lasting.gains.items():
             label = self.say("lasting_zero", keys=" = ".join(names)) if names else self.say("lasting_gain")
             last = written(float(np.nanmedian(lasting.late_to_early[names])), 1)
-            rows.append([label, *(written(gain, _DIGITS) for gain in gains), last])
+            rows.append([label, *(written(gain, _DIGITS) for gain in np.nanmedian(gains, axis=0)), last])
         header = [self.say("after"), *(str(year) for year in AFTER), self.say("lasting_ratio")]
         yield TextTable(header=header, rows=rows, caption=self.say("lasting_table"))
 
@@ -233,14 +219,8 @@ class _Page:
         """Effects of a lever by years after it, of trials that followed people for long."""
         effects = self.ledger.effects.assign(horizon=pd.to_numeric(self.ledger.effects["horizon"], errors="coerce"))
         shown = _followed(effects[(effects["lever"] == lever) & (effects["rating"] >= RATED)])
-        late = shown[shown["horizon"] >= LONG]
-        if late.empty:
+        if shown.empty:
             return
-        gone = late[~(late["size"].abs() > Z90 * late["error"].fillna(0))]
-        names = [
-            f"{programme}, {units} ({', '.join(f'{year:g}' for year in own['horizon'])})"
-            for (programme, units), own in gone.groupby(["programme", "units"], sort=False)
-        ]
         rows = [
             [
                 f"{row['id']} {_dated(row)}, {row['programme']}, {row['units']}",
@@ -251,9 +231,7 @@ class _Page:
             ]
             for row in shown.to_dict("records")
         ]
-        ends = [written(end, 1) for end in (late["ratio"].min(), late["ratio"].max())]
-        gone_by = self.say("report.clauses").join(names) or "–"
-        yield Paragraph(self.say("lasting_trials", low=ends[0], high=ends[1], gone=gone_by))
+        yield Paragraph(self.say("lasting_trials"))
         yield self.table(["study", "after", "effect", "error", "over_early"], rows, 2, caption=self.say("follow_ups"))
 
     def _costs(self) -> Iterator[Part]:

@@ -17,7 +17,6 @@ from pysd_runner.reports.document import (
     save_analysis,
     saved_picture,
     screen_of,
-    titled,
 )
 from pysd_runner.text import say
 
@@ -62,18 +61,6 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
         )
         for knob, slope in found.on_bounds.items()
     ]
-    losers = found.losers()
-    if len(losers):
-        row = losers.iloc[0]
-        lines.append(
-            say(
-                "policy.optimum losers",
-                lang,
-                region=losers.index[0],
-                share=_share(float(row["share_worse"])),
-                median=written(float(row["median"]), DIGITS),
-            )
-        )
     if found.ranges:
         lines.append(say("policy.optimum flat", lang, loss=_share(found.rounding, 1)))
     values = [item.value for item in found.starts]
@@ -114,8 +101,9 @@ def _names(found: Optimum, lang: str) -> dict[str, str]:
 
 
 def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
-    """An optimum for the screen: sentences, the policy and its effects."""
-    return screen_of(optimum_sentences(found, labels, lang), _policy_table(found, lang), _effect_table(found, lang))
+    """An optimum for the screen: sentences, the policy, its effects, who loses, and other policies."""
+    tables = (_policy_table(found, lang), _effect_table(found, lang), *_others(found, labels, lang))
+    return screen_of(optimum_sentences(found, labels, lang), *tables)
 
 
 def write_optimum(found: Optimum, labels: Mapping[str, str], folder: Path, lang: str) -> None:
@@ -146,7 +134,7 @@ def write_optimum(found: Optimum, labels: Mapping[str, str], folder: Path, lang:
     save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)
 
 
-def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
+def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[TextTable]:
     """Tables of losing regions, and of the objective under other policies."""
     losers = [
         [str(name), _share(float(row["share_worse"])), written(float(row["median"]), DIGITS)]
@@ -160,13 +148,13 @@ def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[Part]:
         ]
         for name in sorted(found.rivals, key=lambda name: -found.rivals[name])
     ]
-    compared = TextTable(header=titles(lang, "policy", "objective", "keeps"), rows=rivals, words=frozenset({2}))
     return [
-        *titled(
-            say("policy.who loses", lang),
-            TextTable(header=titles(lang, "region", "worse in", "median change"), rows=losers),
-        ),
-        *titled(say("policy.compared", lang), compared),
+        TextTable(header=titles(lang, *header), rows=rows, caption=say(f"policy.{title}", lang), words=frozenset(words))
+        for title, header, rows, words in (
+            ("who loses", ("region", "worse in", "median change"), losers, ()),
+            ("compared", ("policy", "objective", "keeps"), rivals, (2,)),
+        )
+        if rows
     ]
 
 

@@ -94,20 +94,17 @@ class RecordedInputs:
 
 def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
     """Read the inputs that `Inputs.store` wrote."""
-    fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
-    before = load_fitted(_checked(record["before"], folder)) if "before" in record else None
-    baseline = load_baseline(_checked(record["baseline"], folder)) if "baseline" in record else None
+    readers = {"fitted": load_fitted, "before": load_fitted, "baseline": load_baseline}
+    found: dict[str, Any] = {key: read(_checked(record[key], folder)) for key, read in readers.items() if key in record}
     panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
     return Inputs(
         panel=panel,
         source=str(record["source"]),
-        fitted=fitted,
-        before=before,
         others={name: load_fitted(_checked(entry, folder)) for name, entry in dict(record.get("others") or {}).items()},
-        baseline=baseline,
         compared=tuple(Scenario.from_dict(item) for item in record.get("compared") or ()),
         regions=tuple(record.get("regions") or ()),
         events=tuple(record.get("events") or ()),
+        **found,
     )
 
 

@@ -58,15 +58,15 @@ def test_attribution_speaks_chinese(gapsim, small):
 
 
 def test_searches_that_another_process_has_removed_are_no_fault(gapsim, small, tmp_path, monkeypatch):
-    from pysd_runner.reports import advice
+    from pysd_runner.reports import optimum
 
-    write = advice.write_optimum
+    write = optimum.write_optimum
 
     def overtaken(*arguments, **options):
         shutil.rmtree(tmp_path / "best.searches")
         return write(*arguments, **options)
 
-    monkeypatch.setattr(advice, "write_optimum", overtaken)
+    monkeypatch.setattr(optimum, "write_optimum", overtaken)
     arguments = ("--choose", "uniform", "--starts", 1, "--unconstrained", "--out", "best", "--force")
     gapsim("optimise", *arguments, *small, *QUICK, code=0)
     assert (tmp_path / "best" / "optimum.md").is_file()
