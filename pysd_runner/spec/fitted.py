@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +19,6 @@ SCHEMA = 2
 # Error message for files of earlier schemas.
 EARLIER = Message("calibrated by an earlier version, which estimated only part of the parameters; calibrate again")
 REMEDY = Message("calibrate again")
-AT_BOUND = ("", "lower", "upper")
 
 # Shift from the prior median, in prior standard deviations, that is told where the contraction is below the second.
 MOVED, UNTOLD = 0.2, 0.1
@@ -85,11 +83,6 @@ class FittedParameters:
     draws
         Posterior draws in the units of the parameters, one row each in the order of ``keys``; empty if the posterior
         was not sampled, in which case the normal approximation is used.
-
-    Raises
-    ------
-    InvalidInput
-        If lengths disagree, an estimate or a covariance is not finite, or the covariance is not symmetric.
     """
 
     model: str
@@ -113,26 +106,6 @@ class FittedParameters:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     draws: tuple[tuple[float, ...], ...] = ()
 
-    def __post_init__(self) -> None:
-        self._check_lengths()
-        self._check_covariance()
-        self._check_draws()
-        for key, mark in zip(self.keys, self.at_bound, strict=True):
-            if mark not in AT_BOUND:
-                raise InvalidInput(
-                    "fitted parameters: at_bound of {name!r}: expected {known}, found {found!r}",
-                    name=key,
-                    known=AT_BOUND,
-                    found=mark,
-                )
-        for key, value in self.fixed.items():
-            if key in self.keys or not math.isfinite(value):
-                raise InvalidInput(
-                    "fitted parameters: fixed[{key!r}] = {value}: expected a finite value not estimated",
-                    key=key,
-                    value=value,
-                )
-
     @property
     def sha256(self) -> str:
         """Digest of everything on which draws depend."""
@@ -140,42 +113,6 @@ class FittedParameters:
         for name in ("provenance", "message"):
             del told[name]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-    def _check_lengths(self) -> None:
-        if len(set(self.keys)) < len(self.keys):
-            raise InvalidInput("fitted parameters: a key is repeated in {keys}", keys=self.keys)
-        for name in ("estimates", "standard_errors", "covariance", "contraction", "at_bound"):
-            found = len(getattr(self, name))
-            if found != len(self.keys):
-                raise InvalidInput(
-                    "fitted parameters: {name} has {count} entries for {keys} keys",
-                    name=name,
-                    count=found,
-                    keys=len(self.keys),
-                )
-
-    def _check_draws(self) -> None:
-        for place, row in enumerate(self.draws):
-            if len(row) != len(self.keys) or not all(map(math.isfinite, row)):
-                raise InvalidInput(
-                    "fitted parameters: draws[{place}] must hold {count} finite numbers; found {found} entries",
-                    place=place,
-                    count=len(self.keys),
-                    found=len(row),
-                )
-
-    def _check_covariance(self) -> None:
-        size = len(self.keys)
-        if any(len(row) != size for row in self.covariance):
-            raise InvalidInput("fitted parameters: covariance must be {size} by {other}", size=size, other=size)
-        matrix = self._covariance_matrix()
-        if not (np.isfinite(matrix).all() and np.isfinite(self.estimates).all()):
-            raise InvalidInput("fitted parameters: estimates and covariance must be finite")
-        if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12):
-            raise InvalidInput("fitted parameters: covariance must be symmetric")
-        # Zero eigenvalues may be slightly negative by rounding.
-        if size and np.linalg.eigvalsh(matrix).min() < -1e-8 * np.abs(matrix).max():
-            raise InvalidInput("fitted parameters: covariance has a negative variance in some direction")
 
     def as_values(self) -> dict[str, float]:
         """Point estimates and fixed values by parameter key.
@@ -384,10 +321,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
         raise InvalidInput("{path} holds effects of regions, which are no longer estimated; calibrate again", path=path)
     check_entries(FittedParameters, content, str(path), REMEDY)
     restored = {name: value if name == "provenance" else null_to_nan(value) for name, value in content.items()}
-    try:
-        return FittedParameters(**restored)
-    except ValueError as error:
-        raise InvalidInput("{path}: {error}", path=path, error=error) from error
+    return FittedParameters(**restored)
 
 
 def _prior_of(key: str, spec: ModelSpec) -> Prior:

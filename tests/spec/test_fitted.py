@@ -226,24 +226,6 @@ def test_draws_need_a_known_parameter_with_a_prior(spec: ModelSpec) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"keys": ("c0", "c0", "pi")}, "repeated"),
-        ({"estimates": (0.1,)}, "estimates has 1 entries for 3 keys"),
-        ({"estimates": (0.1, math.nan, 0.1)}, "must be finite"),
-        ({"covariance": ((1.0,),) * 3}, "3 by 3"),
-        ({"covariance": ((1.0, 0.5, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "symmetric"),
-        ({"covariance": ((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "negative variance"),
-        ({"covariance": ((1.0, 2.0, 0.0), (2.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "negative variance"),
-        ({"at_bound": ("", "", "both")}, "at_bound"),
-    ],
-)
-def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) -> None:
-    with pytest.raises(InvalidInput, match=says):
-        replace(FITTED, **change)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
         (
             {"schema": 1},
             "calibrated by an earlier version, which estimated only part of the parameters; calibrate again",
@@ -256,8 +238,6 @@ def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) ->
         ({"estimates": ["a", "b", "c"]}, r"estimates.0: expected a valid number; found 'a'; calibrate again"),
         ({"first_year": "2016"}, "first_year"),
         ({"status": {}}, "status: expected a valid string"),
-        ({"keys": ["c0", "c0", "g_D"]}, "a key is repeated"),
-        ({"estimates": [0.1]}, "1 entries for 3 keys"),
         ({"residual_sd": [1]}, "fit.json"),
         ({"region_effects": {"fdev": [0.1, 0.2]}}, "holds effects of regions, which are no longer estimated"),
     ],
@@ -314,9 +294,3 @@ def test_set_values_hold_in_every_draw(spec: ModelSpec) -> None:
     drawn = FITTED.sample(np.random.default_rng(0), 5, spec=spec)
     assert drawn["alpha"].tolist() == [0.33] * 5
     assert FITTED.as_values()["alpha"] == 0.33
-
-
-@pytest.mark.parametrize("fixed", [{"c0": 0.01}, {"alpha": math.inf}])
-def test_a_set_value_is_finite_and_not_estimated_too(fixed: dict[str, float]) -> None:
-    with pytest.raises(InvalidInput, match="fixed"):
-        replace(FITTED, fixed=fixed)
