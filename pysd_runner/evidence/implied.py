@@ -96,9 +96,7 @@ class ExperimentRuns:
         values = self.values(parameters, draws)
         stop = self._stop(self.terms)
         stacked = {**values, **self.lowered(self.scenarios, values, stop)}
-        raising = [item.raises for item in self.terms if item.raises is not None]
-        more = [name for item in raising for name in (item.variable, item.of)]
-        run = self._run(stacked, stop, more)
+        run = self._run(stacked, stop)
         alone = {**values, **self.lowered(self.scenarios[:1], values, stop)}
         names, found = [scenario.name for scenario in self.scenarios], {}
         for item in self.terms:
@@ -114,7 +112,7 @@ class ExperimentRuns:
         own, whole = base[item.raises.variable][:1], base[item.raises.of][:1]
         raised = np.minimum(own + item.raises.by * whole, np.maximum(item.raises.most * whole, own))
         path = TimePath(times=base.years, values=np.moveaxis(raised, -1, 0), interpolate="linear")
-        run = self._run({**values, item.raises.variable: path}, self._stop([item]), [])
+        run = self._run({**values, item.raises.variable: path}, self._stop([item]))
         lasts = slice(len(run.years))
         got = (_total(raised - own, draws) / _total(whole, draws) / item.raises.by)[0, :, lasts]
         years = self._years(item, run)
@@ -147,13 +145,10 @@ class ExperimentRuns:
     def _stop(self, terms: Iterable[EvidenceTerm]) -> float:
         return self.last + max(item.after[1] for item in terms)
 
-    def _run(self, values: Mapping[str, Any], stop: float, more: Sequence[str]) -> Run:
-        read = [
-            name or usual
-            for item in self.terms
-            for name, usual in zip((item.outcome, item.money), self.usual, strict=True)
-        ]
-        wanted = list(dict.fromkeys(name for name in (*read, *more) if name))
+    def _run(self, values: Mapping[str, Any], stop: float) -> Run:
+        read = [(item.outcome or self.usual[0], item.money or self.usual[1]) for item in self.terms]
+        read += [(item.raises.variable, item.raises.of) for item in self.terms if item.raises is not None]
+        wanted = list(dict.fromkeys(name for names in read for name in names if name))
         every = 1 if self.model.is_regional else None
         with np.errstate(all="ignore"):
             return simulate(

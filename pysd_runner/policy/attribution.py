@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import comb
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,12 +122,12 @@ class Attribution(Tabled):
 
     def frame(self) -> pd.DataFrame:
         """All contributions as a long table with the columns lever, way, year, p05, p25, p50, p75, p95 and mean."""
-        rows = []
-        for way, values in self._ways.items():
-            for number, lever in enumerate(self.levers):
-                rows += _long(lever.key, way, self.years, values[number])
-        rows += _long("total", "total", self.years, self.total)
-        return pd.DataFrame(rows)
+        parts = [
+            _long(lever.key, way, self.years, own)
+            for way, values in self._ways.items()
+            for lever, own in zip(self.levers, values, strict=True)
+        ]
+        return pd.concat([*parts, _long("total", "total", self.years, self.total)], ignore_index=True)
 
 
 @reporting("Attributing the effect")
@@ -260,19 +259,10 @@ def _without_loops(
     return changes
 
 
-def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> list[dict[str, Any]]:
-    levels = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0)
-    names = ("p05", "p25", "p50", "p75", "p95")
-    return [
-        {
-            "lever": lever,
-            "way": way,
-            "year": int(year),
-            **{label: float(levels[place, number]) for place, label in enumerate(names)},
-            "mean": float(values[:, number].mean()),
-        }
-        for number, year in enumerate(years)
-    ]
+def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> pd.DataFrame:
+    levels = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+    quantiles = dict(zip(levels, np.quantile(values, list(levels.values()), axis=0), strict=True))
+    return pd.DataFrame({"lever": lever, "way": way, "year": years, **quantiles, "mean": values.mean(axis=0)})
 
 
 def subsets(players: int) -> list[Mask]:

@@ -32,7 +32,7 @@ from pysd_runner.policy.search import (
     searched,
 )
 from pysd_runner.policy.space import Knob, Space, rounded
-from pysd_runner.policy.study import Outcome, Study, Values, end_effects, losers_of
+from pysd_runner.policy.study import Outcome, Study, Values, end_effects
 
 Array = NDArray[np.float64]
 
@@ -150,7 +150,12 @@ class Optimum(Tabled):
 
     def losers(self) -> pd.DataFrame:
         """Out-of-sample share of draws in which each element (region) is worse off, in descending order."""
-        return losers_of([values for values in self.effects.values() if values.ndim == 2], self.elements)
+        for effects in self.effects.values():
+            if effects.ndim == 2:
+                columns = {"share_worse": (effects < 0).mean(axis=0), "median": np.median(effects, axis=0)}
+                found = pd.DataFrame(columns, index=pd.Index(self.elements, name="region"))
+                return found.sort_values("share_worse", ascending=False, kind="stable")
+        return pd.DataFrame(columns=["share_worse", "median"])
 
 
 @reporting("Searching for the best policy")

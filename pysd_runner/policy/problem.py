@@ -1,6 +1,6 @@
 """Objective and constraints of a policy search on some draws, with exact directional derivatives."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -11,7 +11,7 @@ from pysd_runner.core.errors import UnknownName
 from pysd_runner.engine import Linearised, TimePath
 from pysd_runner.policy.objective import Constraint, Objective, margins_of
 from pysd_runner.policy.space import Space
-from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values
+from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values, blocks
 from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
@@ -24,30 +24,20 @@ TOGETHER = 8
 
 
 class Gradients:
-    """Function from policies to outcomes and their derivatives along the directions of `slopes`."""
+    """Function from a policy to final outcomes and their derivatives along the directions of `slopes`."""
 
-    def __init__(
-        self,
-        study: Study,
-        outcomes: Sequence[Outcome],
-        slopes: Slopes,
-        directions: int,
-        *,
-        every: float | None = None,
-    ) -> None:
+    def __init__(self, study: Study, outcomes: Sequence[Outcome], slopes: Slopes, directions: int) -> None:
         self.study, self.outcomes, self.directions = study, tuple(outcomes), directions
         self.variables = list(dict.fromkeys(name for item in outcomes for name in item.variables))
-        self.every = study.bounds[1] - study.bounds[0] if every is None else every
+        self.every = study.bounds[1] - study.bounds[0]
         # Parts of equal size share a compiled program; the last one is padded with zero directions.
         self._size = -(-directions // -(-directions // TOGETHER))
         self._parts = [
             {name: self._some(value, first) for name, value in slopes.items()}
             for first in range(0, directions, self._size)
         ]
-        ir = study.model.ir
-        cells = sum(int(np.prod(ir.shape(ir.variables[name].dims))) for name in self.variables)
-        moments = round((study.bounds[1] - study.bounds[0]) / self.every) + 1
-        self._block = max(8, MOST_CELLS // (cells * moments * (self._size + 1)))
+        # The first and the last time are saved.
+        self._block = max(8, MOST_CELLS // (2 * study.cells(self.variables) * (self._size + 1)))
 
     def _some(self, slope: Array | TimePath, first: int) -> Array | TimePath:
         """Derivatives of a variable along one part of the directions, with leading axes (scenario, draw)."""
@@ -64,24 +54,17 @@ class Gradients:
         found[..., : chosen.shape[-1]] = chosen
         return found
 
-    def __call__(
-        self, policies: Sequence[Values], *, progress: Callable[[int], None] | None = None
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
+    def __call__(self, policy: Values) -> tuple[dict[str, Array], dict[str, Array]]:
         """Compute outcomes and their derivatives, by outcome; the last axis of derivatives is (direction,)."""
-        rows = []
-        for first in range(0, self.study.draws, self._block):
-            kept = np.arange(first, min(self.study.draws, first + self._block))
-            rows.append(self._part(kept, policies))
-            if progress is not None:
-                progress(len(kept))
-        return tuple(  # type: ignore[return-value]
+        rows = [self._part(self.study.part(draws), policy) for draws in blocks(self.study.draws, self._block)]
+        values, slopes = (
             {item.key: np.concatenate([row[place][item.key] for row in rows], axis=1) for item in self.outcomes}
             for place in (0, 1)
         )
+        return values, slopes
 
-    def _part(self, kept: NDArray[np.intp], policies: Sequence[Values]) -> tuple[dict[str, Array], dict[str, Array]]:
-        study = self.study if len(kept) == self.study.draws else self.study.only(kept)
-        stacked = dict(study.stacked(policies))
+    def _part(self, study: Study, policy: Values) -> tuple[dict[str, Array], dict[str, Array]]:
+        stacked = dict(study.stacked([policy]))
         for name, slope in self._parts[0].items():
             value = stacked.get(name)
             value = study.own(name) if value is None else value
@@ -97,7 +80,7 @@ class Gradients:
             outcomes=self.variables,
         )
         work = Linearised(task, (), seeded=tuple(self._parts[0]), more=self._size)
-        lead = (len(policies), len(kept))
+        lead = (1, study.draws)
         rows = []
         for part in self._parts:
             seeds: dict[str, Any] = {name: _fitted(slope, task.values[name]) for name, slope in part.items()}
@@ -204,7 +187,7 @@ class SearchProblem:
         """Effects at a point and their derivatives, with a trailing axis (knob,)."""
         key = point.tobytes()
         if key not in self._sloped:
-            values, slopes = self.gradients([self.space.policy(self.study, point)])
+            values, slopes = self.gradients(self.space.policy(self.study, point))
             self._sloped = {key: self._changed(values, slopes)}
         return self._sloped[key]
 

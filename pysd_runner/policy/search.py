@@ -150,26 +150,17 @@ def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple
     widths = problem.space.widths
     slopes = problem.smooth_slopes(point) * widths
     units = problem.sizes
-    margins = problem.margins(point) / units if len(units) else np.zeros(0)
-    active = np.flatnonzero(margins <= relaxation * -1 + 10 * SLACK)
-    lower, upper = np.array(problem.space.bounds).T
-    columns: list[Array] = []
-    names: list[str] = []
+    active = np.flatnonzero(problem.margins(point) / units <= 10 * SLACK - relaxation)
     labels = problem.labels()
-    if active.size:
-        found = problem.margin_slopes(point) * widths
-        for number in active.tolist():
-            columns.append(found[number])
-            names.append(labels[number])
-    for place, knob in enumerate(problem.space.knobs):
-        unit = np.zeros(len(point))
-        unit[place] = 1.0
-        if point[place] <= lower[place] + 1e-6 * widths[place]:
+    names, columns = [labels[number] for number in active], [*(problem.margin_slopes(point) * widths)[active]]
+    shares = (point - problem.space.lower) / widths
+    for knob, unit, share in zip(problem.space.knobs, np.eye(len(point)), shares, strict=True):
+        if share <= 1e-6:
             columns.append(unit)
-            names.append(f"{knob.key} >= {lower[place]:g}")
-        elif point[place] >= upper[place] - 1e-6 * widths[place]:
+            names.append(f"{knob.key} >= {knob.lower:g}")
+        elif share >= 1 - 1e-6:
             columns.append(-unit)
-            names.append(f"{knob.key} <= {upper[place]:g}")
+            names.append(f"{knob.key} <= {knob.upper:g}")
     matrix, _ = problem.space.equalities()
     for row in matrix * widths:
         columns += [row, -row]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
@@ -173,6 +172,15 @@ class Study:
         """
         return replace(self, values=only_draws(self.model, self.values, kept), draws=len(np.arange(self.draws)[kept]))
 
+    def part(self, draws: slice) -> "Study":
+        """Select consecutive draws."""
+        return self if draws == slice(0, self.draws) else self.only(np.arange(self.draws)[draws])
+
+    def cells(self, variables: Iterable[str]) -> int:
+        """Number of elements of some variables, in one draw at one time."""
+        ir = self.model.ir
+        return sum(int(np.prod(ir.shape(ir.variables[name].dims))) for name in variables)
+
     def outcome(self, key: str = "") -> Outcome:
         """An outcome by key; the first one if none is named.
 
@@ -258,15 +266,12 @@ class Study:
             Measures by name, shape (policy, draw, ...).
         """
         parts: list[dict[str, Array]] = []
-        cells = sum(int(np.prod(self.model.ir.shape(self.model.ir.variables[name].dims))) for name in variables) * max(
-            2, round((self.bounds[1] - self.bounds[0]) / every) + 1
-        )
-        size = max(1, MOST_CELLS // (cells * min(MOST_POLICIES, len(policies))))
-        for some in _blocks(len(policies), MOST_POLICIES):
+        moments = max(2, round((self.bounds[1] - self.bounds[0]) / every) + 1)
+        size = max(1, MOST_CELLS // (self.cells(variables) * moments * min(MOST_POLICIES, len(policies))))
+        for some in blocks(len(policies), MOST_POLICIES):
             rows = []
-            for draws in _blocks(self.draws, size):
-                part = self if draws == slice(0, self.draws) else self.only(np.arange(self.draws)[draws])
-                rows.append(_measured(part.simulated(policies[some], variables, every), measure))
+            for draws in blocks(self.draws, size):
+                rows.append(_measured(self.part(draws).simulated(policies[some], variables, every), measure))
                 if progress is not None:
                     progress((draws.stop - draws.start) * (some.stop - some.start))
             parts.append({name: np.concatenate([row[name] for row in rows], axis=1) for name in rows[0]})
@@ -315,7 +320,8 @@ def _measured(data: Data, measure: Callable[[Data], Data]) -> dict[str, Array]:
     return {name: np.concatenate([found[name] for found in each]) for name in each[0]}
 
 
-def _blocks(count: int, size: int) -> Iterator[slice]:
+def blocks(count: int, size: int) -> Iterator[slice]:
+    """Consecutive parts of at most `size` of a number of items."""
     for first in range(0, count, size):
         yield slice(first, min(count, first + size))
 
@@ -380,11 +386,9 @@ def end_effects(
     outcomes: Sequence[Outcome],
     *,
     none: Values | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
     """Effects of policies in the last year by outcome, shape (policy, draw), or (policy, draw, element)."""
-    span = study.bounds[1] - study.bounds[0]
-    found = effects_of(study, policies, outcomes, every=span, none=none, progress=progress)
+    found = effects_of(study, policies, outcomes, every=study.bounds[1] - study.bounds[0], none=none)
     return {key: values[..., -1] for key, values in found.items()}
 
 
@@ -399,15 +403,3 @@ def who_and_what(reference: Array, who: Array, what: Array, both: Array) -> dict
     parts = {"who": who - reference, "what": what - reference}
     total = both - reference
     return {**parts, "interaction": total - parts["who"] - parts["what"], "total": total}
-
-
-def losers_of(watched: Sequence[Array], elements: Sequence[str]) -> pd.DataFrame:
-    """Share of draws in which each element is worse off, in descending order; uses the first array of `watched`."""
-    if not watched:
-        return pd.DataFrame(columns=["share_worse", "median"])
-    effects = watched[0]
-    frame = pd.DataFrame(
-        {"share_worse": (effects < 0).mean(axis=0), "median": np.median(effects, axis=0)},
-        index=pd.Index(elements, name="region"),
-    )
-    return frame.sort_values("share_worse", ascending=False, kind="stable")

@@ -103,7 +103,7 @@ def test_gradients_agree_with_differences(periods):
     outcomes = [*every(study().outcomes), *every(study().watched)]
     gradients = Gradients(study(), outcomes, space.slopes(study()), len(space))
     point = 0.9 * space.projected(start) + 0.1 * space.random(np.random.default_rng(0))
-    values, slopes = gradients([space.policy(study(), point)])
+    values, slopes = gradients(space.policy(study(), point))
     step = 1e-6
     for place in (0, len(space) // 2, len(space) - 1):
         sides = [space.policy(study(), point + sign * step * np.eye(len(space))[place]) for sign in (1, -1)]
