@@ -267,10 +267,7 @@ def _product(inference: Inference, expression: Reduction, _: MaybeUnit) -> Maybe
 def _count(expression: Reduction, model: ModelIr) -> int:
     """Number of elements that a reduction combines."""
     lengths = dict(_lengths(expression.argument, model))
-    count = 1
-    for label in expression.over:
-        count *= lengths[label]
-    return count
+    return math.prod(lengths[label] for label in expression.over)
 
 
 def _lengths(expression: Expression, model: ModelIr) -> Iterator[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """Designs of ensembles: parameter values, one row per draw."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,7 +133,7 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
     InvalidInput
         If a range, `draws` or `seed` is invalid.
     """
-    laws, draws, seed = _asked(model, ranges, draws, seed)
+    laws, draws, seed = _laws(model, ranges), whole("draws", draws, least=1), whole("seed", seed, least=0)
     columns = []
     for name in laws:
         stream = _stream(seed, name)
@@ -163,10 +164,9 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     UnbalancedDesign
         If `draws` is not a power of two.
     """
-    laws, draws, seed = _asked(model, ranges, draws, seed)
+    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
     warn_unbalanced(draws)
-    points = _sobol_points(len(laws), slice(0, draws), seed)
-    return _design(laws, points, "Sobol", seed)
+    return drawn_part(model, "sobol", ranges, slice(0, draws), seed=seed)
 
 
 def warn_unbalanced(draws: int) -> None:
@@ -227,10 +227,8 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
     Design
         Shape (draw, parameter).
     """
-    laws, draws, seed = _asked(model, ranges, draws, seed)
-    columns = [law.at(_stream(seed, name).random(draws)) for name, law in laws.items()]
-    made = _made("random draws", laws, draws, seed)
-    return Design(names=tuple(laws), values=np.stack(columns, axis=1), made=made)
+    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    return drawn_part(model, "random", ranges, slice(0, draws), seed=seed)
 
 
 def grid(model: Model, levels: Mapping[str, Any]) -> Design:
@@ -259,9 +257,7 @@ def grid(model: Model, levels: Mapping[str, Any]) -> Design:
         name: np.atleast_1d(_numbers(value, f"levels of {name!r}")) for name, value in _named(model, levels).items()
     }
     sizes = {name: value.size for name, value in found.items()}
-    points = 1
-    for size in sizes.values():
-        points *= size
+    points = math.prod(sizes.values())
     if not 0 < points <= MOST_POINTS:
         raise InvalidInput(f"a grid of {points:,} points; expected between 1 and {MOST_POINTS:,}: take fewer levels")
     columns = np.meshgrid(*found.values(), indexing="ij")
@@ -326,11 +322,6 @@ def _laws(model: Model, ranges: Ranges) -> dict[str, _Law]:
     return {name: _law(model, name, value) for name, value in _named(model, asked).items()}
 
 
-def _asked(model: Model, ranges: Ranges, draws: int, seed: int) -> tuple[dict[str, "_Law"], int, int]:
-    """Distributions by parameter, and `draws` and `seed` as checked integers."""
-    return _laws(model, ranges), whole("draws", draws, least=1), whole("seed", seed, least=0)
-
-
 def _law(model: Model, name: str, value: Any) -> _Law:
     # Frozen distributions of scipy.stats call their quantile function `ppf`, its newer random variables `icdf`.
     quantile = getattr(value, "ppf", None) or getattr(value, "icdf", None)
@@ -382,11 +373,9 @@ def _named(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
 def _design(laws: Mapping[str, _Law], points: Array, method: str, seed: int) -> Design:
     """Design from points of the unit cube, transformed by the quantile functions of the parameters."""
     values = np.stack([law.at(points[:, column]) for column, law in enumerate(laws.values())], axis=1)
-    return Design(names=tuple(laws), values=values, made=_made(method, laws, len(points), seed))
-
-
-def _made(method: str, laws: Mapping[str, _Law], draws: int, seed: int) -> dict[str, Any]:
-    return {"method": method, "draws": draws, "seed": seed, "ranges": {name: law.text for name, law in laws.items()}}
+    texts = {name: law.text for name, law in laws.items()}
+    made = {"method": method, "draws": len(points), "seed": seed, "ranges": texts}
+    return Design(names=tuple(laws), values=values, made=made)
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:

@@ -109,9 +109,7 @@ class EnsembleJob:
         told = progress or (lambda _draws: None)
         missing = []
         for number in mine:
-            if not store.has(number):
-                missing.append(number)
-            elif store.sound(number) is not None:
+            if store.sound(number) is not None:
                 told(_size(recipe.part(number)))
             else:
                 store.discard(number)
@@ -143,7 +141,7 @@ class EnsembleJob:
     def damaged(self) -> list[int]:
         """Numbers of the finished blocks whose files were damaged or changed."""
         blocks = range(self.store.recipe.blocks)
-        return [number for number in blocks if self.store.has(number) and not self.store.sound(number) is not None]
+        return [number for number in blocks if self.store.has(number) and self.store.sound(number) is None]
 
     def statistics(self, keep: Statistics | None = None) -> Ensemble:
         """Compute statistics over all draws block by block, so that memory does not grow with their number.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine import Failure
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
 from pysd_runner.export.files import Tabled
-from pysd_runner.simulation.task import Labelled, one_line, spelled, time_axis
+from pysd_runner.simulation.task import Labelled, long_frame, one_line, spelled, time_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,15 +163,7 @@ class Ensemble(Labelled, Tabled):
 
         If statistics were kept, each row holds one statistic, named in `variable` as in `to_xarray`.
         """
-        import pandas as pd
-
-        dataset = self.to_xarray().drop_vars(["failed cases"])
-        parts = []
-        for name, array in dataset.data_vars.items():
-            part = array.drop_vars([item for item in array.coords if item not in array.dims])
-            frame = part.rename("value").to_series().reset_index()
-            parts.append(frame.assign(variable=str(name), unit=array.attrs["units"]))
-        return pd.concat(parts, ignore_index=True)
+        return long_frame(self.to_xarray().drop_vars("failed cases"))
 
     def table(self, name: str | None = None) -> "pd.DataFrame":
         """Table of the outcomes at the last saved time.
@@ -199,16 +192,14 @@ class Ensemble(Labelled, Tabled):
         chosen = list(self.data) if name is None else [self._find(name, self.data, "runs of")]
         rows = []
         for outcome in chosen:
-            labels = [self.ranges[dim] for dim in self.dims[outcome]]
+            dims = self.dims[outcome]
             for place, scenario in enumerate(self.scenarios):
                 ends = self.data[outcome][place, ~self.failed[place], ..., -1]
-                for at in np.ndindex(*ends.shape[1:]):
-                    element = {dim: labels[k][i] for k, (dim, i) in enumerate(zip(self.dims[outcome], at, strict=True))}
-                    low, middle, high = (
-                        np.quantile(ends[(slice(None), *at)], ENDS) if len(ends) else np.full(len(ENDS), np.nan)
-                    )
-                    row = {"outcome": outcome, "scenario": scenario, **element, "median": middle}
-                    rows.append({**row, "low_90": low, "high_90": high, "unit": self.units[outcome]})
+                found = np.quantile(ends, ENDS, axis=0) if len(ends) else np.full((3, *ends.shape[1:]), np.nan)
+                elements = product(*(self.ranges[dim] for dim in dims))
+                for element, (low, middle, high) in zip(elements, found.reshape(3, -1).T, strict=True):
+                    row = {"outcome": outcome, "scenario": scenario, **dict(zip(dims, element, strict=True))}
+                    rows.append({**row, "median": middle, "low_90": low, "high_90": high, "unit": self.units[outcome]})
         return pd.DataFrame(rows)
 
     def plot(self, name: str | None = None, *, ax: Any = None) -> Any:

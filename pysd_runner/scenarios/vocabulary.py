@@ -312,7 +312,6 @@ _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
     "budget": lambda value, writer: writer.over_time(value, writer.budget),
     "mix": lambda value, writer: writer.over_time(value, writer.mix),
     "differentiation": _weight,
-    "class_mixes": lambda value, writer: writer.mix(value),
     "levers": lambda value, writer: writer.over_time(value, writer.switch),
     "redistribution": _redistribution,
     "rural_broadband": lambda value, writer: writer.percent(value),

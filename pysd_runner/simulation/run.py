@@ -14,7 +14,16 @@ from pysd_runner.engine import Failure, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
-from pysd_runner.simulation.task import Labelled, RunSettings, labels, one_line, prepared, provenance, spelled
+from pysd_runner.simulation.task import (
+    Labelled,
+    RunSettings,
+    labels,
+    long_frame,
+    one_line,
+    prepared,
+    provenance,
+    spelled,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,14 +105,7 @@ class Run(Labelled, Tabled):
 
     def to_frame(self) -> "pd.DataFrame":
         """The run as a long table: scenario, draw, subscripts, year, variable, unit, value."""
-        import pandas as pd
-
-        dataset = self.to_xarray()
-        parts = []
-        for name in self.data:
-            part = dataset[name].to_series().rename("value").reset_index()
-            parts.append(part.assign(variable=name, unit=self.units[name]))
-        return pd.concat(parts, ignore_index=True)
+        return long_frame(self.to_xarray())
 
     def save(self, path: str | Path) -> Path:
         """Write the run to a netCDF file; if writing fails no incomplete file is left.

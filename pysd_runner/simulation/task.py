@@ -17,6 +17,7 @@ from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, 
 from pysd_runner.model import Model
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 # Packages whose versions can affect results, and the additional one of the compiled engine.
@@ -88,6 +89,17 @@ class Labelled:
         used = {dim for dims in self.dims.values() for dim in dims}
         found: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
         return {**found, "year": time_axis(self.years, self.time_unit)}
+
+
+def long_frame(dataset: "xr.Dataset") -> "pd.DataFrame":
+    """Long table of a data set: its dimensions, variable, unit, value."""
+    import pandas as pd
+
+    parts = [
+        array.to_series().rename("value").reset_index().assign(variable=str(name), unit=array.attrs["units"])
+        for name, array in dataset.data_vars.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def spelled(name: str, known: Iterable[str]) -> str | None:
