@@ -140,14 +140,16 @@ def _drawn(model: Model, fitted: FittedParameters, seed: int) -> FittedParameter
     return replace(fitted, draws=tuple(zip(*(drawn[key].tolist() for key in fitted.keys), strict=True)))
 
 
-def importance(terms: Sequence[EvidenceTerm], implied: Mapping[str, Array], rows: Array) -> tuple[Array, float]:
+def importance(
+    terms: Sequence[EvidenceTerm], implied: Mapping[str, Array], rows: Array | None = None
+) -> tuple[Array, float]:
     """Weights of draws with sum 1, shape (draw,), and how many distinct `rows` they are worth; 0 if none agrees."""
     logs = np.sum([-0.5 * item.residuals(implied[item.key]) ** 2 for item in terms], axis=0)
     if not np.isfinite(logs).any():
         return np.zeros(len(logs)), 0.0
     weights = np.where(np.isnan(logs), 0.0, np.exp(logs - np.nanmax(logs)))
     weights /= weights.sum()
-    places = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+    places = np.arange(len(logs)) if rows is None else np.unique(rows, axis=0, return_inverse=True)[1].ravel()
     return weights, float(1 / (np.bincount(places, weights) ** 2).sum())
 
 

@@ -91,28 +91,10 @@ def to_long_frame(dataset: xr.Dataset) -> pd.DataFrame:
 
 def _variable_frame(name: str, values: xr.DataArray) -> pd.DataFrame:
     """Long table of one variable."""
-    full = in_layout(values, what=name)
-    regions = np.asarray([NATION]) if _is_national(values) else full["region"].to_numpy()
-    labels = [_scenarios(full, values), full["draw"].to_numpy(), regions, full["year"].to_numpy()]
-    index = pd.MultiIndex.from_product(labels)
-    frame = pd.DataFrame({"value": full.to_numpy().ravel()})
-    for position, column in enumerate(DIMS):
-        frame[column] = index.get_level_values(position).to_numpy()
-    frame["variable"] = name
-    frame["unit"] = _unit(values)
-    return frame
-
-
-def _scenarios(full: xr.DataArray, values: xr.DataArray) -> NDArray[np.generic]:
-    return full["scenario"].to_numpy() if "scenario" in values.dims else np.asarray(["history"])
-
-
-def _is_national(values: xr.DataArray) -> bool:
-    return not {"region", "class"} & {str(dim) for dim in values.dims}
-
-
-def _unit(values: xr.DataArray) -> str:
-    return str(values.attrs.get("units", values.attrs.get("unit", "")))
+    frame = in_layout(values, what=name).to_series().rename("value").reset_index()
+    if "scenario" not in values.dims:
+        frame["scenario"] = "history"
+    return frame.assign(variable=name, unit=str(values.attrs.get("units", values.attrs.get("unit", ""))))
 
 
 PROVENANCE = "provenance"

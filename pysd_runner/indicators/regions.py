@@ -48,19 +48,19 @@ def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> FloatA
     return array
 
 
-def paired(name: str, values: FloatArray, other_name: str, other: FloatArray) -> None:
-    """Raise if the regions of two arrays do not correspond, or their shapes do not broadcast."""
-    if values.shape[-1] != other.shape[-1]:
+def paired(name: str, values: FloatArray, people: FloatArray) -> None:
+    """Raise if the regions of an array and of population do not correspond, or their shapes do not broadcast."""
+    if values.shape[-1] != people.shape[-1]:
         raise InvalidInput(
-            f"{name} has {values.shape[-1]} regions along its axis, {other_name} has {other.shape[-1]}; "
+            f"{name} has {values.shape[-1]} regions along its axis, population has {people.shape[-1]}; "
             "both need the same regions in the same order"
         )
     try:
-        np.broadcast_shapes(values.shape, other.shape)
+        np.broadcast_shapes(values.shape, people.shape)
     except ValueError:
         raise InvalidInput(
-            f"{name} and {other_name} do not fit together: with the regions last their shapes are "
-            f"{values.shape} and {other.shape}"
+            f"{name} and population do not fit together: with the regions last their shapes are "
+            f"{values.shape} and {people.shape}"
         ) from None
 
 
@@ -68,7 +68,7 @@ def output_and_people(output: ArrayLike, population: ArrayLike, axis: int) -> tu
     """Validated output and population, with the region axis last."""
     produced = non_negative_regions_last("output", output, axis)
     people = positive_regions_last("population", population, axis)
-    paired("output", produced, "population", people)
+    paired("output", produced, people)
     return produced, people
 
 
@@ -77,7 +77,7 @@ def weights_like(values: FloatArray, population: ArrayLike | None, axis: int) ->
     if population is None:
         return np.ones(values.shape[-1:])
     weights = positive_regions_last("population", population, axis)
-    paired("values", values, "population", weights)
+    paired("values", values, weights)
     return weights
 
 

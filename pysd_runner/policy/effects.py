@@ -42,11 +42,8 @@ MEASURES = (
 # A policy levels down where less than this part of the gap closed is a rise of the laggards' own output.
 RISING = 0.5
 
-# Unit of each effect, and the factor that converts its indicator; a reduction of the gap is positive.
-SPLIT = {
-    "gap_closed": ("log points x100", 100.0),
-    "theil_between_closed": ("index x1000", 1000.0),
-}
+# Factors that convert the indicators of effects that are split; a reduction of the gap is positive.
+SPLIT = {"gap_closed": 100.0, "theil_between_closed": 1000.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -114,7 +111,7 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
     found: dict[str, Array] = {}
     measures = _measures(start)
     for name, measure in measures.items():
-        factor = SPLIT[name][1]
+        factor = SPLIT[name]
         gain, loss = split_change(measure, before, after, start.behind)
         # Adding 0.0 turns -0.0 into 0.0.
         found[name] = -factor * (gain + loss) + 0.0

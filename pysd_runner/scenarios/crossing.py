@@ -155,12 +155,8 @@ def two_by_two(scenario: Scenario, *, model: "str | Model" = SHIPPED_MODEL) -> t
         assumptions=scenario.assumptions,
         assumption_set=scenario.assumption_set,
     )
-    policy = replace(reference.policy, budget=scenario.policy.budget, start=scenario.policy.start)
-    if policy != reference.policy:
-        label = {lang: f"{text} ({scenario.label.get(lang, scenario.name)})" for lang, text in reference.label.items()}
-        name = f"{REFERENCE}_for_{scenario.name}"
-        reference = replace(reference, name=name, label=FrozenMapping(label), policy=policy)
-    alike = replace(reference, policy=replace(policy, redistribution=scenario.policy.redistribution))
+    reference = _beside(reference, scenario)
+    alike = replace(reference, policy=replace(reference.policy, redistribution=scenario.policy.redistribution))
     if alike != reference:
         alike = _named_after(alike, reference, scenario)
     return (reference, alike, _given(scenario, "per_head"), scenario)

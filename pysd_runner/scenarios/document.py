@@ -294,13 +294,8 @@ def _canonical(name: str, words: Words) -> str:
 
 def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for key, names in (
-        ("regions", targets.regions),
-        ("groups", targets.groups),
-        ("classes", targets.classes),
-        ("pilots", targets.pilots),
-    ):
-        if names is not None:
+    for key in ("regions", "groups", "classes", "pilots"):
+        if (names := getattr(targets, key)) is not None:
             settings[f"targets.{key}"] = None if names == ALL else tuple(names)
     chosen = settings.get("targets.classes")
     if chosen:

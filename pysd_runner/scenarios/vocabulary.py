@@ -203,8 +203,8 @@ class _Writer:
     def say(self, phrase: str, **parts: object) -> str:
         return self.phrases[phrase].format(**parts)
 
-    def line(self, head: str, body: str) -> str:
-        return f"{head}{self.phrases['colon']}{body}"
+    def line(self, phrase: str, body: str, **parts: object) -> str:
+        return f"{self.say(phrase, **parts)}{self.phrases['colon']}{body}"
 
     def label(self, name: str, words: Words) -> str:
         word = find_word(name, words)
@@ -249,44 +249,43 @@ def _lines(scenario: "Scenario", writer: _Writer) -> Iterator[str]:
         yield scenario.note[writer.language]
     yield from _policy_lines(scenario.policy, writer)
     if scenario.reference is not None:
-        yield writer.line(writer.phrases["differs"], _differences(scenario, scenario.reference, writer))
+        yield writer.line("differs", _differences(scenario, scenario.reference, writer))
     if scenario.assumptions:
         pairs = [f"{key} = {value:g}" for key, value in scenario.assumptions.items()]
-        yield writer.line(writer.phrases["assumptions"], writer.phrases["comma"].join(pairs))
+        yield writer.line("assumptions", writer.phrases["comma"].join(pairs))
     if scenario.compare_with:
-        yield writer.line(writer.phrases["compare"], writer.phrases["comma"].join(scenario.compare_with))
+        yield writer.line("compare", writer.phrases["comma"].join(scenario.compare_with))
 
 
 def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
-    yield writer.line(writer.phrases["budget"], _setting("budget", policy.budget, writer))
+    yield writer.line("budget", _setting("budget", policy.budget, writer))
     if not policy.spends:
         return
-    yield writer.line(writer.phrases["start"], _setting("start", policy.start, writer))
-    yield writer.line(writer.phrases["class_weight"], _setting("differentiation", policy.differentiation, writer))
-    yield from _mix_lines(writer.phrases["unused_mix" if policy.differentiation == 1 else "mix"], policy, writer)
+    yield writer.line("start", _setting("start", policy.start, writer))
+    yield writer.line("class_weight", _setting("differentiation", policy.differentiation, writer))
+    yield from _mix_lines("unused_mix" if policy.differentiation == 1 else "mix", policy, writer)
     if policy.differentiation:
         for name, mix in policy.class_mixes.items():
-            head = writer.say("class_mix", name=writer.label(name, writer.vocabulary.classes))
-            yield writer.line(head, writer.mix(mix))
+            yield writer.line("class_mix", writer.mix(mix), name=writer.label(name, writer.vocabulary.classes))
     for name, switch in policy.levers.items():
-        head = writer.say("lever", name=writer.label(name, writer.vocabulary.levers))
-        yield writer.line(head, _setting("levers", switch, writer))
-    yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
+        label = writer.label(name, writer.vocabulary.levers)
+        yield writer.line("lever", _setting("levers", switch, writer), name=label)
+    yield writer.line("redistribution", _setting("redistribution", policy.redistribution, writer))
     for key in ("rural_broadband", "basic_training"):
         if getattr(policy, key):
-            yield writer.line(writer.phrases[key], _setting(key, getattr(policy, key), writer))
-    yield writer.line(writer.phrases["evaluation"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
-    yield writer.line(writer.phrases["targets"], _targets(policy, writer))
+            yield writer.line(key, _setting(key, getattr(policy, key), writer))
+    yield writer.line("evaluation", _setting("rolling_evaluation", policy.rolling_evaluation, writer))
+    yield writer.line("targets", _targets(policy, writer))
     if policy.pilots:
-        yield writer.line(writer.phrases["pilots"], _setting("targets.pilots", policy.pilots, writer))
+        yield writer.line("pilots", _setting("targets.pilots", policy.pilots, writer))
 
 
-def _mix_lines(head: str, policy: Policy, writer: _Writer) -> Iterator[str]:
+def _mix_lines(phrase: str, policy: Policy, writer: _Writer) -> Iterator[str]:
     """Format a mix on one line, or a schedule of mixes on one line per year."""
     if not isinstance(policy.mix, Schedule):
-        yield writer.line(head, _setting("mix", policy.mix, writer))
+        yield writer.line(phrase, _setting("mix", policy.mix, writer))
         return
-    yield writer.line(head, writer.phrases[policy.mix.interpolate])
+    yield writer.line(phrase, writer.phrases[policy.mix.interpolate])
     for time, mix in zip(policy.mix.times, policy.mix.values, strict=True):
         year = writer.year(time, policy.mix.since_start)
         yield f"  {writer.say('from', year=year, value=writer.mix(mix))}"
@@ -351,8 +350,7 @@ def _difference(key: str, old: Any, new: Any, writer: _Writer) -> str:
         label = writer.label(name, writer.vocabulary.classes)
         return writer.say("new", key=writer.say("key.class_mixes", name=label))
     if kind == "levers":
-        label = writer.label(name, writer.vocabulary.levers)
-        return writer.line(label, _setting(key, new, writer))
+        return f"{writer.label(name, writer.vocabulary.levers)}{writer.phrases['colon']}{_setting(key, new, writer)}"
     word = writer.phrases[f"key.{key}"]
     if kind in ("mix", "targets"):
         return writer.say("new", key=word)

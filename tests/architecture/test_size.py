@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 80_047,
-    "nodes": 612_274,
-    "functions": 4_986,
-    "docstring lines": 11_803,
+    "lines": 79_893,
+    "nodes": 610_754,
+    "functions": 4_979,
+    "docstring lines": 11_800,
     "lines of other texts": 5_515,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 43_041,
+    "lines of tests": 43_001,
 }
 
 

@@ -316,11 +316,6 @@ def test_a_scenario_may_have_draws_of_its_own(model):
     assert np.ptp(found["total"][0], axis=0).max() == 0
 
 
-def test_one_number_per_draw_holds_for_every_element(model):
-    found = run_ensemble(model, {"share": [0.1, 0.2]}, outcomes=["share"])
-    np.testing.assert_array_equal(found["share"][0, :, :, 0], [[0.1] * 3, [0.2] * 3])
-
-
 @pytest.mark.parametrize("engine", ["llvm", "numpy"])
 def test_results_in_single_precision_take_half_the_memory(model, engine):
     cases = draws_of(20)
@@ -416,7 +411,7 @@ def test_names_that_clash_with_dimensions_or_files_are_marked(tmp_path):
         ({"rate": [1.0, np.nan]}, {}, InvalidInput, "contains NaN"),
         ({"rate": ["a"]}, {}, InvalidInput, "not numeric"),
         ({"rate": np.ones((2, 2))}, {}, InvalidInput, "the first axis is the draw"),
-        ({"share": np.ones((2, 4))}, {}, InvalidInput, r"expected .*\(draw, 3\)"),
+        ({"share": np.ones((2, 4))}, {}, InvalidInput, r"\(3,\) for all draws, or \(draw, 3\)"),
         ({"TIME STEP": [0.1, 0.2]}, {}, InvalidInput, "holds for a whole run"),
         ([1.0], {}, InvalidInput, "a design, a data frame with a row for each draw, or a mapping"),
         ({"rate": np.empty(0)}, {}, InvalidInput, "value of 'rate' holds no draw"),
@@ -424,6 +419,7 @@ def test_names_that_clash_with_dimensions_or_files_are_marked(tmp_path):
         ({"rate": [0.1], "Rate": [0.2]}, {}, InvalidInput, "'rate' is given twice, as 'rate' and as 'Rate'"),
         ({}, {"scenarios": {"a": {"RATE": 1, "rate": 2}}}, InvalidInput, "'rate' is given twice"),
         ({"rate": [0.1]}, {"scenarios": {"a": {"policy": np.empty(0)}}}, InvalidInput, "'policy' holds no draw"),
+        ({"rate": [1.0, 2.0]}, {"draws": 3}, InvalidInput, "values have 2 draws, 3 were asked for"),
         ({}, {"outcomes": "wealth"}, InvalidInput, "outcomes are a list of names"),
         ({}, {"engine": "fast"}, InvalidInput, "engine"),
         ({}, {"keep": "mean"}, InvalidInput, "keep must be"),
@@ -545,11 +541,6 @@ def test_chance_is_the_same_in_all_scenarios_and_blocks_and_differs_between_draw
     np.testing.assert_array_equal(fewer["s"], again["s"][:, :20])
 
 
-def test_the_number_of_draws_is_said_once(noisy):
-    with pytest.raises(InvalidInput, match="values have 2 draws, 3 were asked for"):
-        run_ensemble(noisy, {"gain": [1.0, 2.0]}, draws=3)
-
-
 @pytest.mark.parametrize("engine", ["llvm", "numpy"])
 def test_what_a_run_remembers_is_its_own_in_every_thread(tmp_path, small_blocks, engine):
     equations = (
@@ -615,11 +606,6 @@ def test_blocks_written_in_place_are_those_of_one_block(tmp_path, monkeypatch, p
             assert found[name].shape == values.shape
             assert found[name].dtype == precision
             np.testing.assert_array_equal(found[name], values)
-
-
-def test_an_array_that_fits_neither_elements_nor_draws_says_both(tmp_path):
-    with pytest.raises(InvalidInput, match=r"\(3,\) for all draws, or \(draw, 3\)"):
-        run_ensemble(regions_of(tmp_path), {"k": np.ones((2, 4))})
 
 
 def test_data_frames_stand_for_designs_and_scenarios(model):
