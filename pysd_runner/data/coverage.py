@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidPanel, Message
-from pysd_runner.core.findings import Finding
+from pysd_runner.core.findings import Finding, listed
 from pysd_runner.data.dataset import Data
 
 OUTPUT = "output_per_head"
@@ -138,18 +138,16 @@ def _widest(years: Sequence[int], shared: NDArray[np.int64]) -> tuple[tuple[int,
 
 
 def _subset(panel: Data, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Data:
-    gone = [region for region, stays in zip(panel.regions, kept, strict=True) if not stays]
+    gone = [panel.regions[place] for place in np.flatnonzero(~kept)]
     names = [region.code if region.name_en == region.code else f"{region.name_en} ({region.code})" for region in gone]
-    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    when = " or ".join(str(year) for year in lacking)
     problem = Finding(
         rule=LEFT_OUT,
         message=Message(
             "{count} of {all} regions are left out, without output per head in {years}: {regions}",
             count=len(gone),
             all=len(panel.regions),
-            years=when,
-            regions=shown,
+            years=" or ".join(map(str, lacking)),
+            regions=listed(names, NAMED),
         ),
         found=", ".join(region.code for region in gone),
         expected=Message(
@@ -157,5 +155,5 @@ def _subset(panel: Data, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Dat
         ),
         severity="warning",
     )
-    fewer = panel.subset(entities=[region.code for region, stays in zip(panel.regions, kept, strict=True) if stays])
+    fewer = panel.subset(entities=set(panel.codes) - {region.code for region in gone})
     return replace(fewer, problems=(problem, *fewer.problems))

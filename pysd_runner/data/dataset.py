@@ -469,9 +469,10 @@ class Data(Tabled):
 
     def with_national(self, national: Mapping[str, Mapping[int, float]]) -> Self:
         """Return the data with these national series in place of all supplementary ones."""
-        beside = {name if name not in self._own else f"{name} (national)": series for name, series in national.items()}
-        names = dict(zip(beside, national, strict=True))
-        return replace(self, columns={**self._own, **{at: series_column(names[at], beside[at]) for at in beside}})
+        columns, own = self._own, self.variables
+        for name, series in national.items():
+            columns[f"{name} (national)" if name in own else name] = series_column(name, series)
+        return replace(self, columns=columns)
 
     def table(self) -> "pd.DataFrame":
         """Summary, one row per column: unit, axes, first and last time, number of values and of gaps between."""

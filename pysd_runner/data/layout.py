@@ -290,7 +290,7 @@ def observe(table: TextFile, layout: Layout, columns: Mapping[str, str]) -> tupl
         chosen, found = _named(table, layout, columns, units)
         problems += found
         cells = [
-            table.cells(place, rows, variable=variable, units=here[rows], flags=flags[rows])
+            table.cells(place, rows, variable=variable, units=here, flags=flags[rows])
             for variable, rows, here in chosen
         ]
     return Observations(keys=keys, cells=tuple(cells)), problems
@@ -340,9 +340,8 @@ def _named(
     chosen, clashes = _variables(names, columns, firsts, meaning.heading)
     of_variables = []
     for code, variable in chosen.items():
-        unit = split_unit(names[code])[1]
-        here = np.where(units == "", unit, units) if unit else units
-        of_variables.append((variable, np.flatnonzero(codes == code), here))
+        rows, unit = np.flatnonzero(codes == code), split_unit(names[code])[1]
+        of_variables.append((variable, rows, np.where(units[rows] == "", unit, units[rows])))
     return of_variables, problems + clashes
 
 

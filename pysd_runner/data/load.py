@@ -203,7 +203,8 @@ def _examined(
 
 
 # Classes and functions of earlier versions, which distinguished panels and tables.
-_FIELDS = {item.name for item in fields(Data)}
+def _fields_of(data: Data) -> dict[str, Any]:
+    return {item.name: getattr(data, item.name) for item in fields(Data)}
 
 
 class _Former(type):
@@ -222,8 +223,7 @@ class Panel(Data, metaclass=_Former):
 
     def __init__(self, **given: Any) -> None:
         if "columns" not in given:
-            made = Data.by_region(**given)
-            given = {name: getattr(made, name) for name in _FIELDS}
+            given = _fields_of(Data.by_region(**given))
         super().__init__(**given)
 
     def __getitem__(self, name: str) -> Array:  # type: ignore[override]
@@ -262,8 +262,7 @@ class Table(Data, metaclass=_Former):
 
 def load_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> Panel:
     """Load a shipped panel or a panel of your own; replaced by `load_data`."""
-    data = load_data(name_or_path, roles=mapping, panel=True, **settings)
-    return Panel(**{name: getattr(data, name) for name in _FIELDS})
+    return Panel(**_fields_of(load_data(name_or_path, roles=mapping, panel=True, **settings)))
 
 
 def check_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> list[Finding]:
@@ -274,8 +273,7 @@ def check_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> l
 def load_table(source: Any, *, name: str | None = None, **settings: Any) -> Table:
     """Read observed time series of any kind; replaced by `load_data`."""
     data = load_data(source, **_of_table(**settings))
-    fields = {field: getattr(data, field) for field in _FIELDS}
-    return Table(**(fields if name is None else fields | {"name": name}))
+    return Table(**_fields_of(data) | {"name": name or data.name})
 
 
 def check_table(source: Any, **settings: Any) -> list[Finding]:

@@ -167,7 +167,7 @@ def places_of(
     regions = list(dict.fromkeys(region for region in found if region is not None))
     position = {region.code: place for place, region in enumerate(regions)}
     of_text = np.array([-1 if region is None else position[region.code] for region in found], dtype=np.int64)
-    index = of_text[codes] if len(names) else np.empty(0, dtype=np.int64)
+    index = of_text[codes]
     if book is None:
         for texts, fields, what in ((keys.names, ("name_en", "name_zh"), "name"), (keys.groups, ("group",), "group")):
             said, clashing = _one_each(regions, index, texts, keys.rows, what)

@@ -140,11 +140,8 @@ class SeriesTable:
                 )
 
     def _position(self, heading: str) -> int | None:
-        wanted = key(heading)
-        for place, item in enumerate(self._table.header):
-            if wanted in (key(item), bare(item)):
-                return place
-        return None
+        named = (place for place, item in enumerate(self._table.header) if key(heading) in (key(item), bare(item)))
+        return next(named, None)
 
     def _role(self, role: str) -> int | None:
         return next((place for place, item in enumerate(self._table.header) if _role_of(item) == role), None)
@@ -302,14 +299,9 @@ class SeriesTable:
         heading, column = self._table.named[position]
         codes, found = pd.factorize(column)
         held = [text_of(item) for item in found]
-        for place in np.flatnonzero(np.append(np.array(held, dtype=object) == "", [True])[codes]):
-            self._problem(
-                "not-a-time",
-                Message("the time is empty"),
-                row=int(self._table.rows[place]),
-                column=heading,
-                expected=Message("a number or a date"),
-            )
+        for row in self._table.rows[np.append(np.array(held, dtype=object) == "", [True])[codes]].tolist():
+            expected = Message("a number or a date")
+            self._problem("not-a-time", Message("the time is empty"), row=row, column=heading, expected=expected)
         dates = None if is_typed(column) else read_dates([text for text in held if text])
         if dates is not None:
             days, written = dates

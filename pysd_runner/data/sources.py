@@ -108,19 +108,23 @@ def sources_of(source: "AnySource") -> tuple[Source, ...]:
 
     kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
     if kind in ("xarray.DataArray", "xarray.Dataset"):
-        return (Source(called="xarray", path=Path("data"), held=of_frame(_frame_of_labelled(source, kind))),)
+        return _held("xarray", of_frame(_frame_of_labelled(source, kind)))
     if isinstance(source, pd.DataFrame):
-        return (Source(called="data frame", path=Path("data"), held=columns_of(source)),)
+        return _held("data frame", columns_of(source))
     if isinstance(source, Mapping):
         try:
             frame = pd.DataFrame(dict(source))
         except ValueError as error:
             raise InvalidInput("the dictionary is no table: {error}; give lists of one length", error=error) from error
-        return (Source(called="dictionary", path=Path("data"), held=columns_of(frame)),)
+        return _held("dictionary", columns_of(frame))
     raise InvalidInput(
         "data are read from a file, a data frame, a dictionary of columns or an xarray object; found {found!r}",
         found=source,
     )
+
+
+def _held(called: str, table: TextFile) -> tuple[Source, ...]:
+    return (Source(called=called, path=Path("data"), held=table),)
 
 
 def columns_of(frame: "pd.DataFrame") -> TextFile:

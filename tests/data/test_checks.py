@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
-from pysd_runner.core.findings import Finding
+from pysd_runner.core.findings import Finding, errors_of
 from pysd_runner.data import check_data, load_data
 from pysd_runner.data.checks import heaviest_first
 
@@ -170,7 +170,7 @@ ONE_FAULT = {
 
 @pytest.mark.parametrize(("text", "expected"), ONE_FAULT.values(), ids=ONE_FAULT)
 def test_a_fault_is_reported_where_it_is(write: Write, text: str, expected: list[tuple[int | None, str, str]]) -> None:
-    problems = [problem for problem in check_data(write(text), panel=True) if problem.severity == "error"]
+    problems = errors_of(check_data(write(text), panel=True))
     assert found(problems) == expected
     assert all(problem.message and (problem.expected or problem.found) for problem in problems)
 
@@ -241,12 +241,7 @@ def test_what_is_no_fault_is_not_reported(write: Write, text: str) -> None:
 
 def test_a_missing_column_is_told_once_with_what_was_found_and_the_nearest_heading(write: Write) -> None:
     rows = "".join(f"A,{year},5000,1\n" for year in range(2000, 2020))
-    problems = [
-        p
-        for p in check_data(write("region,year,gpd,population [persons]\n" + rows), panel=True)
-        if p.rule == "missing-column"
-    ]
-    (problem,) = problems
+    (problem,) = of("missing-column", check_data(write("region,year,gpd,population [persons]\n" + rows), panel=True))
     assert problem.found == "region, year, gpd, population [persons]"
     assert "Is it 'gpd'?" in problem.message
 
@@ -265,23 +260,20 @@ def test_one_bad_cell_does_not_hide_another_in_its_column(write: Write) -> None:
 
 def test_row_numbers_count_comments_blank_lines_and_quoted_line_breaks(write: Write) -> None:
     text = "# first\n# second\n" + HEAD[:-1] + ',flag\nA,2000,50000,1,"two\nlines"\n\nA,2001,x,1,\n'
-    problems = [problem for problem in check_data(write(text), panel=True) if problem.severity == "error"]
+    problems = errors_of(check_data(write(text), panel=True))
     assert found(problems) == [(7, "not-a-number", "output [yuan]")]
 
 
 def test_an_unknown_region_is_told_once_with_its_count(write: Write) -> None:
     rows = "".join(f"Bejing,{year},50000,1\n" for year in range(2000, 2010))
-    problems = [p for p in check_data(write(HEAD + rows), regions="china") if p.severity == "error"]
-    (problem,) = problems
+    (problem,) = errors_of(check_data(write(HEAD + rows), regions="china"))
     assert (problem.row, problem.found) == (2, "Bejing")
     assert "in 10 rows" in problem.message
 
 
 def test_wrong_units_are_told_once_not_in_every_row(write: Write) -> None:
     rows = "".join(f"A,{year},36102,2189\n" for year in range(2000, 2020))
-    problems = [
-        p for p in check_data(write("region,year,output,population\n" + rows), panel=True) if p.severity == "error"
-    ]
+    problems = errors_of(check_data(write("region,year,output,population\n" + rows), panel=True))
     assert found(problems) == [(2, "magnitude", "output")]
     assert "20 such values" in problems[0].message
 

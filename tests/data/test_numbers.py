@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
+from pysd_runner.core.findings import errors_of
 from pysd_runner.data import PanelMapping, check_data, load_data
 from pysd_runner.data.numbers import PLAIN, STYLES, NumberStyle
 
@@ -45,7 +46,7 @@ def test_numbers_with_one_meaning_are_read_and_that_is_said(
     "texts", [("12,345", "12,400"), ("12,345", "11000"), ("12,345.6", "11000"), ("812,5", "812.6")]
 )
 def test_numbers_with_two_meanings_or_none_are_refused(write: Write, texts: tuple[str, ...]) -> None:
-    problems = [problem for problem in check_data(write(file_of(*texts)), panel=True) if problem.severity == "error"]
+    problems = errors_of(check_data(write(file_of(*texts)), panel=True))
     assert {problem.rule for problem in problems} == {"not-a-number"}
     assert all("`decimal" in problem.message for problem in problems)
 

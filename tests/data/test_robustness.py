@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
+from pysd_runner.core.findings import errors_of
 from pysd_runner.data import check_data, load_data
 from pysd_runner.data.names import split_unit, year_heading
 
@@ -168,7 +169,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_sheet_is_said_in_a_sentence(tmp_path: Path, damage: str) -> None:
     path = rewritten(workbook(tmp_path / "panel.xlsx", {}), SHEET, DAMAGES[damage])
-    problems = [problem for problem in check_data(path, panel=True) if problem.severity == "error"]
+    problems = errors_of(check_data(path, panel=True))
     assert problems
     assert "\n" not in str(problems[0])
 

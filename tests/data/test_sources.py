@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner.core.errors import InvalidPanel
+from pysd_runner.core.findings import errors_of
 from pysd_runner.data import check_data, load_data
 
 YEARS = (2019, 2020, 2021)
@@ -226,7 +227,7 @@ CHOSEN = {
 def test_of_several_measures_the_error_prints_the_choice(tmp_path, name):
     text, first, value = CHOSEN[name]
     path = written(tmp_path, name, text)
-    (problem,) = [item for item in check_data(path, panel=True) if item.severity == "error"]
+    (problem,) = errors_of(check_data(path, panel=True))
     (asked,) = shlex.split(problem.message.rpartition("--map ")[2])
     assert asked == f"{first}=output"
     assert load_data(path, roles={first: "output"}, panel=True).array("output")[-1, 0] == pytest.approx(value)
@@ -253,7 +254,7 @@ def test_merged_cells_of_a_workbook_and_another_sheet(tmp_path, rows):
     assert panel.codes == ("110000", "620000")
     np.testing.assert_allclose(panel.array("output")[:, 0], [306e8, 204e8])
     path = workbook(tmp_path / "other.xlsx", rows, first="说明")
-    first = next(item for item in check_data(path, panel=True) if item.severity == "error")
+    first = errors_of(check_data(path, panel=True))[0]
     assert first.message.endswith("choose another with --sheet '数据'")
     assert load_data(path, regions="china", sheet="数据").sha256 == panel.sha256
 
@@ -294,13 +295,11 @@ def test_a_tsv_whose_keys_do_not_fit(tmp_path):
     assert (problem.row, problem.found, problem.expected) == (5, "A,DE12", "3 keys with commas between")
 
 
-@pytest.mark.parametrize(
-    ("content", "told"), [(b"\x01\x02\x00\x03", "another kind"), (b"\xd0\xcf\x11\xe0", "another kind")]
-)
-def test_an_old_workbook_says_how_to_save_it(tmp_path, content, told):
+@pytest.mark.parametrize("content", [b"\x01\x02\x00\x03", b"\xd0\xcf\x11\xe0"])
+def test_an_old_workbook_says_how_to_save_it(tmp_path, content):
     (tmp_path / "a.xls").write_bytes(content)
     (problem,) = check_data(tmp_path / "a.xls", panel=True)
-    assert told in problem.message
+    assert "another kind" in problem.message
 
 
 @pytest.mark.parametrize("title", ["Regional accounts, 2025 edition", "Table 1"])
@@ -313,7 +312,7 @@ def test_a_title_above_any_table(tmp_path, title, blank):
     assert told(titled, "title-rows")[0].found == title.split(",")[0] + (": 2025 edition" if "," in title else "")
     # Rows are counted as in the file.
     wrong = written(tmp_path, "wrong.csv", f"{title}\n{blank}{table}C,2020,x,1\n")
-    (problem,) = [item for item in check_data(wrong, panel=True) if item.severity == "error"]
+    (problem,) = errors_of(check_data(wrong, panel=True))
     assert problem.row == (5 if not blank else 6)
 
 
