@@ -1,7 +1,7 @@
 """Numbers behind the figures: quantile bands of projections by region, with observations."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -67,12 +67,8 @@ def joined(bands: Bands, year: float, value: float) -> Bands:
     if not year < bands.years[0] or not np.isfinite(value):
         return bands
     start = np.full((len(LEVELS), 1), value)
-    return Bands(
-        years=np.concatenate([[year], bands.years]),
-        quantiles=np.concatenate([start, bands.quantiles], axis=1),
-        draws=bands.draws,
-        failed=bands.failed,
-    )
+    years = np.concatenate([[year], bands.years])
+    return replace(bands, years=years, quantiles=np.concatenate([start, bands.quantiles], axis=1))
 
 
 def _bands(draws: FloatArray, values: xr.DataArray) -> Bands:
@@ -157,18 +153,16 @@ class View:
             if found.size:
                 years = self.past["year"].to_numpy().astype(np.float64)
                 observed = self.past.to_numpy()[found[0]] * scale
-        bands, baseline = (
-            None
-            if name is None
-            else bands_of(self.full, scenario=position_of(self.full, "scenario", name), region=place, scale=scale)
+        bands = {
+            name: bands_of(self.full, scenario=position_of(self.full, "scenario", name), region=place, scale=scale)
             for name in (self.scenario, self.baseline)
-        )
-        assert bands is not None  # noqa: S101
+            if name is not None
+        }
         return RegionPaths(
             region=region,
             name=self.names.region(region),
-            bands=bands,
-            baseline=baseline,
+            bands=bands[self.scenario],
+            baseline=None if self.baseline is None else bands[self.baseline],
             years=years,
             history=observed,
         )

@@ -24,7 +24,7 @@ from pysd_runner.plots.figure import (
     open_sheet,
     sources_of,
 )
-from pysd_runner.plots.marks import draw_fan, draw_intervals, label_room, limits_of, set_values, set_years
+from pysd_runner.plots.marks import draw_fan, draw_intervals, label_room, limits_of, set_values, set_years, write_beside
 from pysd_runner.plots.style import (
     BASELINE,
     BASELINE_DASHES,
@@ -300,17 +300,7 @@ def _draw_ranking(sheet: Sheet, view: _View, top: float) -> None:
     axes.axvline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2)
     draw_intervals(axes, at, np.arange(len(ranked), dtype=np.float64), is_single=is_single)
     for position, text in enumerate(texts):
-        axes.annotate(
-            text,
-            (1.0, position),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=LABEL_SIZE,
-            color=INK,
-            annotation_clip=False,
-        )
+        write_beside(axes, text, position)
     axes.set_yticks(range(len(ranked)), labels)
     axes.tick_params(axis="y", labelcolor=INK, labelsize=LABEL_SIZE, pad=4)
     axes.set_xlabel(view.unit)

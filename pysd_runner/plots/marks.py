@@ -88,19 +88,23 @@ def draw_end_labels(
     sizes = [size * 1.2 * (text.count("\n") + 1) / 72 * unit for text in texts]
     places = spread([value for value, _, _ in labels], sizes, low, high)
     for text, (_, _, colour), place in zip(texts, labels, places, strict=True):
-        axes.annotate(
-            text,
-            (1.0, place),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(5, 0),
-            textcoords="offset points",
-            ha="left",
-            va="center",
-            fontsize=size,
-            color=colour,
-            linespacing=1.05,
-            annotation_clip=False,
-        )
+        write_beside(axes, text, place, size=size, color=colour)
+
+
+def write_beside(axes: Axes, text: str, place: float, *, size: float = LABEL_SIZE, color: str = INK) -> None:
+    """Write a text to the right of axes, at a value of the vertical one."""
+    axes.annotate(
+        text,
+        (1.0, place),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=size,
+        color=color,
+        linespacing=1.05,
+        annotation_clip=False,
+    )
 
 
 def set_years(axes: Axes, first: float, last: float, *, ticks: int = 6, inward: bool = False) -> None:

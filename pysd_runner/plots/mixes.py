@@ -279,29 +279,23 @@ def _label(sheet: Sheet, text: str, room: float) -> str:
 
 
 def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFrame:
-    rows: list[dict[str, object]] = []
-    if view.past is not None:
-        rows += [
-            {
-                "line": "history",
-                "name": say("mark.history", view.lang),
-                "kind": "observed",
-                "year": int(year),
-                "median": value,
-                "unit": quantity.unit,
-            }
-            for year, value in zip(view.past["year"].to_numpy(), view.past.to_numpy(), strict=True)
-        ]
     drawn = [("baseline", view.label, "level", view.ground, quantity.unit)]
     kind = "closed" if view.change.lower_is_better else "change"
     for line in lines:
         drawn.append((line.scenario, line.name, "level", line.level, quantity.unit))
         drawn.append((line.scenario, line.name, kind, line.change, view.change.difference_unit))
-    for key, name, kind, bands, unit in drawn:
-        for year, low, median, high in zip(bands.years, bands.low, bands.median, bands.high, strict=True):
-            row = {"line": key, "name": name, "kind": kind, "year": int(year)}
-            rows.append({**row, "low": low, "median": median, "high": high, "unit": unit})
-    return pd.DataFrame(rows, columns=["line", "name", "kind", "year", "low", "median", "high", "unit"])
+    parts = [
+        pd.DataFrame({"line": key, "name": name, "kind": kind, "year": bands.years.astype(int), "unit": unit}).assign(
+            low=bands.low, median=bands.median, high=bands.high
+        )
+        for key, name, kind, bands, unit in drawn
+    ]
+    if view.past is not None:
+        seen = pd.DataFrame({"year": view.past["year"].to_numpy().astype(int), "median": view.past.to_numpy()})
+        name = say("mark.history", view.lang)
+        parts.insert(0, seen.assign(line="history", name=name, kind="observed", unit=quantity.unit))
+    columns = ["line", "name", "kind", "year", "low", "median", "high", "unit"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:

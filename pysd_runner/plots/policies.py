@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, open_sheet
+from pysd_runner.plots.marks import write_beside
 from pysd_runner.plots.style import (
     BASELINE,
     INK,
@@ -99,18 +100,10 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str, ax: Any = None) 
         axes.set_xticks([])
         axes.grid(visible=False)
     long = shares.rename_axis("mix").reset_index().melt(id_vars="mix", var_name="lever", value_name="share")
-    parts = []
-    for group, mix in zip(shares.index, shares.to_numpy(), strict=True):
-        place = int(mix.argmax())
-        parts.append(
-            say(
-                "policy_figure.shares_sentence",
-                lang,
-                group=group,
-                lever=shares.columns[place],
-                share=percent(float(mix[place])),
-            )
-        )
+    parts = [
+        say("policy_figure.shares_sentence", lang, group=group, lever=mix.idxmax(), share=percent(float(mix.max())))
+        for group, mix in shares.iterrows()
+    ]
     return sheet.told(long.assign(unit="Dmnl"), say("policy_figure.shares_between", lang).join(parts))
 
 
@@ -166,14 +159,9 @@ def plot_forest(
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.axvline(1 if is_log else 0, color=RULE, linewidth=0.8, zorder=1)
         axes.axhline(is_study.sum() - 0.5, color=RULE, linewidth=0.8, zorder=1)
-        beside: dict[str, Any] = {
-            "xycoords": axes.get_yaxis_transform(),
-            "textcoords": "offset points",
-            "xytext": (6, 0),
-        }
         for place, row in enumerate(rows.to_dict("records")):
             _draw_effect(axes, place, row, limits)
-            axes.annotate(numbers[place], (1.0, place), va="center", size=LABEL_SIZE, color=INK, **beside)
+            write_beside(axes, numbers[place], place)
         names = [shortened(sheet.figure, text, LABEL_SIZE, _NAMES - 0.1) for text in rows["label"]]
         axes.set_yticks(range(len(rows)), labels=names, size=LABEL_SIZE, color=INK)
         axes.tick_params(axis="y", pad=7)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -116,8 +115,9 @@ def plot_tiles(  # noqa: PLR0913 - a public entry point
             figure = _draw_dots(view, panels, includes, view.codes[position_of(view.full, "region", told)])
         else:
             figure = _draw_map(view, panels, includes, cells, is_map=is_map)
-    drawn = [_at_the_end(panel) for panel in panels] if as_dots else panels
-    figure.data = table_of(view.rows(drawn))
+    data = table_of(view.rows(panels))
+    is_drawn = (data["series"] == "projection") & (data["year"] == data["year"].max())
+    figure.data = data[is_drawn].reset_index(drop=True) if as_dots else data
     sentence = figure_sentence(values, region=told, scenario=view.scenario, baseline=view.baseline, lang=lang)
     figure.sentence = joined_sentences([_in_how_many(view, panels), sentence], lang)
     return cast("ReportFigure", figure.shown)
@@ -229,16 +229,6 @@ def _seen_last(panel: RegionPaths) -> float:
     """Last observation of a region; NaN if there is none."""
     seen = panel.history[np.isfinite(panel.history)]
     return float(seen[-1]) if seen.size else np.nan
-
-
-def _at_the_end(panel: RegionPaths) -> RegionPaths:
-    """Only the last year of a panel, which a row of dots shows."""
-    bands, baseline = (
-        None if own is None else replace(own, years=own.years[-1:], quantiles=own.quantiles[:, -1:])
-        for own in (panel.bands, panel.baseline)
-    )
-    assert bands is not None  # noqa: S101
-    return replace(panel, bands=bands, baseline=baseline, years=np.empty(0), history=np.empty(0))
 
 
 def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cell], origin: int) -> None:
