@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_885,
-    "nodes": 610_650,
+    "lines": 79_836,
+    "nodes": 610_451,
     "functions": 4_981,
     "docstring lines": 11_800,
     "lines of other texts": 5_515,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_952,
+    "lines of tests": 42_901,
 }
 
 

@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import label_of, position_of, quantity_of
 
@@ -60,18 +59,3 @@ def test_own_words_are_used_for_unknown_quantities():
     array = xr.DataArray([1.0], dims="year", name="skills", attrs=attrs)
     assert quantity_of(array, "en").title == "Skills"
     assert quantity_of(array, "zh").title == "技能"
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "signed", "text"),
-    [
-        (-1.64, 1, False, "−1.6"),
-        (0.04, 1, True, "0.0"),
-        (-0.04, 1, True, "0.0"),
-        (2.5, 0, True, "+3"),
-        (0.645, 2, False, "0.65"),
-        (1234.5, 1, False, "1,234.5"),
-    ],
-)
-def test_numbers_in_text(value, digits, signed, text):
-    assert written(value, digits, signed=signed) == text

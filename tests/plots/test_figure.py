@@ -5,7 +5,6 @@ import sys
 from xml.etree import ElementTree as Xml
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -122,8 +121,3 @@ assert "matplotlib.pyplot" not in sys.modules
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-
-
-def test_history_of_numbers_is_not_rounded_away(saved):
-    values = saved[0].data["value"].to_numpy()
-    assert np.abs(values - np.round(values, 6)).max() > 0

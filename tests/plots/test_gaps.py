@@ -213,14 +213,6 @@ def test_classes_theil_and_sigma(dispersion, futures, history):
     np.testing.assert_allclose(lines_of(classes, CLASSES[place][0])[1][1], west)
 
 
-def test_classes_differ_in_hue_and_in_line_style(dispersion):
-    widest = [line for line in dispersion.axes[0].get_lines() if line.get_linewidth() == 1.5]
-    looks = {(line.get_color(), str(line._dash_pattern)) for line in widest}
-    assert len(looks) == 3
-    assert len({colour for colour, _ in looks}) == 3
-    assert len({style for _, style in looks}) == 3
-
-
 def test_titles_units_and_labels(dispersion):
     words = [text.get_text() for text in texts_of(dispersion)]
     assert {"Theil index", "Sigma dispersion", "standard deviation of log output per head"} <= set(words)

@@ -52,11 +52,6 @@ def test_names_and_key_are_written(figure):
     assert {"observed", "Zoned and need-weighted, median", "No policy"} <= set(words)
 
 
-def test_the_table_has_every_region(figure, futures):
-    assert set(figure.data["region"]) == set(futures["region"].to_numpy())
-    assert set(figure.data["series"]) == {"history", "projection"}
-
-
 def test_the_sentence_names_the_region_that_changes_most(figure, futures):
     last = futures["gap_to_leader"].isel(year=-1).median("draw")
     change = np.abs(last.sel(scenario="zoned_need") - last.sel(scenario="baseline"))

@@ -172,12 +172,6 @@ def test_at_most_ten_sentences_in_both_languages(projection, compared):
             assert all("一" <= line[0] <= "鿿" for line in lines if line[0].isalpha())
 
 
-def test_the_summary_does_not_send_its_reader_to_itself(projection):
-    for lang in ("en", "zh"):
-        assert projection.imputed
-        assert "summary.md" not in " ".join(evidence_lines(projection, lang=lang))
-
-
 def test_columns_line_up_in_both_languages(projection, compared):
     for lang in ("en", "zh"):
         table = policy_table(projection, compared, lang)

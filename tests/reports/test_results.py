@@ -98,12 +98,6 @@ def test_fifty_regions_are_all_in_the_table(projection):
     assert Paragraph not in found
 
 
-def test_every_figure_says_something_of_its_own(written):
-    found, _, _ = written
-    texts = [(found.folder / "figures" / f"{name}.txt").read_text(encoding="utf-8") for name in found.figures]
-    assert len({text.splitlines()[0] for text in texts}) == len(texts) == 4
-
-
 def test_regions_asked_for_have_an_overlay_of_mixes_of_their_own(projection):
     names = [name for name, _ in figure_jobs(projection, regions=["Gansu", "110000"])]
     assert names[:3] == ["mixes_nation", "mixes_gansu", "mixes_beijing"]
@@ -130,15 +124,11 @@ def test_kinds_and_scenarios_of_figures(projection):
 
 
 def test_a_gap_takes_two(projection):
-    import dataclasses
-
     alone = dataclasses.replace(projection, data=projection.data.isel(region=[0]).isel({"class": [0]}))
     assert {name.partition("_")[0] for name, _ in figure_jobs(alone)} <= {"mixes", "differences"}
 
 
 def test_output_is_compared_with_the_baseline_in_per_cent(projection):
-    import numpy as np
-
     draw = dict(figure_jobs(projection, kinds=["differences"]))["differences_national_output"]
     data = draw(lang="en").data
     shown = data[(data["scenario"] == "zoned_need") & (data["year"] == 2028)]

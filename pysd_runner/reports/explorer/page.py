@@ -4,11 +4,12 @@ import base64
 import gzip
 import html
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -108,12 +109,7 @@ def page_of(explored: Explored, *, lang: str = "en", command: str = "") -> str:
         "shared": "\n".join(_asset(name) for name in SHARED),
         "scripts": "\n".join(_asset(name) for name in SCRIPTS),
     }
-    before, *rest = _asset("page.html").split("{{")
-    filled = [before]
-    for part in rest:
-        name, after = part.split("}}", 1)
-        filled += [parts[name], after]
-    return "".join(filled)
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
 
 
 def packed(data: bytes) -> str:
@@ -166,7 +162,7 @@ def constants_explored(
     names = outcomes_of(model, outcomes, observed)
     if not names:
         raise InvalidInput("{model} has no stock to draw; name outcomes with --outcome", model=model.path.name)
-    sliders = list(_sliders(model, common))
+    sliders = list(islice(_sliders(model, common), MOST_SLIDERS))
     values = {**{item["variable"]: constant_values(model, item["variable"]) for item in sliders}, **common}
     task = prepared(run_model, values, start=start, stop=stop, outcomes=names)
     shown = inputs.calendar.shown(task.clock.saved_times)
@@ -197,7 +193,6 @@ def _sliders(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]
     facts = facts_of(model.ir)
     declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
     names = [name for name in declared if name in facts] or list(facts)
-    found = 0
     for name in names:
         fact, variable = facts[name], name.partition("[")[0]
         if model.ir.variables[variable].kind != "constant" or fact.value is None:
@@ -205,12 +200,8 @@ def _sliders(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]
         if isinstance(common.get(variable), TimePath):
             continue
         slider = _slider(model, fact, declared.get(name), common.get(variable))
-        if slider is None:
-            continue
-        yield slider
-        found += 1
-        if found == MOST_SLIDERS:
-            return
+        if slider is not None:
+            yield slider
 
 
 def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) -> dict[str, Any] | None:
