@@ -28,9 +28,9 @@ def machine_bytes() -> float:
         return math.inf
 
 
-def aligned(shape: tuple[int, ...], dtype: Any, *, fill: float | None = None) -> NDArray[Any]:
+def aligned(shape: tuple[int, ...], dtype: Any = np.float64, *, fill: float | None = None) -> NDArray[Any]:
     """An array that starts on a cache line."""
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     raw = np.empty(size + LINE, dtype=np.uint8)
     shift = -raw.ctypes.data % LINE
     array: NDArray[Any] = raw[shift : shift + size].view(dtype).reshape(shape)

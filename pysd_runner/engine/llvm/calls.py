@@ -21,7 +21,6 @@ class Clockwork:
     """The steps of a run as arrays in the form a program takes."""
 
     def __init__(self, times: Array, steps: Array, saved: Array) -> None:
-        self.exact = np.asarray(times, dtype=float)
         self.times = np.ascontiguousarray(times, dtype=float)
         self.steps = np.ascontiguousarray(steps, dtype=float)
         self.saved = np.ascontiguousarray(saved, dtype=np.uint8)
@@ -53,17 +52,15 @@ class ProgramCall:
         self.inputs: dict[str, Array] = {}
         self._slots: dict[str, Slot] = {}
         self._table = np.zeros(signature.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
-        self._memory = aligned((program.frame.size,), np.float64, fill=np.nan)
+        self._memory = aligned((program.frame.size,), fill=np.nan)
         self._error: BaseException | None = None
         self._at_once = at_once
-        self._history = aligned((0, self.program.frame.pipes), np.float64)
+        self._history = aligned((0, self.program.frame.pipes))
         self._fill_inputs(values)
-        self.outputs = list(outputs) if outputs is not None else [self._output(s) for s in program.frame.outputs]
+        lead = (scenarios, clockwork.rows)
+        own = (aligned((*lead, slot.cells, self.room)) for slot in program.frame.outputs)
+        self.outputs = list(own if outputs is None else outputs)
         self._fill_table(seed, first_draw, out_stride)
-
-    def _output(self, slot: Slot) -> Array:
-        shape = (self.scenarios, self.clockwork.rows, slot.cells, self.room)
-        return aligned(shape, np.float64)
 
     def _fill_table(self, seed: int, first_draw: int, out_stride: int | None) -> None:
         table, clock = self._table, self.clockwork
@@ -92,10 +89,9 @@ class ProgramCall:
             if item.moving:
                 paths.append(self._path(place, item.name, item.slot, value))
                 continue
-            array = self._arranged(item.slot, value[None])[0]
-            self.inputs[item.name] = array
+            array = self.inputs[item.name] = self._arranged(item.slot, value[None])[0]
             self._slots[item.name] = item.slot
-            self._enter(place, array, array.shape[0])
+            self._enter(place, array, array.shape[0], array[0].size)
         count = self.clockwork.times.size
         self._positions = np.zeros((count, max(len(paths), 1), 2), dtype=np.int64)
         self._shares = np.zeros((count, max(len(paths), 1)), dtype=np.float64)
@@ -115,18 +111,14 @@ class ProgramCall:
             else:
                 array[...] = self._arranged(self._slots[name], value[None])[0]
 
-    def _enter(self, place: int, array: Array, scenarios: int) -> None:
+    def _enter(self, place: int, array: Array, scenarios: int, size: int) -> None:
         at = signature.HEADER + 2 * place
-        self._table[at] = array.ctypes.data
-        self._table[at + 1] = 0 if scenarios == 1 else array[0].size
+        self._table[at : at + 2] = array.ctypes.data, 0 if scenarios == 1 else size
 
     def _path(self, place: int, name: str, slot: Slot, path: TimePath) -> tuple[Array, Array]:
-        array = self._arranged(slot, path.values)
-        self.inputs[name] = array
-        at = signature.HEADER + 2 * place
-        self._table[at] = array.ctypes.data
-        self._table[at + 1] = 0 if array.shape[1] == 1 else array[0, 0].size
-        before, after, share = moments(path, self.clockwork.exact)
+        array = self.inputs[name] = self._arranged(slot, path.values)
+        self._enter(place, array, array.shape[1], array[0, 0].size)
+        before, after, share = moments(path, self.clockwork.times)
         return np.stack([before, after], axis=1) * array[0].size, share
 
     def _arranged(self, slot: Slot, values: Array) -> Array:
@@ -181,7 +173,7 @@ class ProgramCall:
         rows = min(longest + 1 + (longest >> 20), steps)
         if rows > len(self._history):
             check_delays(rows, self.program.frame.pipes * self._history.itemsize, self._at_once)
-            self._history = aligned((rows, self.program.frame.pipes), np.float64)
+            self._history = aligned((rows, self.program.frame.pipes))
         self._table[signature.HISTORY] = self._history.ctypes.data
         self._table[signature.RING] = len(self._history)
 
@@ -208,12 +200,16 @@ class ProgramCall:
 
     def results(self) -> list[Array]:
         """Outcomes, each of shape (scenario, draw, ..., year), without copying."""
-        return [self._result(slot, array) for slot, array in zip(self.program.frame.outputs, self.outputs, strict=True)]
+        return [
+            shaped(array, slot, self.draws)
+            for slot, array in zip(self.program.frame.outputs, self.outputs, strict=True)
+        ]
 
-    def _result(self, slot: Slot, array: Array) -> Array:
-        shaped = _without_padding(array.reshape(*array.shape[:2], *slot.room, array.shape[-1]), slot)
-        # (scenario, year, ..., draw) becomes (scenario, draw, ..., year).
-        return np.moveaxis(shaped[..., : self.draws], (-1, 1), (1, -1))
+
+def shaped(array: Array, slot: Slot, draws: int) -> Array:
+    """An outcome of shape (scenario, year, cell, draw) as (scenario, draw, ..., year), without copying."""
+    whole = array[..., :draws].reshape(*array.shape[:2], *slot.room, draws)
+    return np.moveaxis(_without_padding(whole, slot), (-1, 1), (1, -1))
 
 
 def _without_padding(array: Array, slot: Slot) -> Array:

@@ -20,7 +20,12 @@ REAL_BYTES = 8
 
 def real_literal(value: float) -> str:
     """An exact literal of a real number."""
-    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+    return f"0x{bits_of(value):016X}"
+
+
+def reals_literal(values: Iterable[float]) -> str:
+    """Exact literals of real numbers, each with its type."""
+    return ", ".join(f"double {real_literal(value)}" for value in values)
 
 
 def _operator(real: str, whole: str, kind: Kind | None = None) -> Callable[["Value", "Operand"], "Value"]:
@@ -268,16 +273,13 @@ class Writer:
 
     def _part(self, numbers: Sequence[float], place: Value, first: int) -> Value:
         own = self.shuffled(self.type(place), place, place, range(first, first + REGISTER))
-        low, *high = (self._literals(numbers[at : at + REGISTER]) for at in range(0, len(numbers), REGISTER))
+        low, *high = (f"<{reals_literal(numbers[at : at + REGISTER])}>" for at in range(0, len(numbers), REGISTER))
         name = "@llvm.x86.avx512.vpermi2var.pd.512" if high else "@llvm.x86.avx512.permvar.df.512"
         real, whole = f"<{REGISTER} x double>", f"<{REGISTER} x i64>"
         types = [real, whole, *[real for _ in high]]
         self.intrinsics[name] = f"declare {real} {name}({', '.join(types)})"
         arguments = ", ".join(f"{kind} {item}" for kind, item in zip(types, [low, own.name, *high], strict=True))
         return self.make(f"call {real} {name}({arguments})", "real", wide=True, level=place.level)
-
-    def _literals(self, numbers: Sequence[float]) -> str:
-        return f"<{', '.join(f'double {real_literal(item)}' for item in numbers)}>"
 
     def shuffled(self, kind: str, left: Value, right: Value, order: Iterable[int]) -> Value:
         """Lanes selected from two vectors of the same type."""
@@ -388,7 +390,7 @@ class Instructions(Writer):
         """Look up a table of sixteen numbers, at the index in the low four bits of each integer."""
         if self.types.permutes and self.types.lanes % REGISTER == 0:
             return self.permuted(table, place)
-        values = ", ".join(f"double 0x{bits_of(value):016X}" for value in table)
+        values = reals_literal(table)
         self.intrinsics[f"@gs_{name}"] = f"@gs_{name} = private constant [{PLACES} x double] [{values}]"
         place = place & (PLACES - 1)
         if not place.wide:

@@ -1,6 +1,6 @@
 """Hoist loop-invariant expressions out of the steps of a run; find divisions that must be rounded exactly."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -31,12 +31,7 @@ class Hoisting:
         self.invariant = invariant
         self.temporaries = temporaries
         self.exact = exact
-        self.found: dict[Expression, Reference] = {}
-
-    @property
-    def hoisted(self) -> Mapping[Reference, Expression]:
-        """Expression of each new temporary, in order of evaluation."""
-        return {reference: expression for expression, reference in self.found.items()}
+        self.found: dict[Expression, Reference] = {}  # temporary of each hoisted expression, in order of evaluation
 
     def of(self, expression: Expression) -> Expression:
         """An expression with its constant parts replaced by temporaries."""
@@ -138,15 +133,10 @@ class _Search:
         if isinstance(expression, Reference):
             self._follow(expression.variable, only_sign)
             return
-        if isinstance(expression, Operation) and expression.name == "divide" and not only_sign:
-            self.divisions.add(expression)
-        keeps = isinstance(expression, Operation) and expression.name in KEEPS_SIGN
-        parts = walk(expression)
-        next(parts)
-        if only_sign and keeps and isinstance(expression, Operation):
+        if only_sign and isinstance(expression, Operation) and expression.name in KEEPS_SIGN:
             self.waiting += [(part, True) for part in expression.arguments]
             return
-        for part in parts:
+        for part in walk(expression):
             if isinstance(part, Operation) and part.name == "divide":
                 self.divisions.add(part)
             if isinstance(part, Reference):
@@ -187,10 +177,8 @@ def _arguments(part: Operation) -> Iterator[tuple[Expression, bool]]:
 
 def _jumps(table: Interpolation) -> bool:
     """Whether a table has jumps: by its mode, or at two points with almost the same x."""
-    if table.mode in STEPS or not table.points:
-        return table.mode in STEPS
-    for first in range(0, len(table.x), table.points):
-        x = table.x[first : first + table.points]
-        if any(right - left <= NEAR * max(abs(left), abs(right)) for left, right in pairwise(x)):
-            return True
-    return False
+    return table.mode in STEPS or any(
+        right - left <= NEAR * max(abs(left), abs(right))
+        for first in range(0, len(table.x), table.points)
+        for left, right in pairwise(table.x[first : first + table.points])
+    )

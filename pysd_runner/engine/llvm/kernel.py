@@ -3,6 +3,7 @@
 The text contains only generated names and numbers, never names or comments from a model file.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -99,7 +100,7 @@ class _Writer:
         dynamic = pipes.linked(dynamic)
         self.delays = pipes.delays
         invariant = items_of(plan.model, plan.invariant, temporaries, running)
-        for reference, expression in hoisting.hoisted.items():
+        for expression, reference in hoisting.found.items():
             invariant += value_items(reference.variable, reference.index, expression, temporaries)
         starting = items_of(plan.model, plan.starting, temporaries, at_start) + pipes.starting
         copies = {name: temporaries.new(plan.model.variables[name].dims).variable for name in plan.stocks}
@@ -145,22 +146,16 @@ class _Writer:
 
     def _code(self, nests: list[Nest], phase: str, looked_at: frozenset[str] = frozenset()) -> list[str]:
         self.frame.phase = phase
-        readers: dict[str, set[int]] = {}
-        writers: dict[str, set[int]] = {}
+        users: dict[str, set[int]] = defaultdict(set)
         for number, nest in enumerate(nests):
             for item in nest.items:
-                writers.setdefault(item.target, set()).add(number)
-                for read in item.references:
-                    readers.setdefault(read.variable, set()).add(number)
+                for name in (item.target, *(read.variable for read in item.references)):
+                    users[name].add(number)
         lines: list[str] = []
         kept = self._kept_anyway(phase) | looked_at
         part: list[str] = []
         for nest in nests:
-
-            def stored(name: str) -> bool:
-                return name in kept or len(readers.get(name, set()) | writers[name]) > 1
-
-            part += NestCode(self.frame, nest, stored).text()
+            part += NestCode(self.frame, nest, lambda name: name in kept or len(users[name]) > 1).text()
             if len(part) > MOST_LINES:
                 lines += [*part, *self._parting()]
                 part = []

@@ -240,12 +240,7 @@ def _with_sign_of(to: Instructions, rest: Value, base: Value) -> Value:
 
 
 _Body = Callable[..., Value]
-_BODIES: dict[str, tuple[int, _Body]] = {
-    "exp": (1, elementary.exp),
-    "ln": (1, elementary.ln),
-    "power": (2, power),
-    "remainder": (2, _remainder),
-}
+_BODIES: dict[str, _Body] = {"exp": elementary.exp, "ln": elementary.ln, "power": power, "remainder": _remainder}
 
 # As measured, calls of long functions cost less time than inlining them, which adds to compilation and run time; a
 # single exponential is better inlined. Loops over lanes must not be inlined, so that they free their stack memory.
@@ -255,14 +250,14 @@ _INLINING = {
 }
 
 # Functions that are only called by other functions here, and rarely.
-_HELPERS: dict[str, tuple[int, _Body]] = {
-    "careful_exp": (1, elementary.careful_exp),
-    "careful_ln": (1, elementary.careful_ln),
-    "careful_power": (2, careful_power),
-    "careful_remainder": (2, _careful_remainder),
+_HELPERS: dict[str, _Body] = {
+    "careful_exp": elementary.careful_exp,
+    "careful_ln": elementary.careful_ln,
+    "careful_power": careful_power,
+    "careful_remainder": _careful_remainder,
 }
 
-FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.items()} | dict.fromkeys(C_LIBRARY, 1)
+FUNCTIONS: Mapping[str, int] = dict.fromkeys((*_BODIES, *C_LIBRARY), 1) | {"power": 2, "remainder": 2}
 """Number of arguments of every function."""
 
 
@@ -295,18 +290,13 @@ def _written(function: str, lanes: int, permutes: bool = False, fused: bool = Tr
     if function in C_LIBRARY:
         return _lane_by_lane(function, lanes)
     to = Instructions(Types(lanes, permutes, fused), "r")
-    result = _body(function)(to, *map(to.argument, _arguments(function)))
+    result = (_BODIES | _HELPERS)[function](to, *map(to.argument, _arguments(function)))
     text = _definition(function, lanes, [*to.lines[0], f"ret {vector_type(lanes)} {result.name}"])
     return text, list(to.functions), to.intrinsics
 
 
-def _body(function: str) -> _Body:
-    return (_BODIES | _HELPERS)[function][1]
-
-
 def _arguments(function: str) -> list[str]:
-    count = _HELPERS[function][0] if function in _HELPERS else FUNCTIONS[function]
-    return [f"%a{place}" for place in range(count)]
+    return [f"%a{place}" for place in range(FUNCTIONS[function.removeprefix("careful_")])]
 
 
 def _attributes(function: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
-    Element,
     Expression,
     Index,
     Interpolation,
@@ -29,10 +28,8 @@ from pysd_runner.engine.llvm.operations import (
     real,
     uniform,
 )
-from pysd_runner.engine.llvm.schedule import Item, Nest
+from pysd_runner.engine.llvm.schedule import Item, Nest, Place, placed
 from pysd_runner.engine.llvm.signature import Frame, Slot, strides_of
-
-Place = int | tuple[int, tuple[int, ...] | None]
 
 _START = {"sum": 0.0, "product": 1.0, "least": float("inf"), "largest": float("-inf")}
 
@@ -93,19 +90,14 @@ class NestCode:
 
     def places(self, index: tuple[Index, ...]) -> tuple[Place, ...]:
         """An index in which labels are replaced by loop numbers."""
-        return tuple(
-            item.position if isinstance(item, Element) else (self._labels.index(item.label), item.positions)
-            for item in index
-        )
+        return placed(index, self._labels)
 
     # Addresses ---------------------------------------------------------------------------------------------------
 
     def _scaled(self, loop: int, positions: tuple[int, ...] | None, stride: int) -> Value:
         identity = ("index", loop, positions, stride)
         if identity not in self._known:
-            count = self.counter(loop)
-            if positions is not None:
-                count = self._position(loop, positions)
+            count = self.counter(loop) if positions is None else self._position(loop, positions)
             self._known[identity] = self._times(count, stride)
         return self._known[identity]
 
@@ -166,11 +158,14 @@ class NestCode:
             index = self._sum([*parts, self.counter(lane)], offset + constant + first)
             return self.writer.load(self.writer.at(base, index), wide=True, level=level)
         total = self.writer.splat(self._sum(parts, offset + constant))
+        return self.gather(base, self._plus_lanes(total, lanes))
+
+    def _plus_lanes(self, total: Value, lanes: list[Any]) -> Value:
+        """Add the terms of the vectorised loop to a cell index."""
         for positions, stride in lanes:
-            where = self._lane_positions(positions)
-            scaled = where * self.writer.splat(self.writer.integer(stride))
+            scaled = self._lane_positions(positions) * self.writer.splat(self.writer.integer(stride))
             total = total + scaled
-        return self.gather(base, total)
+        return total
 
     def _lane_positions(self, positions: tuple[int, ...] | None) -> Value:
         lane = self.lane or 0
@@ -289,19 +284,18 @@ class NestCode:
 
     def table(self, expression: Table) -> Value:
         """Value of a literal array."""
-        places: tuple[Place, ...] = tuple((self._labels.index(axis), None) for axis in expression.axes)
-        return self.fetch(self.frame.reals(expression.values), 0, 1, strides_of(expression.shape), places)
+        base, strides = self.frame.reals(expression.values), strides_of(expression.shape)
+        return self.fetch(base, 0, 1, strides, self._whole(expression.axes))
+
+    def _whole(self, labels: tuple[str, ...]) -> tuple[Place, ...]:
+        """The index of all positions of some axes."""
+        return tuple((self._labels.index(label), None) for label in labels)
 
     def table_offset(self, labels: tuple[str, ...]) -> Value:
         """Cell index in a literal array over some axes, one per lane if lanes run over one of them."""
         strides = strides_of(self.frame.model.shape(labels))
-        places: tuple[Place, ...] = tuple((self._labels.index(label), None) for label in labels)
-        constant, parts, lanes = self._split(strides, places)
-        total = self._sum(parts, constant)
-        for positions, stride in lanes:
-            scaled = self._lane_positions(positions) * self.writer.splat(self.writer.integer(stride))
-            total = total + scaled
-        return total
+        constant, parts, lanes = self._split(strides, self._whole(labels))
+        return self._plus_lanes(self._sum(parts, constant), lanes)
 
     # Tasks -------------------------------------------------------------------------------------------------------
 

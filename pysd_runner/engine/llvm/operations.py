@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, Interpolation, Operation, Random
 from pysd_runner.engine.llvm.emitter import Value, function_name
+from pysd_runner.engine.llvm.mathematics import FUNCTIONS
 from pysd_runner.engine.random_numbers import FIRST, GOLDEN, SECOND
 
 if TYPE_CHECKING:  # not imported at runtime, because these modules load NumPy
@@ -120,11 +121,7 @@ OPERATIONS: dict[str, Build] = {
     "quantum": _quantum,
     "modulo": lambda value, base: value - _quantum(value, base),
     "xidz": _xidz,
-    **{
-        name: _function(name)
-        for name in ("exp", "ln", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
-    },
-    **{name: _function(name) for name in ("remainder", "erfc")},
+    **{name: _function(name) for name in FUNCTIONS if name != "power"},
 }
 
 
@@ -283,22 +280,17 @@ class _Chain:
         return place
 
     def _steps(self, argument: Value) -> Value:
-        writer, x, y = self.writer, self.x, self.y
+        points = list(zip(self.x, self.y, strict=True))
+        start, relation = float("nan"), "oeq"
         if self.mode == "hold_backward":
-            value = writer.number(y[0])
-            for place in range(1, len(x)):
-                value = self.writer.select(argument >= x[place], y[place], value)
-            return value
-        if self.mode == "look_forward":
-            value = writer.number(y[-1])
-            for place in reversed(range(len(x) - 1)):
-                inside = argument <= x[place]
-                value = self.writer.select(inside, y[place], value)
-            return value
-        value = writer.number(float("nan"))
-        for place in range(len(x)):
-            here = argument.compare("oeq", x[place])
-            value = self.writer.select(here, y[place], value)
+            (_, start), *points = points
+            relation = "oge"
+        elif self.mode == "look_forward":
+            (_, start), *points = reversed(points)
+            relation = "ole"
+        value = self.writer.number(start)
+        for x, y in points:
+            value = self.writer.select(argument.compare(relation, x), y, value)
         return value
 
 
@@ -308,11 +300,10 @@ class _Search:
     def __init__(self, code: NestCode, expression: Interpolation) -> None:
         self.code, self.writer, self.expression = code, code.writer, expression
         frame, points = code.frame, expression.points
-        cells = max(1, len(expression.x) // max(points, 1))
-        self.room = 1 << max(points - 1, 0).bit_length()
+        self.room = 1 << (points - 1).bit_length()
         x_room, y_room, slope_room = [], [], []
-        for cell in range(cells):
-            x, y = (side[cell * points : (cell + 1) * points] for side in (expression.x, expression.y))
+        for first in range(0, len(expression.x), points):
+            x, y = (side[first : first + points] for side in (expression.x, expression.y))
             x_room += [*x, *[float("inf")] * (self.room - points)]
             y_room += [*y, *[y[-1]] * (self.room - points)]
             slope_room += [*slopes(x, y), *[0.0] * (self.room - points + 1)]

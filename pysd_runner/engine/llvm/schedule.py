@@ -21,7 +21,10 @@ from pysd_runner.engine.ir import (
 )
 from pysd_runner.engine.passes.order import Plan, Statement
 
-Task = Literal["value", "reduce", "update", "push", "pull", "array"]
+Task = Literal["value", "reduce", "update", "push", "array"]
+
+# Position in one dimension: that of an element, or the number of a loop and the positions it runs over, None for all.
+Place = int | tuple[int, tuple[int, ...] | None]
 
 # Prefix of the names of temporaries, which exist in compiled programs only.
 TEMPORARY = "\x1e"
@@ -92,18 +95,14 @@ def _lifted(expression: Expression, temporaries: Temporaries, lifted: list[Item]
 
 def _reduction(expression: Reduction, temporaries: Temporaries, lifted: list[Item]) -> Expression:
     argument = _lifted(expression.argument, temporaries, lifted)
-    same = next((item for item in lifted if item.task == "reduce" and _same_sum(item, expression, argument)), None)
-    if same is not None:
-        return Reference(same.target, same.index)
-    result = temporaries.new(expression.axes)
     loops = (*expression.axes, *expression.over)
+    wanted = ("reduce", expression.name, loops, argument)
+    for item in lifted:
+        if (item.task, item.text, item.loops, item.expression) == wanted:
+            return Reference(item.target, item.index)
+    result = temporaries.new(expression.axes)
     lifted.append(Item("reduce", result.variable, result.index, loops, len(expression.axes), argument, expression.name))
     return result
-
-
-def _same_sum(item: Item, expression: Reduction, argument: Expression) -> bool:
-    loops = (*expression.axes, *expression.over)
-    return item.text == expression.name and item.loops == loops and item.expression == argument
 
 
 def _array(expression: ArrayFunction, temporaries: Temporaries, lifted: list[Item]) -> Expression:
@@ -116,9 +115,6 @@ def _array(expression: ArrayFunction, temporaries: Temporaries, lifted: list[Ite
     result = temporaries.new((*batch, *expression.result))
     call = replace(expression, arguments=tuple(arguments))
     lifted.append(Item("array", result.variable, result.index, (), 0, call, expression.name))
-    order = {label: place for place, label in enumerate((*batch, *expression.result))}
-    if tuple(order) != expression.axes:
-        return Reference(result.variable, tuple(Axis(label) for label in order))
     return result
 
 
@@ -140,11 +136,10 @@ def matches(reference: Reference, reader: Sequence[str], index: tuple[Index, ...
     return placed(reference.index, reader) == placed(index, writer)
 
 
-def placed(index: tuple[Index, ...], loops: Sequence[str]) -> tuple[object, ...]:
+def placed(index: tuple[Index, ...], loops: Sequence[str]) -> tuple[Place, ...]:
     """An index in which labels are replaced by loop numbers."""
     return tuple(
-        item.position if isinstance(item, Element) else ("loop", loops.index(item.label), item.positions)
-        for item in index
+        item.position if isinstance(item, Element) else (loops.index(item.label), item.positions) for item in index
     )
 
 
@@ -246,22 +241,21 @@ class _Board:
     def __init__(self, items: list[Item], shape_of: Callable[[Item], NestShape], temporaries: Temporaries) -> None:
         self.shape_of = shape_of
         self.temporaries = temporaries
-        self.items: list[Item] = []
-        for item in items:
-            self.items += self._at_once_or_later(item)
+        self._arrange([part for item in items for part in self._at_once_or_later(item)])
+
+    def _arrange(self, items: list[Item]) -> None:
+        """Take the items that are not computed yet."""
+        self.items = items
         self._connect()
-        self.waiting = list(range(len(self.items)))
+        self.waiting = list(range(len(items)))
         self.done: set[int] = set()
 
-    def _at_once_or_later(self, item: Item) -> list[Item]:
+    def _at_once_or_later(self, item: Item) -> tuple[Item, ...]:
         """Split an update that uses other cells of its own stock, so that all flows are computed before it."""
-        if item.task == "update" and not all(
-            matches(read, item.loops, item.index, item.loops)
-            for read in item.references
-            if read.variable == item.target
-        ):
-            return list(self._split(item))
-        return [item]
+        own = [read for read in item.references if read.variable == item.target]
+        if item.task == "update" and not all(matches(read, item.loops, item.index, item.loops) for read in own):
+            return self._split(item)
+        return (item,)
 
     def _split(self, item: Item) -> tuple[Item, Item]:
         """Split an update into the computation of the flow, and the update itself."""
@@ -294,9 +288,10 @@ class _Board:
 
     def _match(self) -> None:
         """Set, for each item, the dependencies that may be in the same nest."""
-        self.beside: list[set[int]] = []
-        for number, needed in enumerate(self.needs):
-            self.beside.append({other for other in needed if self._may_share(self.items[number], self.items[other])})
+        self.beside = [
+            {other for other in needed if self._may_share(item, self.items[other])}
+            for item, needed in zip(self.items, self.needs, strict=True)
+        ]
 
     @staticmethod
     def _may_share(item: Item, before: Item) -> bool:
@@ -354,10 +349,6 @@ class _Board:
         """Split an update into flow and update, to resolve updates that depend on each other."""
         number = next(number for number in self.waiting if self.items[number].task in ("update", "push"))
         first, second = self._split(self.items[number])
-        undone = [place for place in self.waiting if place != number]
-        kept = [self.items[place] for place in undone]
+        kept = [self.items[place] for place in self.waiting if place != number]
         position = next((place for place, item in enumerate(kept) if item.task in ("update", "push")), len(kept))
-        self.items = [*kept[:position], first, *kept[position:], second]
-        self._connect()
-        self.waiting = list(range(len(self.items)))
-        self.done = set()
+        self._arrange([*kept[:position], first, *kept[position:], second])

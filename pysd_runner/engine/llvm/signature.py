@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from pysd_runner.engine.ir import Axis, ModelIr
-from pysd_runner.engine.llvm.emitter import REAL_BYTES, Types, real_literal
+from pysd_runner.engine.llvm.emitter import REAL_BYTES, Types, reals_literal
 from pysd_runner.engine.llvm.schedule import Item, Temporaries
 from pysd_runner.engine.memory import LINE
 
@@ -165,26 +165,20 @@ class Frame:
         self.arrays: list[Item] = []
         self.pipes = 0
         self._pipes: dict[str, int] = {}
-        self._literals: dict[tuple[object, ...], str] = {}
+        self._literals: dict[str, str] = {}
 
     @property
     def over_draws(self) -> bool:
         """Whether lanes run over draws."""
         return self.wide is not None
 
-    def length(self, label: str) -> int:
-        """Length of an axis."""
-        return len(self.model.ranges[label.removesuffix("!")])
-
     def length_of(self, item: Item, loop: int) -> int:
         """Length of one of the loops of an item."""
         label = item.loops[loop]
         for place, axis in enumerate(item.index):
             if isinstance(axis, Axis) and axis.label == label:
-                if axis.positions is not None:
-                    return len(axis.positions)
-                return self.dims(item.target)[place]
-        return self.length(label)
+                return len(axis.places(self.dims(item.target)[place]))
+        return self.model.shape((label,))[0]
 
     def array_call(self, item: Item) -> int:
         """Register a call of an array function and return its number."""
@@ -201,7 +195,7 @@ class Frame:
     def dims(self, name: str) -> tuple[int, ...]:
         """Lengths of the dimensions of a variable or temporary."""
         if name in self.temporaries.shapes:
-            return tuple(self.length(label) for label in self.temporaries.shapes[name])
+            return self.model.shape(self.temporaries.shapes[name])
         return self.model.shape(self.model.variables[name].dims)
 
     def is_wide(self, name: str) -> bool:
@@ -214,26 +208,20 @@ class Frame:
 
     def reals(self, values: Sequence[float]) -> str:
         """Name of a literal array of numbers, padded for vector reads beyond its end."""
-        identity = ("real", *values)
-        if identity not in self._literals:
-            room = [*values, *[0.0] * self.types.lanes]
-            body = ", ".join(f"double {real_literal(value)}" for value in room)
-            self._literals[identity] = self._constant(f"[{len(room)} x double] [{body}]")
-        return self._literals[identity]
+        return self._literal("double", reals_literal([*values, *[0.0] * self.types.lanes]), len(values))
 
     def integers(self, values: Sequence[int]) -> str:
         """Name of a literal array of integers, padded for vector reads beyond its end."""
-        identity = ("integer", *values)
-        if identity not in self._literals:
-            room = [*values, *[0] * self.types.lanes]
-            body = ", ".join(f"i64 {value}" for value in room)
-            self._literals[identity] = self._constant(f"[{len(room)} x i64] [{body}]")
-        return self._literals[identity]
+        body = ", ".join(f"i64 {value}" for value in [*values, *[0] * self.types.lanes])
+        return self._literal("i64", body, len(values))
 
-    def _constant(self, body: str) -> str:
-        name = f"@c{len(self.globals)}"
-        self.globals.append(f"{name} = private unnamed_addr constant {body}, align 64")
-        return name
+    def _literal(self, kind: str, body: str, count: int) -> str:
+        """Name of a literal array with the given contents."""
+        if body not in self._literals:
+            name = self._literals[body] = f"@c{len(self.globals)}"
+            array = f"[{count + self.types.lanes} x {kind}] [{body}]"
+            self.globals.append(f"{name} = private unnamed_addr constant {array}, align 64")
+        return self._literals[body]
 
     def alloca(self, kind: str) -> str:
         """Allocate a stack variable, which the optimiser turns into a register."""

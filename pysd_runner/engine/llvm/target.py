@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall
+from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall, shaped
 from pysd_runner.engine.llvm.emitter import REAL_BYTES, REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, host, program_of
 from pysd_runner.engine.llvm.signature import Processor, Recipe
@@ -133,8 +134,8 @@ def _over_draws(
         with ThreadPoolExecutor(workers) as pool:
             for done in pool.map(part, firsts):
                 _report(done, progress)
-    shaped = [_shaped(output, slot.lengths, draws) for output, slot in zip(outputs, program.frame.outputs, strict=True)]
-    return dict(zip(program.recipe.outcomes, shaped, strict=True))
+    results = map(partial(shaped, draws=draws), outputs, program.frame.outputs)
+    return dict(zip(program.recipe.outcomes, results, strict=True))
 
 
 def _own(
@@ -151,18 +152,12 @@ def _own(
         return [into[name] for name in program.recipe.outcomes]
     check_memory([slot.lengths for slot in slots], program.frame.size, (1, draws), clockwork.rows * scenarios)
     room = spread(room, lanes, REAL_BYTES)
-    return [aligned((scenarios, clockwork.rows, slot.cells, room), np.float64) for slot in slots]
+    return [aligned((scenarios, clockwork.rows, slot.cells, room)) for slot in slots]
 
 
 def _report(done: int, progress: Callable[[int], None] | None) -> None:
     if progress is not None:
         progress(done)
-
-
-def _shaped(array: Array, lengths: tuple[int, ...], draws: int) -> Array:
-    shaped = array[..., :draws].reshape(*array.shape[:2], *lengths, draws)
-    # (scenario, year, ..., draw) becomes (scenario, draw, ..., year) without copying.
-    return np.moveaxis(shaped, (-1, 1), (1, -1))
 
 
 def _alone(

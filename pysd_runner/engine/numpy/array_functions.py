@@ -4,7 +4,7 @@ The last axes of each argument are the core axes of the function; leading axes a
 in every argument, or length one. The result has the leading axes and then those of the function's result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -173,7 +173,7 @@ HALVINGS = 80
 REACH = {1: 0.5, 2: 0.5, 3: 9.0, 4: 40.0}
 
 # As `REACH`, for market prices: Vensim searches for the price within these distances and neglects the tails beyond.
-MARKET = {0: 0.0, 1: 0.5, 2: 0.5, 3: 5.0, 4: 10.0}
+MARKET = (0.5, 0.5, 5.0, 10.0)
 
 
 def invert_matrix(matrix: Array) -> Array:
@@ -181,16 +181,10 @@ def invert_matrix(matrix: Array) -> Array:
     try:
         return np.asarray(np.linalg.inv(matrix), dtype=float)
     except np.linalg.LinAlgError:
+        if matrix.ndim == 2:
+            return np.full(matrix.shape, np.nan)
         # A singular matrix must not prevent the inversion of the others.
-        flat = [_inverse(item) for item in matrix.reshape(-1, *matrix.shape[-2:])]
-        return np.asarray(flat).reshape(matrix.shape)
-
-
-def _inverse(matrix: Array) -> Array:
-    try:
-        return np.asarray(np.linalg.inv(matrix), dtype=float)
-    except np.linalg.LinAlgError:
-        return np.full(matrix.shape, np.nan)
+        return np.asarray([invert_matrix(item) for item in matrix])
 
 
 def vector_sort_order(vector: Array, direction: Array) -> Array:
@@ -221,8 +215,7 @@ def allocate_available(request: Array, profile: Array, available: Array) -> Arra
     # At price x the demand of a request q is ``q * share((x - priority) / width)``, where the share falls from one to
     # zero as the survival function of a uniform (kind 1), triangular (2), normal (3) or exponential (4) distribution;
     # for kind 0 it is q at any price.
-    kind, priority, width = (profile[..., place] for place in range(3))
-    return _allocated(request, kind, priority, width, available)
+    return _allocated(request, *_curves(profile), available)
 
 
 def allocate_by_priority(request: Array, priority: Array, width: Array, supply: Array) -> Array:
@@ -235,8 +228,8 @@ def allocate_by_priority(request: Array, priority: Array, width: Array, supply: 
 
 def allocate(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> Array:
     """Allocate a supply among requests by the curves of `allocate_available`."""
-    wide = [item if item.ndim > supply.ndim else item[..., None] for item in (request, kind, priority, width)]
-    request, kind, priority, width = np.broadcast_arrays(*wide)
+    curves = (item if item.ndim > supply.ndim else item[..., None] for item in (request, kind, priority, width))
+    request, kind, priority, width = curves
     return _allocated(request, kind, priority, width, supply)
 
 
@@ -261,7 +254,7 @@ def _at_one_price(
     """Quantities at the price where demand equals the supply, and whether all priority curves are valid."""
     # Requests of zero neither bound the price nor make an allocation invalid.
     wants = request > 0
-    reach = np.select([kind == number for number in REACH], list(REACH.values()), np.nan) * width
+    reach = _by_kind(kind, REACH.values()) * width
     usable = ~wants | ((width > 0) & np.isfinite(reach))
     width, reach = np.where(usable & (width > 0), width, 1.0), np.where(usable & wants, reach, 1.0)
     low = np.broadcast_to(np.where(wants, priority - reach, np.inf).min(axis=-1), supply.shape)
@@ -272,10 +265,7 @@ def _at_one_price(
     def wanted(price: Array) -> Array:
         return np.where(wants, request * _share(kind, (price[..., None] - priority) / width), 0.0)
 
-    for _ in range(HALVINGS):
-        middle = low + (high - low) / 2
-        enough = wanted(middle).sum(axis=-1) <= supply
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    low, high = _bisected(low, high, lambda price: wanted(price).sum(axis=-1) <= supply)
     most, least = wanted(low), wanted(high)
     gap = most.sum(axis=-1) - least.sum(axis=-1)
     part = np.where(gap > 0, (supply - least.sum(axis=-1)) / np.where(gap > 0, gap, 1.0), 0.0)
@@ -285,33 +275,46 @@ def _at_one_price(
 
 def market_price(wanted: Array, demand: Array, capacity: Array, supply: Array) -> Array:
     """Lowest price at which demand does not exceed supply, from the priority profiles of both sides."""
-    profiles = np.concatenate([demand, supply], axis=-2)
-    kind, priority, width = (profiles[..., place] for place in range(3))
-    reach = np.select([kind == number for number in MARKET], list(MARKET.values()), np.nan) * width
+    kind, priority, width = _curves(np.concatenate([demand, supply], axis=-2))
+    reach = np.where(kind == 0, 0.0, _by_kind(kind, MARKET)) * width
     low, high = (priority - reach).min(axis=-1), (priority + reach).max(axis=-1)
 
-    def is_enough(price: Array) -> NDArray[np.bool_]:
+    def is_enough(price: Array) -> Array:
         needed = demand_at_price(wanted, demand, price[..., None]).sum(axis=-1)
         return np.asarray(needed <= supply_at_price(capacity, supply, price[..., None]).sum(axis=-1))
 
-    lowest, first = is_enough(low), low
-    for _ in range(HALVINGS):
-        middle = low + (high - low) / 2
-        enough = is_enough(middle)
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.asarray(np.where(lowest, first, high))
+    return np.where(is_enough(low), low, _bisected(low, high, is_enough)[1])
 
 
 def demand_at_price(quantity: Array, profile: Array, price: Array) -> Array:
     """Quantities demanded at a price, given those demanded at a price of zero."""
-    kind, priority, width = (profile[..., place] for place in range(3))
+    kind, priority, width = _curves(profile)
     return quantity * np.where(kind == 0, 1.0, _share(kind, (price - priority) / width))
 
 
 def supply_at_price(quantity: Array, profile: Array, price: Array) -> Array:
     """Quantities supplied at a price, given the capacities of the suppliers."""
-    kind, priority, width = (profile[..., place] for place in range(3))
+    kind, priority, width = _curves(profile)
     return quantity * np.where(kind == 0, 1.0, 1 - _share(kind, (price - priority) / width))
+
+
+def _curves(profile: Array) -> tuple[Array, Array, Array]:
+    """Kind, priority and width of the curves of a priority profile."""
+    return profile[..., 0], profile[..., 1], profile[..., 2]
+
+
+def _by_kind(kind: Array, choices: Iterable[Any]) -> Array:
+    """A value by the kind of a curve from one to four; NaN for other kinds."""
+    return np.select([kind == number for number in REACH], list(choices), np.nan)
+
+
+def _bisected(low: Array, high: Array, is_enough: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """Narrow the interval around the lowest price at which there is enough."""
+    for _ in range(HALVINGS):
+        middle = low + (high - low) / 2
+        enough = is_enough(middle)
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return low, high
 
 
 def _share(kind: Array, distance: Array) -> Array:
@@ -324,19 +327,21 @@ def _share(kind: Array, distance: Array) -> Array:
     normal = 0.5 * erfc(distance / np.sqrt(2.0))
     tail = 0.5 * np.exp(-np.abs(distance))
     exponential = np.where(distance < 0, 1 - tail, tail)
-    return np.select([kind == number for number in REACH], [rectangle, triangle, normal, exponential], np.nan)
+    return _by_kind(kind, [rectangle, triangle, normal, exponential])
 
 
-FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "invert_matrix": invert_matrix,
-    "vector_sort_order": vector_sort_order,
-    "vector_rank": vector_rank,
-    "vector_reorder": vector_reorder,
-    "allocate_available": allocate_available,
-    "allocate_by_priority": allocate_by_priority,
-    "allocate": allocate,
-    "market_price": market_price,
-    "demand_at_price": demand_at_price,
-    "supply_at_price": supply_at_price,
-    **QUANTILES,
+FUNCTIONS: dict[str, Callable[..., Array]] = QUANTILES | {
+    function.__name__: function
+    for function in (
+        invert_matrix,
+        vector_sort_order,
+        vector_rank,
+        vector_reorder,
+        allocate_available,
+        allocate_by_priority,
+        allocate,
+        market_price,
+        demand_at_price,
+        supply_at_price,
+    )
 }

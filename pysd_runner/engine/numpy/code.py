@@ -239,17 +239,11 @@ _TEXT: dict[type, Callable[[PythonWriter, Any], str]] = {
 }
 
 
-def _covers(variable: Variable) -> bool:
-    if len(variable.blocks) != 1:
-        return False
-    return is_whole(variable.blocks[0].index)
-
-
 def _value(writer: PythonWriter, variable: Variable, part: Part) -> str:
     """Source of a whole variable."""
     shape = writer.model.shape(variable.dims)
-    if _covers(variable):
-        block = variable.blocks[0]
+    block = variable.blocks[0]
+    if len(variable.blocks) == 1 and is_whole(block.index):
         return writer.block_text(block, part(block), shape)
     parts = [
         f"({_place(writer, block, shape)}, {writer.aligned(part(block), block.axes)})" for block in variable.blocks
@@ -296,13 +290,8 @@ def write_program(
     def moved(indent: str) -> list[str]:
         return [f"{indent}{symbols[name]} = given[{given.index(name)}].at(now)" for name in moving_used]
 
-    lines = [
-        "def simulate(given, times, step, saved, out, chance):",
-        "    now = times[0]",
-        "    k = 0",
-        "    t = full((1, 1), now)",
-    ]
-    lines.append("    lead = leading(given)")
+    lines = ["def simulate(given, times, step, saved, out, chance):", "    now = times[0]", "    k = 0"]
+    lines += ["    t = full((1, 1), now)", "    lead = leading(given)"]
     still = [name for name in given if name not in moving and name in plan.used]
     lines += [f"    {symbols[name]} = given[{given.index(name)}]" for name in still]
     lines += _statements(writer, plan.invariant, running, "    ")
