@@ -92,6 +92,19 @@ def _expected(error: UnexpectedInput) -> Message:
     return Message("; expected {words}", words=joined(words, ", ")) if words else Message("")
 
 
+class Labels(tuple[Subscript, ...]):
+    """Subscripts."""
+
+
+class Outputs(tuple[Name, ...]):
+    """Variables that receive the additional outputs of a macro."""
+
+
+def offset_of(token: Any) -> int:
+    """Offset of a token, or of a name, in its text."""
+    return token.start_pos or 0
+
+
 class ExpressionReader(Transformer[Token, Any]):
     """Tree builder for the rules that both grammars share: numbers, operators and calls."""
 
@@ -100,15 +113,10 @@ class ExpressionReader(Transformer[Token, Any]):
         # Keys of names that the file defines, and the function that translates calls of built-in functions.
         self.own, self.known = own, known
 
-    def called(
-        self,
-        name: str,
-        at: int,
-        arguments: tuple[Node, ...],
-        subscripts: tuple[Subscript, ...] | None,
-        outputs: tuple[Name, ...] = (),
-    ) -> Node:
-        """Node of a call of a function, a macro or a table function."""
+    def call(self, parts: list[Any]) -> Node:
+        """Call of a function, a macro or a table function."""
+        name, given = parts[0], {type(item): item for item in parts[1:]}
+        at, arguments, subscripts = offset_of(name), tuple(given.get(list, ())), given.get(Labels)
         if subscripts is None and key(name) not in self.own:
             try:
                 found = self.known(key(name), arguments)
@@ -116,7 +124,11 @@ class ExpressionReader(Transformer[Token, Any]):
                 raise Misread(str(error), at) from error
             if found is not None:
                 return replace(found, at=at) if isinstance(found, Call) else found
-        return Call(tidy(name), arguments, subscripts, outputs, at=at)
+        return Call(tidy(name), arguments, subscripts, given.get(Outputs, ()), at=at)
+
+    def subscripts(self, parts: list[Any]) -> "Labels":
+        """Subscripts of a name or a call."""
+        return Labels(parts)
 
     def arguments(self, parts: list[Any]) -> list[Any]:
         """Arguments of a call, without punctuation tokens."""

@@ -1,7 +1,7 @@
 """Array functions: those that select elements by position, and those of whole arrays, which become hidden variables."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
@@ -50,8 +50,7 @@ def allocate_by_priority(
 ) -> Expression:
     """ALLOCATE BY PRIORITY, along the last subscript of the request."""
     core = _core(request, 1, "ALLOCATE BY PRIORITY")
-    arguments, cores = [request, priority, width, supply], [core, core, (), ()]
-    return _applied(scope, "allocate by priority", arguments, cores, core)
+    return _applied(scope, "allocate by priority", [request, priority, width, supply], [core, core, (), ()], core)
 
 
 def element_wise(scope: Scope, name: str, arguments: Sequence[Expression]) -> Expression:
@@ -69,9 +68,8 @@ def _made(scope: Scope, vector: Expression, core: tuple[str, ...]) -> tuple[str,
     """Axis of the sorted vector: its own, or one of the same length that only the left-hand side has."""
     if core[0] in scope.block_axes:
         return core
-    length = len(scope.ranges.elements[core[0].removesuffix("!")])
-    fitting = [axis for axis in scope.block_axes if axis not in vector.axes]
-    fitting = [axis for axis in fitting if len(scope.ranges.elements[axis]) == length]
+    free = [axis for axis in scope.block_axes if axis not in vector.axes]
+    fitting = [axis for axis in free if _last(axis, scope) == _last(core[0], scope)]
     return (fitting[-1],) if fitting else core
 
 
@@ -112,7 +110,8 @@ def marked(scope: Scope, argument: Expression, core: tuple[str, ...]) -> Referen
 UNDEFINED = operation("ln", -1.0)
 
 # Reductions of VECTOR SELECT by the number of its action, and the neutral element of each.
-_ACTIONS = ("sum", "product", "least", "largest", "average")
+_REDUCTIONS = ("sum", "product", "least", "largest", "average")
+_ACTIONS = (*_REDUCTIONS, "product", *_REDUCTIONS)
 _IDENTITY = {"sum": 0.0, "product": 1.0, "least": math.inf, "largest": -math.inf, "average": 0.0}
 
 
@@ -126,38 +125,29 @@ def vector_select(
 ) -> Expression:
     """VECTOR SELECT: reduce the elements whose selection is not zero; NaN if `error` does not allow their number."""
     del scope
-    over = tuple(axis for axis in joined_axes(selection, values) if axis.endswith("!"))
+    over = inner_axes(selection * values)
     if not over:
         raise InvalidModel("VECTOR SELECT works along subscripts with an exclamation mark; none is given.")
     count = _reduced("sum", operation("where", selection, 1.0, 0.0), over)
-    found = [_selected(selection, values, place, over) for place in range(11)]
-    result = found[0]
+    found = [_selected(selection, values, place, over) for place in range(len(_ACTIONS))]
     if isinstance(action, Number):
         place = int(action.value)
         result = found[place] if 0 <= place < len(found) else UNDEFINED
     else:
-        result = UNDEFINED
-        for place, item in enumerate(found):
-            result = operation("where", operation("equal", action, float(place)), item, result)
+        result = _by_number(action, dict(enumerate(found)))
     none = operation("equal", count, 0.0)
     result = operation("where", none, missing, result)
     if isinstance(error, Number) and error.value == 0:
         return result
     odd = operation("equal", operation("modulo", error, 2.0), 1.0)
-    high = error > 1.5
-    several = count > 1.0
-    forbidden = odd & none | high & several
+    forbidden = odd & none | (error > 1.5) & (count > 1.0)
     return operation("where", forbidden, UNDEFINED, result)
 
 
 def _selected(selection: Expression, values: Expression, action: int, over: tuple[str, ...]) -> Expression:
-    kind = _ACTIONS[action] if action < 5 else "product" if action == 5 else _ACTIONS[action - 6]
-    taken = values
-    if action < 5:
-        taken = selection * values
-    elif action == 5:
-        # Vensim's documentation swaps base and exponent; this is what Vensim computes.
-        taken = values**selection
+    kind = _ACTIONS[action]
+    # Vensim's documentation swaps base and exponent; this is what Vensim computes.
+    taken = selection * values if action < 5 else values**selection if action == 5 else values
     chosen = operation("where", selection, taken, _IDENTITY[kind])
     if kind != "average":
         return _reduced(kind, chosen, over)
@@ -242,18 +232,17 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
     if not isinstance(vector, Name) or not labels or len(labels) != len(scope.dims.get(key(vector.name), ())):
         raise InvalidModel("VECTOR LOOKUP takes an element of an array, x[first], a number, the ends of x, and a mode.")
     whole = Name(vector.name, (*labels[:-1], f"{scope.dims[key(vector.name)][-1]}!"), vector.at)
-    values, x, low, high, mode = (scope.lowered(item) for item in (whole, *node.arguments[1:]))
-    axis = next(axis for axis in values.axes if axis.endswith("!"))
-    share = (x - low) / (high - low)
-    place = share * _last(axis, scope)
+    values, x, low, high, mode = map(scope.lowered, (whole, *node.arguments[1:]))
+    axis = inner_axes(values)[0]
+    last = _last(axis, scope)
+    place = (x - low) / (high - low) * last
 
     def at(where: Expression) -> Expression:
-        weighted = values * _weight(axis, where, scope)
-        return reduced("sum", weighted, (axis,))
+        return reduced("sum", values * _weight(axis, where, scope), (axis,))
 
-    inside = _within(place, Number(_last(axis, scope)))
+    inside = _within(place, Number(last))
     before = _whole_number(inside)
-    first = operation("min", before, max(_last(axis, scope) - 1, 0.0))
+    first = operation("min", before, max(last - 1, 0.0))
     rise = at(first + 1.0) - at(first)
     going_on = at(first) + (place - first) * rise
     after = operation("where", before < inside, before + 1.0, before)
@@ -262,9 +251,14 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
         if mode.value not in rules:
             raise UnsupportedFeature(f"VECTOR LOOKUP of mode {mode.value:g}, none of 0, 2, 3 and 4,")
         return rules[mode.value]
+    return _by_number(mode, rules)
+
+
+def _by_number(number: Expression, rules: Mapping[float, Expression]) -> Expression:
+    """One of several expressions, by a number known only during the run."""
     result: Expression = UNDEFINED
-    for number, rule in rules.items():
-        result = operation("where", operation("equal", mode, number), rule, result)
+    for value, rule in rules.items():
+        result = operation("where", operation("equal", number, float(value)), rule, result)
     return result
 
 
@@ -320,25 +314,23 @@ def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expressi
 
 def _at(name: str, place: Expression, scope: Scope) -> Expression:
     """Value of a variable at a position, in row-major order from zero; zero if out of range."""
-    dims = scope.dims[key(name)]
-    labels = [f"{scope.ranges.again(dim, 10 + number)}!" for number, dim in enumerate(dims)]
-    value = reference_to(scope.names[key(name)], labels)
+    labels = [f"{scope.ranges.again(dim, 10 + number)}!" for number, dim in enumerate(scope.dims[key(name)])]
     here = operation("equal", counted(scope.ranges.elements, labels) - 1.0, place)
-    chosen = operation("where", here, value, 0.0)
-    return reduced("sum", chosen, labels)
+    value = reference_to(scope.names[key(name)], labels)
+    return reduced("sum", operation("where", here, value, 0.0), labels)
 
 
 def _element_count(node: Call, scope: Scope) -> Expression:
     label = node.arguments[0] if len(node.arguments) == 1 else None
     name = scope.ranges.name_of(label.name) if isinstance(label, Name) else None
     if name is None:
-        given = repr(label.name) if isinstance(label, Name) else "this"
+        shown = repr(label.name) if isinstance(label, Name) else "this"
         near = suggest(label.name, scope.ranges.elements) if isinstance(label, Name) else ""
-        raise InvalidModel(f"ELMCOUNT of {given}, which is no subscript range.{near}")
+        raise InvalidModel(f"ELMCOUNT of {shown}, which is no subscript range.{near}")
     return Number(float(len(scope.ranges.elements[name])))
 
 
-def _given(node: Call, count: int) -> tuple[Node, ...]:
+def given(node: Call, count: int) -> tuple[Node, ...]:
     """Arguments of a function; raise an error unless there are `count` of them."""
     if len(node.arguments) != count:
         name = key(node.function).upper()
@@ -348,7 +340,7 @@ def _given(node: Call, count: int) -> tuple[Node, ...]:
 
 def _allocate_available(node: Call, scope: Scope) -> Expression:
     """ALLOCATE AVAILABLE, along the last subscript of the request; the profile has another one for its four numbers."""
-    request, profile, available = _given(node, 3)
+    request, profile, available = given(node, 3)
     expected = "the second argument of ALLOCATE AVAILABLE is the first number of a priority profile"
     whole = _whole(profile, 1, expected, scope)
     asked, there, curves = scope.lowered(request), scope.lowered(available), scope.lowered(whole)
@@ -374,7 +366,7 @@ def _whole(node: Node, count: int, expected: str, scope: Scope) -> Name:
 def _market_price(node: Call, scope: Scope) -> Expression:
     """FIND MARKET PRICE; each of its arguments denotes a whole array by its first element."""
     expected = "FIND MARKET PRICE takes quantities and profiles by their first elements, of demand and of supply"
-    whole = [_whole(item, 1 + place % 2, expected, scope) for place, item in enumerate(_given(node, 4))]
+    whole = [_whole(item, 1 + place % 2, expected, scope) for place, item in enumerate(given(node, 4))]
     arguments = list(map(scope.lowered, whole))
     cores = [_core(item, 1 + place % 2, "FIND MARKET PRICE") for place, item in enumerate(arguments)]
     return _applied(scope, "market price", arguments, cores, ())
@@ -382,7 +374,7 @@ def _market_price(node: Call, scope: Scope) -> Expression:
 
 def _at_price(node: Call, scope: Scope) -> Expression:
     """DEMAND AT PRICE and SUPPLY AT PRICE; the last subscript of the profile runs over its numbers."""
-    (quantity, profile, price), name = _given(node, 3), key(node.function)
+    (quantity, profile, price), name = given(node, 3), key(node.function)
     whole = _whole(profile, 1, f"the second argument of {name.upper()} is the first number of a profile", scope)
     arguments = [scope.lowered(item) for item in (quantity, whole, price)]
     return _applied(scope, name, arguments, [(), _core(arguments[1], 1, name.upper()), ()], ())
@@ -390,7 +382,7 @@ def _at_price(node: Call, scope: Scope) -> Expression:
 
 def _allocate(node: Call, scope: Scope) -> Expression:
     """ALLOCATE of Stella, of a supply, the dimension of the recipients, requests, priorities, widths and kinds."""
-    supply, dimension, *each = _given(node, 6)
+    supply, dimension, *each = given(node, 6)
     name = scope.ranges.name_of(dimension.name) if isinstance(dimension, Name) else None
     if name is None:
         raise InvalidModel("the second argument of ALLOCATE is the dimension of those who get something.")
@@ -410,7 +402,7 @@ def _along(node: Node, name: str, scope: Scope) -> Node:
 
 def _invert_matrix(node: Call, scope: Scope) -> Expression:
     """INVERT MATRIX, of the last two subscripts; if both are the same range, the whole matrix is meant."""
-    matrix = _given(node, 2)[0]
+    matrix = given(node, 2)[0]
     if isinstance(matrix, Name) and matrix.subscripts and len(set(matrix.subscripts[-2:])) == 1:
         dims = scope.dims.get(key(matrix.name), ())
         matrix = replace(matrix, subscripts=(*matrix.subscripts[:-2], *dims[-2:]))

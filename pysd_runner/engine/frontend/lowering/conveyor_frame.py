@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,12 @@ from pysd_runner.engine.ir import (
     HELD,
     HIDDEN,
     SMALL,
-    Axis,
     Block,
     Element,
     Expression,
-    Kind,
     Number,
     Reference,
     Table,
-    Variable,
     hidden_variable,
     operation,
     reduced,
@@ -48,12 +47,13 @@ class ConveyorFrame:
         self.slats = int(self.counts.max())
         self.slat = scope.ranges.counted(self.named("slat"), self.slats)
         self.place = np.arange(self.slats).reshape(-1, *[1] * self.counts.ndim)
+        self.on_it = self.table(self.place < self.counts)  # which slats exist
 
     def _counts(self) -> Array:
         """Number of slats of every element."""
         scope, length = self.scope, self.lower(self.node.length)
-        block = self._block(length, TRANSIT, self.dims)
-        scope.hidden.append(self._variable(self.named(TRANSIT), "auxiliary", self.dims, (block,)))
+        block = self._block(length, TRANSIT)
+        scope.hidden.append(hidden_variable(self.named(TRANSIT), "auxiliary", self.dims, block))
         steps = length / time_step() + (0.5 + SMALL)
         order = scope.order(operation("max", operation("integer", steps), ONE))
         known = np.array(order.values if isinstance(order, Table) else [order.value])
@@ -75,42 +75,34 @@ class ConveyorFrame:
     def hide(self, label: str, value: Expression, *, slats: bool = False) -> str:
         """Add a hidden variable that does not change within a step; return its name."""
         name = self.named(f"{HELD} {label}")
-        axes = (self.slat, *self.dims) if slats else self.dims
-        block = self._block(value, label, axes)
-        self.scope.hidden.append(self._variable(name, "auxiliary", axes, (block,)))
+        block = self._block(value, label, slats=slats)
+        self.scope.hidden.append(hidden_variable(name, "auxiliary", block.axes, block))
         return name
 
     def remember(self, label: str, value: Expression) -> None:
         """Add a hidden variable that keeps a value for the next step, initially zero."""
-        block = Block(self._axes(self.dims), value, ZERO, f"{label} of the conveyor {self.name}")
-        self.scope.hidden.append(self._variable(self.named(label), "memory", self.dims, (block,)))
+        block = replace(self._block(value, label), initial=ZERO)
+        self.scope.hidden.append(hidden_variable(self.named(label), "memory", self.dims, block))
 
     def remember_slats(self, name: str, blocks: Sequence[Block]) -> None:
         """Add a hidden variable over the slats that keeps its values for the next step."""
-        self.scope.hidden.append(self._variable(name, "memory", (self.slat, *self.dims), tuple(blocks)))
+        self.scope.hidden.append(hidden_variable(name, "memory", (self.slat, *self.dims), *blocks))
 
-    def _block(self, value: Expression, label: str, axes: tuple[str, ...]) -> Block:
-        return Block(self._axes(axes), value, None, f"{label} of the conveyor {self.name}")
-
-    @staticmethod
-    def _axes(labels: Sequence[str]) -> tuple[Axis, ...]:
-        return tuple(Axis(label) for label in labels)
-
-    @staticmethod
-    def _variable(name: str, kind: Kind, dims: tuple[str, ...], blocks: tuple[Block, ...]) -> Variable:
-        return hidden_variable(name, kind, dims, *blocks)
+    def _block(self, value: Expression, label: str, *, slats: bool = False) -> Block:
+        index = (self.over_slats if slats else self.reference)("").index
+        return Block(index, value, None, f"{label} of the conveyor {self.name}")
 
     def reference(self, name: str) -> Reference:
         """Reference to a hidden variable over the ranges of the conveyor."""
-        return Reference(name, self._axes(self.dims))
+        return reference_to(name, self.dims)
 
     def over_slats(self, name: str) -> Reference:
         """Reference to a hidden variable over the slats and the ranges of the conveyor."""
-        return Reference(name, self._axes((self.slat, *self.dims)))
+        return reference_to(name, (self.slat, *self.dims))
 
     def at_exit(self, name: str) -> Reference:
         """Value of a hidden variable over the slats at the exit."""
-        return Reference(name, (Element(0), *self._axes(self.dims)))
+        return Reference(name, (Element(0), *self.reference(name).index))
 
     def total(self, name: str) -> Expression:
         """Sum of a hidden variable over the slats."""
@@ -120,11 +112,7 @@ class ConveyorFrame:
     def table(self, values: NDArray[Any], *, slats: bool = True) -> Expression:
         """Numbers over the slats and the ranges of the conveyor, or over the ranges alone."""
         shape = (self.slats, *self.counts.shape) if slats else self.counts.shape
-        full = np.broadcast_to(values, shape)
-        if not shape:
-            return Number(float(full))
-        axes = (self.slat, *self.dims) if slats else self.dims
-        return Table(tuple(full.ravel().astype(float).tolist()), shape, axes)
+        return numbers(np.broadcast_to(values, shape), (self.slat, *self.dims) if slats else self.dims)
 
     def when_moving(self, value: Expression) -> Expression:
         """A value, or zero while the conveyor is stopped."""
@@ -138,9 +126,13 @@ class ConveyorFrame:
         return operation("where", still, otherwise, value)
 
 
+def numbers(values: NDArray[Any], axes: tuple[str, ...]) -> Expression:
+    """Numbers over some axes."""
+    if not axes:
+        return Number(float(values))
+    return Table(tuple(values.ravel().astype(float).tolist()), values.shape, axes)
+
+
 def total(parts: Sequence[Expression]) -> Expression:
     """The sum of some expressions."""
-    result: Expression = ZERO
-    for place, part in enumerate(parts):
-        result = part if place == 0 else result + part
-    return result
+    return reduce(add, parts) if parts else ZERO

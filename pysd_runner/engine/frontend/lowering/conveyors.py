@@ -7,12 +7,14 @@ slat, then the remaining content of slat 0 leaves, then all slats advance, then 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import sub
 
 import numpy as np
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering.conveyor_frame import ONE, ZERO, Array, ConveyorFrame, total
+from pysd_runner.engine.frontend.lowering.conveyor_frame import ONE, ZERO, Array, ConveyorFrame, numbers, total
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, static_index
@@ -26,7 +28,6 @@ from pysd_runner.engine.ir import (
     Index,
     Number,
     Reference,
-    Table,
     Time,
     key,
     operation,
@@ -50,7 +51,7 @@ def entering(frame: ConveyorFrame, flows: Sequence[Expression]) -> list[Entering
 
 def move(frame: ConveyorFrame, name: str, source: str, came: Sequence[Entering], start: Expression) -> None:
     """Add a memory variable over the slats: each receives the content of the slat behind it, plus its inflow."""
-    own = tuple(Axis(dim) for dim in frame.dims)
+    own = frame.reference(name).index
     first = frame.hide(f"start of {name.rpartition(frame.named(''))[2]}", start, slats=True)
     blocks = []
     if frame.slats > 1:
@@ -77,10 +78,7 @@ def _with_entering(
     for shares, volume in came:
         part = shares[rows]
         if part.any():
-            share: Expression = Table(tuple(part.ravel().tolist()), part.shape, axes)
-            if not part.shape:
-                share = Number(float(part))
-            new = share * volume
+            new = numbers(part, axes) * volume
             result = new if result is None else result + new
     return ZERO if result is None else result
 
@@ -103,8 +101,7 @@ def in_whole_units(frame: ConveyorFrame) -> Expression:
 
     behind = unit(place + ONE) > unit(place)
     last = frame.table(frame.place == frame.counts - 1)
-    on_it = frame.table(frame.place < frame.counts)
-    chosen = on_it & (behind | last)
+    chosen = frame.on_it & (behind | last)
     units = unit(frame.table(frame.counts - 1.0, slats=False)) + ONE
     return operation("where", chosen, frame.lower(frame.node.initial) / units, ZERO)
 
@@ -121,7 +118,7 @@ def admitted(frame: ConveyorFrame, leaving: Iterable[str]) -> tuple[str, dict[st
     for item, request in requests:
         wanted = operation("max", frame.lower(request, item.flow), ZERO)
         if name:
-            free = _less(frame.reference(name), [frame.reference(other) for other in found.values()])
+            free = _less(frame.reference(name), map(frame.reference, found.values()))
             wanted = operation("min", wanted, operation("max", free, ZERO) if found else free)
         found[key(item.flow)] = frame.hide(f"on {len(found)}", frame.when_moving(wanted))
     return name, found
@@ -195,10 +192,8 @@ class _WholeUnits:
         return name
 
 
-def _less(bound: Expression, taken: Sequence[Expression]) -> Expression:
-    for item in taken:
-        bound = bound - item
-    return bound
+def _less(bound: Expression, taken: Iterable[Expression]) -> Expression:
+    return reduce(sub, taken, bound)
 
 
 class Leaks:
@@ -217,8 +212,7 @@ class Leaks:
 
     def kept(self) -> Expression:
         """Share of an inflow that remains, after leaks, when it reaches each slat."""
-        on_it = self._frame.table(self._frame.place < self._frame.counts)
-        return self._kept_exponentially(on_it) if self._frame.node.exponential else self._kept_linearly(on_it)
+        return self._kept_exponentially() if self._frame.node.exponential else self._kept_linearly()
 
     def _fraction(self, value: Expression) -> Expression:
         positive = operation("max", value, ZERO)
@@ -238,8 +232,7 @@ class Leaks:
         for number, (zone, fraction) in enumerate(zip(self._zones, self._fractions, strict=True)):
             basis = frame.named(f"basis {number}")
             self.bases.append((basis, self._reaching(number)))
-            per_slat = fraction * frame.table(zone / np.maximum(zone.sum(axis=0), 1.0))
-            wanted = per_slat * frame.over_slats(basis)
+            wanted = fraction * frame.table(_of_zone(zone, zone)) * frame.over_slats(basis)
             taken = operation("min", wanted, operation("max", rest, ZERO))
             names.append(frame.hide(f"leak {number}", frame.when_moving(taken), slats=True))
             rest = rest - frame.over_slats(names[-1])
@@ -251,7 +244,7 @@ class Leaks:
         first = np.where(self._zones[number] > 0, place, -1).max(axis=0)
         result: Expression = ONE
         for other, zone in enumerate(self._zones):
-            before = (zone * (place > first)).sum(axis=0) / np.maximum(zone.sum(axis=0), 1.0)
+            before = _of_zone((zone * (place > first)).sum(axis=0), zone)
             if other == number or not before.any():
                 continue
             lost = self._fractions[other] * self._frame.table(before, slats=False)
@@ -271,15 +264,16 @@ class Leaks:
             names.append(frame.hide(f"leak {number}", frame.when_moving(taken), slats=True))
         return names
 
-    def _kept_linearly(self, on_it: Expression) -> Expression:
-        lost = []
+    def _kept_linearly(self) -> Expression:
+        on_it, lost = self._frame.on_it, []
         for number, (zone, fraction) in enumerate(zip(self._zones, self._fractions, strict=True)):
-            share = self._frame.table(_passed(zone) / np.maximum(zone.sum(axis=0), 1.0))
+            share = self._frame.table(_of_zone(_passed(zone), zone))
             lost.append(fraction * self._reaching(number) * share)
         return operation("max", on_it - total(lost), ZERO) if lost else on_it
 
-    def _kept_exponentially(self, result: Expression) -> Expression:
+    def _kept_exponentially(self) -> Expression:
         """Share that remains with exponential leaks; slats in the same zones lose the same share."""
+        result = self._frame.on_it
         if not self._zones:
             return result
         combined = np.stack(self._zones, axis=-1)
@@ -291,6 +285,11 @@ class Leaks:
             left = operation("max", ONE - taken * time_step(), ZERO)
             result = result * left ** self._frame.table(_passed(same))
         return result
+
+
+def _of_zone(slats: Array, zone: Array) -> Array:
+    """Numbers of slats as a share of those of a zone."""
+    return np.asarray(slats / np.maximum(zone.sum(axis=0), 1.0))
 
 
 def _passed(zone: Array) -> Array:
@@ -315,7 +314,7 @@ def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
     frame = ConveyorFrame(name, node, own)
     leaks = Leaks(frame)
     taken = leaks.taken()
-    left = frame.hide("left", _left(frame, taken), slats=True)
+    left = frame.hide("left", _less(frame.over_slats(frame.content), map(frame.over_slats, taken)), slats=True)
     flows = {
         key(leak.flow): frame.hide(f"leaking {number}", frame.total(part) / time_step())
         for number, (leak, part) in enumerate(zip(node.leaks, taken, strict=True))
@@ -327,13 +326,6 @@ def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
     came = entering(frame, [_flow(frame, item.flow, flows) for item in node.inflows])
     _fill(frame, leaks, left, came)
     return Parts(flows, room, frame.content, frame.slat)
-
-
-def _left(frame: ConveyorFrame, taken: Sequence[str]) -> Expression:
-    result: Expression = frame.over_slats(frame.content)
-    for part in taken:
-        result = result - frame.over_slats(part)
-    return result
 
 
 def _flow(frame: ConveyorFrame, flow: str, flows: dict[str, str]) -> Expression:
@@ -348,9 +340,8 @@ def _fill(frame: ConveyorFrame, leaks: Leaks, left: str, came: list[Entering]) -
         return
     scale, start = in_steady_state(frame, leaks.kept())
     move(frame, frame.content, left, came, start)
-    on_it = frame.table(frame.place < frame.counts)
     for basis, reaching in leaks.bases:
-        before = frame.reference(scale) * reaching * on_it
+        before = frame.reference(scale) * reaching * frame.on_it
         reached = [(place, volume * reaching) for place, volume in came]
         move(frame, basis, basis, reached, before)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.library import log_gamma
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.ir import Expression, Number, Random, operation, time_step
+from pysd_runner.engine.ir import Expression, Number, Random, joined_axes, operation, time_step
 
 # Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile in the centre, the flanks and
 # the far tails, accurate to about 1e-16; coefficients of numerator and denominator in ascending order.
@@ -48,12 +48,13 @@ LEAST = 1e-300
 
 def uniform(scope: Scope, low: Expression, high: Expression) -> Expression:
     """Uniform between two bounds: ``low + u * (high - low)``."""
-    return low + _random(scope, low, high) * (high - low)
+    return low + standard(scope, low, high) * (high - low)
 
 
-def standard(scope: Scope) -> Expression:
-    """Uniform between zero and one."""
-    return _random(scope)
+def standard(scope: Scope, *parts: Expression) -> Expression:
+    """Uniform between zero and one, independent for all elements of the equation and of other parts of it."""
+    axes = tuple(dict.fromkeys([*scope.block_axes, *joined_axes(*parts)]))
+    return scope.hide("auxiliary", Random(scope.site(), axes))
 
 
 def exponential(scope: Scope, low: Expression, high: Expression, shift: Expression, stretch: Expression) -> Expression:
@@ -62,7 +63,7 @@ def exponential(scope: Scope, low: Expression, high: Expression, shift: Expressi
     start = operation("max", low, shift)
     length = operation("xidz", high - start, stretch, math.inf)
     share = 1.0 - operation("exp", -length)
-    number = _random(scope, low, high, shift, stretch)
+    number = standard(scope, low, high, shift, stretch)
     waited = operation("ln", 1.0 - number * share)
     return start - stretch * waited
 
@@ -76,8 +77,7 @@ def normal(scope: Scope, low: Expression, high: Expression, mean: Expression, de
     mirrored = sign < 0.0
     first = scope.hide("auxiliary", operation("where", mirrored, -upper, lower))
     last = scope.hide("auxiliary", operation("where", mirrored, -lower, upper))
-    number = _random(scope, low, high, mean, deviation)
-    inside = _open(number)
+    inside = _open(standard(scope, low, high, mean, deviation))
     below, span = _probability(first), _probability(last) - _probability(first)
     quantile = normal_quantile(scope, below + inside * span)
     bounded = operation("min", operation("max", quantile, first), last)
@@ -96,16 +96,13 @@ def normal_quantile(scope: Scope, probability: Expression) -> Expression:
     beyond = scope.hide("auxiliary", tail - FLANK_END)
     inner = centred * _ratio(MIDDLE, middle)
     flank = operation("where", tail <= FLANK_END, _ratio(FLANK, near), _ratio(FAR, beyond))
-    below = centred < 0.0
-    signed = operation("where", below, -flank, flank)
+    signed = operation("where", centred < 0.0, -flank, flank)
     return operation("where", operation("abs", centred) <= MIDDLE_HALF, inner, signed)
 
 
 def free_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
     """Normal without bounds."""
-    number = _random(scope, mean, deviation)
-    inside = _open(number)
-    return mean + deviation * normal_quantile(scope, inside)
+    return mean + deviation * normal_quantile(scope, _open(standard(scope, mean, deviation)))
 
 
 def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
@@ -118,38 +115,34 @@ def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Express
 
 def free_exponential(scope: Scope, mean: Expression) -> Expression:
     """Exponential with a given mean: ``-mean * ln(1 - u)``."""
-    return mean * _waited(_random(scope, mean))
+    return mean * _waited(standard(scope, mean))
 
 
 def triangular(scope: Scope, low: Expression, peak: Expression, high: Expression) -> Expression:
     """Triangular between two bounds, with its peak between them."""
-    number, width = _random(scope, low, peak, high), high - low
+    number, width = standard(scope, low, peak, high), high - low
     rise, fall = peak - low, high - peak
     left = operation("sqrt", number * (width * rise))
-    rest = 1.0 - number
-    right = operation("sqrt", rest * (width * fall))
-    rises = number * width < rise
-    return operation("where", rises, low + left, high - right)
+    right = operation("sqrt", (1.0 - number) * (width * fall))
+    return operation("where", number * width < rise, low + left, high - right)
 
 
 def weibull(scope: Scope, shape: Expression, scale: Expression) -> Expression:
     """Weibull: ``scale * (-ln(1 - u))^(1 / shape)``."""
-    waited = _waited(_random(scope, shape, scale))
+    waited = _waited(standard(scope, shape, scale))
     return scale * waited ** (1.0 / shape)
 
 
 def pareto(scope: Scope, shape: Expression, scale: Expression) -> Expression:
     """Pareto with minimum `scale`: ``scale * (1 - u)^(-1 / shape)``."""
-    waited = _waited(_random(scope, shape, scale)) / shape
+    waited = _waited(standard(scope, shape, scale)) / shape
     return scale * operation("exp", waited)
 
 
 def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
     """Logistic: ``mean + scale * ln(u / (1 - u))``."""
-    number = _random(scope, mean, scale)
-    inside = _open(number)
-    odds = inside / (1.0 - inside)
-    return mean + scale * operation("ln", odds)
+    inside = _open(standard(scope, mean, scale))
+    return mean + scale * operation("ln", inside / (1.0 - inside))
 
 
 def triangular_within(scope: Scope, *bounds_and_parameters: Expression) -> Expression:
@@ -162,7 +155,7 @@ def stretched(name: str, count: int) -> Callable[..., Expression]:
 
     def build(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
         parameters, (shift, stretch) = more[:count], more[count:]
-        number = _random(scope, low, high, *more)
+        number = standard(scope, low, high, *more)
         found = arrays.element_wise(scope, name, (number, low, high, shift, stretch, *parameters))
         return shift + stretch * found
 
@@ -197,7 +190,7 @@ def weibull_of_mean_one(scope: Scope, low: Expression, high: Expression, *more: 
 def chance(scope: Scope, percent: Expression) -> Expression:
     """MONTECARLO: one if an event occurs in the step, else zero; `percent` is its probability per unit of time."""
     share = percent * time_step() / 100.0
-    return operation("where", _random(scope, percent) < share, 1.0, 0.0)
+    return operation("where", standard(scope, percent) < share, 1.0, 0.0)
 
 
 def probability_between(low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
@@ -230,9 +223,3 @@ def _polynomial(coefficients: Sequence[float], value: Expression) -> Expression:
     for coefficient in reversed(coefficients[:-1]):
         result = result * value + coefficient
     return result
-
-
-def _random(scope: Scope, *parts: Expression) -> Expression:
-    """Independent uniform random numbers for all elements of the equation."""
-    axes = tuple(dict.fromkeys([*scope.block_axes, *(axis for part in parts for axis in part.axes)]))
-    return scope.hide("auxiliary", Random(scope.site(), axes))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature, suggest
@@ -76,8 +77,8 @@ def _missing(parts: Sequence[Expression], operators: tuple[str, ...]) -> Express
 
 
 def _in_a_row(parts: Sequence[Expression], names: Sequence[str]) -> Expression:
-    result = parts[0]
-    for name, part in zip(names, parts[1:], strict=True):
+    result, *rest = parts
+    for name, part in zip(names, rest, strict=True):
         result = operation(name, result, part)
     return result
 
@@ -88,10 +89,7 @@ def _negative(part: Expression) -> Expression:
 
 def _powers(parts: Sequence[Expression]) -> Expression:
     """Right-associative powers: 2^3^2 is 2^9."""
-    result = parts[-1]
-    for part in reversed(parts[:-1]):
-        result = part**result
-    return result
+    return reduce(lambda exponent, base: base**exponent, reversed(parts))
 
 
 def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expression:
@@ -152,41 +150,34 @@ def _call(node: Call, scope: Scope) -> Expression:
         return read_table(node, scope)
     if name in SPECIAL:
         return SPECIAL[name](node, scope)
-    if name in scope.names and scope.dims[name] and name not in FUNCTIONS and name not in CALLS:
-        return arrays.flat_element(node, scope)
-    if name not in FUNCTIONS and name not in CALLS:
+    if name not in BUILDERS:
+        if name in scope.names and scope.dims[name]:
+            return arrays.flat_element(node, scope)
         if name in scope.names:
             raise InvalidModel(
                 "{name!r} is called like a function, but holds no table of points.", name=scope.names[name]
             )
         raise UnsupportedFeature("function {name}", name=name.upper())
-    count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
+    count, build = BUILDERS[name]
     if len(node.arguments) != count:
         given = len(node.arguments)
         raise InvalidModel(
             "{name} takes {count} arguments, {given} are given", name=name.upper(), count=count, given=given
         )
-    arguments = [scope.lowered(part) for part in node.arguments]
+    arguments = map(scope.lowered, node.arguments)
     return build(*arguments) if name in FUNCTIONS else build(scope, *arguments)
 
 
 def _integ(node: Stock, scope: Scope) -> Expression:
-    flow, initial = scope.lowered(node.flow), scope.lowered(node.initial)
-    return scope.hide("stock", flow, initial, non_negative=node.non_negative)
+    return scope.hide("stock", *map(scope.lowered, (node.flow, node.initial)), non_negative=node.non_negative)
 
 
 def _sample_if_true(node: Call, scope: Scope) -> Expression:
     """SAMPLE IF TRUE; inside it, a reference to the variable itself is the last sampled value."""
-    if len(node.arguments) != 3:
-        raise InvalidModel(f"SAMPLE IF TRUE takes 3 arguments, {len(node.arguments)} are given")
-    condition, value, initial = node.arguments
+    condition, value, initial = arrays.given(node, 3)
     start = scope.lowered(initial)
-    own = [
-        part
-        for part in syntax.parts((condition, value))
-        if isinstance(part, Name) and key(part.name) == key(scope.owner)
-    ]
-    if scope.stock or not own:
+    names = [key(part.name) for part in syntax.parts((condition, value)) if isinstance(part, Name)]
+    if scope.stock or key(scope.owner) not in names:
         return library.sample_if_true(scope, scope.lowered(condition), scope.lowered(value), start)
     scope.sampled = scope.hide(
         "memory", start, start, over=(scope.table([0.0] * math.prod(scope.ranges.counts(scope.block))),)
@@ -276,7 +267,7 @@ FUNCTIONS: dict[str, tuple[int, Build]] = {
         ]
     },
     **{name: (2, _plain(name)) for name in ["power", "min", "max", "quantum", "modulo", "remainder"]},
-    **{name: (3, _plain(name)) for name in ["xidz"]},
+    "xidz": (3, _plain("xidz")),
     "log": (2, lambda value, base: operation("ln", value) / operation("ln", base)),
     "if then else": (3, _plain("where")),
     "zidz": (2, lambda numerator, denominator: operation("xidz", numerator, denominator, 0.0)),
@@ -378,3 +369,5 @@ CALLS: dict[str, tuple[int, Build]] = {
     "failures": (6, distributions.stretched("failures_quantile", 2)),
     "normal quantile": (1, distributions.normal_quantile),
 }
+
+BUILDERS = FUNCTIONS | CALLS

@@ -5,7 +5,8 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, TablePoints, sorted_points
 from pysd_runner.engine.frontend.source import data_file
-from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
+from pysd_runner.engine.frontend.syntax import Call, Syntax, Text
 from pysd_runner.engine.ir import Mode
 
 # Suffixes of workbooks that openpyxl reads, and of those for which pandas needs another package.
@@ -136,11 +137,7 @@ def block(cells: Cells, rows: slice, columns: slice) -> list[list[float]]:
     width = max((len(row[columns]) for row in chosen), default=0)
     if not chosen or not width:
         raise InvalidModel("there are no cells at this place")
-    return [[number_of(cell) for cell in _padded(row[columns], width)] for row in chosen]
-
-
-def _padded(row: Sequence[Any], width: int) -> list[Any]:
-    return [*row, *[None] * (width - len(row))]
+    return [[number_of(cell) for cell in (*row[columns], *[None] * width)[:width]] for row in chosen]
 
 
 def _text_cells(path: Path, separator: str) -> Cells:
@@ -155,13 +152,10 @@ def _text_cells(path: Path, separator: str) -> Cells:
         raise InvalidModel(f"the separator {separator!r} is more than one character")
     delimiter = mark if len(mark) == 1 and not mark.isalnum() else default
     try:
-        return [[_blank_as_none(cell) for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
+        rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+        return [[cell if cell.strip() else None for cell in row] for row in rows]
     except (csv.Error, TypeError, ValueError) as error:
         raise InvalidModel(f"the file cannot be read as a table: {error}") from error
-
-
-def _blank_as_none(cell: str) -> str | None:
-    return cell if cell.strip() else None
 
 
 def _by_pandas(path: Path, tab: str) -> Cells:
@@ -214,7 +208,7 @@ class DataFiles:
 
     def constants(self, call: Call, counts: Sequence[int]) -> Array:
         """Numbers of a GET XLS CONSTANTS or GET DIRECT CONSTANTS."""
-        with _Reading(call):
+        with _reading(call):
             file, tab, cell = _texts(call)
             path, cell = self.path(file), cell.strip()
             # Only subscripts that select several elements correspond to rows and columns.
@@ -235,11 +229,10 @@ class DataFiles:
         """Numbers of shape (rows, columns), from a cell on or in a named range of cells."""
         place = cell_place(cell)
         if place is None:
-            named = self._sheets.named(path, tab, cell)
-            found = np.array(block(self._sheets.cells(path, tab), *named))
+            wanted = self._sheets.named(path, tab, cell)
         else:
             wanted = slice(place[0], place[0] + rows), slice(place[1], place[1] + columns)
-            found = np.array(block(self._sheets.cells(path, tab), *wanted))
+        found = np.array(block(self._sheets.cells(path, tab), *wanted))
         if found.shape != (rows, columns):
             height, width = found.shape
             raise InvalidModel(f"{rows} rows and {columns} columns are needed, {height} and {width} found")
@@ -248,7 +241,7 @@ class DataFiles:
     def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[TablePoints]:
         """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT forms."""
         # Missing values are filled in by the interpolation mode.
-        with _Reading(call):
+        with _reading(call):
             file, tab, along, cell = _texts(call)
             x, columns = self._columns(self.path(file), tab, along.strip(), cell.strip(), math.prod(counts))
             known = ~np.isnan(x)
@@ -259,19 +252,18 @@ class DataFiles:
     def _columns(self, path: Path, tab: str, along: str, cell: str, count: int) -> tuple[Array, Array]:
         """Times or x, shape (point,), and values, shape (count, point)."""
         cells, place = self._sheets.cells(path, tab), cell_place(cell)
-        if along.isdigit():
-            if place is None:
+        if place is None:
+            if along.isdigit():
                 raise InvalidModel(f"{cell!r} is no cell such as 'B2'")
-            row, column = place
+            return self._named_columns(path, tab, along, cell, count)
+        row, column = place
+        if along.isdigit():
             x = np.array(block(cells, slice(int(along) - 1, int(along)), slice(column, None)))[0]
             found = np.array(block(cells, slice(row, row + count), slice(column, None)))
-        elif place is not None:
-            row, column = place
+        else:
             at = column_place(along)
             x = np.array(block(cells, slice(row, None), slice(at, at + 1)))[:, 0]
             found = np.array(block(cells, slice(row, None), slice(column, column + count))).T
-        else:
-            return self._named_columns(path, tab, along, cell, count)
         if found.shape[0] != count:
             raise InvalidModel(f"there are numbers for {found.shape[0]} of {count} elements")
         length = max(x.size, found.shape[1])
@@ -292,7 +284,7 @@ class DataFiles:
     def elements(self, name: str, call: Call) -> tuple[str, ...]:
         """Elements of a range that GET XLS SUBSCRIPT or GET DIRECT SUBSCRIPT reads."""
         try:
-            with _Reading(call):
+            with _reading(call):
                 file, tab, first, last, prefix = _texts(call)
                 path = self.path(file)
                 cells = self._sheets.cells(path, tab)
@@ -306,20 +298,15 @@ class DataFiles:
             raise InvalidModel(f"subscript range {name!r}: {error}") from error
 
 
-class _Reading:
-    """Context manager that adds to error messages what is being read."""
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, InvalidModel | OSError):
-            roles = zip(_ROLES[self._call.function], _texts(self._call), strict=True)
-            places = ", ".join(f"{role} {text!r}" for role, text in roles if text)
-            raise InvalidModel(f"reading {places}: {str(error).rstrip('.')}.") from error
+@contextmanager
+def _reading(call: Call) -> Iterator[None]:
+    """Add to error messages what is being read."""
+    try:
+        yield
+    except (InvalidModel, OSError) as error:
+        roles = zip(_ROLES[call.function], _texts(call), strict=True)
+        places = ", ".join(f"{role} {text!r}" for role, text in roles if text)
+        raise InvalidModel(f"reading {places}: {str(error).rstrip('.')}.") from error
 
 
 def _texts(call: Call) -> list[str]:
@@ -372,13 +359,11 @@ def _between(wanted: Array, x: Array, y: Array, mode: Mode) -> Array:
 
 def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
     """Copy of a model with file-based subscript ranges read in."""
-
-    def listed(item: Range) -> Range:
-        if item.source is None:
-            return item
-        return replace(item, elements=files.elements(item.name, item.source), source=None)
-
-    return replace(syntax, ranges=tuple(listed(item) for item in syntax.ranges))
+    ranges = (
+        item if item.source is None else replace(item, elements=files.elements(item.name, item.source), source=None)
+        for item in syntax.ranges
+    )
+    return replace(syntax, ranges=tuple(ranges))
 
 
 def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:

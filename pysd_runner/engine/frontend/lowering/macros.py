@@ -23,7 +23,6 @@ from pysd_runner.engine.ir import (
     HIDDEN,
     Block,
     Expression,
-    Index,
     Kind,
     Reference,
     Variable,
@@ -121,11 +120,8 @@ def _variable_of(value: Expression, scope: Scope) -> Reference:
 def _dims(variable: DefinedVariable, implicit: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
     """Dimensions of a macro's variable: its own, then those of the call unless its equations are literals."""
     own = scope.ranges.dimensions([equation.subscripts for equation in variable.equations])
-    return own if _is_literal(variable) else (*own, *implicit)
-
-
-def _is_literal(variable: DefinedVariable) -> bool:
-    return all(isinstance(equation.expression, Numeral | Array) for equation in variable.equations)
+    is_literal = all(isinstance(equation.expression, Numeral | Array) for equation in variable.equations)
+    return own if is_literal else (*own, *implicit)
 
 
 def is_stock(variable: DefinedVariable) -> bool:
@@ -153,11 +149,8 @@ def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, *, stock: bo
     if node is None:
         raise UnsupportedFeature("data")
     scope.block = labels if len(labels) == len(dims) else [*labels, *scope.implicit]
-    names = [name for label in scope.block if (name := scope.ranges.name_of(label)) is not None]
-    scope.standing = {name: name for name in names}
-    index: tuple[Index, ...] = tuple(
-        scope.ranges.pick(label, dim) for label, dim in zip(scope.block, dims, strict=True)
-    )
+    scope.standing = {name: name for name in scope.block_ranges}
+    index = tuple(map(scope.ranges.pick, scope.block, dims))
     if not stock or not isinstance(node, Stock):
         return Block(index, scope.lowered(node), None, equation.text)
     flow, initial = scope.lowered(node.flow), scope.lowered(node.initial)
@@ -178,13 +171,9 @@ def check_expansions(syntax: Syntax, budgets: Budgets) -> None:
         return sizes[name]
 
     def expanded_by(variables: Sequence[DefinedVariable]) -> int:
-        return sum(
-            size_of(key(part.function))
-            for item in variables
-            for equation in item.equations
-            for part in parts(equation.expression)
-            if isinstance(part, Call) and key(part.function) in macros
-        )
+        nodes = (part for item in variables for equation in item.equations for part in parts(equation.expression))
+        calls = (key(node.function) for node in nodes if isinstance(node, Call))
+        return sum(size_of(name) for name in calls if name in macros)
 
     if macros:
         budgets.check("equations", expanded_by(syntax.variables), "macros are expanded into")

@@ -319,7 +319,7 @@ def _about(name: str, equation: Equation, error: InvalidModel) -> Message:
 
 def _points_block(equation: Equation, dims: tuple[str, ...], scope: Scope) -> Block:
     """Block of a table function, which has no value: only its index and the text of its equation matter."""
-    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(equation.subscripts, dims, strict=True))
+    index = tuple(map(scope.ranges.pick, equation.subscripts, dims))
     return Block(index, Number(0.0), None, equation.text)
 
 
@@ -452,12 +452,12 @@ def _moving_variables(model: ModelIr) -> dict[str, None]:
         for name, variable in model.variables.items()
         if variable.kind != "initial"
     }
-    return reached([name for name, variable in model.variables.items() if _moves(variable)], users_of(needs))
-
-
-def _moves(variable: Variable) -> bool:
-    """Whether a variable is a state variable, or its equations contain the time or random numbers."""
-    return variable.kind in STATEFUL or any(reads_time(block.expression) for block in variable.blocks)
+    moved = [
+        name
+        for name, variable in model.variables.items()
+        if variable.kind in STATEFUL or any(reads_time(block.expression) for block in variable.blocks)
+    ]
+    return reached(moved, users_of(needs))
 
 
 def _label(name: str) -> str:

@@ -40,22 +40,24 @@ class Ranges:
         self._targets: dict[str, list[MappedTo]] = {}
         self._copies: set[str] = set()
         self._parts: dict[tuple[str, tuple[int, ...]], str] = {}
-        self._sets: dict[str, frozenset[str]] = {}
         self._found: dict[str, dict[str, int]] = {}
         self._looked_up: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = {}
         listed: dict[str, list[str]] = {}
         for item in found:
             name = tidy(item.name)
             self._names[key(name)] = name
-            listed[name] = list(labels_of(item.elements)) if item.copy_of is None else [item.copy_of]
             self._targets[name] = list(item.targets)
-            if item.copy_of is not None:
+            if item.copy_of is None:
+                listed[name] = list(labels_of(item.elements))
+            else:
+                listed[name] = [item.copy_of]
                 self._copies.add(name)
-        for name in [item for item in listed if item in self._copies]:
-            self._map_copy(name, listed[name][0])
+        for name, entries in listed.items():
+            if name in self._copies:
+                self._map_copy(name, entries[0])
         for name in listed:
             self.elements[name] = tuple(dict.fromkeys(self._expanded(name, listed, (name,))))
-        self._keys = {name: tuple(key(item) for item in items) for name, items in self.elements.items()}
+        self._keys = {name: tuple(map(key, items)) for name, items in self.elements.items()}
         self._family = {name: self._main(name) for name in self.elements}
 
     def _map_copy(self, name: str, original: str) -> None:
@@ -77,18 +79,9 @@ class Ranges:
     def _main(self, name: str) -> str:
         """The range in which the elements of a range are numbered: the largest that contains all of them."""
         # Of several largest ranges, it is the alphabetically first that is not an alias, as in PySD.
-        mine = self._set(name)
-        wider = [other for other in self._keys if mine <= self._set(other)]
-        largest = max(len(self._keys[other]) for other in wider)
-        return min(
-            (other for other in wider if len(self._keys[other]) == largest),
-            key=lambda other: (other in self._copies, key(other)),
-        )
-
-    def _set(self, name: str) -> frozenset[str]:
-        if name not in self._sets:
-            self._sets[name] = frozenset(self._keys[name])
-        return self._sets[name]
+        mine = self._place(name).keys()
+        wider = (other for other in self._keys if mine <= self._place(other).keys())
+        return min(wider, key=lambda other: (-len(self._keys[other]), other in self._copies, key(other)))
 
     def name_of(self, label: str) -> str | None:
         """Name of a range as declared, or of a part of one; None if `label` is not a range."""
@@ -105,26 +98,24 @@ class Ranges:
             return name
         if (name, places) not in self._parts:
             label = f"{name}{HIDDEN}{len(self._parts) + 1}"
-            self._parts[name, places] = label
-            self.elements[label] = tuple(items[place] for place in places)
-            self._keys[label] = tuple(key(item) for item in self.elements[label])
-            self._family[label] = self._family[name]
+            self._parts[name, places] = self._added(label, tuple(items[place] for place in places), name)
         return self._parts[name, places]
+
+    def _added(self, label: str, elements: tuple[str, ...], whole: str) -> str:
+        """Add a range with some elements of another."""
+        self.elements[label] = elements
+        self._keys[label] = tuple(map(key, elements))
+        self._family[label] = self._family.get(whole, label)
+        return label
 
     def again(self, name: str, number: int) -> str:
         """Label of an axis over a range that is independent of other axes over the same range."""
         label = f"{name}{HIDDEN}again {number}"
-        if label not in self.elements:
-            self.elements[label], self._keys[label] = self.elements[name], self._keys[name]
-            self._family[label] = self._family[name]
-        return label
+        return label if label in self.elements else self._added(label, self.elements[name], name)
 
     def counted(self, label: str, count: int) -> str:
         """Add a range of `count` numbered elements, under a label that no file can use."""
-        self.elements[label] = tuple(str(number + 1) for number in range(count))
-        self._keys[label] = self.elements[label]
-        self._family[label] = label
-        return label
+        return self._added(label, tuple(str(number + 1) for number in range(count)), label)
 
     def holds(self, dimension: str, element: str) -> bool:
         """Whether a range has an element."""
@@ -157,28 +148,25 @@ class Ranges:
     def _dimension(self, labels: Sequence[str], named: Sequence[str], others: set[str]) -> str:
         needed = {item for label in labels for item in self._items(label)}
         for name in named:
-            if self._set(name) == needed:
+            if self._place(name).keys() == needed:
                 return name
         declared = [name for name in self._keys if HIDDEN not in name]
-        fitting = [name for name in declared if needed <= self._set(name)]
+        fitting = [name for name in declared if needed <= self._place(name).keys()]
         if not fitting:
             unknown = next((label for label in labels if self.name_of(label) is None), labels[0])
             names, near = ", ".join(sorted(labels)), self._suggestion(unknown)
             raise InvalidModel("no subscript range holds {names}.{near}", names=names, near=near)
         free = [name for name in fitting if name not in others]
-        if free:
-            return min(free, key=lambda name: len(self.elements[name]))
-        return self._copy(min(fitting, key=lambda name: len(self.elements[name])))
+        smallest = min(free or fitting, key=lambda name: len(self.elements[name]))
+        return smallest if free else self._copy(smallest)
 
     def _copy(self, name: str) -> str:
         """A new range with the elements of another."""
-        number = next(n for n in range(1, len(self._names) + 2) if key(f"{name}{n}") not in self._names)
+        number = next(n for n in itertools.count(1) if key(f"{name}{n}") not in self._names)
         label = f"{name}{number}"
         self._names[key(label)] = label
         self._copies.add(label)
-        self.elements[label], self._keys[label] = self.elements[name], self._keys[name]
-        self._family[label] = self._family[name]
-        return label
+        return self._added(label, self.elements[name], name)
 
     def _items(self, label: str) -> tuple[str, ...]:
         name = self.name_of(label)

@@ -10,7 +10,7 @@ from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD
-from pysd_runner.engine.frontend.syntax import Call, Name
+from pysd_runner.engine.frontend.syntax import Call, Name, Node
 from pysd_runner.engine.ir import (
     Expression,
     Number,
@@ -29,9 +29,7 @@ REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest
 
 def _reduction(node: Call, scope: Scope) -> Expression:
     name = key(node.function)
-    if len(node.arguments) != 1:
-        raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
-    argument = scope.lowered(node.arguments[0])
+    argument = scope.lowered(_only(node, name))
     over = inner_axes(argument)
     stray = scope.stray(argument) - {*over}
     if stray:
@@ -41,12 +39,16 @@ def _reduction(node: Call, scope: Scope) -> Expression:
     return reduced(REDUCTIONS[name], argument, over)
 
 
+def _only(node: Call, name: str) -> Node:
+    if len(node.arguments) != 1:
+        raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
+    return node.arguments[0]
+
+
 def _of_array(node: Call, scope: Scope) -> Expression:
     """Reduction of an array in XMILE: over its wildcards, or over all of it if it has no subscripts."""
     name = key(node.function).removesuffix(" of array")
-    if len(node.arguments) != 1:
-        raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
-    given = node.arguments[0]
+    given = _only(node, name)
     if name == "size" and isinstance(given, Name) and key(given.name) not in scope.names:
         dimension = scope.ranges.name_of(given.name)
         if dimension is not None:
@@ -143,9 +145,7 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {
 
 def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> str:
     """Error message for a reduction without marked ranges, which shows how to mark them."""
-    variable, axes = "...", argument.axes
-    if isinstance(argument, Reference):
-        variable = shown(argument.variable)
+    variable, axes = shown(argument.variable) if isinstance(argument, Reference) else "...", argument.axes
     vensim = ",".join(shown(axis) + ("!" if axis in stray else "") for axis in axes)
     xmile = ",".join("*" if axis in stray else shown(axis) for axis in axes)
     return (

@@ -76,8 +76,12 @@ class Scope:
     @property
     def block_axes(self) -> tuple[str, ...]:
         """Axis labels of the part of the equation that is being lowered."""
-        names = (self.ranges.name_of(label) for label in self.block)
-        return tuple(self.standing[name] for name in names if name is not None)
+        return tuple(self.standing[name] for name in self.block_ranges)
+
+    @property
+    def block_ranges(self) -> list[str]:
+        """Ranges among the subscripts of the equation that is being lowered."""
+        return [name for label in self.block if (name := self.ranges.name_of(label)) is not None]
 
     def stray(self, expression: Expression) -> set[str]:
         """Axes of an expression that the equation does not run over."""
@@ -121,14 +125,13 @@ class Scope:
 
     def part(self) -> tuple[tuple[str, ...], list[int]]:
         """Axes of the part of the equation that is being lowered, and its flat positions on the left-hand side."""
-        names = [name for label in self.block if (name := self.ranges.name_of(label)) is not None]
-        axes = self.block_axes
-        counts = [len(self.ranges.elements[name]) for name in names]
+        names, axes = self.block_ranges, self.block_axes
+        if not names:
+            return (), [0]
+        counts = shape_of(self.ranges.elements, names)
         places = [
             self.ranges.places_of(self.ranges.keys(axis), name, name) for name, axis in zip(names, axes, strict=True)
         ]
-        if not names:
-            return (), [0]
         return axes, np.ravel_multi_index(np.ix_(*places), counts).ravel().tolist()
 
     def table(self, values: Any) -> Table:

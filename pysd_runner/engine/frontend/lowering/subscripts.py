@@ -19,7 +19,7 @@ from pysd_runner.engine.ir import (
     Index,
     Number,
     Reference,
-    Table,
+    counted,
     key,
     operation,
     reduced,
@@ -91,10 +91,9 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, found: Pic
     else:
         node = Name(item) if isinstance(item, str) else item
         label = f"{scope.ranges.again(dim, len(found.index) + 1)}!"
-        numbers = tuple(float(place + 1) for place in range(len(scope.ranges.elements[dim])))
         # A number just below an integer because of rounding counts as that integer.
         wanted = operation("integer", scope.lowered(node) + SMALL)
-        found.chosen.append((label, operation("equal", Table(numbers, (len(numbers),), (label,)), wanted)))
+        found.chosen.append((label, operation("equal", counted(scope.ranges.elements, (label,)), wanted)))
         found.index.append(Axis(label))
 
 
@@ -133,9 +132,8 @@ def _place(number: Numeral, dim: str, scope: Scope) -> int:
 
 def _span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     """Axis over consecutive elements of a dimension, both ends included."""
-    ends = [_end(node, dim, scope) for node in (span.first, span.last)]
-    count = len(scope.ranges.elements[dim])
-    first, last = ends[0] if span.first is not None else 1, ends[1] if span.last is not None else count
+    first = 1 if span.first is None else _end(span.first, dim, scope)
+    last = len(scope.ranges.elements[dim]) if span.last is None else _end(span.last, dim, scope)
     if first is None or last is None:
         return _open_span(span, dim, scope, number)
     if first > last:
@@ -145,7 +143,7 @@ def _span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     return scope.ranges.axis(f"{label}!", dim, places)
 
 
-def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
+def _end(node: Node, dim: str, scope: Scope) -> int | None:
     """Position of an end of a span, counted from one; None if it is known only during the run."""
     if isinstance(node, Numeral):
         return _place(node, dim, scope) + 1
@@ -157,8 +155,7 @@ def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
 def _open_span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     """Axis over a whole dimension; masks, computed during the run, limit the enclosing reduction to the span."""
     label = f"{scope.ranges.again(dim, 20 + number)}!"
-    count = len(scope.ranges.elements[dim])
-    places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
+    places = counted(scope.ranges.elements, (label,))
     for node, name in ((span.first, "greater_equal"), (span.last, "less_equal")):
         if node is not None:
             end = operation("integer", scope.lowered(node) + SMALL)

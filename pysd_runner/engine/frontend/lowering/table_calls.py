@@ -9,7 +9,6 @@ import numpy as np
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering import table_calls
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -24,7 +23,7 @@ from pysd_runner.engine.frontend.lowering.tables import (
     is_jump,
     sorted_points,
 )
-from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name, Node
+from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name
 from pysd_runner.engine.ir import HIDDEN, Expression, Mode, Number, Table, Time, key, operation, reduced
 
 MISSING = Number(math.nan)
@@ -37,7 +36,7 @@ def _between_times(node: Call, scope: Scope) -> Expression:
     # an integer, and at a point it uses the previous point.
     if mode != Number(0.0):
         raise UnsupportedFeature("function GET DATA BETWEEN TIMES in another mode than 0")
-    return operation("where", table_calls.inside(chosen, "x", time), chosen.read(time, "interpolate"), MISSING)
+    return operation("where", inside(chosen, "x", time), chosen.read(time, "interpolate"), MISSING)
 
 
 def _at_time(node: Call, scope: Scope) -> Expression:
@@ -56,6 +55,10 @@ def _end(place: int) -> Callable[[Call, Scope], Expression]:
     return lambda node, scope: _series_called(node, scope, 0)[0].number(lambda table: table.x[place])
 
 
+# Reduction of the points of a series by its name, and the neutral element of the reduction.
+_NEUTRAL = {"least": ("least", math.inf), "largest": ("largest", -math.inf), "mean": ("sum", 0.0)}
+
+
 def _over_points(name: str) -> Callable[[Call, Scope], Expression]:
     """Count, mean, minimum or maximum of the points between two times; missing if there are none, except the count."""
 
@@ -66,12 +69,9 @@ def _over_points(name: str) -> Callable[[Call, Scope], Expression]:
         count = reduced("sum", operation("where", inside, 1.0, 0.0), x.axes[-1:])
         if name == "count":
             return count
-        if name == "mean":
-            found: Expression = reduced("sum", operation("where", inside, y, 0.0), x.axes[-1:]) / count
-        else:
-            worst = Number(math.inf if name == "least" else -math.inf)
-            found = reduced(name, operation("where", inside, y, worst), x.axes[-1:])
-        return operation("where", count > 0.0, found, MISSING)
+        kind, nothing = _NEUTRAL[name]
+        found: Expression = reduced(kind, operation("where", inside, y, nothing), x.axes[-1:])
+        return operation("where", count > 0.0, found / count if name == "mean" else found, MISSING)
 
     return build
 
@@ -163,22 +163,16 @@ def _areas(table: TablePoints, held: bool) -> list[float]:
 
 def slope(chosen: Chosen, place: Expression) -> Expression:
     """Slope of tables: at a point the mean of both sides, missing at jumps, beyond the ends that of the end segment."""
-
-    def after(table: TablePoints) -> TablePoints:
-        found = _slopes(table)
-        return TablePoints(table.x, (*found, found[-1]))
-
-    def before(table: TablePoints) -> TablePoints:
-        found = _slopes(table)
-        return TablePoints(table.x, (found[0], *found))
-
-    sides = chosen.each(after).read(place, "hold_backward"), chosen.each(before).read(place, "look_forward")
-    return HALF * operation("add", *sides)
+    after = chosen.each(lambda table: TablePoints(table.x, tuple(_slopes(table)[1:])))
+    before = chosen.each(lambda table: TablePoints(table.x, tuple(_slopes(table)[:-1])))
+    return HALF * (after.read(place, "hold_backward") + before.read(place, "look_forward"))
 
 
 def _slopes(table: TablePoints) -> list[float]:
+    """Slopes of the segments of a table, those at the ends twice."""
     pieces = zip(table.x[:-1], table.x[1:], table.y[:-1], table.y[1:], strict=True)
-    return [np.nan if is_jump(a, b) else (d - c) / (b - a) for a, b, c, d in pieces] or [0.0]
+    found = [np.nan if is_jump(a, b) else (d - c) / (b - a) for a, b, c, d in pieces] or [0.0]
+    return [found[0], *found, found[-1]]
 
 
 def inside(chosen: Chosen, side: str, value: Expression) -> Expression:
@@ -231,21 +225,10 @@ def read_table(node: Call, scope: Scope) -> Expression:
     return scope.tables[key(node.function)].read(scope.lowered(node.arguments[0]), index)
 
 
-def _table_of(node: Call, scope: Scope, count: int = 1) -> tuple[Name, TableFunction]:
-    """The table function that is the first argument of a function, before `count` numbers."""
-    table = node.arguments[0] if node.arguments else None
-    if len(node.arguments) != count + 1 or not isinstance(table, Name) or key(table.name) not in scope.tables:
-        numbers = "a number" if count == 1 else f"{count} numbers"
-        raise InvalidModel(f"{node.function.upper()} takes a table function and {numbers}")
-    return table, scope.tables[key(table.name)]
-
-
 def _read_as(node: Call, scope: Scope) -> Expression:
     """Read a table function with another interpolation mode than its own."""
-    table, function = _table_of(node, scope)
-    argument = scope.lowered(node.arguments[1])
-    index = static_index(table.name, table.subscripts, scope)
-    return replace(function, mode=LOOKUPS[key(node.function)]).read(argument, index)
+    chosen, _, (argument,) = _chosen(node, scope)
+    return chosen.read(argument, LOOKUPS[key(node.function)])
 
 
 def _inverted_table(node: Call, scope: Scope) -> Expression:
@@ -267,7 +250,7 @@ def _nearest_inverse(node: Call, scope: Scope) -> Expression:
 def _area(node: Call, scope: Scope) -> Expression:
     """LOOKUP AREA: the area below a table function between two values of x, extrapolated by its mode."""
     chosen, mode, (start, end) = _chosen(node, scope, 2)
-    return operation("subtract", *(area(chosen, mode, place) for place in (end, start)))
+    return area(chosen, mode, end) - area(chosen, mode, start)
 
 
 def _bounded_area(node: Call, scope: Scope) -> Expression:
@@ -279,7 +262,7 @@ def _bounded_area(node: Call, scope: Scope) -> Expression:
     low, high = operation("min", *found), operation("max", *found)
     if mode != "extrapolate":
         low, high = (operation("min", operation("max", place, first), last) for place in (low, high))
-    return operation("subtract", *(area(chosen, mode, place) for place in (high, low)))
+    return area(chosen, mode, high) - area(chosen, mode, low)
 
 
 def _slope(node: Call, scope: Scope) -> Expression:
@@ -296,8 +279,12 @@ def _slope(node: Call, scope: Scope) -> Expression:
 
 
 def _chosen(node: Call, scope: Scope, count: int = 1) -> tuple[Chosen, Mode, list[Expression]]:
-    """The tables in the first argument of a function, their interpolation mode, and its numeric arguments."""
-    table, function = _table_of(node, scope, count)
+    """The tables in the first argument of a function, their interpolation mode, and its `count` numeric arguments."""
+    table = node.arguments[0] if node.arguments else None
+    if len(node.arguments) != count + 1 or not isinstance(table, Name) or key(table.name) not in scope.tables:
+        numbers = "a number" if count == 1 else f"{count} numbers"
+        raise InvalidModel(f"{node.function.upper()} takes a table function and {numbers}")
+    function = scope.tables[key(table.name)]
     index = static_index(table.name, table.subscripts, scope)
     return function.chosen(index), function.mode, [scope.lowered(part) for part in node.arguments[1:]]
 
@@ -361,11 +348,8 @@ def table_functions(
 
 
 def _reads_tables(variable: DefinedVariable) -> bool:
-    return all(_is_inline(equation.expression) for equation in variable.equations)
-
-
-def _is_inline(node: Node | None) -> bool:
-    return isinstance(node, Call) and node.function == "with lookup"
+    calls = [equation.expression for equation in variable.equations]
+    return all(isinstance(node, Call) and node.function == "with lookup" for node in calls)
 
 
 def _table_function(

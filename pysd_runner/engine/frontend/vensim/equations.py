@@ -12,7 +12,15 @@ from lark import Lark, Token
 
 from pysd_runner.engine.errors import Message
 from pysd_runner.engine.frontend.builtins import VENSIM, vensim_call
-from pysd_runner.engine.frontend.grammars import ExpressionReader, Misread, make_parser, parsed
+from pysd_runner.engine.frontend.grammars import (
+    ExpressionReader,
+    Labels,
+    Misread,
+    Outputs,
+    make_parser,
+    offset_of,
+    parsed,
+)
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -88,7 +96,7 @@ class _Reader(ExpressionReader):
             return _defined(parts[0], "table", content)
         if len(content) == 1 and isinstance(content[0], Call) and content[0].function == "get lookups":
             return _defined(parts[0], "table", content[0])
-        numbers = [_value(item, 0) for item in content]
+        numbers = list(map(_value, content))
         half = len(numbers) // 2
         if len(numbers) % 2:
             raise Misread(Message("a table lists as many x as y; found {count} numbers", count=len(numbers)), 0)
@@ -100,8 +108,8 @@ class _Reader(ExpressionReader):
     def outside(self, parts: list[Any]) -> tuple[str, Equation]:
         return _defined(parts[0], "data", None, _mode(parts[1:]))
 
-    def left(self, parts: list[Any]) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
-        subscripts = next((item for item in parts if isinstance(item, _Labels)), _Labels())
+    def left(self, parts: list[Any]) -> tuple[str, Labels, tuple["_Group", ...]]:
+        subscripts = next((item for item in parts if isinstance(item, Labels)), Labels())
         groups = tuple(item for item in parts if isinstance(item, _Group))
         return tidy(parts[0]), subscripts, groups
 
@@ -112,10 +120,9 @@ class _Reader(ExpressionReader):
         items = [item for row in parts for item in row]
         if len(items) == 1 and len(parts) == 1:
             return folded(items[0])
-        return Array(tuple(_value(item, 0) for item in items))
+        return Array(tuple(map(_value, items)))
 
-    def row(self, parts: list[Any]) -> list[Any]:
-        return [item for item in parts if not isinstance(item, Token)]
+    row = ExpressionReader.arguments
 
     # Ranges
 
@@ -136,18 +143,18 @@ class _Reader(ExpressionReader):
         first, last = (_NUMBERED.match(tidy(item)) for item in parts)
         shown = f"({shortened(parts[0])}-{shortened(parts[1])})"
         if first is None or last is None or first[1] != last[1]:
-            raise Misread(f"{shown} stands for elements that end in numbers, such as (a1-a9)", _offset(parts[0]))
+            raise Misread(f"{shown} stands for elements that end in numbers, such as (a1-a9)", offset_of(parts[0]))
         low, high = (int(found[2][:_MOST_DIGITS]) for found in (first, last))
         if low >= high:
-            raise Misread(f"{shown}: the first number is not below the last", _offset(parts[0]))
+            raise Misread(f"{shown}: the first number is not below the last", offset_of(parts[0]))
         return Numbered(first[1], low, high)
 
     def listed(self, parts: list[Token]) -> Call:
         if key(parts[0]) not in ("get xls subscript", "get direct subscript") or len(parts) != 6:
             raise Misread(
-                Message("a subscript range lists elements, or GET XLS SUBSCRIPT with five texts"), _offset(parts[0])
+                Message("a subscript range lists elements, or GET XLS SUBSCRIPT with five texts"), offset_of(parts[0])
             )
-        return Call("get subscript", tuple(Text(item[1:-1]) for item in parts[1:]), at=_offset(parts[0]))
+        return Call("get subscript", tuple(Text(item[1:-1]) for item in parts[1:]), at=offset_of(parts[0]))
 
     def mappings(self, parts: list[Any]) -> tuple[MappedTo, ...]:
         return tuple(parts)
@@ -169,38 +176,21 @@ class _Reader(ExpressionReader):
         try:
             return Array(tuple(float(item) for item in inside.split()))
         except ValueError:
-            raise Misread("TABBED ARRAY takes numbers with spaces between them", _offset(parts[0])) from None
+            raise Misread("TABBED ARRAY takes numbers with spaces between them", offset_of(parts[0])) from None
 
     def reference(self, parts: list[Any]) -> Name | Text:
         if len(parts) == 1 and key(parts[0]) in self._texts:
             return Text(self._texts[key(parts[0])])
-        subscripts = parts[1] if len(parts) > 1 else None
-        return Name(tidy(parts[0]), subscripts, _offset(parts[0]))
+        return self.output(parts)
 
     def marked(self, parts: list[Token]) -> Name:
-        return Name(f"{tidy(parts[0])}!", None, _offset(parts[0]))
+        return Name(f"{tidy(parts[0])}!", None, offset_of(parts[0]))
 
-    def call(self, parts: list[Any]) -> Node:
-        name, subscripts = parts[0], None
-        arguments: tuple[Node, ...] = ()
-        outputs: tuple[Name, ...] = ()
-        for item in parts[1:]:
-            if isinstance(item, _Labels):
-                subscripts = item
-            elif isinstance(item, _Outputs):
-                outputs = item
-            else:
-                arguments = tuple(item)
-        return self.called(name, _offset(name), arguments, subscripts, outputs)
-
-    def outputs(self, parts: list[Name]) -> "_Outputs":
-        return _Outputs(parts)
+    def outputs(self, parts: list[Name]) -> Outputs:
+        return Outputs(parts)
 
     def output(self, parts: list[Any]) -> Name:
-        return Name(tidy(parts[0]), parts[1] if len(parts) > 1 else None, _offset(parts[0]))
-
-    def subscripts(self, parts: list[Any]) -> "_Labels":
-        return _Labels(parts)
+        return Name(tidy(parts[0]), parts[1] if len(parts) > 1 else None, offset_of(parts[0]))
 
     def subscript(self, parts: list[Token]) -> str:
         return tidy(parts[0]) + ("!" if len(parts) > 1 else "")
@@ -213,24 +203,16 @@ class _Reader(ExpressionReader):
         return Points(tuple(x for x, _ in parts), tuple(y for _, y in parts))
 
     def pair(self, parts: list[Any]) -> tuple[float, float]:
-        return _value(parts[0], 0), _value(parts[1], 0)
+        return _value(parts[0]), _value(parts[1])
 
     def LIMITS(self, token: Token) -> Token:  # noqa: N802 - lark calls it by the name of the terminal
         if not _LIMITS.fullmatch(token.strip()):
-            raise Misread(Message("limits of a table are numbers, [(0,0)-(10,10)]"), _offset(token))
+            raise Misread(Message("limits of a table are numbers, [(0,0)-(10,10)]"), offset_of(token))
         return token
-
-
-class _Labels(tuple[str, ...]):
-    """Subscripts."""
 
 
 class _Group(tuple[str, ...]):
     """Subscripts that :EXCEPT: excludes."""
-
-
-class _Outputs(tuple[Name, ...]):
-    """Variables that receive the additional outputs of a macro."""
 
 
 def _defined(left: Any, kind: Kind, expression: Node | None, mode: Mode = "interpolate") -> tuple[str, Equation]:
@@ -247,11 +229,7 @@ def _mode(parts: Sequence[Any]) -> Mode:
     return "interpolate"
 
 
-def _value(node: Any, offset: int) -> float:
+def _value(node: Any) -> float:
     if not isinstance(node, Numeral):
-        raise Misread(Message("a list holds numbers only"), getattr(node, "at", offset))
+        raise Misread(Message("a list holds numbers only"), getattr(node, "at", 0))
     return node.value
-
-
-def _offset(token: Token) -> int:
-    return token.start_pos or 0

@@ -186,25 +186,20 @@ class _Reader:
             else:
                 pieces.append(text[done:end])
             done = end
-        place_found = self._place(start, len(text))
-        skipped = len(text[start:]) - len(text[start:].lstrip())
-        raise fault(
-            place_found,
-            skipped,
-            Message("an entry does not end: {text!r}; {expected}", text=shortened(text[start:]), expected=EXPECTED),
-        )
+        raise _endless(self._place(start, len(text)))
 
     def _other_parts(self, end: int, place: SourcePlace) -> list[str]:
         """Return the parts of an entry after the first, and set the position after the entry."""
         close = self.text.find("|", end)
         if close < 0:
-            raise fault(
-                place,
-                0,
-                Message("an entry does not end: {text!r}; {expected}", text=shortened(place.text), expected=EXPECTED),
-            )
+            raise _endless(place)
         self.position = close + 1
         return self.text[end + 1 : close].split("~") if self.text[end] == "~" else []
+
+
+def _endless(place: SourcePlace) -> InvalidModel:
+    text = shortened(place.text)
+    return fault(place, 0, Message("an entry does not end: {text!r}; {expected}", text=text, expected=EXPECTED))
 
 
 def _blank(text: str) -> str:

@@ -19,8 +19,8 @@ from pysd_runner.engine.frontend.syntax import (
     Stock,
     Text,
 )
-from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, name_of, place_of, plain_name, text_of
-from pysd_runner.engine.frontend.xmile.variables import dimensions_of, read_expression
+from pysd_runner.engine.frontend.xmile.document import child, fault_at, name_of, place_of, text_of
+from pysd_runner.engine.frontend.xmile.variables import dimensions_of, flows_of, read_expression
 from pysd_runner.engine.ir import key
 
 _OTHERWISE = ("beginning", "even")
@@ -37,7 +37,7 @@ def with_containers(
 
 
 def _is_conveyor(item: Any) -> bool:
-    return item.tag == "stock" and any(part.tag == "conveyor" for part in item.iter("conveyor"))
+    return item.tag == "stock" and next(item.iter("conveyor"), None) is not None
 
 
 def _is_queue(item: Any) -> bool:
@@ -95,11 +95,8 @@ class _Containers:
         equation = Equation(subscripts=tuple(dims), expression=belt, text=text, place=place)
         self.variables[name] = replace(variable, equations=(equation,))
         self._drive(exits[0], variable.name, "")
-        for flow in leaks:
+        for flow in (*leaks, *(inflow.flow for inflow in belt.inflows if inflow.request is not None)):
             self._drive(flow, variable.name, f"flow {flow}")
-        for inflow in belt.inflows:
-            if inflow.request is not None:
-                self._drive(inflow.flow, variable.name, f"flow {inflow.flow}")
         return more
 
     def _check(self, item: Any, options: Any) -> None:
@@ -133,11 +130,15 @@ class _Containers:
         parts = tuple(replace(item, expression=start) for item, start in zip(equations, starts, strict=True))
         return Name(name), [DefinedVariable(name=name, equations=parts, unit=variable.unit)]
 
-    def _inflow(self, flow: str) -> Inflow:
+    def _defined(self, flow: str) -> tuple[Any, DefinedVariable]:
         item, variable = self.items.get(key(flow)), self.variables.get(key(flow))
         if item is None or variable is None:
             raise InvalidModel(f"the flow {flow!r} of a conveyor is not defined")
-        even = item.get("isee.spreadflow", "beginning") == "even"
+        return item, variable
+
+    def _inflow(self, flow: str) -> Inflow:
+        item, variable = self._defined(flow)
+        even = item.get("isee.spreadflow") == "even"
         if self._source(flow) is not None:
             return Inflow(variable.name, None, even)
         if len(variable.equations) != 1:
@@ -171,12 +172,9 @@ class _Containers:
         return Leak(name_of(item), fraction or Numeral(0.0), start, end)
 
     def _drive(self, flow: str, belt: str, part: str) -> None:
-        variable, item = self.variables.get(key(flow)), self.items.get(key(flow))
-        if variable is None or item is None:
-            raise InvalidModel(f"the flow {flow!r} of a conveyor is not defined")
-        dims = tuple(dimensions_of(item))
+        item, variable = self._defined(flow)
         equation = Equation(
-            subscripts=dims,
+            subscripts=tuple(dimensions_of(item)),
             expression=Call("conveyor part", (Name(belt), Text(part))),
             text=f"{variable.name} = flow of the conveyor {belt}",
             place=place_of(item),
@@ -229,7 +227,7 @@ class _Containers:
 
 
 def _flows(item: Any, tag: str) -> list[str]:
-    return [plain_name(text_of(flow)) for flow in children(item, tag) if text_of(flow)]
+    return [flow.name for flow in flows_of(item, tag)]
 
 
 def _is_true(item: Any, name: str) -> bool:

@@ -49,13 +49,11 @@ Seen = Callable[[Any, str], None]
 
 def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[DefinedVariable]:
     """All variables of a file; those of modules have names such as ``module.variable``."""
-    models = {key(name_of(item)): item for item in children(root, "model")}
-    outermost = next((item for item in children(root, "model") if not item.get("name")), None)
-    if outermost is None:
-        outermost = next(iter(children(root, "model")), None)
-    if outermost is None:
+    models = list(children(root, "model"))
+    if not models:
         raise InvalidModel("there is no <model>")
-    found = _Place(models, read, seen)
+    outermost = next((item for item in models if not item.get("name")), models[0])
+    found = _Place({key(name_of(item)): item for item in models}, read, seen)
     budgets.check("equations", found.size(outermost, (), {}), "modules are expanded into")
     return list(found.variables(outermost, (), ()))
 
@@ -150,9 +148,7 @@ def _connected(
 def _with_source(variable: DefinedVariable, source: str, item: Any) -> DefinedVariable:
     """Copy of a variable whose equation refers to another variable."""
     name = source.removeprefix(".")
-    subscripts = variable.equations[0].subscripts
-    if len(variable.equations) > 1:
-        subscripts = ()
+    subscripts = variable.equations[0].subscripts if len(variable.equations) == 1 else ()
     equation = Equation(
         subscripts=subscripts,
         expression=Name(name, subscripts or None),
@@ -302,8 +298,7 @@ def _multipliers(items: Iterable[Any], habits: Habits) -> Iterator[tuple[str, No
     for item in items:
         factor = child(item, "multiplier")
         if factor is not None:
-            text = factor.text or ""
-            node = read_expression(text, place_of(factor), habits.defined)
+            node = read_expression(factor.text or "", place_of(factor), habits.defined)
             if node is None:
                 raise fault_at(factor, "<multiplier> is empty")
             yield key(name_of(item)), node
@@ -375,7 +370,13 @@ def controls(specs: Any) -> list[DefinedVariable]:
         "TIME STEP": length,
         "SAVEPER": saved,
     }
-    return [_control(name, node, unit, specs) for name, node in found.items()]
+    place = place_of(specs)
+    return [
+        DefinedVariable(
+            name=name, equations=(Equation(expression=node, text=f"{name} = <sim_specs>", place=place),), unit=unit
+        )
+        for name, node in found.items()
+    ]
 
 
 def _value(item: Any) -> Node:
@@ -387,9 +388,3 @@ def _number(item: Any, text: str) -> Node:
     if found is None:
         raise fault_at(item, f"<{item.tag}> is no number: {text!r}")
     return found
-
-
-def _control(name: str, node: Node, unit: str, specs: Any) -> DefinedVariable:
-    place = place_of(specs)
-    equation = Equation(expression=node, text=f"{name} = <sim_specs>", place=place)
-    return DefinedVariable(name=name, equations=(equation,), unit=unit)

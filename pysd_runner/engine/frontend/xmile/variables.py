@@ -13,7 +13,7 @@ from lark import Lark, Token
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.builtins import NAMES, XMILE, xmile_call
-from pysd_runner.engine.frontend.grammars import ExpressionReader, Misread, make_parser, parsed
+from pysd_runner.engine.frontend.grammars import ExpressionReader, Misread, make_parser, offset_of, parsed
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -30,6 +30,7 @@ from pysd_runner.engine.frontend.syntax import (
     Span,
     Stock,
     Subscript,
+    changed,
     folded,
     labels_of,
     negative,
@@ -114,22 +115,16 @@ def dimensions_of(item: Any) -> list[str]:
 
 
 def _with_repeats(node: Any) -> Any:
-    """Rename repeated dimensions of references, so that they match those repeated on the left-hand side."""
-    if isinstance(node, Name | Call):
-        labels = node.subscripts
-        if labels is not None:
-            labels = tuple(
-                again(label, labels[:place].count(label))
-                if isinstance(label, str) and label not in ("*", "!")
-                else label
-                for place, label in enumerate(labels)
-            )
-        if isinstance(node, Name):
-            return replace(node, subscripts=labels)
-        return replace(node, subscripts=labels, arguments=tuple(map(_with_repeats, node.arguments)))
-    if isinstance(node, OperatorCall):
-        return replace(node, arguments=tuple(map(_with_repeats, node.arguments)))
-    return node
+    """Rename repeated dimensions of a reference, so that they match those repeated on the left-hand side."""
+    if not isinstance(node, Name | Call) or node.subscripts is None:
+        return node
+    labels = tuple(
+        again(label, node.subscripts[:place].count(label))
+        if isinstance(label, str) and label not in ("*", "!")
+        else label
+        for place, label in enumerate(node.subscripts)
+    )
+    return replace(node, subscripts=labels)
 
 
 def again(name: str, times: int) -> str:
@@ -142,13 +137,12 @@ def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits
     several = list(children(part, "eqn")) or list(children(item, "eqn"))
     if len(several) > 1:
         raise fault_at(several[1], f"{len(several)} <eqn> stand where one is expected; write an <element> for each")
-    own = several[0] if several else None
     if part is not item and child(part, "non_negative") is not None:
         raise fault_at(
             part,
             f"<non_negative> holds for all elements of {name!r}; write it outside of <element>",
         )
-    return _given(item, part, name, subscripts, habits, own)
+    return _given(item, part, name, subscripts, habits, several[0] if several else None)
 
 
 def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits, eqn: Any) -> Equation:
@@ -156,7 +150,7 @@ def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: H
     place = place_of(part if eqn is None else eqn)
     node = read_expression(source, place, habits.defined)
     if any(HIDDEN in label for label in subscripts):
-        node = _with_repeats(node)
+        node = changed(node, _with_repeats)
     table = child(part, "gf") if child(part, "gf") is not None else child(item, "gf")
     if item.tag == "gf":
         table = part
@@ -173,9 +167,9 @@ def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: H
     if item.tag == "flow" and node is not None and _non_negative(item, habits.flows):
         node = Call("max", (node, Numeral(0.0)))
     start = child(part, "init_eqn")
-    if start is not None and node is not None and text_of(start):
-        initial = read_expression(start.text, place_of(start), habits.defined)
-        node = node if initial is None else Call("active initial", (node, initial))
+    initial = None if start is None else read_expression(start.text or "", place_of(start), habits.defined)
+    if node is not None and initial is not None:
+        node = Call("active initial", (node, initial))
     return Equation(subscripts=tuple(subscripts), expression=node, text=text, place=place)
 
 
@@ -191,7 +185,7 @@ def _non_negative(item: Any, habit: bool) -> bool:
 
 def _stock(item: Any, part: Any, initial: Node | None, source: str, habits: Habits) -> tuple[Node | None, str]:
     """Node of a stock, and its equation as text."""
-    inflows, outflows = (_flows(part, tag) or _flows(item, tag) for tag in ("inflow", "outflow"))
+    inflows, outflows = (flows_of(part, tag) or flows_of(item, tag) for tag in ("inflow", "outflow"))
     flow = _net([_converted(item, habits) for item in inflows], outflows)
     names = " + ".join(_shown(item, habits) for item in inflows) + "".join(f" - {item.name}" for item in outflows)
     text = f"INTEG({names.strip() or '0'}, {' '.join(source.split())})"
@@ -210,7 +204,8 @@ def _shown(flow: Name, habits: Habits) -> str:
     return flow.name if key(flow.name) not in habits.multipliers else f"{flow.name} * its multiplier"
 
 
-def _flows(item: Any, tag: str) -> list[Name]:
+def flows_of(item: Any, tag: str) -> list[Name]:
+    """Names of the flows into or out of a stock."""
     found = []
     for flow in children(item, tag):
         if not text_of(flow):
@@ -224,10 +219,8 @@ def _net(inflows: Sequence[Node], outflows: Sequence[Node]) -> Node:
     first, *rest = [*inflows, *outflows] or [Numeral(0.0)]
     if not inflows and outflows:
         first = negative(first)
-    if not rest:
-        return first
-    signs = ["+"] * (len(inflows) - 1) + ["-"] * (len(outflows) if inflows else len(outflows) - 1)
-    return OperatorCall(tuple(signs), (first, *rest))
+    signs = (("+",) * len(inflows) + ("-",) * len(outflows))[1:]
+    return OperatorCall(signs, (first, *rest)) if rest else first
 
 
 def read_points(table: Any) -> Points:
@@ -293,10 +286,10 @@ def _parser(defined: frozenset[str]) -> Lark:
 
 
 class _Path(str):
-    """A name, possibly qualified by modules; `at` is its offset in the equation."""
+    """A name, possibly qualified by modules, with its offset in the equation."""
 
-    __slots__ = ("at",)
-    at: int
+    __slots__ = ("start_pos",)
+    start_pos: int | None
 
 
 class _Reader(ExpressionReader):
@@ -315,35 +308,23 @@ class _Reader(ExpressionReader):
 
     def name(self, parts: list[Token]) -> _Path:
         found = _Path(".".join(plain_name(item) for item in parts if item.type in ("NAME", "WHOLE")))
-        found.at = parts[0].start_pos or 0
+        found.start_pos = parts[0].start_pos
         return found
 
     def outer_name(self, parts: list[Token]) -> _Path:
         inner = self.name(parts)
         found = _Path(f".{inner}")
-        found.at = inner.at
+        found.start_pos = inner.start_pos
         return found
 
     def reference(self, parts: list[Any]) -> Node:
         if len(parts) == 1 and key(parts[0]) not in self.own and (known := NAMES.get(key(parts[0]))) is not None:
-            return replace(known, at=parts[0].at) if isinstance(known, Call) else known
-        return Name(str(parts[0]), parts[1] if len(parts) > 1 else None, parts[0].at)
-
-    def call(self, parts: list[Any]) -> Node:
-        name, subscripts, arguments = parts[0], None, ()
-        for item in parts[1:]:
-            if isinstance(item, tuple):
-                subscripts = item
-            else:
-                arguments = tuple(item)
-        return self.called(name, name.at, arguments, subscripts)
+            return replace(known, at=offset_of(parts[0])) if isinstance(known, Call) else known
+        return Name(str(parts[0]), parts[1] if len(parts) > 1 else None, offset_of(parts[0]))
 
     def choice(self, parts: list[Any]) -> Call:
         condition, yes, no = (item for item in parts if not isinstance(item, Token))
         return Call("if then else", (condition, yes, no))
-
-    def subscripts(self, parts: list[Any]) -> tuple[Subscript, ...]:
-        return tuple(parts)
 
     def index(self, parts: list[Any]) -> Subscript:
         node: Subscript = parts[0]
@@ -362,11 +343,11 @@ class _Reader(ExpressionReader):
 
     def position(self, parts: list[Token]) -> Position:
         if not parts[0].isdigit():
-            raise Misread("@ stands before the number of a dimension", parts[0].start_pos or 0)
+            raise Misread("@ stands before the number of a dimension", offset_of(parts[0]))
         return Position(int(parts[0]))
 
     def transposed(self, parts: list[Any]) -> Call:
-        return Call("transposed", (self.reference(parts),), at=parts[0].at)
+        return Call("transposed", (self.reference(parts),), at=offset_of(parts[0]))
 
     def part(self, parts: list[Any]) -> str:
         node = parts[-1]
