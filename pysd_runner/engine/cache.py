@@ -254,59 +254,43 @@ def load_lowered(
         Limits on the size of the model that the file describes.
     """
     path, sha256 = identify(path)
-    asked = _Asked(path, sha256, elements, files or {}, budgets)
+    files = files or {}
     store = default_store("ir")
-    if store is None:
-        return asked.lowered()
-    key = asked.key()
-    cached = store.get(key)
+    # All inputs of lowering except data files; the path, because messages of a model contain it.
+    decisive = [
+        str(path),
+        sha256,
+        {name: list(items) for name, items in elements.items()},
+        {name: str(file) for name, file in files.items()},
+        asdict(budgets),
+        reads_outside(),
+        code_digest(),
+    ]
+    key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+    cached = None if store is None else store.get(key)
     model = None if cached is None else _unchanged(cached, path.parent)
     if model is not None:
         return LoweredFile(path, sha256, model)
-    found = asked.lowered()
+    try:
+        model = _lowered(path, elements, files, budgets)
+    except UnsupportedFeature as error:
+        return LoweredFile(path, sha256, None, str(error))
     # A file that changed meanwhile must not be cached under the hash of its earlier contents.
-    if found.model is not None and _same_files(found.model, path.parent) and _digest(path) == sha256:
-        store.put(key, serial.dumps(found.model))
-    return found
+    if store is not None and _same_files(model, path.parent) and _digest(path) == sha256:
+        store.put(key, serial.dumps(model))
+    return LoweredFile(path, sha256, model)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """The arguments of `load_lowered`."""
+def _lowered(path: Path, elements: Mapping[str, Sequence[str]], files: Mapping[str, Path], budgets: Budgets) -> ModelIr:
+    # Imported here because a model from the cache needs none of this.
+    from pysd_runner.engine.frontend.lowering.model import lower
+    from pysd_runner.engine.frontend.source import read_source
 
-    path: Path
-    sha256: str
-    elements: Mapping[str, Sequence[str]]
-    files: Mapping[str, Path]
-    budgets: Budgets
-
-    def lowered(self) -> LoweredFile:
-        # Imported here because a model from the cache needs none of this.
-        from pysd_runner.engine.frontend.lowering.model import lower
-        from pysd_runner.engine.frontend.source import read_source
-
-        try:
-            source = read_source(self.path, self.budgets).with_ranges(self.elements)
-            model = lower(source.with_files(self.files), self.budgets)
-        except UnsupportedFeature as error:
-            return LoweredFile(self.path, self.sha256, None, str(error))
-        for name, path in self.files.items():
-            if str(path.resolve()) not in model.files:
-                raise InvalidInput(f"{self.path} reads no file {name!r}; it reads {', '.join(model.files) or 'none'}")
-        return LoweredFile(self.path, self.sha256, model)
-
-    def key(self) -> str:
-        """Digest of all inputs of lowering except data files; includes the path, which messages of a model contain."""
-        decisive = [
-            str(self.path),
-            self.sha256,
-            {name: list(items) for name, items in self.elements.items()},
-            {name: str(path) for name, path in self.files.items()},
-            asdict(self.budgets),
-            reads_outside(),
-            code_digest(),
-        ]
-        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+    model = lower(read_source(path, budgets).with_ranges(elements).with_files(files), budgets)
+    for name, file in files.items():
+        if str(file.resolve()) not in model.files:
+            raise InvalidInput(f"{path} reads no file {name!r}; it reads {', '.join(model.files) or 'none'}")
+    return model
 
 
 def _unchanged(cached: bytes, folder: Path) -> ModelIr | None:

@@ -241,7 +241,8 @@ def _clocks(
     if INITIAL_TIME in differing:
         raise InvalidInput("INITIAL TIME differs between cases; all start together: pass start to the simulation")
     saving = TIME_STEP if np.isnan(at_start[SAVEPER]) else SAVEPER
-    own = _own(model, values, asked, moving) | differing
+    # Time controls, other than INITIAL TIME, that depend on time or on the state of the model.
+    own = _moving_controls(model, tuple(asked), frozenset(given), moving) | differing
     if not own:
         return Clocks(first)
     fixed = {name: np.full((1, 1), at_start[name]) for name in asked if name not in own}
@@ -272,12 +273,6 @@ def _first(label: str, at_start: Mapping[str, float]) -> Clock:
 
 def _differs(value: Array) -> bool:
     return bool((value != value.flat[0]).any() and not np.isnan(value).all())
-
-
-def _own(model: ModelIr, values: Values, asked: Mapping[str, float | None], moving: frozenset[str]) -> frozenset[str]:
-    """Time controls, other than INITIAL TIME, that depend on time or on the state of the model."""
-    given = frozenset({*values, *(name for name, value in asked.items() if value is not None)})
-    return _moving_controls(model, tuple(asked), given, moving)
 
 
 @remembered(64)

@@ -491,7 +491,7 @@ def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
         return replace(expression, argument=relabelled(expression.argument, names), tables=tables, axes=axes)
     if isinstance(expression, Operation):
         return replace(expression, arguments=tuple(relabelled(part, names) for part in expression.arguments), axes=axes)
-    return _relabelled_leaf(expression, axes)
+    return replace(expression, axes=axes)
 
 
 def relabelled_reference(reference: Reference, names: Mapping[str, str]) -> Reference:
@@ -501,10 +501,6 @@ def relabelled_reference(reference: Reference, names: Mapping[str, str]) -> Refe
         for item in reference.index
     )
     return replace(reference, index=index)
-
-
-def _relabelled_leaf(expression: Number | Table | Time | Random, axes: tuple[str, ...]) -> Expression:
-    return replace(expression, axes=axes)
 
 
 def _relabelled_function(expression: ArrayFunction, names: Mapping[str, str], axes: tuple[str, ...]) -> Expression:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.ir import ModelIr, remembered
-from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
+from pysd_runner.engine.ir import remembered
+from pysd_runner.engine.passes.derivatives import Direction, differentiated
 from pysd_runner.engine.task import CONTROLS, Task
 from pysd_runner.engine.values import TimePath, over_time
 
@@ -31,7 +31,10 @@ class Linearised:
         model, inputs = task.integrated
         moving = over_time(inputs)
         _check_paths(task, moved, moving)
-        new = _differentiated(model, tuple(moved), task.outcomes, tuple(inputs), moving, tuple(seeded), more)
+        asked = _parameters(moved)
+        new = _differentiated(
+            model, asked, task.outcomes, tuple(inputs), moving=moving, seeded=tuple(seeded), more=more
+        )
         self.outcomes = task.outcomes
         self._count = len(new.directions)
         self._twins = {name: new.twins[name] for name in task.outcomes if name in new.twins}
@@ -49,7 +52,8 @@ class Linearised:
     @staticmethod
     def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
         """Raise an error if `names`, the time controls of a run, depend on the inputs in `moved`."""
-        _differentiated(task.ir, tuple(moved), tuple(names), tuple(task.values), over_time(task.values))
+        given, moving = tuple(task.values), over_time(task.values)
+        _differentiated(task.ir, _parameters(moved), tuple(names), given, moving=moving)
 
     def run(
         self,
@@ -94,6 +98,10 @@ class Linearised:
         return np.zeros((*found[name].shape, self._count))
 
 
+def _parameters(moved: Sequence[Direction]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple((item.variable, item.position) for item in moved)
+
+
 def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str]) -> None:
     paths = [item.variable for item in moved if item.variable in moving]
     if paths and task.method != "euler":
@@ -103,18 +111,7 @@ def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str])
         )
 
 
-@remembered(32)
-def _differentiated(
-    model: ModelIr,
-    moved: tuple[Direction, ...],
-    outcomes: tuple[str, ...],
-    given: tuple[str, ...],
-    moving: frozenset[str],
-    seeded: tuple[str, ...] = (),
-    more: int = 0,
-) -> Differentiated:
-    asked = [(item.variable, item.position) for item in moved]
-    return differentiated(model, asked, outcomes, given, moving=moving, seeded=seeded, more=more)
+_differentiated = remembered(32)(differentiated)
 
 
 def _is_single(value: Any) -> bool:

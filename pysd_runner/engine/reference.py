@@ -22,7 +22,7 @@ from pysd_runner.engine.frontend.source import VENSIM, data_files
 from pysd_runner.engine.frontend.vensim.text import aliases, read_text
 from pysd_runner.engine.ir import ModelIr, Reduction, key, walk
 from pysd_runner.engine.passes.order import plan
-from pysd_runner.engine.values import TimePath, leading_shape
+from pysd_runner.engine.values import TimePath, leading_shape, picked
 
 Array = NDArray[np.float64]
 
@@ -271,9 +271,9 @@ def _given(
 ) -> Any:
     dims = model.variables[name].dims
     if not isinstance(value, TimePath):
-        return _labelled(built, model, dims, _pick(value, case))
+        return _labelled(built, model, dims, picked(value, case))
     path = TimePath(
-        times=value.times, values=np.stack([_pick(item, case) for item in value.values]), interpolate=value.interpolate
+        times=value.times, values=np.stack([picked(item, case) for item in value.values]), interpolate=value.interpolate
     )
     if key(name) in built.series:
         # In PySD a new value for such a variable replaces the points of its series.
@@ -281,11 +281,6 @@ def _given(
 
         return pd.Series({time: _labelled(built, model, dims, path.at(time)) for time in clock.times.tolist()})
     return lambda: _labelled(built, model, dims, path.at(built.runner.time()))
-
-
-def _pick(value: Array, case: tuple[int, int]) -> Array:
-    scenario, draw = (place if length > 1 else 0 for place, length in zip(case, value.shape[:2], strict=True))
-    return np.asarray(value[scenario, draw])
 
 
 def _labelled(built: BuiltModel, model: ModelIr, dims: tuple[str, ...], value: Array) -> Any:

@@ -100,9 +100,17 @@ class Task:
             from pysd_runner.engine.reference import run_reference
 
             return run_reference(self.file, self.ir, self.values, self.clock, self.outcomes, progress=progress)
-        if self.engine == "llvm":
-            return _run_llvm(self, progress, into)
-        return _run_numpy(self, progress)
+        (model, inputs), clock = self.integrated, self.clock
+        shared: dict[str, Any] = {"seed": self.seed, "first_draw": self.first_draw, "progress": progress}
+        if self.engine == "numpy":
+            return computed(model, self.outcomes, inputs, clock.times, clock.saved, step=clock.step, **shared)
+        from pysd_runner.engine.llvm import target
+
+        program = target.compiled(model, self.outcomes, inputs)
+        steps = np.full(clock.times.size, clock.step)
+        return target.run(
+            program, inputs, clock.times, clock.saved, steps=steps, threads=self.threads, into=into, **shared
+        )
 
     def failed_cases(self, data: Mapping[str, Array]) -> NDArray[np.bool_]:
         """Cases with a non-finite value that is defined by an equation and not marked as missing."""
@@ -116,7 +124,7 @@ class Task:
 
     def traced(self, failed: NDArray[np.bool_], data: Mapping[str, Array]) -> tuple[Failure, ...]:
         """Find the first non-finite value of each of the first failed cases."""
-        cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:TRACED]]
+        cases = [(scenario, draw) for scenario, draw in np.argwhere(failed)[:TRACED].tolist()]
         return tuple(self.traced_case(case, self.seen(data, case)) for case in cases)
 
     def traced_case(self, case: tuple[int, int], shown: Failure) -> Failure:
@@ -272,42 +280,6 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
         if chosen is not None and not math.isfinite(bounds[control] or 0.0):
             raise InvalidInput(f"{control} must be finite; found {chosen!r}. Omit it to use the file's value")
     return bounds
-
-
-def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
-    (model, inputs), clock = task.integrated, task.clock
-    return computed(
-        model,
-        task.outcomes,
-        inputs,
-        clock.times,
-        clock.saved,
-        step=clock.step,
-        seed=task.seed,
-        first_draw=task.first_draw,
-        progress=progress,
-    )
-
-
-def _run_llvm(
-    task: Task, progress: Callable[[int], None] | None, into: Mapping[str, NDArray[Any]] | None
-) -> dict[str, Array]:
-    from pysd_runner.engine.llvm import target
-
-    (model, inputs), clock = task.integrated, task.clock
-    program = target.compiled(model, task.outcomes, inputs)
-    return target.run(
-        program,
-        inputs,
-        clock.times,
-        clock.saved,
-        steps=np.full(clock.times.size, clock.step),
-        threads=task.threads,
-        seed=task.seed,
-        first_draw=task.first_draw,
-        progress=progress,
-        into=into,
-    )
 
 
 def _controls(clock: Clock) -> dict[str, Array | TimePath]:

@@ -12,7 +12,6 @@ from pysd_runner.engine.ir import (
     HIDDEN,
     STATEFUL,
     TIME_STEP,
-    Block,
     Expression,
     Interpolation,
     ModelIr,
@@ -23,7 +22,7 @@ from pysd_runner.engine.ir import (
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.components import cells
 from pysd_runner.engine.passes.integration import integrated
-from pysd_runner.engine.values import TimePath, one_case, over_time
+from pysd_runner.engine.values import TimePath, one_case, over_time, picked
 
 Array = NDArray[np.float64]
 
@@ -73,11 +72,7 @@ def trace(
 
 def seen(model: ModelIr, data: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]) -> Failure:
     """The first non-finite value of a failed case among its saved results."""
-    series = {
-        name: values[tuple(min(place, length - 1) for place, length in zip(case, values.shape[:2], strict=True))]
-        for name, values in data.items()
-    }
-    found = _first(model, series, times, case)
+    found = _first(model, {name: picked(values, case) for name, values in data.items()}, times, case)
     if found is None:
         raise ValueError(f"case {case} did not fail")
     return found
@@ -107,14 +102,10 @@ def not_usable(model: ModelIr, name: str, values: NDArray[np.floating]) -> NDArr
     # NaN in a variable whose own equation contains ``:NA:``, or reads a series as ``:RAW:``, is an intended missing
     # value, not a failure.
     wrong = ~np.isfinite(values)
-    if any(_writes_missing(block) for block in model.variables[name].blocks):
+    parts = (part for block in model.variables[name].blocks for part in (block.expression, block.at_start))
+    if any(_is_missing(item) for part in parts for item in walk(part)):
         wrong &= ~np.isnan(values)
     return np.asarray(wrong & defined(model, name)[..., None])
-
-
-def _writes_missing(block: Block) -> bool:
-    parts = [part for part in (block.expression, block.initial) if part is not None]
-    return any(_is_missing(item) for part in parts for item in walk(part))
 
 
 def _is_missing(item: Expression) -> bool:

@@ -126,6 +126,12 @@ def one_case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimeP
     return some_cases(value, slice(scenario, scenario + 1), slice(draw, draw + 1))
 
 
+def picked(value: NDArray[Any], case: tuple[int, int]) -> NDArray[Any]:
+    """The part of an array for one case (scenario, draw), without these axes."""
+    scenario, draw = (place if length > 1 else 0 for place, length in zip(case, value.shape[:2], strict=True))
+    return np.asarray(value[scenario, draw])
+
+
 def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
     """Convert a value to an array or path with the axes of a variable.
 

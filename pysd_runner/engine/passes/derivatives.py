@@ -21,7 +21,6 @@ from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import (
     HIDDEN,
     STATEFUL,
-    TIME_STEP,
     ArrayFunction,
     Axis,
     Block,
@@ -39,6 +38,7 @@ from pysd_runner.engine.ir import (
     reduced,
     reference_to,
     relabelled_reference,
+    time_step,
     users_of,
 )
 from pysd_runner.engine.passes.linear import (
@@ -197,8 +197,7 @@ class _Pass:
         return {name: None for name in self.model.variables if name in found}
 
     def _moved_by(self, variable: Variable) -> set[str]:
-        parts = [part for block in variable.blocks for part in block.parts]
-        return {name for part in parts for name in moving_references(part)}
+        return {name for block in variable.blocks for part in block.parts for name in moving_references(part)}
 
     def _moves(self, expression: Expression) -> bool:
         if expression not in self._moving:
@@ -230,8 +229,8 @@ class _Pass:
 
     def _derivatives(self, variable: Variable) -> dict[Expression, Derivative]:
         self._owner = variable.name
-        parts = [part for block in variable.blocks for part in _parts(block)]
-        return {part: derivative_of(part, self._setting) for part in parts}
+        setting = self._setting
+        return {part: derivative_of(part, setting) for block in variable.blocks for part in _parts(block)}
 
     def _count(self, variables: Iterable[Variable], derivatives: Iterable[Mapping[Expression, Derivative]]) -> None:
         for variable in variables:
@@ -281,14 +280,11 @@ class _Pass:
 
     def _stepped(self, variable: Variable, block: Block, flow: Expression) -> Expression:
         """Derivative of a stock at the next step; zero if the stock is limited to zero there."""
-        step = Reference(TIME_STEP, ())
-        twin = _twin_of(Reference(variable.name, block.index))
-        moved = _sum((twin, _over_directions("multiply", step, flow)))
+        step, stock = time_step(), Reference(variable.name, block.index)
+        moved = _sum((_twin_of(stock), _over_directions("multiply", step, flow)))
         if not block.non_negative:
             return moved
-        stock = Reference(variable.name, block.index)
-        reached = stock + step * block.expression
-        held = self.shared.slope(reached < ZERO, variable.name)
+        held = self.shared.slope(stock + step * block.expression < ZERO, variable.name)
         return _over_directions("where", held, ZERO, moved)
 
     def _shift(self, name: str) -> str:
@@ -327,12 +323,12 @@ class _Pass:
 
     def _of_inverse(self, node: ArrayFunction) -> Expression:
         """``d A^-1 = -A^-1 dA A^-1``, the right-hand product first."""
-        matrix = _reference(node.arguments[0])
         row, column = node.core[0]
         first, last = node.result
         inverse = self.shared.lift(node, self._owner, "part")
-        twin = _twin_of(matrix)
-        right = _over_directions("multiply", twin, relabelled_reference(inverse, {first: column}))
+        right = _over_directions(
+            "multiply", _twin_of(node.arguments[0]), relabelled_reference(inverse, {first: column})
+        )
         product = self.shared.lift(reduced("sum", right, (column,)), self._owner, "product")
         left = _over_directions("multiply", relabelled_reference(inverse, {last: row}), product)
         return _over_directions("negative", reduced("sum", left, (row,)))
@@ -341,7 +337,7 @@ class _Pass:
         """Derivatives of the elements, reordered like the elements."""
         vector, places = node.arguments
         loop = node.axes[: len(node.axes) - len(node.result)]
-        arguments = (_twin_of(_reference(vector)), places)
+        arguments = (_twin_of(vector), places)
         moved = ArrayFunction(node.name, arguments, node.core, node.result, (*loop, DIRECTION, *node.result))
         return self.shared.lift(moved, self._owner, "part")
 
@@ -365,14 +361,10 @@ class _Pass:
         return minus, term
 
 
-def _twin_of(reference: Reference) -> Reference:
-    return Reference(reference.variable + TWIN, (*reference.index, Axis(DIRECTION)))
-
-
-def _reference(argument: Expression) -> Reference:
-    if not isinstance(argument, Reference):
+def _twin_of(reference: Expression) -> Reference:
+    if not isinstance(reference, Reference):
         raise TypeError("a function of whole arrays takes references")
-    return argument
+    return Reference(reference.variable + TWIN, (*reference.index, Axis(DIRECTION)))
 
 
 def _parts(block: Block) -> tuple[Expression, ...]:

@@ -134,13 +134,14 @@ def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
 
 def with_own_steps(model: ModelIr) -> ModelIr:
     """Turn stocks into memories that add net flow times the current TIME STEP, which may vary."""
-    variables = {
+    stocks = {
         name: replace(item, kind="memory", blocks=tuple(_stepped(name, block) for block in item.blocks))
-        if item.kind == "stock"
-        else item
         for name, item in model.variables.items()
+        if item.kind == "stock"
     }
-    return replace(model, variables=variables, fingerprint=f"{model.fingerprint} with steps of its own")
+    return replace(
+        model, variables={**model.variables, **stocks}, fingerprint=f"{model.fingerprint} with steps of its own"
+    )
 
 
 def _stepped(name: str, block: Block) -> Block:
@@ -185,18 +186,17 @@ def _hidden(variable: Variable, name: str, blocks: tuple[Block, ...]) -> Variabl
 
 def _copy(variable: Variable, stage: int, within: Mapping[str, None], given: frozenset[str]) -> Variable:
     """A variable at a later stage of the step."""
-    name = _at(variable.name, stage)
-    if variable.kind == "stock" and variable.name not in given:
-        return _hidden(variable, name, tuple(_moved_on(variable.name, block, stage) for block in variable.blocks))
-    return _hidden(variable, name, tuple(_flow(block, stage, within) for block in variable.blocks))
+    is_stock = variable.kind == "stock" and variable.name not in given
+    blocks = tuple(
+        _moved_on(variable.name, block, stage) if is_stock else _flow(block, stage, within) for block in variable.blocks
+    )
+    return _hidden(variable, _at(variable.name, stage), blocks)
 
 
 def _moved_on(stock: str, block: Block, stage: int) -> Block:
     """A stock at a stage, advanced by the flow of the previous stage."""
-    share = MOMENTS[stage] * time_step()
-    change = share * Reference(_flow_name(stock, stage - 1), block.index)
-    moved = Reference(stock, block.index) + change
-    return Block(block.index, moved, None, block.text)
+    change = MOMENTS[stage] * time_step() * Reference(_flow_name(stock, stage - 1), block.index)
+    return Block(block.index, Reference(stock, block.index) + change, None, block.text)
 
 
 def _flow(block: Block, stage: int, within: Mapping[str, None]) -> Block:
@@ -219,8 +219,7 @@ def _shifted(expression: Expression, stage: int, within: Mapping[str, None]) -> 
 def _mean(stock: str, block: Block) -> Expression:
     """Weighted mean of the flows at the four stages."""
     first, second, third, fourth = (Reference(_flow_name(stock, stage), block.index) for stage in MOMENTS)
-    twice = 2.0 * (second + third)
-    return (first + fourth + twice) / 6.0
+    return (first + fourth + 2.0 * (second + third)) / 6.0
 
 
 def orders_of_file(model: ModelIr, names: Sequence[str]) -> dict[str, tuple[float, ...]]:

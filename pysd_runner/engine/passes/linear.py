@@ -133,20 +133,17 @@ def _collect(form: Form, part: Part, setting: Setting) -> None:
         slopes = rule_of(expression).slopes(expression)
     else:
         raise TypeError(f"{type(expression).__name__} inside an element-wise expression")
+
+    def chained(chain: Form, inner_parts: Sequence[Part]) -> Form:
+        for inner in inner_parts:
+            slope, infinite = times(part.slope, inner.slope), part.infinite or inner.infinite
+            _collect(chain, Part(inner.argument, slope, infinite), setting)
+        return chain
+
     if isinstance(slopes, Branches):
-        first, second = Form(), Form()
-        for inner in slopes.first:
-            _collect(first, _chained(part, inner), setting)
-        for inner in slopes.second:
-            _collect(second, _chained(part, inner), setting)
-        form.choose(slopes.condition, first, second)
+        form.choose(slopes.condition, chained(Form(), slopes.first), chained(Form(), slopes.second))
     else:
-        for inner in slopes:
-            _collect(form, _chained(part, inner), setting)
-
-
-def _chained(outer: Part, inner: Part) -> Part:
-    return Part(inner.argument, times(outer.slope, inner.slope), outer.infinite or inner.infinite)
+        chained(form, slopes)
 
 
 def prepared(expression: Expression, setting: Setting, *, root: bool = True) -> Expression:

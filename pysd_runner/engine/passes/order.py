@@ -81,7 +81,7 @@ def _planned(
     during = components([*outcomes, *sorted(flows)], lambda name: _needs(model, name, given, flows=False))
     changing = _moved(model, during, given, moving, at_start=False)
     starting = components(
-        [*stocks, *(name for group in during for name in group if _frozen(model, name))],
+        [*stocks, *(name for group in during for name in group if model.variables[name].kind == "initial")],
         lambda name: _needs_at_start(model, name, given),
     )
     moved = _moved(model, starting, given, moving, changing, at_start=True)
@@ -139,10 +139,6 @@ def needed(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], movin
     return tuple(name for name in model.variables if name in order.used)
 
 
-def _frozen(model: ModelIr, name: str) -> bool:
-    return model.variables[name].kind == "initial"
-
-
 def _needs(model: ModelIr, name: str, given: frozenset[str], *, flows: bool) -> list[str]:
     variable = model.variables[name]
     if name in given or (variable.kind in (*STATEFUL, "initial") and not flows):
@@ -161,13 +157,11 @@ def _needs_at_start(model: ModelIr, name: str, given: frozenset[str]) -> list[st
 
 def _closure(model: ModelIr, outcomes: Iterable[str], given: frozenset[str]) -> set[str]:
     found: set[str] = set()
-    waiting = list(outcomes)
+    waiting = set(outcomes)
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
         found.add(name)
-        waiting += [*_needs(model, name, given, flows=True), *_needs_at_start(model, name, given)]
+        waiting |= {*_needs(model, name, given, flows=True), *_needs_at_start(model, name, given)} - found
     return found
 
 
@@ -198,10 +192,7 @@ def _moves(
         return name in moving
     if variable.kind in (*STATEFUL, "initial"):
         return at_start or variable.kind != "initial"
-    switched = any(block.initial is not None for block in variable.blocks)
     needs = _needs(model, name, given, flows=False)
-    return (
-        switched
-        or any(reads_time(block.expression) for block in variable.blocks)
-        or any(ref in moved or _frozen(model, ref) for ref in needs)
+    return any(block.initial is not None or reads_time(block.expression) for block in variable.blocks) or any(
+        ref in moved or model.variables[ref].kind == "initial" for ref in needs
     )

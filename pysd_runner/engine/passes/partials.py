@@ -105,17 +105,12 @@ def _one(slope: Callable[[Operation, Expression], Expression], *, infinite: bool
     )
 
 
-def _flat() -> Rule:
-    return Rule(lambda _node: (), moving=())
+_FLAT = Rule(lambda _node: (), moving=())
 
 
 def _multiply(node: Operation) -> Slopes:
     left, right = node.arguments
     return Part(left, right), Part(right, left)
-
-
-def _divide(node: Operation) -> Slopes:
-    return _quotient(node, *node.arguments)
 
 
 def _quotient(result: Expression, numerator: Expression, denominator: Expression) -> tuple[Part, ...]:
@@ -195,14 +190,12 @@ def _square(value: Expression) -> Expression:
     return value * value
 
 
-def _arc(node: Operation, argument: Expression) -> Expression:
-    del node
+def _arc(_node: Operation, argument: Expression) -> Expression:
     inside = (ONE - argument) * (ONE + argument)
     return reciprocal(operation("sqrt", inside))
 
 
-def _erfc(node: Operation, argument: Expression) -> Expression:
-    del node
+def _erfc(_node: Operation, argument: Expression) -> Expression:
     return times(Number(-2 / math.sqrt(math.pi)), operation("exp", negative(_square(argument))))
 
 
@@ -211,7 +204,7 @@ RULES: dict[str, Rule] = {
     "add": Rule(lambda node: tuple(Part(argument, ONE) for argument in node.arguments)),
     "subtract": Rule(lambda node: (Part(node.arguments[0], ONE), Part(node.arguments[1], Number(-1.0)))),
     "multiply": Rule(_multiply),
-    "divide": Rule(_divide),
+    "divide": Rule(lambda node: _quotient(node, *node.arguments)),
     "negative": _one(lambda _node, _argument: Number(-1.0)),
     "power": Rule(_power, infinite=(0,)),
     "where": Rule(_where, moving=(1, 2)),
@@ -235,8 +228,8 @@ RULES: dict[str, Rule] = {
     "quantum": Rule(_quantum),
     "modulo": Rule(_modulo),
     "remainder": Rule(_remainder),
-    **{name: _flat() for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")},
-    **{name: _flat() for name in ("and", "or", "not", "integer")},
+    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _FLAT),
+    **dict.fromkeys(("and", "or", "not", "integer"), _FLAT),
 }
 
 
