@@ -47,21 +47,14 @@ def test_keys_are_hexadecimal_digests(key, store, folder):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("length", [*range(0, 60, 7), 55, 56, 154])
-def test_a_truncated_entry_is_absent(length, store, folder):
-    store.put(digest(1), b"x" * 100)
-    path = folder / digest(1)
-    path.write_bytes(path.read_bytes()[:length])
-    assert store.get(digest(1)) is None
-
-
 def test_a_damaged_entry_is_absent_and_is_written_again(store, folder):
     store.put(digest(1), b"x" * 100)
     path = folder / digest(1)
     whole = path.read_bytes()
     for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        assert store.get(digest(1)) is None
+        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]):
+            path.write_bytes(damaged)
+            assert store.get(digest(1)) is None
     path.write_bytes(whole + b"more")
     assert store.get(digest(1)) is None
     store.put(digest(1), b"anew")

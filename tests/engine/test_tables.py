@@ -217,16 +217,9 @@ def test_a_table_is_read_by_the_rule_of_the_function_it_is_handed_to(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["numpy", "auto"])
-def test_lookup_of_xmile_reads_the_table_it_is_handed(engine, tmp_path):
+@pytest.mark.parametrize(("text", "value"), [("LOOKUP(f, TIME)", 1), ("LOOKUP(b, 0.5) + b", 1.5 + 1.5)])
+def test_lookup_of_xmile_reads_a_table_or_that_inside_a_variable(text, value, engine, tmp_path):
     path = tmp_path / "model.xmile"
-    path.write_text(GF.format(mode="continuous").replace("f(TIME)", "LOOKUP(f, TIME + 1)"), encoding="utf-8")
+    path.write_text(GF.format(mode="continuous").replace("f(TIME)", text), encoding="utf-8")
     run = simulate(load_model(path), engine=engine)
-    assert run["a"][0, 0, run.years == 1].tolist() == [1]
-
-
-def test_lookup_of_xmile_reads_the_table_inside_a_variable(tmp_path):
-    path = tmp_path / "model.xmile"
-    path.write_text(GF.format(mode="continuous").replace("f(TIME)", "LOOKUP(b, 0.5) + b"), encoding="utf-8")
-    for engine in ("numpy", "auto"):
-        run = simulate(load_model(path), engine=engine)
-        assert run["a"][0, 0, run.years == 2].tolist() == [1.5 + 1.5]
+    assert run["a"][0, 0, run.years == 2].tolist() == [value]
