@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.random_numbers import RandomStream, uniform
+from pysd_runner.engine.random_numbers import uniform
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.task import prepared
@@ -112,12 +112,6 @@ def test_the_hash_is_what_its_docstring_says():
         for word in (site, step, cell, draw):
             h = mix(((h ^ word) + golden) & mask)
         assert uniform(seed, [draw], step, site, cell + 1)[0, cell] == (h >> 11) * 2.0**-53
-
-
-def test_a_block_of_draws_counts_from_its_first_draw():
-    np.testing.assert_array_equal(
-        RandomStream(4, 2, 3).uniform(1, 0, (2, 2)), RandomStream(4, 0, 5).uniform(1, 0, (2, 2))[:, 2:]
-    )
 
 
 def test_a_seed_is_a_whole_number(model):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.core.errors import SimulationFailed
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.engine.cache import default_store
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.llvm import programs, target
@@ -53,22 +53,19 @@ def test_every_feature_over_draws_and_over_subscripts(feature, draws, tmp_path):
 
 
 def test_random_numbers_are_the_same_to_the_last_bit(tmp_path):
-    model = load_model(
-        write_model(tmp_path, "R: A, B, C ~~|\nn[R] = RANDOM UNIFORM(0, 1, 1) ~~|\nm = RANDOM 0 1() ~~|")
-    )
+    equations = "other = 1 ~~|\nR: A, B, C ~~|\nn[R] = RANDOM UNIFORM(0, 1, 1) ~~|\nm = RANDOM 0 1() ~~|"
+    model = load_model(write_model(tmp_path, equations))
     for draws in (1, DRAWS):
-        values = {"n other": np.arange(draws)} if "n other" in model.variables else {}
-        lead = {"FINAL TIME": 6.0, **values}
-        ours, theirs = (simulate(model, lead, engine=engine, seed=3) for engine in ("llvm", "numpy"))
+        ours, theirs = (
+            simulate(model, {"other": np.arange(draws)}, engine=engine, seed=3) for engine in ("llvm", "numpy")
+        )
         for name in ours.data:
             np.testing.assert_array_equal(ours.data[name], theirs.data[name])
 
 
 def test_random_functions_over_draws(tmp_path):
     model = load_model(write_model(tmp_path, RANDOM))
-    values = varied(model)
-    assert values
-    ours, theirs = (simulate(model, values, engine=engine, seed=5).data for engine in ("llvm", "numpy"))
+    ours, theirs = (simulate(model, varied(model), engine=engine, seed=5).data for engine in ("llvm", "numpy"))
     assert_near(ours, theirs)
 
 
@@ -151,8 +148,6 @@ def test_operations_of_both_targets_are_the_same():
 
 
 def test_a_new_process_takes_the_program_from_the_cache(tmp_path, monkeypatch):
-    from pysd_runner.engine.llvm import programs
-
     model = load_model(write_model(tmp_path, MOVING))
     task = prepared(model, {"gain": np.linspace(0.5, 1.5, DRAWS)}, engine="llvm")
     first = simulate(model, task.values, engine="llvm").data
@@ -186,16 +181,11 @@ def test_without_llvmlite_numpy_takes_over_with_one_message(tmp_path, monkeypatc
         choice._loads.cache_clear()
 
 
-@pytest.mark.parametrize("threads", [0, 1.5])
-def test_what_is_asked_of_the_engine_is_checked(tmp_path, threads):
-    from pysd_runner.core.errors import InvalidInput
-
-    with pytest.raises(InvalidInput, match="threads must be"):
-        simulate(load_model(write_model(tmp_path, MOVING)), threads=threads)
-
-
 def test_threads_are_counted_in_whole_numbers_of_any_type_and_are_the_cores_of_the_process(tmp_path, monkeypatch):
     model, many = load_model(write_model(tmp_path, MOVING)), {"gain": np.linspace(0, 1, 100)[None]}
+    for threads in (0, 1.5):
+        with pytest.raises(InvalidInput, match="threads must be"):
+            simulate(model, threads=threads)
     whole = simulate(model, many, threads=np.int64(2))
     asked = []
     monkeypatch.setattr(target, "cores", lambda: asked.append(1) or 2)
