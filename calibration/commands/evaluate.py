@@ -34,6 +34,14 @@ if TYPE_CHECKING:  # slow imports (numpy)
 
 # Sections of an evaluation whose failures are faults of the model itself, as in `gapsim run --check`.
 COMPUTED = ("structure", "numerics")
+DataOfFit = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        "--panel",
+        help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
+    ),
+]
 # Effects from here on are shown with one decimal.
 _LARGE = 10
 
@@ -42,15 +50,7 @@ _LARGE = 10
 class EvaluatedOptions:
     """Options for the data on which a fit is evaluated."""
 
-    panel: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            "--panel",
-            help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
-        ),
-        OF_REGIONS,
-    ] = None
+    panel: Annotated[DataOfFit, OF_REGIONS] = None
     until: Annotated[Until, OF_REGIONS] = None
 
 
@@ -166,14 +166,7 @@ def evidence(
         Path | None,
         typer.Option("--fit", metavar="FOLDER", help="What `gapsim calibrate` wrote [default: the priors]."),
     ] = None,
-    panel: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            "--panel",
-            help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
-        ),
-    ] = None,
+    panel: DataOfFit = None,
     out: Annotated[
         Path | None,
         typer.Option(

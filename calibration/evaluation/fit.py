@@ -93,22 +93,19 @@ def level_pairs(calibrated: Calibrated) -> Iterator[ComparedSeries]:
     first, last = fitted.first_year, fitted.last_year
     runs = ModelRuns(PanelValues(tied, first), outcomes=list(levels.values()), start=first, stop=last, save_every=1)
     found = runs.batch(calibrated.estimates, 1)
-    years = list(range(fitted.first_year, fitted.last_year + 1))
+    # Without the first year, which the model matches by construction.
+    years = list(range(first + 1, last + 1))
+    columns = [panel.years.index(year) for year in years]
+    coords = {"region": list(panel.codes), "year": years}
     money = {"output_per_head": calibrated.yuan_per_unit}
     for name, variable in levels.items():
         if name not in panel:
             continue
-        columns = [panel.years.index(year) for year in years]
-        coords = {"region": list(panel.codes), "year": years}
         observed = xr.DataArray(panel[name][:, columns], dims=("region", "year"), coords=coords)
-        simulated = xr.DataArray(found[variable][0] / money.get(name, 1.0), dims=("region", "year"), coords=coords)
-        later = slice(fitted.first_year + 1, None)
-        yield ComparedSeries(
-            name=name,
-            unit=panel.units[name],
-            observed=observed.sel(year=later),
-            simulated=simulated.sel(year=later),
+        simulated = xr.DataArray(
+            found[variable][0][:, 1:] / money.get(name, 1.0), dims=("region", "year"), coords=coords
         )
+        yield ComparedSeries(name=name, unit=panel.units[name], observed=observed, simulated=simulated)
 
 
 def gap_pairs(levels: Mapping[str, ComparedSeries]) -> Iterator[ComparedSeries]:
@@ -172,40 +169,35 @@ def point_fit_tests(
 
 def _in_terms(pair: ComparedSeries) -> Iterator[Judgement]:
     found = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pooled=True)
-    yield _judged("efficiency", pair, float(found.efficiency), above=0.0)
+    value, bias = float(found.efficiency), float(found.um)
+    yield _judged("efficiency", pair, value, holds=value > 0, bound=0.0)
     if pair.is_relative:
         # The mean over regions is subtracted from both in every year, so the mean error is zero for any model.
         yield Judgement.untested("bias", "bias_by_construction", pair.name)
     else:
-        yield _judged("bias", pair, float(found.um), most=BIAS)
+        yield _judged("bias", pair, bias, holds=bias <= BIAS, bound=BIAS)
 
 
 def _in_levels(pair: ComparedSeries) -> Iterator[Judgement]:
     table = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy())
     pooled = point_fit(pair.observed.to_numpy(), pair.simulated.to_numpy(), pooled=True)
-    yield _judged("bias", pair, float(pooled.um), most=BIAS, note=Phrase("not_fitted"))
+    bias = float(pooled.um)
+    yield _judged("bias", pair, bias, holds=bias <= BIAS, bound=BIAS, note=Phrase("not_fitted"))
     defined = np.isfinite(table.u2)
     if not defined.any():
         yield Judgement.untested("no_change", "undefined", pair.name)
         return
-    better = float((table.u2[defined] < 1).mean())
-    parts = {"better": int((table.u2[defined] < 1).sum()), "all": int(defined.sum())}
-    yield Judgement.of("no_change", pair.name, better > 0.5, value=better, bound=0.5, note=Phrase("better_in", parts))
+    better = table.u2[defined] < 1
+    note = Phrase("better_in", {"better": int(better.sum()), "all": len(better)})
+    share = float(better.mean())
+    yield Judgement.of("no_change", pair.name, share > 0.5, value=share, bound=0.5, note=note)
 
 
 def _judged(
-    test: str,
-    pair: ComparedSeries,
-    value: float,
-    *,
-    above: float | None = None,
-    most: float | None = None,
-    note: Phrase = NOTHING,
+    test: str, pair: ComparedSeries, value: float, *, holds: bool, bound: float, note: Phrase = NOTHING
 ) -> Judgement:
     if not np.isfinite(value):
         return Judgement.untested(test, "undefined", pair.name)
-    holds = value > above if above is not None else most is not None and value <= most
-    bound = above if above is not None else most
     return Judgement.of(test, pair.name, holds, value=value, bound=bound, note=note)
 
 
@@ -312,14 +304,15 @@ def _memory(pair: ComparedSeries, values: np.ndarray) -> Judgement:
     products = products[np.isfinite(products)]
     size = float(np.sqrt((products**2).sum()))
     p_value = float(2 * stats.norm.sf(abs(products.sum() / size))) if size > 0 else float("nan")
-    return _significant("autocorrelation", pair, p_value)
+    return _judged("autocorrelation", pair, p_value, holds=p_value >= LEVEL, bound=LEVEL)
 
 
 def _spread(pair: ComparedSeries, values: np.ndarray) -> Judgement:
     """Test whether the variance of innovations depends on the fitted value (Breusch-Pagan)."""
     used = np.isfinite(values)
     found = breusch_pagan(values[used], pair.simulated.to_numpy()[used])
-    return _significant("heteroscedasticity", pair, float(found.p_value))
+    p_value = float(found.p_value)
+    return _judged("heteroscedasticity", pair, p_value, holds=p_value >= LEVEL, bound=LEVEL)
 
 
 def _together(pair: ComparedSeries, values: np.ndarray) -> Judgement:
@@ -327,13 +320,8 @@ def _together(pair: ComparedSeries, values: np.ndarray) -> Judgement:
     if pair.is_relative:
         expected = f"{-1 / (values.shape[0] - 1):+.3f}"
         return Judgement.untested("cross_dependence", "mean_removed", pair.name, expected=expected)
-    return _significant("cross_dependence", pair, float(cross_dependence(values).p_value))
-
-
-def _significant(test: str, pair: ComparedSeries, p_value: float) -> Judgement:
-    if not np.isfinite(p_value):
-        return Judgement.untested(test, "undefined", pair.name)
-    return Judgement.of(test, pair.name, p_value >= LEVEL, value=p_value, bound=LEVEL)
+    p_value = float(cross_dependence(values).p_value)
+    return _judged("cross_dependence", pair, p_value, holds=p_value >= LEVEL, bound=LEVEL)
 
 
 def _table(pair: ComparedSeries) -> pd.DataFrame:

@@ -88,13 +88,8 @@ def setup_of(
     path = _free_path(law, times)
     logs = np.asarray((path > 0).all(axis=(0, 1)))
     read = {name for item in series for name in item.expression.variables if name in law.names}
-    visible = [name for name in law.names if name in model.variables]
-    chosen = [name for name in law.names if name in (read or set(visible))]
-    places, start = [], 0
-    for name, size in zip(law.names, law.sizes, strict=True):
-        places += list(range(start, start + size)) if name in chosen else []
-        start += size
-    disturbed = np.array(places, dtype=np.intp)
+    chosen = read or {name for name in law.names if name in model.variables}
+    disturbed = np.array([place for place in range(law.size) if law.element_of(place)[0] in chosen], dtype=np.intp)
     middle = np.median(path, axis=1)
     units = np.where(logs, 1.0, np.maximum(middle.std(axis=0), LEAST))[disturbed]
     units = np.where(units > LEAST, units, np.maximum(np.abs(middle).max(axis=0)[disturbed], 1.0))
@@ -418,7 +413,6 @@ def ahead(
     chosen = rng.permutation(np.resize(np.arange(found.states.shape[1]), draws))
     states, moved, rows = (part[place][chosen] for part in (found.states, found.disturbances, found.rows))
     columns: dict[str, list[Array]] = {item.label: [] for item in law.series}
-    totals = {item.label: np.zeros((draws, len(item.labels))) for item in law.series}
     usable = np.full(draws, fill_value=True)
     now = float(grid.times[place])
     for time in times:
@@ -430,13 +424,9 @@ def ahead(
         moved = found.law.memory * moved + found.law.size * fresh
         states[:, grid.disturbed] += moved * grid.units
         levels = law.seen(from_coordinates(states, grid.logs), float(time), rows)
-        for item in law.series:
-            if item.kind == "level":
-                columns[item.label].append(levels[item.label])
-                continue
-            totals[item.label] = totals[item.label] + stretch.flowed[item.label]
-            columns[item.label].append(totals[item.label] if item.kind == "cumulative" else stretch.flowed[item.label])
+        for label, value in {**levels, **stretch.flowed}.items():
+            columns[label].append(value)
         now = float(time)
-    return {
-        label: np.where(usable[:, None, None], np.stack(parts, axis=-1), np.nan) for label, parts in columns.items()
-    }
+    paths = {label: np.stack(parts, axis=-1) for label, parts in columns.items()}
+    paths |= {item.label: paths[item.label].cumsum(axis=-1) for item in law.series if item.kind == "cumulative"}
+    return {label: np.where(usable[:, None, None], path, np.nan) for label, path in paths.items()}

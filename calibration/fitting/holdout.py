@@ -11,6 +11,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
 from calibration.observation.noise import LEAST_COUNT, size_of
+from calibration.observation.series import last_level
 
 Array = NDArray[np.float64]
 
@@ -101,7 +102,7 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tu
 def _scored(series: Series, predicted: Array, after: NDArray[np.bool_]) -> HeldOut:
     """Scores in the units of the data; `predicted` has shape (draw, row, time)."""
     raw = series.observed
-    last = _last_before(raw, after)
+    last = last_level(raw[:, ~after])
     cells = np.isfinite(raw) & after[None] & np.isfinite(last)[:, None]
     observed = raw[cells]
     ahead = predicted[:, cells]
@@ -120,14 +121,3 @@ def _scored(series: Series, predicted: Array, after: NDArray[np.bool_]) -> HeldO
         covered=float(np.mean((observed >= low) & (observed <= high))),
         level=LEVEL,
     )
-
-
-def _last_before(raw: Array, after: NDArray[np.bool_]) -> Array:
-    """Last observed value of each row before the held-out times."""
-    before = np.where(after[None], np.nan, raw)
-    found = np.full(len(raw), np.nan)
-    for row, line in enumerate(before):
-        seen = np.flatnonzero(np.isfinite(line))
-        if seen.size:
-            found[row] = line[seen[-1]]
-    return found

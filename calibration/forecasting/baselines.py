@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.forecaster import PointMethod
 from calibration.observation.noise import MAD_TO_SD, median_size
-from pysd_runner.core.errors import InvalidInput
+from calibration.observation.series import carried, last_level
 
 Array = NDArray[np.float64]
 
@@ -20,19 +20,6 @@ ROUNDING = 1e-12
 # Grid of smoothing weights of the latest observation; a weight of one is persistence.
 WEIGHTS = np.round(np.arange(0.05, 1.01, 0.05), 2)
 LEAST_YEARS = 4
-
-
-def carried(history: Array) -> Array:
-    """Carry the last level of each region forward over gaps."""
-    seen = np.isfinite(history)
-    last = np.maximum.accumulate(np.where(seen, np.arange(history.shape[1]), 0), axis=1)
-    return np.take_along_axis(history, last, axis=1)
-
-
-def last_level(history: Array) -> Array:
-    """Last observed level of each region, shape (region,); NaN if there is none."""
-    level: Array = carried(history)[:, -1]
-    return level
 
 
 def held(level: Array, horizon: int) -> Array:
@@ -340,13 +327,6 @@ class ShrunkenErrorCorrection:
     most_level: float = 3.0
     common_freedom: float = 100.0
     groups: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("most", "most_level"):
-            if not getattr(self, name) > 0:
-                raise InvalidInput(
-                    "{name} is {value}; expected a number of usual sizes above 0", name=name, value=getattr(self, name)
-                )
 
     def points(self, history: Array, horizon: int) -> Array:
         """Forecast; see `PointMethod`."""

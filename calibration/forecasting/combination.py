@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.baselines import kept
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, digest
-from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
@@ -94,14 +93,6 @@ class Combination:
     rate: float = 1.2
     half_life: float = 8.0
     no_inflation: float = 3.0
-
-    def __post_init__(self) -> None:
-        if self.prior and not (len(self.prior) == len(self.members) and min(self.prior) > 0):
-            raise InvalidInput("prior is {value}; expected a positive weight for each of the members", value=self.prior)
-        if not self.no_inflation >= 0:
-            raise InvalidInput(
-                "no_inflation is {value}; expected a number of origins, 0 or more", value=self.no_inflation
-            )
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. As in `Mixture`, with draws inflated about the point."""

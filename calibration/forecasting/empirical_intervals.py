@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma, ndtri, stdtrit
 
-from calibration.forecasting.baselines import ShrunkenErrorCorrection, last_level
+from calibration.forecasting.baselines import ShrunkenErrorCorrection
 from calibration.forecasting.forecaster import Forecast, Origin, PointMethod, digest
 from calibration.forecasting.target import Target
+from calibration.observation.series import last_level
 from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]

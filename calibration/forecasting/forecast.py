@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from calibration.fitting.results import FitResult
 from calibration.forecasting.backtest import BACKTEST, DRAWS, check_backtest, refuse_others, scored_by, table_problem
-from calibration.forecasting.baselines import last_level
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
@@ -28,6 +27,7 @@ from calibration.forecasting.models import (
 from calibration.forecasting.outlook import Outlook, names_of
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
+from calibration.observation.series import last_level
 from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool

@@ -21,6 +21,7 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, Poi
 from calibration.forecasting.models import FINAL, MODEL, REFERENCE
 from calibration.forecasting.target import Target
 from calibration.observation import Series
+from calibration.observation.series import last_level
 from pysd_runner.core.errors import SimulationFailed, UnsupportedFeature
 from pysd_runner.core.parallel import Pool
 from pysd_runner.study.inputs import fitted_values
@@ -182,19 +183,12 @@ class ModelForecaster:
         for item in self.problem.series:
             raw = paths[item.label]
             if item.kind == "cumulative":
-                raw = raw + self._last(item, place)
+                seen = item.unscaled(self.observed[item.label][:, : place + 1])
+                raw = raw + np.nan_to_num(last_level(seen))[None, :, None]
             with np.errstate(all="ignore"):
                 scaled = item.scaled(raw)
             parts.append(scaled + self._noise(item, raw, found.law, rng))
         return np.concatenate(parts, axis=1)
-
-    def _last(self, item: Series, place: int) -> Array:
-        table = item.unscaled(self.observed[item.label][:, : place + 1])
-        found = np.zeros((1, len(table), 1))
-        for row, line in enumerate(table):
-            seen = line[np.isfinite(line)]
-            found[0, row, 0] = seen[-1] if seen.size else 0.0
-        return found
 
     def _noise(self, item: Series, raw: Array, law: Disturbance, rng: np.random.Generator) -> Array:
         """Draws of observation errors on the scale of the series."""

@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.fitting.results import FitResult
-from calibration.forecasting.baselines import last_level
 from calibration.forecasting.target import RELATIVE, Target, by_region
+from calibration.observation.series import last_level
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.data import Data

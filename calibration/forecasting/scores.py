@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.baselines import last_level
+from calibration.observation.series import last_level
 
 Array = NDArray[np.float64]
 

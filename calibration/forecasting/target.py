@@ -75,13 +75,6 @@ class Target:
     calendar: Calendar = PLAIN
 
     def __post_init__(self) -> None:
-        if self.values.shape != (len(self.rows), len(self.times)):
-            raise InvalidInput(
-                "target {name!r} has shape {shape}; expected (region, year) = {expected}",
-                name=self.name,
-                shape=self.values.shape,
-                expected=(len(self.rows), len(self.times)),
-            )
         self.values.setflags(write=False)
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -125,12 +126,8 @@ def share_of(spec: ModelSpec, measurement: Measurement) -> str:
 
 
 def _columns(panel: Data, variable: str, window: tuple[int, ...]) -> Array:
-    values = np.full((len(panel.regions), len(window)), np.nan)
-    known = {year: column for column, year in enumerate(panel.years)}
-    for place, year in enumerate(window):
-        if year in known:
-            values[:, place] = panel.array(variable)[:, known[year]]
-    return values
+    """Values of a variable in the years of a window, shape (region, year)."""
+    return pd.DataFrame(panel.array(variable), columns=panel.years).reindex(columns=window).to_numpy()
 
 
 def _series(

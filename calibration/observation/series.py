@@ -270,3 +270,16 @@ def never_changes(values: Array) -> bool:
     """Whether every region observed more than once always has the same value."""
     often = values[np.isfinite(values).sum(axis=1) > 1]
     return len(often) > 0 and bool((np.nanmax(often, axis=1) == np.nanmin(often, axis=1)).all())
+
+
+def carried(history: Array) -> Array:
+    """Carry the last level of each row forward over gaps, shape (row, time)."""
+    seen = np.isfinite(history)
+    last = np.maximum.accumulate(np.where(seen, np.arange(history.shape[1]), 0), axis=1)
+    return np.take_along_axis(history, last, axis=1)
+
+
+def last_level(history: Array) -> Array:
+    """Last observed level of each row, shape (row,); NaN if there is none."""
+    level: Array = carried(history)[:, -1]
+    return level

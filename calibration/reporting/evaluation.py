@@ -29,18 +29,12 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = 
 
 def counts(evaluation: Evaluation) -> dict[str, int]:
     """Numbers of tests that passed, failed and were not carried out."""
-    return {
-        "passed": evaluation.count(Verdict.PASSED),
-        "failed": evaluation.count(Verdict.FAILED),
-        "not_tested": evaluation.count(Verdict.NOT_TESTED),
-    }
+    return {verdict.name.lower(): evaluation.count(verdict) for verdict in Verdict}
 
 
 def summary_line(evaluation: Evaluation, *, lang: str = "en") -> str:
     """Numbers of tests in one line: passed n, failed n, not tested n."""
-    found = counts(evaluation)
-    parts = {"passed": found["passed"], "failed": found["failed"], "untested": found["not_tested"]}
-    return Phrase("summary", parts).text(lang)
+    return Phrase("summary", counts(evaluation)).text(lang)
 
 
 def report(evaluation: Evaluation, *, lang: str = "en") -> ReportDocument:

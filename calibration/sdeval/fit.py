@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import FloatArray, Pair, line_up, ratio
+from calibration.sdeval.pairs import FloatArray, Pair, centred, line_up, ratio
 
 
 def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
@@ -13,20 +13,12 @@ def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
     return ratio(np.nansum(values, axis=pair.axes), pair.present.sum(axis=pair.axes))
 
 
-def deviations(values: FloatArray, pair: Pair) -> FloatArray:
-    """Deviations from the mean, exactly zero if all values are equal."""
-    mean = np.expand_dims(mean_over(values, pair), pair.axes)
-    highest = np.where(pair.present, values, -np.inf).max(axis=pair.axes, keepdims=True)
-    lowest = np.where(pair.present, values, np.inf).min(axis=pair.axes, keepdims=True)
-    return np.asarray(np.where(highest == lowest, values * 0, values - mean))
-
-
 def _shares(pair: Pair, error: FloatArray, square: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Shares of bias, unequal variation and unequal covariation in the mean squared error."""
     # Written in deviations of the error, so that a small error of a large quantity keeps its precision: s_S^2 - s_A^2 =
     # mean((d_S - d_A)(d_S + d_A)), and 2(1-r) s_S s_A = var(error) - (s_S - s_A)^2.
-    of_error = deviations(error, pair)
-    simulated, observed = deviations(pair.simulated, pair), deviations(pair.observed, pair)
+    of_error = centred(error, pair.axes)
+    simulated, observed = centred(pair.simulated, pair.axes), centred(pair.observed, pair.axes)
     spread = np.sqrt(mean_over(simulated**2, pair)) + np.sqrt(mean_over(observed**2, pair))
     difference = ratio(mean_over(of_error * (simulated + observed), pair), spread)
     unequal = np.where(spread == 0, 0.0, difference**2)
@@ -159,7 +151,7 @@ def point_fit(observed: ArrayLike, simulated: ArrayLike, *, pooled: bool = False
     # An undefined relative error makes the mean NaN; a missing value is only left out.
     undefined = ((pair.observed == 0) & pair.present).any(axis=pair.axes)
     squares = mean_over(error**2, pair)
-    simulated, about_mean = deviations(pair.simulated, pair), deviations(pair.observed, pair)
+    simulated, about_mean = centred(pair.simulated, pair.axes), centred(pair.observed, pair.axes)
     variance = mean_over(about_mean**2, pair)
     root = np.sqrt(squares)
     size_simulated, size_observed = (np.sqrt(mean_over(array**2, pair)) for array in (pair.simulated, pair.observed))

@@ -51,6 +51,17 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
     return np.asarray(np.where(below == 0, np.nan, quotient))
 
 
+def centred(values: FloatArray, axes: tuple[int, ...] = (-1,)) -> FloatArray:
+    """Deviations from the mean of the values present, exactly zero if all are equal."""
+    given = np.isfinite(values)
+    highest = np.where(given, values, -np.inf).max(axis=axes, keepdims=True)
+    lowest = np.where(given, values, np.inf).min(axis=axes, keepdims=True)
+    # Subtract the minimum first: the mean of large, nearly equal numbers would lose digits.
+    above = values - lowest
+    mean = np.expand_dims(ratio(np.nansum(above, axis=axes), given.sum(axis=axes)), axes)
+    return np.asarray(np.where(highest == lowest, values * 0, above - mean))
+
+
 def numbers_of(what: str, values: ArrayLike) -> FloatArray:
     """Convert to an array of finite or missing numbers with at least one axis."""
     try:

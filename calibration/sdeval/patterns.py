@@ -1,7 +1,7 @@
 """Barlas's sequence of tests of whether the model reproduces the observed behaviour pattern."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -141,58 +141,44 @@ def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike) -> BehaviourPa
             f"the longest unbroken stretch of moments both series have is {length}; a pattern needs at least {FEWEST}"
         )
     actual, model = (array.reshape(-1)[stretch] for array in (pair.observed, pair.simulated))
-    steps = tuple(_Comparison(actual, model).steps())
-    return BehaviourPatterns(steps=steps, n=length, missing=moments - length)
+    lines = _line(actual), _line(model)
+    trend = _trend(actual, model, *lines)
+    if trend.status == "failed":
+        names: tuple[StepName, ...] = ("mean", "variation")
+        later = [_skipped(name, "Not done, because the trend differs.") for name in names]
+    else:
+        later = [_mean(actual.mean(), model.mean()), _variation(*(line.left.std() for line in lines))]
+    return BehaviourPatterns(steps=(trend, *later), n=length, missing=moments - length)
 
 
-@dataclass
-class _Comparison:
-    """The steps of the comparison of a pair without gaps; later steps use results of earlier ones."""
+def _trend(observed: FloatArray, simulated: FloatArray, actual: "_Line", model: "_Line") -> PatternStep:
+    gap = model.slope - actual.slope
+    in_errors = float(ratio(gap, np.hypot(model.standard_error, actual.standard_error)))
+    relative = float(ratio(gap, abs(actual.slope)))
+    size = max(np.abs(observed).max(), np.abs(simulated).max())
+    is_rounding = abs(gap) * len(observed) <= 1e-9 * size
+    alike = abs(in_errors) <= STANDARD_ERRORS or abs(relative) <= TREND or is_rounding
+    values = {
+        "observed_1": actual.slope,
+        "simulated_1": model.slope,
+        "standard_errors_apart_1": in_errors,
+        "relative_difference_1": relative,
+    }
+    return _judged("trend", alike, values, f"The linear trends {'agree' if alike else 'differ'}.")
 
-    observed: FloatArray
-    simulated: FloatArray
-    # Detrended series (observed, simulated).
-    left: tuple[FloatArray, FloatArray] = field(init=False)
 
-    def steps(self) -> list[PatternStep]:
-        """All steps; those after a failed trend are skipped."""
-        trend = self._trend()
-        if trend.status == "failed":
-            names: tuple[StepName, ...] = ("mean", "variation")
-            return [trend, *(_skipped(name, "Not done, because the trend differs.") for name in names)]
-        return [trend, self._mean(), self._variation()]
+def _mean(observed: float, simulated: float) -> PatternStep:
+    error = float(ratio(simulated - observed, abs(observed)))
+    if np.isnan(error):
+        return _skipped("mean", "The mean of the observed is zero; a relative error has no meaning.")
+    return _judged("mean", abs(error) <= MEAN, {"error": error}, f"The means differ by {error:+.1%}.")
 
-    def _trend(self) -> PatternStep:
-        actual, model = _line(self.observed), _line(self.simulated)
-        self.left = (_without_rounding(actual.left, self.observed), _without_rounding(model.left, self.simulated))
-        gap = model.slope - actual.slope
-        in_errors = float(ratio(gap, np.hypot(model.standard_error, actual.standard_error)))
-        relative = float(ratio(gap, abs(actual.slope)))
-        size = max(np.abs(self.observed).max(), np.abs(self.simulated).max())
-        is_rounding = abs(gap) * len(self.observed) <= 1e-9 * size
-        alike = abs(in_errors) <= STANDARD_ERRORS or abs(relative) <= TREND or is_rounding
-        values = {
-            "observed_1": actual.slope,
-            "simulated_1": model.slope,
-            "standard_errors_apart_1": in_errors,
-            "relative_difference_1": relative,
-        }
-        return _judged("trend", alike, values, f"The linear trends {'agree' if alike else 'differ'}.")
 
-    def _mean(self) -> PatternStep:
-        level = self.observed.mean()
-        error = float(ratio(self.simulated.mean() - level, abs(level)))
-        if np.isnan(error):
-            return _skipped("mean", "The mean of the observed is zero; a relative error has no meaning.")
-        return _judged("mean", abs(error) <= MEAN, {"error": error}, f"The means differ by {error:+.1%}.")
-
-    def _variation(self) -> PatternStep:
-        actual, model = (series.std() for series in self.left)
-        error = float(ratio(model - actual, actual))
-        if np.isnan(error):
-            return _skipped("variation", "The observed does not vary about its trend.")
-        passed = abs(error) <= VARIATION
-        return _judged("variation", passed, {"error": error}, f"The variations differ by {error:+.1%}.")
+def _variation(observed: float, simulated: float) -> PatternStep:
+    error = float(ratio(simulated - observed, observed))
+    if np.isnan(error):
+        return _skipped("variation", "The observed does not vary about its trend.")
+    return _judged("variation", abs(error) <= VARIATION, {"error": error}, f"The variations differ by {error:+.1%}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +195,8 @@ def _line(series: FloatArray) -> _Line:
     fitted, *_ = np.linalg.lstsq(powers, series)
     left = series - powers @ fitted
     covariance = (left**2).sum() / (len(series) - 2) * np.linalg.inv(powers.T @ powers)
+    # What is left of a straight line is only rounding.
+    left = np.where(np.ptp(left) <= 1e-12 * np.abs(series).max(), 0.0, left)
     return _Line(float(fitted[1]), float(np.sqrt(covariance[1, 1])), left)
 
 
@@ -220,12 +208,6 @@ def _longest_stretch(present: NDArray[np.bool_]) -> slice:
         return slice(0, 0)
     longest = int(np.argmax(ends - starts))
     return slice(int(starts[longest]), int(ends[longest]))
-
-
-def _without_rounding(left: FloatArray, series: FloatArray) -> FloatArray:
-    """Detrended series, set to zero if it is only rounding error."""
-    noise = 1e-12 * np.abs(series).max()
-    return np.where(np.ptp(left) <= noise, 0.0, left)
 
 
 def _judged(name: StepName, passed: bool, values: Mapping[str, float], message: str) -> PatternStep:

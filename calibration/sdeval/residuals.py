@@ -6,10 +6,11 @@ The residuals of a good model have no pattern. Missing residuals are left out of
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from calibration.sdeval.pairs import FloatArray, numbers_of, ratio
+from calibration.sdeval.pairs import FloatArray, centred, numbers_of, ratio
 from pysd_runner.core.errors import InvalidInput
 
 
@@ -64,9 +65,9 @@ def autocorrelation(residuals: ArrayLike, *, lags: int) -> FloatArray:
     moments = errors.shape[-1]
     if not 0 <= lags < moments:
         raise InvalidInput(f"lags is {lags}; with {moments} moments it must be from 0 to {moments - 1}")
-    centred = _centred(errors)
-    square = np.nansum(centred**2, axis=-1)
-    products = [np.nansum(centred[..., lag:] * centred[..., : moments - lag], axis=-1) for lag in range(lags + 1)]
+    away = centred(errors)
+    square = np.nansum(away**2, axis=-1)
+    products = [np.nansum(away[..., lag:] * away[..., : moments - lag], axis=-1) for lag in range(lags + 1)]
     return ratio(np.stack(products, axis=-1), square[..., np.newaxis])
 
 
@@ -213,49 +214,25 @@ def cross_dependence(
     ----------
     Pesaran, M. H. (2004), General diagnostic tests for cross section dependence in panels, CESifo Working Paper 1229.
     """
-    correlations, moments = _correlations(residuals)
-    series = correlations.shape[0]
-    above = np.triu_indices(series, k=1)
+    errors = numbers_of("residuals", residuals)
+    errors = errors.reshape(-1, errors.shape[-1])
+    series, given = len(errors), np.isfinite(errors).astype(float)
     if series < 2:
         return HypothesisTest(statistic=np.asarray(np.nan), p_value=np.asarray(np.nan))
+    above = np.triu_indices(series, k=1)
+    # Correlations over the common times of two series, and the numbers of these.
+    correlations, moments = pd.DataFrame(errors.T).corr().to_numpy(), given @ given.T
     total = (np.sqrt(moments[above]) * correlations[above]).sum()
     statistic = np.asarray(np.sqrt(2 / (series * (series - 1))) * total)
     return HypothesisTest(statistic=statistic, p_value=np.asarray(2 * special.ndtr(-np.abs(statistic))))
 
 
-def _centred(values: FloatArray) -> FloatArray:
-    """Deviations from the mean of the values present, exactly zero if all are equal."""
-    given = np.isfinite(values)
-    highest = np.where(given, values, -np.inf).max(axis=-1, keepdims=True)
-    lowest = np.where(given, values, np.inf).min(axis=-1, keepdims=True)
-    # Subtract the minimum first: the mean of large, nearly equal numbers would lose digits.
-    above = values - lowest
-    mean = ratio(np.nansum(above, axis=-1), given.sum(axis=-1))[..., np.newaxis]
-    return np.asarray(np.where(highest == lowest, values * 0, above - mean))
-
-
-def _correlations(residuals: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Pairwise correlations of the series over their common times, and the numbers of these."""
-    errors = numbers_of("residuals", residuals)
-    errors = errors.reshape(-1, errors.shape[-1])
-    series = errors.shape[0]
-    found, moments = np.full((series, series), np.nan), np.zeros((series, series))
-    for row in range(series):
-        both = np.isfinite(errors[row]) & np.isfinite(errors)
-        others = _centred(np.where(both, errors, np.nan))
-        own = _centred(np.where(both, errors[row], np.nan))
-        size = np.sqrt(np.nansum(own**2, axis=-1)) * np.sqrt(np.nansum(others**2, axis=-1))
-        found[row] = ratio(np.nansum(own * others, axis=-1), size)
-        moments[row] = both.sum(axis=-1)
-    return found, moments
-
-
 def _lagrange_multiplier(errors: FloatArray, regressors: FloatArray) -> tuple[float, float]:
     """N R^2 of squared errors on regressors of shape (time, regressor), and the rank of the regressors."""
     given = np.isfinite(errors) & np.isfinite(regressors).all(axis=-1)
-    columns = _centred(regressors[given].T)
+    columns = centred(regressors[given].T)
     columns = columns / np.maximum(np.abs(columns).max(axis=-1, keepdims=True, initial=0.0), np.finfo(float).tiny)
-    squares = _centred(errors[given] ** 2)
+    squares = centred(errors[given] ** 2)
     if given.sum() < 3 or not squares.any():
         return np.nan, np.nan
     fitted, _, rank, _ = np.linalg.lstsq(columns.T, squares)

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.stats import norm
 
 from calibration.forecasting import Forecast, Origin
-from calibration.forecasting.baselines import last_level
 from calibration.forecasting.combination import EarlierOrigin, distances
+from calibration.observation.series import last_level
 
 
 class Shifted:

@@ -28,7 +28,6 @@ from calibration.forecasting.baselines import (
 )
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
-from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.series import autoregressive, walk
 
 
@@ -147,13 +146,6 @@ def test_the_usual_size_is_a_standard_deviation_that_some_jumps_do_not_move() ->
     some = np.array([[0.1, 0.0, 0.0, 0.2]])
     assert usual_size(some[:, :3]) == np.inf
     assert_allclose(usual_size(some), 1.4826 * 0.05)
-
-
-@pytest.mark.parametrize("most", [0.0, -1.0, np.nan])
-def test_impossible_bounds_are_refused(most: float) -> None:
-    for name in ("most", "most_level"):
-        with pytest.raises(InvalidInput, match=rf"{name} is .*; expected a number of usual sizes above 0"):
-            ShrunkenErrorCorrection(**{name: most})
 
 
 def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() -> None:

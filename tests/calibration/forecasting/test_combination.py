@@ -17,7 +17,6 @@ from calibration.forecasting.combination import (
     shares,
 )
 from calibration.forecasting.scores import crps
-from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.judging import Shifted, judged
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -105,12 +104,6 @@ def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> N
     assert free.learn(early, draws=40, seed=0).inflation.tolist() == [1.0] * 5
     # Beyond the years by which members are judged the last one holds.
     assert_allclose(ratios, np.broadcast_to([*learnt, learnt[-1], learnt[-1]], ratios.shape))
-
-
-@pytest.mark.parametrize("no_inflation", [-1.0, np.nan])
-def test_impossible_numbers_of_origins_are_refused(no_inflation: float) -> None:
-    with pytest.raises(InvalidInput, match=r"no_inflation is .*; expected a number of origins, 0 or more"):
-        Combination(name="mixture", members=(Shifted("one", 0.0),), no_inflation=no_inflation)
 
 
 def test_losses_are_those_of_a_plain_loop() -> None:

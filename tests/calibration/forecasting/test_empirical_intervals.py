@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from calibration.forecasting import EmpiricalIntervals, Target, empirical_intervals, origin_at, target_of
+from calibration.forecasting import EmpiricalIntervals, empirical_intervals, origin_at, target_of
 from calibration.forecasting.baselines import MeanReversion
 from calibration.forecasting.empirical_intervals import (
     GRID,
@@ -42,8 +42,6 @@ def test_panels_without_a_target_are_refused() -> None:
         target_of(other)
     with pytest.raises(InvalidInput, match="year 1980"):
         origin_at(target_of(panel), 1980)
-    with pytest.raises(InvalidInput, match="shape"):
-        Target(name="t", rows=("a",), groups=("",), times=(2000, 2001), values=np.zeros((2, 1)), back=lambda *_: {})
 
 
 @pytest.mark.parametrize("growth", [0.3, 0.5, 0.8])

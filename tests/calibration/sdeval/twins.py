@@ -64,15 +64,5 @@ def theil(observed: Sequence[float], simulated: Sequence[float]) -> dict[str, fl
         }
 
 
-def autocorrelation(residuals: Sequence[float], lag: int) -> Fraction:
-    e = [x - mean(exact(residuals)) for x in exact(residuals)]
-    return sum(e[t] * e[t - lag] for t in range(lag, len(e))) / sum(x * x for x in e)
-
-
-def ljung_box(residuals: Sequence[float], lags: int) -> float:
-    n = len(residuals)
-    return float(n * (n + 2) * sum(autocorrelation(residuals, k) ** 2 / (n - k) for k in range(1, lags + 1)))
-
-
 def _decimal(value: Fraction) -> Decimal:
     return Decimal(value.numerator) / Decimal(value.denominator)
