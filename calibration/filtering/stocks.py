@@ -45,7 +45,6 @@ class StockLaw:
         self.shapes = {name: model.ir.shape(model.ir.variables[name].dims) for name in self.names}
         self.sizes = [int(np.prod(self.shapes[name], dtype=int)) for name in self.names]
         self.series = tuple(series)
-        self._outcomes = list(dict.fromkeys(name for item in series for name in item.expression.variables))
         self._flows = [item for item in series if item.kind != "level"]
         self.start = start
         self._values = dict(values)
@@ -53,10 +52,8 @@ class StockLaw:
             (np.shape(value)[1] for value in values.values() if not isinstance(value, TimePath) and np.ndim(value) > 1),
             default=1,
         )
-        self._model = model
-        first = self._first_states(model)
         # INITIAL values are those of the first start, and must not be evaluated again at a later one.
-        self.first = first
+        self.first = self._first_states(model)
         self._law = with_starts(model, self.names)
         steady = self._is_steady()
         self.replaced = self.members - int(steady.sum())

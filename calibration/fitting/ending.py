@@ -22,11 +22,11 @@ from calibration.fitting.estimates import (
     parameter_findings,
     search_findings,
     series_findings,
-    stage_finding,
+    stage_findings,
     twin_findings,
 )
 from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult, ResidualTable
+from calibration.fitting.results import RESIDUAL_COLUMNS, FitResult, ResidualTable
 from calibration.fitting.space import prior_median, prior_quantile
 from calibration.observation import BEND, HuberLoss, Series, Shocks, summarise_shocks
 from calibration.observation.estimation import correlation_of
@@ -251,29 +251,26 @@ class Ending:
         return summarise_shocks(item, residuals[item.label], prior_sd=declared)
 
     def _table(self, told: Sequence[Array]) -> ResidualTable:
-        rows: list[tuple[Any, ...]] = []
-        is_yearly = bool(self.problem.codes)
+        import pandas as pd
+
+        parts = []
         for item, fitted in zip(self.problem.series, told, strict=True):
-            noise = self.problem.noise[item.label]
-            standard = item.cells.spread_out(standardised(item, fitted - item.values, noise))
-            observed, model = item.observed, item.shown(fitted)
+            rows, columns = cells = np.nonzero(item.seen)
+            standard = standardised(item, fitted - item.values, self.problem.noise[item.label])
             labels = item.labels or (("",) if item.national else self.problem.codes)
-            times = item.years if is_yearly else item.times.tolist()
-            for place, column in np.argwhere(item.seen):
-                rows.append(
-                    (
-                        labels[place],
-                        item.measurement,
-                        item.indicator,
-                        times[column],
-                        bool(item.used[place, column]),
-                        float(observed[place, column]),
-                        float(model[place, column]),
-                        float(standard[place, column]),
-                    )
-                )
-        names = ("region", "measurement", "indicator", "year", "used", "observed", "fitted", "standardised")
-        return ResidualTable(**dict(zip(names, zip(*rows, strict=True), strict=True)))
+            content = {
+                "region": np.array(labels, dtype=object)[rows],
+                "measurement": item.measurement,
+                "indicator": item.indicator,
+                "year": np.array(item.years if self.problem.codes else item.times)[columns],
+                "used": item.used[cells],
+                "observed": item.observed[cells],
+                "fitted": item.shown(fitted)[cells],
+                "standardised": item.cells.spread_out(standard)[cells],
+            }
+            parts.append(pd.DataFrame(content))
+        table = pd.concat(parts)
+        return ResidualTable(**{name: tuple(table[name].tolist()) for name in RESIDUAL_COLUMNS})
 
     def _findings(
         self,
@@ -288,8 +285,7 @@ class Ending:
         found += parameter_findings(parameters)
         if apart.size:
             worst = int(apart.argmax())
-            finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))
-            found += [] if finding is None else [finding]
+            found += stage_findings(self.problem.space.keys[worst], float(apart[worst]))
         if not is_settled:
             text = Message(
                 "The errors of the series still moved when the last round ended; standard errors are approximate."

@@ -395,17 +395,16 @@ def dispersion_findings(measurement: str, indicator: str, statistic: float, free
         )
 
 
-def stage_finding(key: str, distance: float) -> Finding | None:
-    """Finding on a parameter that differs between the end of the stages and the joint optimum; None if close."""
-    if distance <= STAGES_APART:
-        return None
-    return Finding(
-        "stages-apart",
-        Message(
-            "Fitted block by block and jointly, {parameter} differs by {distance:.1f} standard errors: the blocks "
-            "pull it in different directions.",
-            parameter=key,
-            distance=distance,
-        ),
-        "warning",
-    )
+def stage_findings(key: str, distance: float) -> Iterator[Finding]:
+    """Finding on a parameter that differs between the end of the stages and the joint optimum."""
+    if distance > STAGES_APART:
+        yield Finding(
+            "stages-apart",
+            Message(
+                "Fitted block by block and jointly, {parameter} differs by {distance:.1f} standard errors: the blocks "
+                "pull it in different directions.",
+                parameter=key,
+                distance=distance,
+            ),
+            "warning",
+        )

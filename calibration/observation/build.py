@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -127,6 +126,8 @@ def share_of(spec: ModelSpec, measurement: Measurement) -> str:
 
 def _columns(panel: Data, variable: str, window: tuple[int, ...]) -> Array:
     """Values of a variable in the years of a window, shape (region, year)."""
+    import pandas as pd
+
     return pd.DataFrame(panel.array(variable), columns=panel.years).reindex(columns=window).to_numpy()
 
 

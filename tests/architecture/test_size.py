@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_528,
-    "nodes": 607_303,
-    "functions": 4_955,
-    "docstring lines": 11_811,
+    "lines": 79_407,
+    "nodes": 606_199,
+    "functions": 4_946,
+    "docstring lines": 11_806,
     "lines of other texts": 5_515,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_840,
+    "lines of tests": 42_775,
 }
 
 

@@ -9,9 +9,7 @@ from numpy.testing import assert_allclose
 from calibration.filtering import Filtered, FilterSettings, ahead, learn_laws
 from calibration.filtering.laws import Laws, heavy, left_of_relative, states
 from calibration.filtering.trend import Trend, forecasts, moved, steps
-from calibration.forecasting import forecast
 from tests.calibration.filtering.test_filter import STILL, known
-from tests.calibration.forecasting.series import panel_of
 
 SETTINGS = FilterSettings(clip=1e9, ordinary_regions=np.inf)
 SD = 0.02
@@ -139,15 +137,6 @@ def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int
     for step in steps(values, laws.trend, size, FilterSettings()):
         assert step.var_level.min() > -1e-9
         assert step.var_drift.min() >= 0
-
-
-def test_an_early_jump_in_a_quiet_panel_is_forecast() -> None:
-    logs = np.tile(np.linspace(9, 10, 6)[:, None], 100)
-    logs[2, 1:] += 0.5
-    outlook = forecast(
-        panel_of(logs), until=int(panel_of(logs).years[-1]) + 2, forecaster="filtered", draws=100, past=False
-    )
-    assert np.isfinite(outlook.paths).all()
 
 
 def test_a_lone_region_is_known_and_surprises_nobody() -> None:

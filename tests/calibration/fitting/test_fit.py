@@ -15,7 +15,7 @@ from calibration.fitting.estimates import (
     parameter_findings,
     search_findings,
     series_findings,
-    stage_finding,
+    stage_findings,
 )
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, Starts, SumOfSquares
@@ -325,9 +325,8 @@ def test_other_optima_and_failures_are_told(fitted_problem: CalibrationProblem) 
 
 
 def test_stages_and_errors_that_disagree_are_told(result: FitResult) -> None:
-    assert stage_finding("c0", 0.5) is None
-    found = stage_finding("c0", 4.0)
-    assert isinstance(found, Finding)
+    assert not list(stage_findings("c0", 0.5))
+    (found,) = stage_findings("c0", 4.0)
     assert "c0 differs by 4.0 standard errors" in str(found)
     series = replace(result.series[0], observations=300, leftover=0.6)
     assert [item.rule for item in series_findings([series])] == ["leftover-persistence"]

@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.holtwinters import SimpleExpSmoothing
@@ -256,13 +254,3 @@ def test_a_region_never_seen_has_no_forecast_and_disturbs_none(name: str) -> Non
     found = METHODS[name].points(more, 3)
     assert np.isnan(found[-1]).all()
     assert_allclose(found[:-1], METHODS[name].points(values, 3), rtol=1e-9)
-
-
-@given(st.integers(0, 10_000), st.floats(-50, 50))
-@settings(max_examples=25, deadline=None)
-def test_a_common_shift_of_logs_moves_nothing(seed: int, shift: float) -> None:
-    logs = walk(6, 12, seed=seed)
-    common = shift + np.random.default_rng(seed).normal(size=12)
-    plain, moved = relative(logs), relative(logs + common)
-    for method in METHODS.values():
-        assert_allclose(method.points(moved, 4), method.points(plain, 4), rtol=1e-5, atol=1e-9)
