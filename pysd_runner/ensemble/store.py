@@ -25,6 +25,7 @@ from pysd_runner.ensemble.run import Reduced
 from pysd_runner.ensemble.statistics import BlockStatistics, Moments, Statistics, Summary
 from pysd_runner.export.files import draft_folder
 from pysd_runner.model import Model, load_model
+from pysd_runner.simulation.task import RunSettings
 
 Array = NDArray[np.floating]
 
@@ -147,14 +148,8 @@ class EnsembleRecipe(_Record):
             values,
             scenarios,
             part.stop - part.start,
-            start=self.start,
-            stop=self.stop,
-            step=self.step,
-            save_every=self.save_every,
             outcomes=self.outcomes,
-            engine=self.engine,
-            method=self.method,
-            seed=self.seed,
+            **{name: getattr(self, name) for name in RunSettings.__annotations__},
         )
         # Random numbers in the model's equations depend on the number of the draw in the whole ensemble.
         return found.in_blocks(part.start)

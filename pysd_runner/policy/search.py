@@ -212,7 +212,6 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) ->
     allowed = problem.miss(point) + NEAR
     lower, upper = np.array(problem.space.bounds).T
     ends = [(place, bound[place]) for place in range(len(point)) for bound in (lower, upper)]
-    reached = np.zeros(len(ends))
     low, high = np.zeros(len(ends)), np.ones(len(ends))
     for step in range(6):
         middle = (low + high) / 2 if step else high
@@ -225,12 +224,11 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) ->
             ]
         )
         low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
-        reached = np.maximum(reached, np.where(is_near, middle, 0.0))
         teller(progress)("near-optimal ranges", step + 1, 6)
     found: dict[str, tuple[float, float]] = {}
     for place, knob in enumerate(problem.space.knobs):
         sides = [
-            _pushed(problem.space, point, *ends[2 * place + side], reached[2 * place + side])[place] for side in (0, 1)
+            _pushed(problem.space, point, *ends[2 * place + side], low[2 * place + side])[place] for side in (0, 1)
         ]
         found[knob.key] = (float(min(*sides, point[place])), float(max(*sides, point[place])))
     return found

@@ -22,7 +22,6 @@ from pysd_runner.scenarios.schema import (
     ALL,
     INTERPOLATE,
     BudgetPath,
-    Languages,
     MixPath,
     PolicyPart,
     ScenarioFile,
@@ -301,15 +300,6 @@ def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
     if chosen:
         settings["targets.classes"] = tuple(_canonical(name, classes) for name in chosen)
     return settings
-
-
-def both_languages(text: str | Languages | None, default: str = "") -> FrozenMapping[str]:
-    """Text in English and Chinese; a missing language falls back to the other, then to `default`."""
-    if isinstance(text, Languages):
-        english, chinese = text.en or text.zh or default, text.zh or text.en or default
-    else:
-        english = chinese = text or default
-    return FrozenMapping({"en": english, "zh": chinese})
 
 
 def stored_policy(file: ScenarioFile) -> Policy:

@@ -18,14 +18,13 @@ from pysd_runner.scenarios.document import (
     KeyPath,
     ScenarioDocument,
     add_settings,
-    both_languages,
     quoted,
     read_delta,
     read_document,
     read_yaml,
 )
 from pysd_runner.scenarios.policy import CHANGES_SCHEMA, FrozenMapping, Policy
-from pysd_runner.scenarios.scenario import BASELINE, Scenario, notices
+from pysd_runner.scenarios.scenario import BASELINE, Scenario, both_languages, notices
 from pysd_runner.scenarios.vocabulary import Vocabulary, examine, load_vocabulary, model_name, policy_variables
 
 if TYPE_CHECKING:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # numpy and pydantic are not imported by a session that only 
     from pysd_runner.data import Entity
     from pysd_runner.engine import TimePath
     from pysd_runner.model import Model
+    from pysd_runner.scenarios.schema import Languages
 
     ModelValue = float | NDArray[np.float64] | TimePath
 
@@ -140,7 +141,7 @@ class Scenario:
                     found=variable,
                 )
             found[variable] = read_change(value, Message("scenario {name!r}: {variable}", name=name, variable=variable))
-        return cls(name=name, label=_in_both(label, name), note=_in_both(note, ""), changes=found, model="")
+        return cls(name=name, label=both_languages(label, name), note=both_languages(note), changes=found, model="")
 
     def baseline(self) -> "Scenario":
         """Build the no-policy scenario under the same assumptions.
@@ -371,7 +372,7 @@ class Scenario:
         if isinstance(stored, Mapping) and stored.get("schema") == CHANGES_SCHEMA:
             return Scenario.of(stored["name"], stored["changes"], label=stored["label"], note=stored["note"])
         from pysd_runner.scenarios.checks import stored_file
-        from pysd_runner.scenarios.document import both_languages, stored_policy
+        from pysd_runner.scenarios.document import stored_policy
 
         file = stored_file(stored, _EXTRA)
         reference = stored.get("reference")
@@ -389,11 +390,11 @@ class Scenario:
         )
 
 
-def _in_both(text: str | Mapping[str, str], default: str) -> dict[str, str]:
-    """Text by language; a language that is not given has that of the other."""
-    given = text if isinstance(text, Mapping) else {"en": text}
+def both_languages(text: "str | Languages | Mapping[str, str] | None", default: str = "") -> FrozenMapping[str]:
+    """Text by language; a missing language falls back to the other, then to `default`."""
+    given = {"en": text} if text is None or isinstance(text, str) else dict(text)
     other = next((item for item in given.values() if item), default)
-    return {lang: given.get(lang) or other for lang in LANGUAGES}
+    return FrozenMapping((lang, given.get(lang) or other) for lang in LANGUAGES)
 
 
 def _short(value: Any) -> str:

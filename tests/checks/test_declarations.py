@@ -29,7 +29,7 @@ def declared(folder: Path, text: str) -> Path:
 
 def test_a_rule_is_read_with_everything_it_says(tmp_path: Path) -> None:
     text = RULE + 'tolerance = 1e-6\nwhen = { "Births" = 0, Deaths = 0.5 }\nen = "No debt."\nzh = "不为负。"\n'
-    (rule,) = load_rules(written(tmp_path, "schema = 1\n" + text))
+    (rule,) = load_rules(declared(tmp_path, text))
     assert (rule.name, rule.kind, rule.variables) == ("never below zero", "non_negative", ("Stock",))
     assert (rule.tolerance, dict(rule.when)) == (1e-6, {"Births": 0.0, "Deaths": 0.5})
     assert (rule.en, rule.zh) == ("No debt.", "不为负。")
@@ -49,7 +49,7 @@ def test_any_model_may_have_rules_beside_it(tmp_path: Path) -> None:
     shutil.copy(model_folder("regional_digital") / "model.mdl", tmp_path / "mine.mdl")
     model = load_model(tmp_path / "mine.mdl")
     assert rules_of(model) == ()
-    written(tmp_path, "schema = 1\n" + RULE)
+    declared(tmp_path, RULE)
     assert rules_of(model)[0].name == "never below zero"
     (tmp_path / "mine.checks.toml").write_text(
         "schema = 1\n" + RULE.replace("never below zero", "own"), encoding="utf-8"

@@ -50,17 +50,15 @@ def judged(points, space, draws, outcome="theil_closed"):
 
 
 HALF, OTHER = np.arange(0, 8, 2), np.arange(1, 8, 2)
+# Every mix of the three levers in steps of 5 %.
+LATTICE = [np.array(point) / 20 for point in product(range(21), repeat=3) if sum(point) == 20]
 
 
 def test_it_is_as_good_as_brute_force(few, found):
-    lattice = [np.array(point) / 20 for point in product(range(21), repeat=3) if sum(point) == 20]
-    best = judged(lattice, few, HALF).mean(axis=1).max()
+    best = judged(LATTICE, few, HALF).mean(axis=1).max()
     assert found.in_sample >= best - 1e-3 * abs(best)
     assert found.in_sample == pytest.approx(judged([found.point], few, HALF).mean())
     assert found.out_of_sample == pytest.approx(judged([found.point], few, OTHER).mean())
-
-
-def test_shares_stay_within_bounds_and_sum_to_one(found):
     assert found.point.sum() == pytest.approx(1, abs=1e-9)
     assert (found.point >= 0).all()
 
@@ -91,9 +89,8 @@ def test_near_optimal_ranges_are_near_optimal(few, found):
 
 
 def test_constraints_are_kept(few):
-    lattice = [np.array(point) / 20 for point in product(range(21), repeat=3) if sum(point) == 20]
-    theil = judged(lattice, few, HALF).mean(axis=1)
-    leader = judged(lattice, few, HALF, "leader_change").mean(axis=1)
+    theil = judged(LATTICE, few, HALF).mean(axis=1)
+    leader = judged(LATTICE, few, HALF, "leader_change").mean(axis=1)
     bound = float((leader[theil.argmax()] + leader.max()) / 2)
     rule = Constraint("leader_change", at_least=bound)
     kept = optimise(study(), few, objective=Objective("theil_closed"), subject_to=[rule], starts=1, describe=False)
@@ -119,8 +116,7 @@ def test_an_optimum_on_a_bound_says_so(scenario):
 def test_what_cannot_be_is_relaxed_least(few):
     rule = Constraint("output_change", at_least=50.0)
     kept = optimise(study(), few, objective=Objective("theil_closed"), subject_to=[rule], starts=1, describe=False)
-    lattice = [np.array(point) / 20 for point in product(range(21), repeat=3) if sum(point) == 20]
-    most = judged(lattice, few, HALF, "output_change").mean(axis=1).max()
+    most = judged(LATTICE, few, HALF, "output_change").mean(axis=1).max()
     assert kept.relaxed["output_change"] == pytest.approx(50 - most, abs=0.02)
 
 
@@ -145,8 +141,7 @@ def test_other_statistics_are_made_large_as_well(few, statistic):
     best = effects_of(study().only(HALF), list(rivals.values()), [study().outcomes["theil_closed"]], every=5.0)[
         "theil_closed"
     ][..., -1].max(axis=0)
-    lattice = [np.array(point) / 10 for point in product(range(11), repeat=3) if sum(point) == 10]
-    values = [objective.value(row, best) for row in judged(lattice, few, HALF)]
+    values = [objective.value(row, best) for row in judged(LATTICE, few, HALF)]
     assert kept.in_sample >= max(values) - 0.02 * max(abs(value) for value in values) - 1e-9
 
 

@@ -241,10 +241,17 @@ def test_a_policy_that_never_acts_in_the_run_is_refused() -> None:
     assert values_of(Policy(budget=0.0, start=2041), times=run)
 
 
-def test_a_model_without_the_variables_refuses_money_but_not_the_baseline() -> None:
-    bare = replace(MODEL, variables={"Output": MODEL.variables["Output"]})
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variables": {"Output": MODEL.variables["Output"]}}, "has no variable 'Policy Budget Share'"),
+        ({"spec": None}, r"policy.budget: the model .* declares no variable for it"),
+    ],
+)
+def test_a_model_without_the_variables_refuses_money_but_not_the_baseline(change: Any, message: str) -> None:
+    bare = replace(MODEL, **change)
     assert load_scenario("baseline").values(bare, REGIONS) == {}
-    with pytest.raises(InvalidScenario, match="has no variable 'Policy Budget Share'"):
+    with pytest.raises(InvalidScenario, match=message):
         load_scenario("zoned").values(bare, REGIONS, default_start=2025)
 
 
@@ -264,13 +271,6 @@ def test_another_model_brings_its_own_levers(tmp_path: Path) -> None:
         loaded(tmp_path, "policy: {mix: {school: 1}}\n", model=own)
     with pytest.raises(InvalidScenario, match="the model has no lever 'data'; known: roads, schools"):
         load_scenario("data_market").values(own, REGIONS[:1], default_start=2025)
-
-
-def test_a_model_that_binds_no_policy_refuses_money_but_not_the_baseline() -> None:
-    bare = replace(MODEL, spec=None)
-    assert load_scenario("baseline").values(bare, REGIONS) == {}
-    with pytest.raises(InvalidScenario, match=r"policy.budget: the model .* declares no variable for it"):
-        load_scenario("zoned").values(bare, REGIONS, default_start=2025)
 
 
 def test_a_class_without_a_mix_is_refused() -> None:
