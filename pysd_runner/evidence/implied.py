@@ -123,19 +123,19 @@ class ExperimentRuns:
         """Effect of one scenario of a run relative to the first of another run, shape (draw,)."""
         outcome, money = item.outcome or self.usual[0], item.money or self.usual[1]
         after, before = _total(run[outcome], draws)[number], _total(base[outcome], draws)[0, :, : len(run.years)]
-        gain, years = after - before, self._years(item, run)
+        years = self._years(item, run)
+        gain = item.factor * (after - before)[:, years]
         with np.errstate(divide="ignore", invalid="ignore"):
             if item.measure == "difference":
-                return np.asarray(item.factor * gain[:, years].mean(axis=1))
+                return np.asarray(gain.mean(axis=1))
             if item.measure == "percent":
-                return np.asarray(item.factor * 100 * (gain / before)[:, years].mean(axis=1))
+                return np.asarray(100 * (gain / before[:, years]).mean(axis=1))
             spent = _total(run[money], draws)[number]
             if item.measure == "return":
                 paid = (run.years > self.last) & (run.years < self.last + item.after[1] + 1e-6)
-                total = spent[:, paid].sum(axis=1) * (run.years[1] - run.years[0])
-                return np.asarray(item.factor * gain[:, years].mean(axis=1) / total)
+                return np.asarray(gain.mean(axis=1) / spent[:, paid].sum(axis=1) / (run.years[1] - run.years[0]))
             discount = (1 + item.rate) ** -(run.years[years] - self.last)
-            return np.asarray(item.factor * (gain[:, years] @ discount) / (spent[:, years] @ discount))
+            return np.asarray((gain @ discount) / (spent[:, years] @ discount))
 
     def _years(self, item: EvidenceTerm, run: Run) -> NDArray[np.bool_]:
         """Saved times in which the outcome of a term is read."""

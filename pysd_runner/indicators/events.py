@@ -247,11 +247,8 @@ def _dispersion(parts: Mapping[str, str], futures: EventDraws, then: Array) -> N
             "dispersion cannot fall by {size}%: regions would have to become equal; give less than 100%",
             size=parts["size"],
         )
-    if part == 0:
-        return np.asarray(after < before - _SMALLEST if falls else after > before + _SMALLEST)
-    if falls:
-        return np.asarray(after <= (1 - part) * before)
-    return np.asarray(after >= (1 + part) * before)
+    change = before - after if falls else after - before
+    return np.asarray(change >= part * before if part else change > _SMALLEST)
 
 
 _RULES: dict[str, _Rule] = {

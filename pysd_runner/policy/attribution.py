@@ -86,17 +86,14 @@ class Attribution(Tabled):
             One row per lever, in the unit of the outcome, and a row ``total`` with the sum over levers in each draw
             (for Shapley values the effect of the policy); medians do not add up.
         """
-        rows: dict[str, dict[str, float]] = {}
-        for number, lever in enumerate(self.levers):
-            row: dict[str, float] = {}
-            for name, values in self._ways.items():
-                row |= band(name, values[number, :, -1])
-            rows[lever.key] = row
-        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
-        found = found.sort_values("shapley_p50", ascending=False, kind="stable")
+        rows: dict[str, dict[str, float]] = {lever.key: {} for lever in self.levers}
         sums: dict[str, float] = {}
         for name, values in self._ways.items():
-            sums |= band(name, values.sum(axis=0)[:, -1])
+            for row, own in zip(rows.values(), values[..., -1], strict=True):
+                row |= band(name, own)
+            sums |= band(name, values[..., -1].sum(axis=0))
+        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
+        found = found.sort_values("shapley_p50", ascending=False, kind="stable")
         found.loc["total"] = pd.Series(sums)
         return found
 

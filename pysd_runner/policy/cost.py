@@ -243,11 +243,11 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
     """Variants of a policy with slightly more money for one lever, one class or one region, by name."""
     bound = study.model.bindings
     names = bound.policy
-    budget = policy[names["budget"]]
     for key in ("budget", "mix"):
         if isinstance(policy.get(names[key]), TimePath):
             raise InvalidInput("policy.{key} changes over time; more money needs one that does not", key=key)
-    whole = float(budget) + more
+    budget = float(policy[names["budget"]])
+    whole = budget + more
     found: dict[str, dict[str, Any]] = {}
     elements = list(study.model.ranges[bound.ranges.lever])
     for word in load_vocabulary(study.model).levers.values():
@@ -257,8 +257,8 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
         found[f"lever.{word.key}"] = {
             **policy,
             names["budget"]: whole,
-            names["mix"]: (float(budget) * np.asarray(policy[names["mix"]]) + extra) / whole,
-            names["class_mixes"]: (float(budget) * mixes + extra[:, None]) / whole,
+            names["mix"]: (budget * np.asarray(policy[names["mix"]]) + extra) / whole,
+            names["class_mixes"]: (budget * mixes + extra[:, None]) / whole,
         }
     read = (bound.variables.region_money_share, bound.variables.output)
     first = study.simulated([policy], read)
@@ -270,9 +270,9 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
             continue
         # The increase is a share of the members' own output: small regions could not absorb a share of national output.
         added = more * float(own @ made) / float(made.sum())
-        goal = (float(budget) * shares + added * wanted / wanted.sum()) / (float(budget) + added)
+        goal = (budget * shares + added * wanted / wanted.sum()) / (budget + added)
         ratio = np.divide(goal, shares, out=np.zeros_like(goal), where=shares > 0)
-        found[name] = {**policy, names["budget"]: float(budget) + added, names["targets.regions"]: target * ratio}
+        found[name] = {**policy, names["budget"]: budget + added, names["targets.regions"]: target * ratio}
     return found
 
 

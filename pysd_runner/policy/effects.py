@@ -124,10 +124,9 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
     found["sigma_closed"] = 100 * (sigma_dispersion(heads[0], axis=-1) - sigma_dispersion(heads[1], axis=-1))
     found |= _own(before, after, start)
     nation = [made.sum(-1) / people.sum(-1) for made, people in (before, after)]
-    ahead = [nations / head.max(-1) for nations, head in zip(nation, heads, strict=True)]
-    first = [nations / head[..., start.leader] for nations, head in zip(nation, heads, strict=True)]
-    found["leader_gap_closed"] = 100 * (ahead[1] - ahead[0])
-    found["first_leader_gap_closed"] = 100 * (first[1] - first[0])
+    ahead = [np.stack([head.max(-1), head[..., start.leader]]) for head in heads]
+    closer = 100 * (nation[1] / ahead[1] - nation[0] / ahead[0])
+    found["leader_gap_closed"], found["first_leader_gap_closed"] = closer
     for name, closed in _by_class(before, after, start.classes).items():
         found[f"class_gap_closed:{name}"] = closed
     return found

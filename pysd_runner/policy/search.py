@@ -45,7 +45,11 @@ def searched(coarse: SearchProblem, fine: SearchProblem, point: Array) -> Search
     coarse, fine = coarse.apart(), fine.apart()
     rough, steps = solved(coarse, point, STEPS[0], TOLERANCES[0])
     ended, more = solved(fine, rough, STEPS[1], TOLERANCES[1])
-    return SearchEnd(point=tuple(ended.tolist()), value=fine.value(ended), miss=fine.miss(ended), steps=steps + more)
+    return _search_end(fine, ended, steps + more)
+
+
+def _search_end(problem: SearchProblem, point: Array, steps: int) -> SearchEnd:
+    return SearchEnd(point=tuple(point.tolist()), value=problem.value(point), miss=problem.miss(point), steps=steps)
 
 
 def solved(problem: SearchProblem, point: Array, most: int, tolerance: float) -> tuple[Array, int]:
@@ -125,15 +129,13 @@ def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd
     point = space.projected(_inside(space, result.x[:count]))
     slack = problem.miss(point)
     if slack <= SLACK:
-        return SearchEnd(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
+        return _search_end(problem, point, nearest.steps), 0.0
     # Maximise the objective with every constraint relaxed by that slack.
     lowered = problem.lowered((slack + SLACK) * units)
     ended, steps = solved(lowered, point, STEPS[1], TOLERANCES[1])
     if problem.miss(ended) > slack + 2 * SLACK:
         ended = point
-    return SearchEnd(
-        point=tuple(ended.tolist()), value=problem.value(ended), miss=problem.miss(ended), steps=steps
-    ), slack
+    return _search_end(problem, ended, steps), slack
 
 
 def given_way(problem: SearchProblem, point: Array) -> dict[str, float]:
