@@ -152,14 +152,7 @@ class Findings:
         return 2 * min(below, 1 - below)
 
 
-def findings(
-    model: Model,
-    data: Data | None,
-    fitted: FittedParameters | None = None,
-    *,
-    yuan_per_unit: float = 1.0,
-    seed: int = 0,
-) -> Findings:
+def findings(model: Model, data: Data | None, fitted: FittedParameters | None = None) -> Findings:
     """Compute what a model implies for its evidence terms.
 
     Parameters
@@ -170,10 +163,6 @@ def findings(
         Panel of regions; None for a model without regions.
     fitted
         Result of a calibration; None for the priors of a model of regions.
-    yuan_per_unit
-        Value of one unit of the panel's currency in yuan, without a fit.
-    seed
-        Seed of the draws.
 
     Returns
     -------
@@ -197,14 +186,14 @@ def findings(
     elif data is None or not model.is_regional:
         raise InvalidInput("a model without regions has priors in its fit alone; give one (--fit)")
     else:
-        asked = partial(experiments_of, model, data, origin=last_origin(data), yuan_per_unit=yuan_per_unit)
-    rng = np.random.default_rng(seed)
+        asked = partial(experiments_of, model, data, origin=last_origin(data))
+    rng = np.random.default_rng(0)
     drawn = parameter_draws(spec, None, PRIOR_DRAWS, rng)
     terms = tuple(spec.evidence.values())
     stages = {"prior": ImpliedEffects(asked(terms).implied(drawn, PRIOR_DRAWS))}
     told: dict[str, Any] = {}
     if fitted is not None:
-        after, fitted, told = _after(model, data, fitted, asked, spec, seed)
+        after, fitted, told = _after(model, data, fitted, asked, spec)
         stages |= after
         drawn = parameter_draws(spec, fitted, FOLLOWED, rng)
     few = {key: values[:FOLLOWED] for key, values in drawn.items()}
@@ -213,14 +202,14 @@ def findings(
 
 
 def _after(
-    model: Model, data: Data | None, fitted: FittedParameters, asked: Asked, spec: ModelSpec, seed: int
+    model: Model, data: Data | None, fitted: FittedParameters, asked: Asked, spec: ModelSpec
 ) -> tuple[dict[str, ImpliedEffects], FittedParameters, dict[str, Any]]:
     """Stages after a fit, the fit whose draws are followed over time, and facts on the weighing."""
     terms = tuple(spec.evidence.values())
     if is_weighed(fitted):
         return {"weighted": ImpliedEffects(_implied(asked, terms, fitted, spec))}, fitted, {}
     try:
-        found = weigh(model, data, fitted, seed=seed)
+        found = weigh(model, data, fitted)
     except InvalidInput as error:
         return {"posterior": ImpliedEffects(_implied(asked, terms, fitted, spec))}, fitted, {"refusal": error.args[0]}
     rest = [item for item in terms if item.key not in found.implied]

@@ -64,18 +64,17 @@ class EventDraws:
         """Indices of the regions a name stands for, ignoring case; "leader" is the region highest at the origin."""
         known = {spelled.casefold(): places for spelled, places in self.places.items()}
         asked = name.strip().casefold()
-        if asked not in known:
-            asked = asked.removeprefix("the ")
-        if asked not in known and asked == _LEADER:
+        asked = asked if asked in known else asked.removeprefix("the ")
+        if asked in known:
+            return np.array(known[asked], dtype=np.intp)
+        if asked == _LEADER:
             return np.array([int(np.nanargmax(self.last))], dtype=np.intp)
-        if asked not in known:
-            raise UnknownName(
-                "the panel has no region or class {name!r}: {known}.{suggestion}",
-                name=name,
-                known=self._known(),
-                suggestion=suggest(asked, list(self.places)),
-            )
-        return np.array(known[asked], dtype=np.intp)
+        raise UnknownName(
+            "the panel has no region or class {name!r}: {known}.{suggestion}",
+            name=name,
+            known=self._known(),
+            suggestion=suggest(asked, list(self.places)),
+        )
 
     def _known(self) -> str:
         """List the known classes and regions for an error message, one name per region."""

@@ -217,32 +217,32 @@ class Space:
 
     def _of_policy(self, scenario: Scenario, point: Iterable[float], name: str, labels: Mapping[str, str]) -> Scenario:
         mixes: dict[str, dict[str, float]] = {}
-        others: dict[str, float] = {}
+        changes: dict[str, Any] = {}  # settings of the policy
         money: dict[float, float] = {}
         for knob, value in zip(self.knobs, point, strict=True):
+            number = round(float(value), DIGITS)
             if knob.group == MONEY and knob.start is not None:
-                money[knob.start] = round(float(value), DIGITS)
+                money[knob.start] = number
             elif knob.group:
-                mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = round(float(value), DIGITS)
+                mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = number
             else:
-                others[knob.key] = round(float(value), DIGITS)
+                changes[knob.key] = number
         shares = {
             group: FrozenMapping((lever, share / sum(mix.values())) for lever, share in mix.items())
             for group, mix in mixes.items()
         }
         if money:
-            spending = Schedule(times=tuple(money), values=tuple(money.values()))
-            scenario = replace(scenario, policy=replace(scenario.policy, budget=spending))
-        policy = replace(scenario.policy, redistribution=others.get("redistribution", scenario.policy.redistribution))
+            changes["budget"] = Schedule(times=tuple(money), values=tuple(money.values()))
         # A group is a class of regions, or, with one mix for all, "mix" or the first year of a period.
         if any(knob.group not in ("", "mix") and knob.start is None for knob in self.knobs):
-            policy = replace(policy, differentiation=1.0, class_mixes=FrozenMapping(shares))
+            changes |= {"differentiation": 1.0, "class_mixes": FrozenMapping(shares)}
         elif set(shares) == {"mix"}:
-            policy = replace(policy, differentiation=0.0, mix=shares["mix"])
+            changes |= {"differentiation": 0.0, "mix": shares["mix"]}
         else:
             years = sorted(shares, key=float)
             path = Schedule(times=tuple(map(float, years)), values=tuple(shares[year] for year in years))
-            policy = replace(policy, differentiation=0.0, mix=path)
+            changes |= {"differentiation": 0.0, "mix": path}
+        policy = replace(scenario.policy, **changes)
         note = FrozenMapping({"en": "", "zh": ""})
         return replace(scenario, name=name, label=FrozenMapping(labels), note=note, policy=policy, compare_with=())
 

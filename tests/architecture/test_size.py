@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_407,
-    "nodes": 606_199,
+    "lines": 79_373,
+    "nodes": 605_837,
     "functions": 4_946,
-    "docstring lines": 11_806,
+    "docstring lines": 11_801,
     "lines of other texts": 5_515,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_775,
+    "lines of tests": 42_733,
 }
 
 
