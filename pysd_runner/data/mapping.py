@@ -228,10 +228,7 @@ def _stop(file: Path, message: str, *, line: int | None = None, expected: str = 
 
 
 def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
-    fields: dict[str, object] = {}
-    for name, value in content.items():
-        read = _READERS.get(name, _text)
-        fields[name] = read(value, f"{file}: {name}")
+    fields = {name: _READERS.get(name, _text)(value, f"{file}: {name}") for name, value in content.items()}
     for name in ("regions", "national"):
         if name in fields:
             fields[name] = _beside(str(fields[name]), file)

@@ -233,19 +233,16 @@ def _one_each(
     regions: Sequence[Entity], index: IndexArray, texts: TextArray, rows: IndexArray, what: str
 ) -> tuple[list[str], list[Finding]]:
     """Take the name or group of each region from a column of the panel, and report contradicting rows."""
+    import pandas as pd
+
     chosen = [""] * len(regions)
     problems = []
-    seen: set[tuple[int, str]] = set()
-    for position in np.flatnonzero((texts != "") & (index >= 0)):
-        place, text = pair = (int(index[position]), str(texts[position]))
-        if pair in seen:
-            continue
-        seen.add(pair)
+    said = pd.DataFrame({"place": index, "text": texts, "row": rows})[(texts != "") & (index >= 0)]
+    for place, text, row in said.drop_duplicates(["place", "text"]).itertuples(index=False):
         if chosen[place]:
             message = Message(
                 "region {region!r} has another {what} in an earlier row", region=regions[place].code, what=what
             )
-            row = int(rows[position])
             problems.append(Finding(f"two-{what}s", message, row=row, found=text, expected=chosen[place]))
         chosen[place] = chosen[place] or text
     return chosen, problems

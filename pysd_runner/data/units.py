@@ -263,13 +263,12 @@ def measures(
 
 def _asked(cells: Cells, given: Mapping[str, str]) -> str:
     loose = {VARIABLE_OF.get(key(name), key(name)): unit for name, unit in given.items()}
-    heading = key(str(cells.columns[0])) if len(cells.columns) else ""
-    return loose.get(cells.variable) or loose.get(key(cells.variable)) or loose.get(heading, "")
+    return loose.get(cells.variable) or loose.get(key(cells.variable)) or loose.get(key(cells.heading), "")
 
 
 def _unknown_targets(observed: Sequence[Cells], given: Mapping[str, str]) -> list[Finding]:
     names = {cells.variable for cells in observed}
-    known = {key(name) for cells in observed for name in (cells.variable, *map(str, cells.columns[:1]))}
+    known = {key(name) for cells in observed for name in (cells.variable, cells.heading)}
     return [
         Finding(
             "unit-of-nothing",

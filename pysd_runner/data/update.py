@@ -112,7 +112,7 @@ def updated(before: Data, new: Data, *, sources: tuple[str, str]) -> Update:
     added = fresh[~_keys_of(fresh).isin(_keys_of(old))]
     national = {
         name: {**before.national.get(name, {}), **new.national.get(name, {})}
-        for name in (*before.national, *(name for name in new.national if name not in before.national))
+        for name in {**before.national, **new.national}
     }
     if both.empty and added.empty and national == before.national:
         raise (

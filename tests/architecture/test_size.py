@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_373,
-    "nodes": 605_837,
+    "lines": 79_366,
+    "nodes": 605_727,
     "functions": 4_946,
     "docstring lines": 11_801,
     "lines of other texts": 5_515,
