@@ -1,6 +1,5 @@
 """The command-line application: its own commands, and those registered by other packages."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Annotated, Any, TextIO
 import typer
 import typer.core
 
-from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED, LANG, HelpContext, usage_message
+from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED, LANG, HelpContext, interrupted, report, usage_message
 from pysd_runner.cli.describe import describe, doctor, schema, show
 from pysd_runner.cli.ensemble import ensemble
 from pysd_runner.cli.explore import brief, explore
@@ -21,7 +20,7 @@ from pysd_runner.cli.optimise import optimise
 from pysd_runner.cli.options import Language
 from pysd_runner.cli.policies import attribute
 from pysd_runner.cli.run import plot, run
-from pysd_runner.cli.session import SCHEMA_VERSION, STANDARD_OUTPUT, finish, never_refuse, silence, write_line
+from pysd_runner.cli.session import STANDARD_OUTPUT, Session, finish, never_refuse, silence, write_line
 from pysd_runner.cli.simulate import run_once
 from pysd_runner.cli.update import update
 from pysd_runner.core.errors import Message, joined
@@ -181,18 +180,14 @@ def _run(given: list[str]) -> int:
 
 
 def _answered(given: list[str]) -> int:
-
     try:
         code = application()(given, prog_name="gapsim", standalone_mode=False, obj=_language(given))
     except UsageError as error:
         return _usage(error, _language(given), as_json="--json" in given)
     except (typer.Abort, KeyboardInterrupt):
         # Interrupted before the command installed its signal handlers.
-        message = joined([Message("Interrupted."), Message("Nothing had been finished; nothing was written.")], "\n  ")
-        write_line(said(message, _language(given)), err=True)
-        if "--json" in given:
-            _fail("KeyboardInterrupt", message, INTERRUPTED)
-        return INTERRUPTED
+        session = Session(as_json="--json" in given, lang=_language(given))
+        return report(session, KeyboardInterrupt(), INTERRUPTED, interrupted(session))
     return code if isinstance(code, int) else 0
 
 
@@ -213,13 +208,5 @@ def _usage(error: Any, lang: str, *, as_json: bool) -> int:
     told = Message("error: {said}", said=usage_message(message))
     advice = Message("`{command}` shows what it takes, with an example.", command=f"{path} --help")
     write_line(said(joined([told, advice], "\n  "), lang), err=True)
-    if as_json:
-        _fail("UsageError", message, BAD_INPUT)
+    Session(as_json=as_json).close({"kind": "UsageError", "message": message, "exit_code": BAD_INPUT})
     return BAD_INPUT
-
-
-def _fail(kind: str, message: str, code: int) -> None:
-    """Write the JSON object of a command that was not started."""
-    failure = {"kind": kind, "message": message, "exit_code": code}
-    answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": None, "warnings": [], "error": failure}
-    write_line(json.dumps(answer, indent=2))

@@ -147,21 +147,22 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
             code = work() or 0
         session.close()
     except KeyboardInterrupt as interruption:
-        return _report(session, interruption, SIGNALLED + session.interruption.kind, _interrupted(session))
+        return report(session, interruption, SIGNALLED + session.interruption.kind, interrupted(session))
     except GapsimError as error:
-        return _report(session, error, error.exit_code, str(error))
+        return report(session, error, error.exit_code, str(error))
     except OSError as error:
-        return _report(session, error, BAD_INPUT, _system(error))
+        return report(session, error, BAD_INPUT, _system(error))
     except MemoryError as error:
-        return _report(
+        return report(
             session, error, BAD_INPUT, Message("there is not enough memory; ask for fewer draws or scenarios (--draws)")
         )
     except Exception as error:  # noqa: BLE001 - the outermost frame: every bug must end here, not in a traceback
-        return _report(session, error, BUG, _bug(error))
+        return report(session, error, BUG, _bug(error))
     return code
 
 
-def _report(session: Session, error: BaseException, code: int, message: str) -> int:
+def report(session: Session, error: BaseException, code: int, message: str) -> int:
+    """Write the message of a failure, and return its exit code."""
     if session.debug:
         write_line("".join(traceback.format_exception(error)).rstrip(), err=True)
     if code > SIGNALLED:
@@ -173,7 +174,8 @@ def _report(session: Session, error: BaseException, code: int, message: str) -> 
     return code
 
 
-def _interrupted(session: Session) -> str:
+def interrupted(session: Session) -> str:
+    """Say what of an interrupted command is kept."""
     kept = session.kept or [Message("Nothing had been finished; nothing was written.")]
     return joined([Message("Interrupted."), *kept], "\n  ")
 

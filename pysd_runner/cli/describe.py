@@ -2,8 +2,10 @@
 
 import json
 import platform
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -213,15 +215,7 @@ def _asked(features: Iterable["Feature"]) -> dict[str, list[str]]:
 
 
 def _entry(item: "EquationProblem") -> dict[str, str]:
-    return {
-        "verdict": "error" if item.is_failure else "warning",
-        "kind": item.kind,
-        "variable": item.variable,
-        "equation": item.equation,
-        "expected": item.expected,
-        "found": item.found,
-        "message": item.message,
-    }
+    return {"verdict": "error" if item.is_failure else "warning", **asdict(item)}
 
 
 # Maximum relative difference between engines that rounding can explain.
@@ -250,11 +244,7 @@ def _examined(subject: str, examine: Callable[[], tuple[Severity, str]]) -> Find
 
 def _requirements() -> list[str]:
     """Names of the packages that this package requires."""
-    needed = [text for text in requires("gapsim") or () if "extra ==" not in text]
-    return [
-        "".join(character if character.isalnum() or character in "-_." else " " for character in text).split()[0]
-        for text in needed
-    ]
+    return [re.split(r"[^\w.-]", text)[0] for text in requires("gapsim") or () if "extra ==" not in text]
 
 
 def _package(name: str) -> Finding:
@@ -322,11 +312,10 @@ def _parity() -> tuple[Severity, str]:
 def _difference(ours: "Run", theirs: "Run") -> tuple[float, str]:
     import numpy as np
 
-    found = []
-    for name, values in theirs.data.items():
-        difference = np.abs(ours[name] - values) / np.maximum(np.abs(values), 1e-2)
-        found.append((float(difference.max(initial=0.0)), name))
-    return max(found)
+    return max(
+        (float((np.abs(ours[name] - values) / np.maximum(np.abs(values), 1e-2)).max(initial=0.0)), name)
+        for name, values in theirs.data.items()
+    )
 
 
 _EXAMINATIONS: dict[str, Callable[[], tuple[Severity, str]]] = {

@@ -1,12 +1,10 @@
 """``gapsim ensemble``: run any model for many draws of its parameters."""
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +17,7 @@ from pysd_runner.reports.folders import check_file, fresh_file, save_whole
 if TYPE_CHECKING:  # slow imports (numpy)
     import pandas as pd
 
-    from pysd_runner.ensemble import Design, Draws, Ensemble, EnsembleJob
+    from pysd_runner.ensemble import Ensemble, EnsembleJob
     from pysd_runner.ensemble.run import Keep
     from pysd_runner.model import Model
 
@@ -129,7 +127,7 @@ def ensemble(
     if storing.store is not None:
         if storing.verify:
             load_job(storing.store)  # raises if there is no stored ensemble; `ensemble_job` would create one
-        cases = _drawn(loaded, sampling)
+        cases = _cases(loaded, sampling, stored=True)
         job = ensemble_job(
             loaded,
             {} if cases is None else cases,
@@ -142,7 +140,7 @@ def ensemble(
         if storing.verify:
             return _verify(session, job)
         return _run(session, job, storing, threads, out if statistics else None, force=force)
-    cases = _design(loaded, sampling)
+    cases = _cases(loaded, sampling)
     count = sampling.draws if cases is None else len(cases)
     with session.stage(
         Message("Running {count} draws of {model}", count=count, model=loaded.name), total=count
@@ -234,43 +232,16 @@ def _share(text: str) -> tuple[int, int]:
     return int(share), int(shares)
 
 
-def _drawn(loaded: "Model", asked: Sampling) -> "Draws | Design | None":
-    """Design of the draws; if it can be generated in parts, a `Draws` from which each block generates its own."""
-    from pysd_runner.ensemble import Draws
-    from pysd_runner.ensemble.designs import intervals
+def _cases(loaded: "Model", asked: Sampling, *, stored: bool = False) -> Any:
+    """Design of the draws; None if they differ only by random functions in the model's equations.
 
-    if asked.rows is not None or not asked.bound or asked.design is Kind.LHS:
-        return _design(loaded, asked)
-    with _naming_bounds(loaded):
-        ranges = intervals(loaded, dict(map(_range, asked.bound)))
-    return Draws(
-        method="sobol" if asked.design is Kind.SOBOL else "random", ranges=ranges, draws=asked.draws, seed=asked.seed
-    )
-
-
-@contextmanager
-def _naming_bounds(loaded: "Model") -> Iterator[None]:
-    """Name the option for missing bounds, if the model gives none."""
-    from pysd_runner.ensemble.designs import NoBounds
-
-    try:
-        yield
-    except NoBounds as error:
-        bound = f"--bound {shlex.quote(error.name)}=LOW:HIGH"
-        raise InvalidInput(
-            "{model} gives no bounds of {parameter!r}; give them: {option}",
-            model=loaded.path.name,
-            parameter=error.name,
-            option=bound,
-        ) from error
-
-
-def _design(loaded: "Model", asked: Sampling) -> "Design | None":
-    """Design of the draws; None if draws differ only by random functions in the model's equations."""
+    Each block of a stored ensemble generates its own part of a design that can be generated in parts.
+    """
     from pysd_runner import ensemble as designs
     from pysd_runner.ensemble.cases import is_random
+    from pysd_runner.ensemble.designs import NoBounds, intervals
 
-    bounds = asked.bound or []
+    bounds = dict(map(_range, asked.bound or ()))
     if asked.rows is not None and bounds:
         raise InvalidInput("--bound and --rows both say what varies; give one of them")
     if asked.rows is not None:
@@ -284,8 +255,20 @@ def _design(loaded: "Model", asked: Sampling) -> "Design | None":
             model=loaded.path.name,
         )
     makers = {Kind.LHS: designs.latin_hypercube, Kind.SOBOL: designs.sobol, Kind.RANDOM: designs.random_draws}
-    with _naming_bounds(loaded):
-        return makers[asked.design](loaded, dict(map(_range, bounds)), asked.draws, seed=asked.seed)
+    try:
+        if not stored or asked.design is Kind.LHS:
+            return makers[asked.design](loaded, bounds, asked.draws, seed=asked.seed)
+        ranges = intervals(loaded, bounds)
+    except NoBounds as error:
+        raise InvalidInput(
+            "{model} gives no bounds of {parameter!r}; give them: {option}",
+            model=loaded.path.name,
+            parameter=error.name,
+            option=f"--bound {shlex.quote(error.name)}=LOW:HIGH",
+        ) from error
+    return designs.Draws(
+        method="sobol" if asked.design is Kind.SOBOL else "random", ranges=ranges, draws=asked.draws, seed=asked.seed
+    )
 
 
 def _table(path: Path) -> "pd.DataFrame":

@@ -145,10 +145,8 @@ def _parameters(model: "Model") -> list[list[str]]:
     from pysd_runner.model import facts_of
     from pysd_runner.spec.own import weak_parameter
 
-    counts: dict[str, int] = {}
     facts = facts_of(model.ir)
-    for name in facts:
-        counts[_bare(name)] = counts.get(_bare(name), 0) + 1
+    counts = Counter(map(_bare, facts))
     found = []
     for fact in facts.values():
         variable = model.ir.variables[_bare(fact.name)]

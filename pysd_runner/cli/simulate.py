@@ -83,26 +83,24 @@ def _values(model: "Model", items: Sequence[str]) -> dict[str, Any]:
     from pysd_runner.simulation.run import constant_values, located
 
     values: dict[str, Any] = {}
-    whole: set[str] = set()
     places: set[tuple[str, Any]] = set()
     for item in items:
         name, number = _assignment(item)
         variable, position = located(model, name)
-        if variable in whole or (variable, position) in places or (position is None and variable in values):
+        if places & {(variable, None), (variable, position)} or (position is None and variable in values):
             raise InvalidInput(
                 "--set gives {name!r} twice; give the whole of {variable!r}, or each element once",
                 name=name,
                 variable=variable,
             )
+        places.add((variable, position))
         if position is None:
-            whole.add(variable)
             values[variable] = number
             continue
         if model.ir.variables[variable].kind != "constant":
             raise InvalidInput(
                 "{variable!r} has an equation, so that no element of it can be set; set all of it", variable=variable
             )
-        places.add((variable, position))
         array = values.setdefault(variable, constant_values(model, variable).copy())
         array[position] = number
     return values
@@ -144,6 +142,8 @@ def _tell(
 ) -> None:
     import numpy as np
 
+    from pysd_runner.reports.document import aligned
+
     made = run.provenance
     session.data = {
         **{name: made[name] for name in ("model", "model_sha256", "start", "stop", "step", "method")},
@@ -169,13 +169,8 @@ def _tell(
     at = np.unique(np.linspace(0, run.years.size - 1, MOMENTS).round().astype(int))
     rows = [["", "unit", *(f"{run.years[place]:g}" for place in at)]]
     rows += [[label, units[label], *(f"{table[label][place]:.5g}" for place in at)] for label in shown]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            text.ljust(width) if place < 2 else text.rjust(width)
-            for place, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        session.say("  ".join(cells).rstrip())
+    for line in aligned(rows, words={0, 1}):
+        session.say(line)
     if len(table) > len(shown):
         session.say(
             Message(

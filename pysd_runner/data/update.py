@@ -125,17 +125,9 @@ def updated(before: Data, new: Data, *, sources: tuple[str, str]) -> Update:
             else _nothing(sources[1], unused)
         )
     _check_years(before, added, sources[1])
-    revised = pd.DataFrame(
-        {
-            **{name: both[name] for name in KEYS},
-            "old": both["value_old"],
-            "new": both["value_new"],
-            "per_cent": 100 * (both["value_new"] / both["value_old"] - 1),
-            "unit": both["unit_old"],
-            "old_source": sources[0],
-            "new_source": sources[1],
-        }
-    )
+    revised = both.rename(columns={"value_old": "old", "value_new": "new", "unit_old": "unit"}).assign(
+        per_cent=100 * (both["value_new"] / both["value_old"] - 1), old_source=sources[0], new_source=sources[1]
+    )[[*KEYS, "old", "new", "per_cent", "unit", "old_source", "new_source"]]
     whole = pd.concat([old, fresh], ignore_index=True).drop_duplicates(KEYS, keep="last")
     if before.currency == CURRENCY:
         whole["unit"] = whole["unit"].str.replace(CURRENCY, new.currency)

@@ -4,7 +4,7 @@ import json
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import floor, log10
 from pathlib import Path
 from typing import Any, Literal
@@ -189,12 +189,13 @@ def _variable_words(facts: dict[str, Any], lang: str) -> tuple[str, str]:
 
 def save_update(found: Update, folder: Path, before: Path, record: Mapping[str, Any]) -> None:
     """Write a panel as a folder that every command reads: regions, national series, sources, and what was revised."""
+    import pandas as pd
+
     # What the folder of the file `before` says on sources is kept.
     panel = found.panel
     save_csv(found.revised, folder / REVISIONS)
     save_csv(long_table(panel), folder / PANEL_FILE)
-    regions = [(item.code, item.name_en, item.name_zh, item.group, item.row, item.column) for item in panel.regions]
-    _save_rows(regions, ["code", "name_en", "name_zh", "class", "row", "column"], folder / REGIONS)
+    save_csv(pd.DataFrame(map(asdict, panel.regions)).rename(columns={"group": "class"}), folder / REGIONS)
     declared = declarations_beside(before)
     known = tomllib.loads((before.parent / DECLARATIONS).read_text(encoding="utf-8")) if declared.name else {}
     beside = declared.national or before.parent / SIDECAR
@@ -202,7 +203,7 @@ def save_update(found: Update, folder: Path, before: Path, record: Mapping[str, 
         shutil.copyfile(beside, folder / SIDECAR)
     elif panel.national:
         series = [(year, name, value) for name, item in panel.national.items() for year, value in item.items()]
-        _save_rows(series, ["year", "variable", "value"], folder / SIDECAR)
+        save_csv(pd.DataFrame(series, columns=["year", "variable", "value"]), folder / SIDECAR)
     content = {**known, "schema": 1, "name": panel.name, "panel": PANEL_FILE, "regions": REGIONS}
     content |= {"national": SIDECAR} if panel.national else {}
     content |= {"updates": [*known.get("updates", ()), record]}
@@ -213,12 +214,6 @@ def save_update(found: Update, folder: Path, before: Path, record: Mapping[str, 
         for name in observed_in(panel)
     }
     write_text_whole(folder / DECLARATIONS, toml_text(content))
-
-
-def _save_rows(rows: Sequence[tuple[Any, ...]], names: Sequence[str], path: Path) -> None:
-    import pandas as pd
-
-    save_csv(pd.DataFrame(rows, columns=list(names)), path)
 
 
 def toml_text(content: Mapping[str, Any]) -> str:

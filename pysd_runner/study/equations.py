@@ -138,11 +138,11 @@ def _terms(stock: Variable) -> list[tuple[str, int]]:
         stack: list[tuple[object, int]] = [(block.expression, 1)]
         while stack:
             item, sign = stack.pop()
-            if isinstance(item, Operation) and item.name in ("add", "+"):
+            if isinstance(item, Operation) and item.name == "add":
                 stack += [(part, sign) for part in reversed(item.arguments)]
-            elif isinstance(item, Operation) and item.name in ("subtract", "sub", "-") and len(item.arguments) == 2:
+            elif isinstance(item, Operation) and item.name == "subtract":
                 stack += [(item.arguments[1], -sign), (item.arguments[0], sign)]
-            elif isinstance(item, Operation) and item.name in ("negative", "neg", "-") and len(item.arguments) == 1:
+            elif isinstance(item, Operation) and item.name == "negative":
                 stack.append((item.arguments[0], -sign))
             elif isinstance(item, Reference) and item.variable != stock.name:
                 found.append((item.variable, sign))
@@ -215,13 +215,9 @@ def _links(shown: Mapping[str, Variable], flows: list[Flow], places: Mapping[str
     found = []
     for name, item in shown.items():
         x, y = places[name]
-        read: set[str] = set()
-        for block in item.blocks:
-            read |= references(block.expression)
-        for other in sorted(read & set(places) - {name}):
-            # The flow symbol already shows this link.
-            if (name, other) in piped:
-                continue
+        read = {other for block in item.blocks for other in references(block.expression)}
+        # Flow symbols already show their links.
+        for other in sorted(other for other in read & set(places) - {name} if (name, other) not in piped):
             a, b = places[other]
             bend = f"{(a + x) / 2:.0f} {(b + y) / 2 - 18:.0f}"
             found.append(f'<path class="l" d="M{a:.0f} {b:.0f}Q{bend} {x:.0f} {y:.0f}"/>')

@@ -14,7 +14,6 @@ from pysd_runner.study.future import Future
 from pysd_runner.study.labelling import DATA, FUTURE, PARAMETERS, RECORD, SCHEMA, completed
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 REMEDY = Message("run the scenarios again")
@@ -88,6 +87,7 @@ def _regions(folder: Path) -> Future:
 
 
 def _any(folder: Path) -> Future:
+    import pandas as pd
     import xarray as xr
 
     from pysd_runner.data import load_data
@@ -99,8 +99,8 @@ def _any(folder: Path) -> Future:
         data = load_netcdf(folder / DATA)
         file, seen = folder / "observed.csv", None
         if file.is_file():
-            known = [axis for axis in _header(file) if axis not in ("time", "column", "value")]
-            frame = _renamed(file)
+            frame = pd.read_csv(file, encoding="utf-8-sig").rename(columns={"column": "variable"})
+            known = [axis for axis in frame.columns if axis not in ("time", "variable", "value")]
             seen = replace(load_data(frame, time="time", entity=known or None), name="observed")
         scenarios = tuple(Scenario.from_dict(item) for item in record["scenarios"])
         return Future(
@@ -125,12 +125,6 @@ def _any(folder: Path) -> Future:
 def read_outcomes(file: Path) -> "xr.Dataset":
     """Read the stored outcomes of a projection, without recomputing the others."""
     data = _read_dataset(file)
-    _check_dataset(data, file)
-    return data
-
-
-def _check_dataset(data: "xr.Dataset", file: Path) -> None:
-    """Check that coordinates exist without duplicates, and that all data are numeric."""
     for name in ("scenario", "draw", "region", "year"):
         if name not in data.coords:
             raise InvalidInput("{file}: no coordinate {name!r}; expected a projection", file=file, name=name)
@@ -144,6 +138,7 @@ def _check_dataset(data: "xr.Dataset", file: Path) -> None:
     texts = [name for name, values in data.data_vars.items() if values.dtype.kind not in "fiub"]
     if texts:
         raise InvalidInput("{file}: {name}: expected numbers; run the scenarios again", file=file, name=texts[0])
+    return data
 
 
 def read_run_record(file: Path) -> dict[str, Any]:
@@ -187,13 +182,3 @@ def _read_dataset(file: Path) -> "xr.Dataset":
             file=file,
             reason=error,
         ) from error
-
-
-def _header(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")
-
-
-def _renamed(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.read_csv(path, encoding="utf-8-sig").rename(columns={"column": "variable"})

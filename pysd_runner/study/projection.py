@@ -219,7 +219,7 @@ def _of_regions(inputs: ProjectionInputs, panel: Data, cast: Sequence[Scenario],
         imputed=tuple(str(item) for item in common.inputs.imputed),
         warnings=(*_on_baseline(baseline, common, panel), *_warnings(fitted, panel, cast, common.inputs)),
         provenance={
-            **_provenance(_made(run, inputs.model), panel, cast, fitted, inputs.settings),
+            **_provenance(inputs, panel, cast, run),
             "baseline": None if baseline is None else _followed(baseline, common),
         },
     )
@@ -447,23 +447,13 @@ def recorded_model(provenance: Mapping[str, Any]) -> str:
     return str(made.get("model_file", made["model"]))
 
 
-def _made(run: Run, model: Model) -> dict[str, Any]:
-    """Provenance of a run, with the path of the model file if the model is not shipped."""
-    return {**run.provenance, **({} if is_shipped(model.source) else {"model_file": model.source})}
-
-
-def _provenance(
-    made: Mapping[str, Any],
-    panel: Data,
-    scenarios: Sequence[Scenario],
-    fitted: FittedParameters | None,
-    settings: Mapping[str, Any],
-) -> dict[str, Any]:
+def _provenance(inputs: ProjectionInputs, panel: Data, scenarios: Sequence[Scenario], run: Run) -> dict[str, Any]:
+    fitted, file = inputs.fitted, inputs.model.source
     rate = panel.provenance.get("yuan_per_unit")
     packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
     return {
-        "settings": dict(settings),
-        "simulation": dict(made),
+        "settings": dict(inputs.settings),
+        "simulation": {**run.provenance, **({} if is_shipped(file) else {"model_file": file})},
         "panel": {"name": panel.name, "sha256": panel.sha256} | ({"yuan_per_unit": rate} if rate else {}),
         "scenarios": [item.to_dict() for item in scenarios],
         # Posterior draws are left out: they would make the record many times as long, and the file of the fit has them.

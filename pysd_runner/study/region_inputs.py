@@ -1,6 +1,6 @@
 """Initial values of the regions in the first simulated year: observed, or imputed and marked as such."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,67 +169,64 @@ def time_step(model: Model) -> float:
     return expression.value
 
 
-def _observed(work: _Work, variable: str) -> Array | None:
-    """Values of a panel variable in the first simulated year, shape (region,); None if no region has one."""
+def _observed(work: _Work, variable: str) -> Array:
+    """Values of a panel variable in the first simulated year, shape (region,); NaN where a region has none."""
     if not variable or variable not in work.panel:
-        return None
-    column = work.panel.array(variable)[:, work.panel.years.index(work.year)]
-    return column if np.isfinite(column).any() else None
+        return np.full(len(work.panel.codes), np.nan)
+    return work.panel.array(variable)[:, work.panel.years.index(work.year)]
+
+
+def _nearest(work: _Work, years: Iterable[int]) -> int | None:
+    """The nearest of some years to the first simulated one, if it is near; ties go to the earlier year."""
+    near = [year for year in years if abs(year - work.year) <= NEAR_YEARS]
+    return min(near, key=lambda year: (abs(year - work.year), year > work.year), default=None)
 
 
 def _near(work: _Work, variable: str) -> tuple[Array, int] | None:
-    """Values of an indicator in the nearest year with data, and that year; ties go to the earlier year."""
-    if variable not in work.panel:
-        return None
-    years = [year for year in work.panel.years_with(variable) if abs(year - work.year) <= NEAR_YEARS]
-    if not years:
-        return None
-    best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
-    return work.panel.array(variable)[:, work.panel.years.index(best)], best
+    """Values of an indicator in the nearest year with data, and that year."""
+    best = _nearest(work, work.panel.years_with(variable)) if variable in work.panel else None
+    return None if best is None else (work.panel.array(variable)[:, work.panel.years.index(best)], best)
 
 
 def _required(work: _Work, item: RegionInput) -> Array:
     values = _observed(work, item.panel)
-    missing = (
-        [code for code, value in zip(work.panel.codes, values, strict=True) if not np.isfinite(value)]
-        if values is not None
-        else list(work.panel.codes)
-    )
-    if values is None or missing:
-        shown = listed(missing)
+    missing = ~np.isfinite(values)
+    if missing.any():
         raise InvalidPanel(
             "panel {panel!r}: {variable!r} is missing in {year} for {regions}; each region needs it in the first "
             "simulated year: choose another year or leave these regions out",
             panel=work.panel.name,
             variable=item.panel,
             year=work.year,
-            regions=shown,
+            regions=_shown(work, missing),
         )
     return values[None, :]
 
 
+def _shown(work: _Work, chosen: NDArray[np.bool_]) -> str:
+    """Codes of some regions, five at most."""
+    return listed(np.array(work.panel.codes)[chosen].tolist())
+
+
 def _equal_shares(work: _Work, item: RegionInput) -> Array:
     values = _observed(work, item.panel)
-    count = len(work.panel.codes)
-    if values is None:
-        work.mark(item, np.ones(count, dtype=bool), EQUAL_SHARES)
-        return np.full((1, count), 1e6)
     missing = ~np.isfinite(values)
+    if missing.all():
+        work.mark(item, missing, EQUAL_SHARES)
+        return np.full((1, values.size), 1e6)
     work.mark(item, missing, Message("missing, mean of the other regions"))
     return np.where(missing, np.nanmean(values), values)[None, :]
 
 
 def _constant(work: _Work, item: RegionInput) -> Array:
-    count = len(work.panel.codes)
-    values = _observed(work, item.panel)
-    observed = np.full(count, np.nan) if values is None else values
+    observed = _observed(work, item.panel)
     missing = ~np.isfinite(observed)
-    absent = Message("no series") if values is None else Message("missing")
+    absent = Message("no series") if missing.all() else Message("missing")
     if item.key in work.carried:
         filling = np.atleast_2d(work.carried[item.key])
         work.mark(item, missing, joined([absent, Message("carried on from the simulated history")], "; "))
     else:
-        filling = np.full((1, count), 0.0 if item.fallback is None else item.fallback)
+        filling = np.full((1, observed.size), 0.0 if item.fallback is None else item.fallback)
         if item.panel:
             work.mark(item, missing, joined([absent, Message("{value:g}", value=filling[0, 0])], "; "))
     return np.where(missing, filling, observed)
@@ -250,15 +247,13 @@ def _latest(work: _Work, item: RegionInput) -> Array:
 
 
 def _proxy(work: _Work, item: RegionInput) -> Array:
-    if item.proxy is None:
-        raise InvalidInput("input {name!r} has the rule 'proxy' but declares no proxy", name=item.key)
+    assert item.proxy is not None  # noqa: S101
     values = _observed(work, item.panel)
-    inferred = _inferred(work, item, item.proxy, values)
-    if values is None:
-        return inferred
     missing = ~np.isfinite(values)
-    work.mark(item, missing, Message("missing; inferred"))
-    _compare_with_ceiling(work, item, values)
+    inferred, how = _inferred(work, item, item.proxy)
+    work.mark(item, missing, how if missing.all() else Message("missing; inferred"))
+    if not missing.all():
+        _compare_with_ceiling(work, item, values)
     return np.where(missing, inferred, values)
 
 
@@ -268,9 +263,7 @@ def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None
     if ceiling is None:
         return
     above = values > np.median(ceiling, axis=0) * (1 + 1e-9)
-    codes = [code for code, is_above in zip(work.panel.codes, above, strict=True) if is_above]
-    if codes:
-        shown = listed(codes)
+    if above.any():
         work.warnings.append(
             Message(
                 "{series} observed in {year} lies above {ceiling} in {codes}; the simulation starts above its own "
@@ -278,19 +271,20 @@ def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None
                 series=item.panel,
                 year=work.year,
                 ceiling=ceiling_of,
-                codes=shown,
+                codes=_shown(work, above),
             )
         )
 
 
-def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None) -> Array:
+def _inferred(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
+    """Values inferred from indicators and a national level, and how."""
     relative, how = _relative(work, proxy)
     level, level_how = _level(work, item, proxy)
-    if values is None:
-        work.mark(item, np.ones(len(work.panel.codes), dtype=bool), joined([level_how, how], "; "))
     share = level * relative
     ceiling, _ = _ceiling(work, item)
-    return share if ceiling is None or not proxy.cap else smooth_minimum(share, proxy.cap * ceiling)
+    if ceiling is not None and proxy.cap:
+        share = smooth_minimum(share, proxy.cap * ceiling)
+    return share, joined([level_how, how], "; ")
 
 
 def smooth_minimum(share: Array, limit: Array) -> Array:
@@ -341,9 +335,8 @@ def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
         return level * mean, Message("{share} of the national {variable}", share=how, variable=variable)
     series = work.panel.national.get(proxy.of, {})
     # A national series may extend beyond the panel, but only years of the panel may be used.
-    years = [year for year in series if abs(year - work.year) <= NEAR_YEARS and year <= work.panel.years[-1]]
-    if years:
-        best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
+    best = _nearest(work, (year for year in series if year <= work.panel.years[-1]))
+    if best is not None:
         return level * series[best], Message("national {series} of {year}", series=proxy.of, year=best)
     ceiling = _affordable(work)
     return (

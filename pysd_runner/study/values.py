@@ -115,22 +115,13 @@ def _lowered(
     step: float,
 ) -> Array | TimePath:
     own = _base(model, variable, base)
-    moving = isinstance(own, TimePath) or any(isinstance(change, Schedule) for _, _, change, _ in parts)
-    if not moving:
-        assert isinstance(own, np.ndarray)  # noqa: S101
-        values = np.repeat(own[None], count, axis=0)
-        for number, position, change, _ in parts:
-            where: tuple[Any, ...] = (number, slice(None), *(position or ()))
-            assert not isinstance(change, Schedule)  # noqa: S101
-            values[where] = _applied(change, values[where])
-        return values
     times = _times(parts, own, start, step)
     still = np.stack([own.at(time)[0] if isinstance(own, TimePath) else own for time in times])
     values = np.repeat(still[:, None], count, axis=1)
     for number, position, change, _ in parts:
         place: tuple[Any, ...] = (slice(None), number, slice(None), *(position or ()))
         values[place] = _scheduled(change, times, values[place], step)
-    return TimePath(times=times, values=values, interpolate="linear")
+    return values[0] if len(times) == 1 else TimePath(times=times, values=values, interpolate="linear")
 
 
 def _base(model: Model, variable: str, base: Any) -> Array | TimePath:

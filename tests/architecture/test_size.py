@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_366,
-    "nodes": 605_727,
-    "functions": 4_946,
-    "docstring lines": 11_801,
-    "lines of other texts": 5_515,
+    "lines": 79_262,
+    "nodes": 604_924,
+    "functions": 4_940,
+    "docstring lines": 11_804,
+    "lines of other texts": 5_514,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_733,
+    "lines of tests": 42_680,
 }
 
 

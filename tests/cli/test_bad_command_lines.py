@@ -42,7 +42,7 @@ BAD = [
 
 # Commands that take years of a panel, and those options.
 OF_YEARS = [
-    *((name, "zoned_need", "--until") for name in ("run", "attribute", "optimise")),
+    *((name, "zoned_need", "--until") for name in ("run", "attribute")),
     ("brief", "Gansu", "--until"),
     *((name, "--until") for name in ("optimise", "explore", "demo", "forecast", "evaluate", "backtest")),
     ("calibrate", "china", "--until"),

@@ -3,7 +3,6 @@
 import pytest
 import typer
 
-from pysd_runner.cli import command as commands
 from pysd_runner.cli.command import command
 from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.export.files import write_text_whole
@@ -71,15 +70,11 @@ def test_debug_shows_the_traceback(run):
     assert "Traceback" in run(KeyError("oops"), "--debug").err
 
 
-def test_a_bug_says_so_and_what_to_do(run):
+def test_a_failure_says_what_and_what_to_do(run):
+    assert "results: Permission denied" in run(PermissionError(13, "Permission denied", "results")).err
     answer = run(ZeroDivisionError("division by zero"))
     assert "this is a bug in gapsim: ZeroDivisionError: division by zero" in answer.err
     assert "gapsim doctor" in answer.err
-
-
-def test_what_the_system_refuses_is_named(run):
-    answer = run(PermissionError(13, "Permission denied", "results"))
-    assert "results: Permission denied" in answer.err
 
 
 def test_json_holds_what_was_found_before_the_failure(run):
@@ -97,10 +92,6 @@ def test_quiet_leaves_errors_and_data(run):
     answer = run(InvalidPanel("bad rows"), "--quiet")
     assert answer.err == "error: bad rows\n"
     assert answer.out == "before\n"
-
-
-def test_codes_are_those_of_the_documentation():
-    assert (commands.BUG, commands.BAD_INPUT, commands.INTERRUPTED) == (1, 2, 130)
 
 
 def test_a_terminal_that_knows_no_chinese_gets_question_marks(tmp_path):

@@ -83,15 +83,6 @@ def test_the_projection_is_kept_when_the_figures_are_interrupted(small, small_pa
     assert main(["run", str(tmp_path / "kept" / "run.json"), "-q"]) == 0
 
 
-def test_nothing_is_left_when_nothing_was_finished(small_panel, fit, tmp_path):
-    panel = ["--panel", small_panel, "--regions", small_panel.with_name("regions.csv")]
-    arguments = ["run", "zoned_need", *panel, "--draws", 3000, "--until", 2060, "--out", "some/where"]
-    code, _, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path)
-    assert code == 130, err
-    assert "Nothing had been finished; nothing was written." in err
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_an_interruption_that_a_callback_swallows_is_not_lost(gapsim, monkeypatch):
     """The interpreter drops exceptions raised in callbacks of C libraries."""
     from pysd_runner.cli.command import guarded
@@ -113,14 +104,15 @@ def test_an_interruption_that_a_callback_swallows_is_not_lost(gapsim, monkeypatc
     assert signal.getsignal(signal.SIGINT) == before
 
 
-@pytest.mark.parametrize("kind", ["SIGTERM", "SIGHUP"])
-def test_a_request_to_end_and_a_terminal_that_goes_away_are_interruptions(kind, small_panel, fit, tmp_path):
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_nothing_is_left_when_nothing_was_finished(kind, small_panel, fit, tmp_path):
     panel = ["--panel", small_panel, "--regions", small_panel.with_name("regions.csv")]
     arguments = ["run", "zoned_need", *panel, "--draws", 3000, "--until", 2060, "--out", "some/where", "--json"]
     code, out, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path, kind=getattr(signal, kind))
     expected = 128 + getattr(signal, kind)
     assert code == expected, err
     assert json.loads(out)["error"]["exit_code"] == expected
+    assert "Nothing had been finished; nothing was written." in err
     assert list(tmp_path.iterdir()) == []
 
 

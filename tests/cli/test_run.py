@@ -239,10 +239,18 @@ def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
     assert "share of simulations" in (tmp_path / "events" / "summary.md").read_text(encoding="utf-8")
 
 
-def test_an_event_nobody_understands_is_refused_before_the_work(gapsim, small, tmp_path):
-    answer = gapsim("run", "zoned_need", *small, *QUICK, "--event", "Gansu does well", "--out", "events", code=2)
-    assert "is not understood; write it as one of" in answer.err
-    assert not (tmp_path / "events").exists()
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--event", "Gansu does well", "is not understood; write it as one of"),
+        ("--region", "Atlantis", "the panel has no region 'Atlantis': it has Beijing"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_the_work(gapsim, small, tmp_path, option, value, told):
+    answer = gapsim("run", "zoned_need", *small, *QUICK, option, value, "--out", "out", code=2)
+    assert told in answer.err
+    assert "Projecting" not in answer.err
+    assert not (tmp_path / "out").exists()
 
 
 class TestReplay:
@@ -348,12 +356,6 @@ def test_one_region_and_no_population(gapsim, tmp_path):
     page = (tmp_path / "bare" / "summary.md").read_text(encoding="utf-8")
     assert "Population was not observed: every region counts the same." in page
     assert "bare.csv: row 1: there is no population" in answer.err
-
-
-def test_a_region_that_is_not_there_is_refused_before_the_work(gapsim, small):
-    answer = gapsim("run", "zoned_need", *small, *QUICK, "--region", "Atlantis", "--out", "out", code=2)
-    assert "the panel has no region 'Atlantis': it has Beijing" in answer.err
-    assert "Projecting" not in answer.err
 
 
 def test_other_assumptions_are_no_forecast(gapsim, small):

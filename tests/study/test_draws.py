@@ -46,20 +46,6 @@ def test_regions_without_a_class_are_on_their_own():
     assert np.corrcoef(late.T)[0, 1] == pytest.approx(0.0, abs=0.02)
 
 
-def test_seed_zero_repeats_and_differs_from_one():
-    law = ShockLaw(0.02, 0.3)
-    np.testing.assert_array_equal(paths(law, draws=5), paths(law, draws=5))
-    assert not np.array_equal(paths(law, draws=5), paths(law, draws=5, seed=1))
-
-
-def test_more_years_and_more_draws_keep_those_before_them():
-    law = ShockLaw(0.02, 0.3)
-    few = paths(law, years=5, draws=4)
-    many = paths(law, years=9, draws=7)
-    np.testing.assert_array_equal(many[:5, :4], few)
-    assert np.unique(many).size == many.size
-
-
 def test_law_of_the_shipped_panel_is_plausible():
     law = shock_law(load_data("china"))
     assert 0.015 < law.sd < 0.04

@@ -37,14 +37,6 @@ def test_what_is_observed_is_taken_as_it_is(model, panel):
     np.testing.assert_array_equal(inputs.values["Initial Population"][0, 0], panel.array("population")[:, place])
 
 
-def test_simulated_output_starts_at_observed_output(model, panel):
-    inputs = region_inputs(model, panel, 2014)
-    run = simulate(
-        model, RegionalModel(model=model, panel=panel).values(inputs), start=2014, stop=2015, outcomes=["Output"]
-    )
-    np.testing.assert_allclose(run["Output"][0, 0, :, 0], panel.array("output")[:, panel.years.index(2014)], rtol=1e-12)
-
-
 def test_inferred_access_meets_the_national_value_and_follows_its_indicators(model, panel):
     inputs = region_inputs(model, panel, 2018)
     access = inputs.values["Initial Access Share"][0, 0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import load_data
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
@@ -294,13 +294,6 @@ def test_the_model_must_have_the_regions_of_the_panel(panel):
         project(load_model("regional_digital", regions=4), panel, ["zoned"])
 
 
-def test_unknown_names_get_a_suggestion(model, panel, projection):
-    with pytest.raises(UnknownName, match="Did you mean 'theil'"):
-        projection.difference("thiel")
-    with pytest.raises(InvalidInput, match="zoned"):
-        project(model, panel, ["zonned"], draws=2)
-
-
 def test_a_folder_without_a_projection(tmp_path):
     with pytest.raises(InvalidInput, match="holds no projection"):
         load_future(tmp_path)
@@ -451,15 +444,6 @@ def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
     assert withheld == weighted | {"output", "relative_output", "log_gap", "skilled_people_share"}
     assert any("The panel has no population" in text for text in result.warnings)
     assert not any("The panel has no population" in text for text in projection.warnings)
-
-
-@pytest.mark.unruly
-def test_observations_that_contradict_each_other_are_told(model, panel):
-    shape = (31, len(panel.years))
-    own = with_variable(panel, "access", np.full(shape, 0.4), unit="Dmnl")
-    own = with_variable(own, "skills", np.full(shape, 0.5), unit="Dmnl")
-    result = project(model, own, ["zoned"], draws=1, until=2025)
-    assert any("skills observed in 2024 lies above access in 110000, 120000" in text for text in result.warnings)
 
 
 def test_a_policy_that_starts_before_the_origin_is_warned_of(model, panel):
