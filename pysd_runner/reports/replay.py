@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -145,17 +145,7 @@ def panel_to_dict(panel: Data) -> dict[str, Any]:
         "currency": panel.currency,
         "price_basis": panel.price_basis,
         "years": list(panel.years),
-        "regions": [
-            {
-                "code": item.code,
-                "name_en": item.name_en,
-                "name_zh": item.name_zh,
-                "group": item.group,
-                "row": item.row,
-                "column": item.column,
-            }
-            for item in panel.regions
-        ],
+        "regions": list(map(asdict, panel.regions)),
         "units": {name: panel.units[name] for name in panel.values},
         "values": {
             name: [[None if np.isnan(value) else float(value) for value in row] for row in array]

@@ -6,11 +6,11 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_262,
-    "nodes": 604_924,
+    "lines": 79_252,
+    "nodes": 604_898,
     "functions": 4_940,
     "docstring lines": 11_804,
-    "lines of other texts": 5_514,
+    "lines of other texts": 5_516,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
