@@ -132,7 +132,7 @@ def _read(model: Model, expression: Expression, element: int) -> dict[tuple[str,
     """Flat indices of the elements that an observation reads, by the subscripts they belong to."""
     found = {expression.dims: {element}} if expression.dims else {}
     for variable, position in expression.read:
-        if position is not None:
+        if position:
             dims = model.ir.variables[variable].dims
             found.setdefault(dims, set()).add(int(np.ravel_multi_index(position, model.ir.shape(dims))))
     return found

@@ -73,21 +73,14 @@ def with_starts(model: Model, stocks: Iterable[str]) -> Model:
                 "{name!r} is no stock ({kind}); only stocks have a starting value", name=name, kind=stock.kind
             )
         start = f"{PREFIX}{name}"
-        variables[start] = _constant(start, stock)
+        given = Block(index=tuple(map(Axis, stock.dims)), expression=Number(0.0), initial=None, text=f"{start} = given")
+        variables[start] = replace(stock, name=start, kind="constant", doc="", blocks=(given,))
         blocks = tuple(replace(block, initial=Reference(start, block.index)) for block in stock.blocks)
         variables[name] = replace(stock, blocks=blocks)
     lowered = replace(
         model.ir, variables=variables, fingerprint=f"{model.ir.fingerprint} starting from {', '.join(wanted)}"
     )
     return replace(model, lowered=lowered)
-
-
-def _constant(name: str, stock: Variable) -> Variable:
-    index = tuple(Axis(dim) for dim in stock.dims)
-    block = Block(index=index, expression=Number(0.0), initial=None, text=f"{name} = given")
-    return Variable(
-        name=name, unit=stock.unit, dims=stock.dims, kind="constant", doc="", group=stock.group, blocks=(block,)
-    )
 
 
 def stocks_of(model: ModelIr) -> tuple[str, ...]:
@@ -267,11 +260,10 @@ class Expression:
     dims: tuple[str, ...]
     _tree: ast.expr
     _places: Mapping[str, tuple[str, tuple[int, ...] | None]]
-    _is_array: Mapping[str, bool]
 
     @property
     def read(self) -> tuple[tuple[str, tuple[int, ...] | None], ...]:
-        """The variables in the formula, each with the index of its element, None for all elements."""
+        """The variables in the formula, each with the index of its element, None for all elements of an array."""
         return tuple(self._places.values())
 
     def value(self, outcomes: Mapping[str, Array]) -> Array:
@@ -290,34 +282,34 @@ class Expression:
 
     def _picked(self, name: str, arrays: Mapping[str, Array], *, lead: int) -> Array:
         variable, position = self._places[name]
-        array = arrays[variable]
-        if position is not None:
-            array = array[(slice(None),) * lead + position]
-        is_single = position is not None or not self._is_array[variable]
+        if position is None:
+            return arrays[variable]
         # A scalar is broadcast over all elements.
-        return array[(slice(None),) * lead + (None,) * len(self.dims)] if is_single else array
+        return arrays[variable][(slice(None),) * lead + position + (None,) * len(self.dims)]
 
 
 def variable_itself(name: str, dims: tuple[str, ...] = ()) -> Expression:
     """Expression for all elements of a single variable."""
-    return Expression(name, (name,), dims, ast.Name("v0"), {"v0": (name, None)}, {name: bool(dims)})
+    return Expression(name, (name,), dims, ast.Name("v0"), {"v0": (name, None if dims else ())})
 
 
 def expression_of(model: Model, text: str) -> Expression:
     """Parse a variable, an element of one, or a formula of model variables."""
     try:
-        variable, position = located(model, text)
+        variable, position = _found(model, text)
     except UnknownName:
         return _formula(model, text)
-    _refuse_table(model, variable)
     dims = model.ir.variables[variable].dims if position is None else ()
-    is_array = {variable: bool(model.ir.variables[variable].dims)}
-    return Expression(text, (variable,), dims, ast.Name("v0"), {"v0": (variable, position)}, is_array)
+    return Expression(text, (variable,), dims, ast.Name("v0"), {"v0": (variable, position)})
 
 
-def _refuse_table(model: Model, variable: str) -> None:
-    if model.ir.variables[variable].kind == "lookup":
+def _found(model: Model, text: str) -> tuple[str, tuple[int, ...] | None]:
+    """A variable with the index of its element, None for all elements of an array."""
+    variable, position = located(model, text)
+    item = model.ir.variables[variable]
+    if item.kind == "lookup":
         raise InvalidInput("{variable!r} is a table function and has no value of its own", variable=variable)
+    return variable, position if item.dims else ()
 
 
 def _formula(model: Model, text: str) -> Expression:
@@ -328,7 +320,7 @@ def _formula(model: Model, text: str) -> Expression:
 
     def replaced(match: re.Match[str]) -> str:
         name = f"v{len(places)}"
-        places[name] = located(model, match[0].replace('"', "").strip())
+        places[name] = _found(model, match[0].replace('"', "").strip())
         return f" {name} "
 
     plain = pattern.sub(replaced, text)
@@ -349,11 +341,8 @@ def _formula(model: Model, text: str) -> Expression:
         raise InvalidInput(
             "{text!r}: its variables run over different subscripts: {dims}", text=text, dims=sorted(dims)
         )
-    for variable, _ in places.values():
-        _refuse_table(model, variable)
     variables = tuple(dict.fromkeys(variable for variable, _ in places.values()))
-    is_array = {name: bool(model.ir.variables[name].dims) for name in variables}
-    return Expression(text, variables, dims.pop() if dims else (), tree, places, is_array)
+    return Expression(text, variables, dims.pop() if dims else (), tree, places)
 
 
 _BINARY: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
@@ -367,12 +356,7 @@ def _check(tree: ast.expr, places: Mapping[str, object], text: str) -> None:
         _check(tree.operand, places, text)
     elif isinstance(tree, ast.Name):
         if tree.id not in places:
-            raise InvalidInput(
-                "{text!r}: {name!r} is no variable of the model.{suggestion}",
-                text=text,
-                name=tree.id,
-                suggestion=suggest(tree.id, []),
-            )
+            raise InvalidInput("{text!r}: {name!r} is no variable of the model", text=text, name=tree.id)
     elif not (isinstance(tree, ast.Constant) and isinstance(tree.value, int | float)):
         raise InvalidInput(
             "{text!r} is no formula of model variables; sums, products, ratios and powers are", text=text
