@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from pysd_runner.engine.ir import (
     HIDDEN,
     Axis,
     Block,
-    Element,
     Expression,
     ModelIr,
     Number,
@@ -289,7 +287,7 @@ def is_share(variable: Variable) -> bool:
 
 def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
     values = _values(model, variable)
-    for position in product(*(range(len(model.ranges[dim])) for dim in variable.dims)):
+    for position in np.ndindex(values.shape):
         labels = ", ".join(model.ranges[dim][place] for dim, place in zip(variable.dims, position, strict=True))
         number = values[position]
         yield Fact(
@@ -325,15 +323,9 @@ def _literal(expression: Expression) -> np.ndarray | None:
 
 
 def _enter(values: np.ndarray, block: Block, literal: np.ndarray) -> None:
-    where: list[object] = []
-    for item, size in zip(block.index, values.shape, strict=True):
-        if isinstance(item, Element):
-            where.append([item.position])
-        else:
-            assert isinstance(item, Axis)  # noqa: S101
-            where.append(list(range(size)) if item.positions is None else list(item.positions))
-    shape = tuple(len(places) for places in where)  # type: ignore[arg-type]
-    moved = tuple(len(p) for p, i in zip(where, block.index, strict=True) if isinstance(i, Axis))  # type: ignore[arg-type]
-    if literal.shape not in ((), moved):
-        return
-    values[np.ix_(*where)] = np.broadcast_to(literal if literal.ndim == 0 else literal.reshape(shape), shape)
+    where = [item.places(size) for item, size in zip(block.index, values.shape, strict=True)]
+    moved = tuple(len(places) for places, item in zip(where, block.index, strict=True) if isinstance(item, Axis))
+    if literal.shape == ():
+        values[np.ix_(*where)] = literal
+    elif literal.shape == moved:
+        values[np.ix_(*where)] = literal.reshape([len(places) for places in where])

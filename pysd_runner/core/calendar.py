@@ -235,11 +235,6 @@ class Calendar:
             return cls()
         return cls(str(record["unit"]), float(record["moment"]), datetime.datetime.fromisoformat(record["since"]))
 
-    @classmethod
-    def from_year(cls, moment: float, year: float) -> "Calendar":
-        """Calendar of a model in years, one moment of which is a year."""
-        return cls("year", moment, date_of(year))
-
     @property
     def record(self) -> dict[str, Any]:
         """Content as plain data, empty without a date."""

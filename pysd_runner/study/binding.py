@@ -122,8 +122,7 @@ class RegionalModel:
     def _momentum_decay(self) -> Array:
         key = self.bindings.parameters.momentum_decay
         assert self.model.spec is not None  # noqa: S101
-        value = self.parameters[key] if key in self.parameters else self.model.spec.parameters[key].value
-        return np.asarray(value, dtype=float)
+        return np.asarray(self.parameters.get(key, self.model.spec.parameters[key].value), dtype=float)
 
     def values(self, inputs: RegionInputs) -> dict[str, Array | TimePath]:
         """Values of model variables from initial values and parameters."""
@@ -175,15 +174,14 @@ def _element(model: Model, target: str, column: Column) -> str:
 
 def uses_of(model: Model, table: Data) -> dict[str, str]:
     """How a model uses each column of a table ("drives ..." or "observes ..."); empty for unused columns."""
-    declared = {} if model.spec is None else {item.column: item.outcome for item in model.spec.observations.values()}
     found = dict.fromkeys(table.columns, "")
     for name, target in matched(model, table).items():
         variable = model.ir.variables.get(target)
         drives = variable is not None and variable.kind in ("constant", "data")
         found[name] = f"{'drives' if drives else 'observes'} {target}"
-    for column, outcome in declared.items():
-        if column in table:
-            found[table.column(column).name] = f"observes {outcome}"
+    for item in () if model.spec is None else model.spec.observations.values():
+        if item.column in table:
+            found[table.column(item.column).name] = f"observes {item.outcome}"
     return found
 
 
@@ -267,7 +265,7 @@ def in_time_of(
         given = begins >= CALENDAR and not counts_years
         moment = clock.start if given else begins
         if is_yearly:
-            found = Calendar.from_year(moment, begins if given else first)
+            found = Calendar("year", moment, date_of(begins if given else first))
         else:
             found = Calendar(unit or theirs, moment, date_of(begins) if given else table.dates[0])
     if is_yearly:

@@ -242,10 +242,9 @@ def _target(baseline: Baseline, panel: Data, bounds: tuple[int, int], draws: int
     origin, until = bounds
     if baseline.origin != origin:
         raise InvalidInput(
-            "the baseline starts in {origin}, the projection in {start}; forecast from {from_}",
+            "the baseline starts in {origin}, the projection in {start}; forecast from {start}",
             origin=baseline.origin,
             start=origin,
-            from_=origin,
         )
     if baseline.regions != panel.codes:
         raise InvalidInput(
@@ -257,10 +256,9 @@ def _target(baseline: Baseline, panel: Data, bounds: tuple[int, int], draws: int
         )
     if until > baseline.years[-1]:
         raise InvalidInput(
-            "the baseline ends in {end}, the projection in {until}; forecast until {to}, or stop earlier",
+            "the baseline ends in {end}, the projection in {until}; forecast until {until}, or stop earlier",
             end=baseline.years[-1],
             until=until,
-            to=until,
         )
     return baseline.drawn(draws, seed)[:, :, : until - origin]
 
@@ -301,10 +299,9 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
     if fitted.last_year > origin:
         raise InvalidInput(
             "the fit saw the years to {year}, which lie after the origin {origin}; calibrate again with "
-            "until={last} (--until), or take a later origin",
+            "until={origin} (--until), or take a later origin",
             year=fitted.last_year,
             origin=origin,
-            last=origin,
         )
     assert model.spec is not None  # noqa: S101
     fitted.check_bounds(model.spec)

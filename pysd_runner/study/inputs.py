@@ -252,12 +252,11 @@ def _check_regions(model: Model, panel: Data) -> None:
     if count != len(panel.regions):
         raise InvalidInput(
             "the model has {count} regions, panel {panel!r} has {held}; load it with load_model({model!r}, "
-            "regions={count_2})",
+            "regions={held})",
             count=count,
             panel=panel.name,
             held=len(panel.regions),
             model=model.name,
-            count_2=len(panel.regions),
         )
 
 
