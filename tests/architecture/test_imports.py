@@ -4,17 +4,14 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-import calibration
-import pysd_runner
+from tests.architecture.checkout import ROOT, source_files
 
 
 def _modules() -> dict[str, Path]:
     found = {}
-    for package in (pysd_runner, calibration):
-        root = Path(package.__file__).parent
-        for path in root.rglob("*.py"):
-            parts = path.relative_to(root.parent).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    for path in source_files():
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 

@@ -1,11 +1,9 @@
 """Names of the shipped model stand in its model.toml; the code knows them by what [bindings] says they mean."""
 
 import ast
-from pathlib import Path
 
-import calibration
-import pysd_runner
 from pysd_runner.model import load_model
+from tests.architecture.checkout import ROOT, source_files
 
 # Vensim's own, of every model.
 CONTROLS = {"FINAL TIME", "INITIAL TIME", "SAVEPER", "TIME STEP", "Time"}
@@ -21,10 +19,8 @@ def test_no_file_spells_a_variable_or_a_key_of_the_shipped_model() -> None:
     names = {*model.variables, *keys} - CONTROLS
     assert len(names) > 250
     found = set()
-    for package in (pysd_runner, calibration):
-        root = Path(package.__file__).parent
-        for path in root.rglob("*.py"):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            spelt = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in names}
-            found |= {(path.relative_to(root.parent).as_posix(), name) for name in spelt}
+    for path in source_files():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        spelt = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in names}
+        found |= {(path.relative_to(ROOT).as_posix(), name) for name in spelt}
     assert found == ALLOWED

@@ -6,9 +6,9 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_252,
-    "nodes": 604_898,
-    "functions": 4_940,
+    "lines": 79_217,
+    "nodes": 604_610,
+    "functions": 4_938,
     "docstring lines": 11_804,
     "lines of other texts": 5_516,
     "circles": 0,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_680,
+    "lines of tests": 42_607,
 }
 
 

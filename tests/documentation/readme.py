@@ -1,6 +1,7 @@
 """Reads the two READMEs into sections, code blocks, numbers and links."""
 
 import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,12 @@ def sections(path: Path) -> list[Section]:
 
 def links(path: Path) -> list[str]:
     return _LINK.findall(text_of(path))
+
+
+def calls(path: Path) -> list[list[str]]:
+    """Words of each call of gapsim in blocks of no language."""
+    lines = [line for block in raw_blocks(path, "") for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if "gapsim " in line]
 
 
 def commands(path: Path) -> list[list[str]]:

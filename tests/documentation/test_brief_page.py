@@ -1,4 +1,4 @@
-"""The page about briefs: its commands and its code run, on four provinces and few draws."""
+"""The page about briefs: its commands and its code run, on five provinces and few draws."""
 
 import runpy
 import shlex
@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import pysd_runner
 from pysd_runner.cli import main
+from tests.documentation.four_regions import take_four_provinces
 from tests.documentation.readme import ROOT, raw_blocks
 
 PAGE = ROOT / "docs" / "brief.md"
-REGIONS = ("110000", "510000", "410000", "620000")
 QUICK = ("--draws", "3", "--until", "2031", "--open-loop")
 ENDINGS = ("docx", "xlsx", "html")
 
@@ -19,8 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 
 
 def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    panel = pysd_runner.load_data("china").subset(entities=REGIONS)
-    monkeypatch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
+    take_four_provinces(monkeypatch, "510000")
     monkeypatch.chdir(tmp_path)
     lines = [line for block in raw_blocks(PAGE, "sh") for line in block.splitlines()]
     first, make, again = (shlex.split(line)[1:] for line in lines)

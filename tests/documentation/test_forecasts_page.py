@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import shlex
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,14 @@ from calibration.forecasting.models import models
 from pysd_runner.cli import main
 from pysd_runner.cli.application import application
 from tests.documentation.four_regions import take_four_regions
-from tests.documentation.readme import ROOT, raw_blocks, text_of
+from tests.documentation.readme import ROOT, calls, raw_blocks, text_of
 
 PAGE = ROOT / "docs" / "forecasts.md"
 
 
-def lines() -> list[list[str]]:
-    """Words of each call of gapsim."""
-    return [shlex.split(line)[1:] for block in raw_blocks(PAGE, "") for line in block.splitlines() if "gapsim " in line]
-
-
 def test_options_of_its_commands_exist() -> None:
-    assert {words[0] for words in lines()} == {"backtest", "forecast", "calibrate", "run"}
-    for words in lines():
+    assert {words[0] for words in calls(PAGE)} == {"backtest", "forecast", "calibrate", "run"}
+    for words in calls(PAGE):
         shown = CliRunner().invoke(application(), [words[0], "--help"], env={"COLUMNS": "200"}).output
         for option in (word for word in words if word.startswith("--")):
             assert option in shown, option
@@ -40,7 +34,7 @@ def test_its_forecasts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.chdir(tmp_path)
     take_four_regions(monkeypatch)
     fewer = {"forecast": ["--no-past", "--forecaster", "filtered"], "run": ["--draws", "5"]}
-    for words in lines():
+    for words in calls(PAGE):
         if words[0] == "backtest":
             continue
         assert main([*words, *fewer.get(words[0], [])]) == 0, words

@@ -1,7 +1,6 @@
 """The page of policy analyses: its commands and code run."""
 
 import runpy
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,9 @@ import pysd_runner
 from pysd_runner.cli import main
 from pysd_runner.scenarios import load_scenario
 from tests.documentation.four_regions import take_four_provinces
-from tests.documentation.readme import ROOT, raw_blocks
+from tests.documentation.readme import ROOT, calls, raw_blocks
 
 PAGE = ROOT / "docs" / "policy_analysis.md"
-
-
-def lines() -> list[list[str]]:
-    """Words of each call of gapsim."""
-    return [shlex.split(line)[1:] for block in raw_blocks(PAGE, "") for line in block.splitlines() if "gapsim " in line]
 
 
 @pytest.fixture
@@ -31,7 +25,7 @@ def four_regions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("four_regions")
 def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    for words in lines():
+    for words in calls(PAGE):
         quick = ["--open-loop", "--until", "2027", "--draws", "4"]
         assert main([*words, *quick]) == 0, capsys.readouterr().err
     for name in ("parts/attribution.md", "best/optimised.yaml", "again/summary.md", "advice/advice.md"):

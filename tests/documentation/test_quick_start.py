@@ -7,15 +7,9 @@ import pytest
 
 from pysd_runner.cli import main
 from tests.documentation.four_regions import take_four_provinces
-from tests.documentation.readme import CHINESE, ENGLISH, ROOT, code_blocks, commands, raw_blocks
+from tests.documentation.readme import ENGLISH, ROOT, commands, raw_blocks
 
 DOCS = ROOT / "docs"
-
-
-def test_the_quick_start_has_ten_lines() -> None:
-    for path in (ENGLISH, CHINESE):
-        (block,) = code_blocks(path, "python")
-        assert len([line for line in block.splitlines() if line.strip()]) <= 10
 
 
 def test_the_quick_start_runs(
@@ -23,6 +17,7 @@ def test_the_quick_start_runs(
 ) -> None:
     # Comments are all that differs between the two pages (test_both_languages), so running one runs both.
     (block,) = raw_blocks(ENGLISH, "python")
+    assert len([line for line in block.splitlines() if line.strip() and line.strip()[0] != "#"]) <= 10
     monkeypatch.chdir(tmp_path)
     take_four_provinces(monkeypatch)
     exec(compile(block, str(ENGLISH), "exec"), {})  # noqa: S102
@@ -31,11 +26,6 @@ def test_the_quick_start_runs(
         assert (tmp_path / "figures" / f"gaps.{ending}").stat().st_size > 0
     caption = (tmp_path / "figures" / "gaps.txt").read_text(encoding="utf-8")
     assert "model parameters and the forecast without policy; not about" in caption
-
-
-def test_the_quick_start_is_python_in_both_languages() -> None:
-    for path in (ENGLISH, CHINESE):
-        compile(raw_blocks(path, "python")[0], str(path), "exec")
 
 
 def test_the_command_lines_run(

@@ -14,12 +14,12 @@ import pytest
 import pysd_runner
 from pysd_runner.cli import main
 from pysd_runner.scenarios import load_scenario
+from tests.documentation.four_regions import take_four_provinces
 from tests.documentation.readme import CHINESE as CHINESE_README
 from tests.documentation.readme import ENGLISH, ROOT, code_blocks, links, raw_blocks, text_of
 
 DOCS = ROOT / "docs"
 CHINESE = sorted((DOCS / "zh").glob("*.md"))
-REGIONS = ("110000", "510000", "410000", "620000")
 MOST_LINES = 10
 FIRST = {"en": (ENGLISH, DOCS / "index.md"), "zh": (CHINESE_README, DOCS / "zh" / "index.md")}
 # Results of the calibrated demonstration, of this checkout or of another place.
@@ -30,14 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 
 @pytest.fixture
 def small_panel(monkeypatch):
-    """Four provinces stand for all, so that pages run quickly."""
-    panel = pysd_runner.load_data("china").subset(entities=REGIONS)
-    shipped = pysd_runner.data.load_data
-
-    def load(source, **settings):
-        return panel if source == "china" else shipped(source, **settings)
-
-    monkeypatch.setattr(pysd_runner.data, "load_data", load)
+    """Five provinces stand for all, so that pages run quickly."""
+    take_four_provinces(monkeypatch, "510000")
 
 
 def run_code(code: str, folder: Path) -> dict[str, object]:

@@ -46,6 +46,7 @@ PERCENT = POINT = 0.01
 
 CAPACITY = "Implementation Capacity"
 NEED = {"Differentiation": 1.0, "Redistribution Exponent": 1.0}
+ROLLING = {**NEED, "Rolling Evaluation Switch": 1.0}
 
 # Hardly anybody connected, skilled or digital, and no way to get connected but by policy.
 WILDERNESS = {
@@ -156,11 +157,7 @@ def test_application_raises_output() -> None:
     application = lever("application")
     assert (effect(application, "Digital Effect") > 0).all()
     assert (effect(application, PER_HEAD) > 0).all()
-    no_effect = lever(
-        "application",
-        **CHANNELS_OFF,
-    )
-    assert effect(no_effect, PER_HEAD)[WEST] < 0  # only its cost is left
+    assert effect(lever("application", **CHANNELS_OFF), PER_HEAD)[WEST] < 0  # only its cost is left
 
 
 def test_governance_reform_raises_links_mobility_and_service_reach() -> None:
@@ -278,10 +275,9 @@ def test_matching_moves_people_and_funds_and_narrows_the_gap() -> None:
 
 
 def test_digital_absorption_narrows_the_technology_gap() -> None:
-    assert (
-        widening({"Digital Absorptive Catch Up Rate": 0.03}) < 0 < widening({"Digital Absorptive Catch Up Rate": 0.0})
-    )
-    technology = final({"Digital Absorptive Catch Up Rate": 0.03}, "Log Technology")
+    fast = {"Digital Absorptive Catch Up Rate": 0.03}
+    assert widening(fast) < 0 < widening(DIFFUSION_OFF)
+    technology = final(fast, "Log Technology")
     assert technology[EAST] - technology[WEST] < np.subtract(*baseline("Log Technology")[[EAST, WEST]])
     knowledge = lever("knowledge")
     assert (effect(knowledge, "Catch Up Rate") > 0).all()
@@ -306,8 +302,7 @@ def test_open_data_improve_the_diagnosis_where_it_is_switched_on() -> None:
     assert (mistaken(DIAGNOSIS_ON) > mistaken({**DIAGNOSIS_ON, **more})).all()
     assert mistaken({**DIAGNOSIS_ON, **more}).min() > 0
     # A better diagnosis is worth more to mixes by class and to rolling evaluation, and nothing to one mix for all.
-    rolling = {"Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": 1.0}
-    for policy in ({"Differentiation": 1.0}, rolling):
+    for policy in ({"Differentiation": 1.0}, ROLLING):
         values = [closed(policy, {**DIAGNOSIS_ON, "Diagnosis Error": error}) for error in (0.0, 0.5, 1.0)]
         assert values[0] == closed(policy)
         assert values[0] > values[1] > values[2]
@@ -464,17 +459,14 @@ def test_rural_broadband_reaches_villages_and_fades_as_they_catch_up() -> None:
     assert abs(reached(0.5, GAP, 15)) < abs(reached(0.0, GAP, 15))
     dear = {"Cost per Village Connection": 3200.0, "Rural Broadband Share": 0.5}
     assert effect(lever("access", **dear), "Rural Access Share", year=3)[WEST] < reached(0.5, "Rural Access Share", 3)
-    alone = final(
-        lever("access", **{"Rural Broadband Share": 1.0, "Connection Subsidy Share": 0.0}), "Digital Investment"
-    )
-    assert (alone < final(lever("access", **{"Connection Subsidy Share": 0.0}), "Digital Investment")).all()
+    networks = lever("access", **{"Connection Subsidy Share": 0.0})
+    alone = final({**networks, "Rural Broadband Share": 1.0}, "Digital Investment")
+    assert (alone < final(networks, "Digital Investment")).all()
 
 
 def test_towns_only_have_no_villages_to_reach() -> None:
-    towns = {"Urban Population Share": np.ones(4)}
-    assert final({**lever("access", **{"Rural Broadband Share": 0.5}), **towns}, "Rural Opening", 10) == pytest.approx(
-        1
-    )
+    towns = lever("access", **{"Rural Broadband Share": 0.5, "Urban Population Share": np.ones(4)})
+    assert final(towns, "Rural Opening", 10) == pytest.approx(1)
 
 
 def test_basic_courses_take_money_from_skills_and_give_output_only_where_they_have_a_premium() -> None:
@@ -798,21 +790,19 @@ def test_pilots_close_more_where_they_are_and_less_where_others_wait() -> None:
     whole = closed(NEED)
     assert closed({**NEED, "Pilot Region": np.array([0, 0, 1.0, 0])}) > whole + 0.2 * POINT
     assert closed({**NEED, "Pilot Region": np.array([0, 1.0, 0, 0])}) < whole
-    rolling = {**NEED, "Rolling Evaluation Switch": 1.0}
-    assert closed({**rolling, "Pilot Region": np.array([0, 0, 1.0, 0])}) > closed(rolling)
+    assert closed({**ROLLING, "Pilot Region": np.array([0, 0, 1.0, 0])}) > closed(ROLLING)
 
 
 @off_and_on
 def test_rolling_evaluation_moves_money_to_what_scores_well(extra: dict[str, float]) -> None:
-    rolling = {**NEED, "Rolling Evaluation Switch": 1.0}
-    assert closed(rolling, extra) > closed(NEED, extra) + 0.1 * POINT
-    assert extra or closed(rolling) > closed(NEED) + 0.2 * POINT
-    found = simulated({**POLICY, **rolling, **extra}, ["Policy Weight", "Evaluation Score", "Planned Mix"], 25)
+    assert closed(ROLLING, extra) > closed(NEED, extra) + 0.1 * POINT
+    assert extra or closed(ROLLING) > closed(NEED) + 0.2 * POINT
+    found = simulated({**POLICY, **ROLLING, **extra}, ["Policy Weight", "Evaluation Score", "Planned Mix"], 25)
     weight, score, plan = (values[0, 0, :, WEST, -1] for values in found.data.values())
     worst = score.argmin()
     assert LEVERS[worst] == "Access"
     assert weight[worst] < 0.5 * plan[worst]
-    strict = {**rolling, **extra, "Elimination Threshold": 0.9}
+    strict = {**ROLLING, **extra, "Elimination Threshold": 0.9}
     assert final({**POLICY, **strict}, "Policy Weight", 25)[worst, WEST] < weight[worst]
 
 
@@ -998,7 +988,7 @@ def test_a_lever_that_is_off_leaves_its_money_unspent() -> None:
 @pytest.mark.parametrize("rolling", [0.0, 1.0])
 @pytest.mark.parametrize("off", ["levers", "mix", "column"])
 def test_money_nobody_may_spend_changes_nothing(rolling: float, off: str) -> None:
-    policy = {**POLICY, "Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": rolling}
+    policy = {**POLICY, **NEED, "Rolling Evaluation Switch": rolling}
     changes = {
         "levers": {"Lever Active": np.zeros(len(LEVERS))},
         "mix": {"Mix by Class": np.zeros_like(MIX_BY_CLASS)},
@@ -1033,9 +1023,8 @@ def test_sameness_is_that_of_the_money_that_is_spent() -> None:
 
 
 def test_rolling_evaluation_leaves_the_share_of_an_inactive_lever_unspent() -> None:
-    rolling = {"Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": 1.0}
     names = ["Policy Weight", "Spent Mix"]
-    policy = {**POLICY, **rolling, "Policy Start Time": START, "Lever Active": without("skills")}
+    policy = {**POLICY, **ROLLING, "Policy Start Time": START, "Lever Active": without("skills")}
     found = simulated(policy, names, 25)
     place = LEVERS.index("Skills")
     weight = found["Policy Weight"][0, 0]
