@@ -147,7 +147,9 @@ class ExperimentRuns:
 
     def _run(self, values: Mapping[str, Any], stop: float) -> Run:
         read = [(item.outcome or self.usual[0], item.money or self.usual[1]) for item in self.terms]
-        read += [(item.raises.variable, item.raises.of) for item in self.terms if item.raises is not None]
+        raises = [item.raises for item in self.terms if item.raises is not None]
+        # What is given as a path need not be saved.
+        read += [(item.variable, item.of) for item in raises if not isinstance(values.get(item.variable), TimePath)]
         wanted = list(dict.fromkeys(name for names in read for name in names if name))
         every = 1 if self.model.is_regional else None
         with np.errstate(all="ignore"):
