@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_217,
-    "nodes": 604_610,
+    "lines": 79_219,
+    "nodes": 604_635,
     "functions": 4_938,
     "docstring lines": 11_804,
     "lines of other texts": 5_516,
