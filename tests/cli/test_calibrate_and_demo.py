@@ -126,7 +126,7 @@ def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_pane
 
 def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp_path):
     answer = gapsim("demo", "--draws", 2, "--until", 2027, "--out", "demo", code=0)
-    assert "“Zoned by class, by need” closes" in answer.out
+    assert "To narrow it by digital policy, choose “" in answer.out
     assert "Results: demo" in answer.out
     numbers = re.findall(r"^\[(\d+)/(\d+)\]", answer.err, re.MULTILINE)
     # The sample is left out here, and this panel has one definition alone.
@@ -157,7 +157,7 @@ def test_a_failed_projection_keeps_the_fit(gapsim, small_demo, known_fit, monkey
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite")
 
-    monkeypatch.setattr("pysd_runner.study.projection.project", fail)
+    monkeypatch.setattr("pysd_runner.study.projection.projected", fail)
     answer = gapsim("demo", "--draws", 2, "--out", "demo", code=4)
     assert "is kept in demo/fit; go on with `gapsim run zoned_need --fit demo/fit`" in answer.err
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["fit"]

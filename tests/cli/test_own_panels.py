@@ -88,4 +88,4 @@ def test_total_output_alone_says_what_is_missing(gapsim, tmp_path) -> None:
 def test_two_measures_of_output_must_be_told_apart(gapsim, shared) -> None:
     answer = gapsim("calibrate", shared / "world_countries.csv", "--out", "fit", code=2)
     assert "several names would be 'output_per_head': 'gdp_per_capita_ppp', 'gdp_per_capita_usd'" in answer.err
-    assert "choose one with a mapping" in answer.err
+    assert "=output_per_head" in answer.err

@@ -337,7 +337,7 @@ def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeyp
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite in region R001 in 2025, draw 3")
 
-    monkeypatch.setattr("pysd_runner.study.projection.project", fail)
+    monkeypatch.setattr("pysd_runner.study.projection.projected", fail)
     answer = gapsim("run", "zoned_need", *small, *QUICK, code=4)
     assert "error: Output is not finite" in answer.err
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,7 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     for words in calls(PAGE):
         quick = ["--open-loop", "--until", "2027", "--draws", "4"]
         assert main([*words, *quick]) == 0, capsys.readouterr().err
-    for name in ("parts/attribution.md", "best/optimised.yaml", "again/summary.md", "advice/advice.md"):
+    for name in ("parts/attribution.md", "best/optimised.yaml", "again/summary.md"):
         assert (tmp_path / name).is_file()
 
 

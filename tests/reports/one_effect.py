@@ -22,7 +22,7 @@ NUMBER = r"([+−]?\d+\.\d+)"
 def numbers(results: Path, brief: Path, explorer: Path) -> dict[str, dict[str, float]]:
     """Points closed and output gained by the first policy, by where they are printed."""
     page, short = (path.read_text(encoding="utf-8") for path in (results / "summary.md", brief))
-    label, told = _found(rf"“([^”]+)” closes {NUMBER} points", page)
+    label, told = _found(rf"choose “([^”]+)”.*?by about {NUMBER} % against the mean", page)
     table = [line.strip("|").split("|") for line in page.splitlines()]
     gained = _found(rf"“{re.escape(label)}”: all regions {NUMBER} %", visible(short))[0]
     output = {
