@@ -191,7 +191,7 @@ def test_the_split_sums_to_the_effect(projection, compared):
     both = values["zoned_need"] - values["uniform_mean_mix"]
     assert rows[0][1].startswith(written(float(np.median(who)), 2))
     assert rows[2][1].startswith(written(float(np.median(both - who - what)), 2))
-    assert header[1] == "beyond the mean mix per head, points"
+    assert header[1] == "beyond the mean mix per head, %"
 
 
 def test_what_is_implausible_is_said(projection, compared):

@@ -77,7 +77,7 @@ def test_shipped_scenario_is_that_of_a_run(start, written, browser):
 
 def test_what_the_results_say_of_a_policy_is_what_the_card_says(written, browser):
     with opened(browser, written) as page:
-        card = page.locator(".card", has_text="points closed")
+        card = page.locator(".card", has_text="below the mean closed, %")
         assert card.locator(".figure").inner_text() == "+1.75 (+0.7 … +3.7)"
         assert "the 1000 simulations of the results; of the 12 simulations of this page: " in card.inner_text()
         assert page.locator(".card .figure").nth(1).inner_text() == "+2 % (+0.6 … +5)"
