@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import stats
 
 from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
@@ -24,11 +23,10 @@ from calibration.sdeval import (
     cross_dependence,
     point_fit,
 )
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
-
-Array = NDArray[np.float64]
 
 NATION = "nation"
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from calibration.evaluation.fit import first_columns
 from calibration.evaluation.judgement import Judgement, Phrase, Section
@@ -19,6 +18,7 @@ from calibration.sdeval import (
     morris,
     ranking_sensitivity,
 )
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
@@ -26,7 +26,6 @@ from pysd_runner.spec import Parameter
 from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.values import scenario_values
 
-Array = NDArray[np.float64]
 Path = dict[str, Array]
 
 KEY, RANKING = "sensitivity", "ranking"
@@ -224,7 +223,7 @@ def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
     return Section(key=RANKING, judgements=tuple(_judged(found)), tables=tables)
 
 
-def policy_scores(subject: Subject, parameters: Mapping[str, Array]) -> dict[str, Array]:
+def policy_scores(subject: Subject, parameters: Arrays) -> dict[str, Array]:
     """Reduction of the national gap to the leading region in the last year by each policy, against its own baseline."""
     calibrated = subject.calibrated
     if calibrated is None:
@@ -272,7 +271,7 @@ def _judged(found: RankingSensitivity) -> list[Judgement]:
     ]
 
 
-def _order_table(scores: Mapping[str, Array], found: RankingSensitivity) -> pd.DataFrame:
+def _order_table(scores: Arrays, found: RankingSensitivity) -> pd.DataFrame:
     rows = [
         {
             "rank": place,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Subject
@@ -21,6 +20,7 @@ from pysd_runner.checks import (
 )
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation import Run
@@ -29,7 +29,6 @@ KEY = "structure"
 
 # A loop is inactive if removing it changes its target variable by less than this share of the base run's variation.
 LEAST_CHANGE = 1e-3
-Array = NDArray[np.float64]
 
 # Factor of the change of units (arbitrary), and tolerance of the differences, which are only due to rounding.
 FACTOR, TOLERANCE = 7.0, 1e-9
@@ -224,7 +223,7 @@ def _reordered(subject: Subject) -> Judgement:
     return _outcomes_differ("order", subject.model.region_range, subject.paths(run), expected)
 
 
-def _outcomes_differ(test: str, subject: str, found: Mapping[str, Array], expected: Mapping[str, Array]) -> Judgement:
+def _outcomes_differ(test: str, subject: str, found: Arrays, expected: Arrays) -> Judgement:
     """Judge the largest deviation from the expected values, relative to the largest value of the variable."""
     apart = {}
     for name, values in expected.items():

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -19,7 +19,6 @@ from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.draws import check_fit, panel_differences
 
-Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 
 UNTIL = 2040

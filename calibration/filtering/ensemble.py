@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
 from calibration.observation.noise import LEAST_SPREAD
+from pysd_runner.core.arrays import Array, Arrays, Flags, Indices
 from pysd_runner.model import Model
 from pysd_runner.study.equations import Expression
-
-Array = NDArray[np.float64]
 
 # Number of members when candidates are compared, and number of rounds in which the grid is refined.
 FEW = 48
@@ -49,9 +47,9 @@ class FilterSetup:
     """Times, observations and coordinates of a filter."""
 
     times: Array
-    observed: Mapping[str, Array]
-    logs: NDArray[np.bool_]
-    disturbed: NDArray[np.intp]
+    observed: Arrays
+    logs: Flags
+    disturbed: Indices
     units: Array
     near: Array
 
@@ -76,14 +74,12 @@ class FilteredEnsemble:
 
     states: Array
     disturbances: Array
-    rows: NDArray[np.intp]
+    rows: Indices
     law: Disturbance
     resampled: int
 
 
-def setup_of(
-    model: Model, law: StockLaw, series: Sequence[Series], times: Array, observed: Mapping[str, Array]
-) -> FilterSetup:
+def setup_of(model: Model, law: StockLaw, series: Sequence[Series], times: Array, observed: Arrays) -> FilterSetup:
     """Coordinates and disturbed stocks of a filter."""
     path = _free_path(law, times)
     logs = np.asarray((path > 0).all(axis=(0, 1)))
@@ -116,7 +112,7 @@ def _free_path(law: StockLaw, times: Array) -> Array:
     return path[:, usable] if usable.any() else np.nan_to_num(path)
 
 
-def _near(model: Model, law: StockLaw, series: Sequence[Series], disturbed: NDArray[np.intp]) -> Array:
+def _near(model: Model, law: StockLaw, series: Sequence[Series], disturbed: Indices) -> Array:
     """Localisation mask of states and observations: 0 where they are different elements of one subscript range."""
     places = [law.element_of(place) for place in (*range(law.size), *map(int, disturbed))]
     states = [(model.ir.variables[name].dims, place) for name, place in places]
@@ -238,10 +234,10 @@ class _Pass:
         self.errors = {label: np.array([c.errors[label] for c in candidates]) for label in candidates[0].errors}
         self.moved = np.zeros((self.count, members, len(grid.disturbed)))
         self.totals = {item.label: np.zeros((self.count, members, len(item.labels))) for item in law.series}
-        self.flowed: Mapping[str, Array] = {}
+        self.flowed: Arrays = {}
         self.likelihood = np.zeros(self.count)
         self.resampled = np.zeros(self.count, dtype=int)
-        self.kept: list[tuple[Array, Array, NDArray[np.intp]]] = []
+        self.kept: list[tuple[Array, Array, Indices]] = []
 
     def forward(self, begin: float, end: float, *, is_first: bool) -> None:
         """Prediction step: run the members to a time and add disturbances."""
@@ -272,12 +268,12 @@ class _Pass:
         predicted = predicted[self._resample(self._stay(predicted, observed, np.hypot(spread, noise)))]
         self.likelihood += self._assimilate(predicted, observed, noise, near)
 
-    def _stay(self, predicted: Array, observed: Array, spread: Array) -> NDArray[np.bool_]:
+    def _stay(self, predicted: Array, observed: Array, spread: Array) -> Flags:
         """Members within `FAR` deviations of the data; all members if most are further away (the model is wrong)."""
         near = (np.abs(predicted - observed) <= FAR * spread[:, None]).all(axis=2) | ~np.isfinite(predicted).all(axis=2)
         return np.asarray(near | (2 * near.sum(axis=1, keepdims=True) < self.members), dtype=bool)
 
-    def _resample(self, good: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _resample(self, good: Flags) -> tuple[Indices, Indices]:
         """Replace members that are not good by good ones of the same candidate; return the indices taken."""
         source = np.tile(np.arange(self.members), (self.count, 1))
         for candidate in np.flatnonzero(~good.all(axis=1) & good.any(axis=1)):
@@ -322,7 +318,7 @@ class _Pass:
             np.concatenate(spread),
         )
 
-    def _raw(self, item: Series, levels: Mapping[str, Array]) -> Array | None:
+    def _raw(self, item: Series, levels: Arrays) -> Array | None:
         if item.kind == "level":
             return levels[item.label].reshape(self.count, self.members, -1)
         if item.kind == "cumulative":
@@ -339,9 +335,7 @@ class _Pass:
         return np.repeat(spread[:, None], raw.shape[2], axis=1)
 
     def _assimilate(self, predicted: Array, observed: Array, noise: Array, near: Array) -> Array:
-        usable: NDArray[np.bool_] = np.asarray(
-            np.isfinite(predicted).all(axis=2) & np.isfinite(self.states).all(axis=2)
-        )
+        usable: Flags = np.asarray(np.isfinite(predicted).all(axis=2) & np.isfinite(self.states).all(axis=2))
         mask, count = usable[:, :, None], np.maximum(usable.sum(axis=1), 2)[:, None, None]
 
         def parted(values: Array) -> tuple[Array, Array]:
@@ -389,13 +383,13 @@ def centred(noise: Array) -> Array:
     return np.asarray(noise - noise.mean(axis=0)) if len(noise) > 2 else noise
 
 
-def to_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
+def to_coordinates(states: Array, logs: Flags) -> Array:
     """Stocks in the coordinates of the filter; not finite where a stock in logarithms is not positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(logs, np.log(states), states)
 
 
-def from_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
+def from_coordinates(states: Array, logs: Flags) -> Array:
     """The inverse of `to_coordinates`."""
     with np.errstate(over="ignore"):
         return np.where(logs, np.exp(np.where(logs, np.minimum(states, 700.0), 0.0)), states)

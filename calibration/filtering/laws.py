@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gamma, gammaln
 
 from calibration.filtering.trend import (
@@ -23,8 +22,7 @@ from calibration.filtering.trend import (
     moved,
     steps,
 )
-
-Array = NDArray[np.float64]
+from pysd_runner.core.arrays import Array, Indices
 
 # Weight of the pooled size of shocks against a region's own, in years.
 REGION_YEARS = 8.0
@@ -65,7 +63,7 @@ class Laws:
         weight = self.weight[chosen] / self.weight[chosen].sum()
         return replace(self, trend=self.trend.of(chosen), sd=self.sd[chosen], weight=weight)
 
-    def drawn(self, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    def drawn(self, count: int, rng: np.random.Generator) -> Indices:
         """Draw `count` indices of models by weight: systematic resampling, in random order."""
         reached = np.cumsum(self.weight)
         marks = (np.arange(count) + rng.uniform()) / count
@@ -302,14 +300,14 @@ def _paths(filtered: Filtered, settings: FilterSettings, horizon: int, draws: in
     return np.stack(found, axis=-1)
 
 
-def noise(filtered: Filtered, chosen: NDArray[np.intp], tails: float, rng: np.random.Generator) -> Array:
+def noise(filtered: Filtered, chosen: Indices, tails: float, rng: np.random.Generator) -> Array:
     """Shocks scaled to the chosen candidate trend models, shape (draw, region)."""
     groups, shared = filtered.groups, filtered.laws.shared
     unit = heavy(rng, len(chosen), groups, shared, tails) / left_of_relative(groups, shared)
     return np.asarray(filtered.sizes[chosen] * unit)
 
 
-def states(filtered: Filtered, chosen: NDArray[np.intp], rng: np.random.Generator) -> tuple[Array, Array]:
+def states(filtered: Filtered, chosen: Indices, rng: np.random.Generator) -> tuple[Array, Array]:
     """Draws of level and drift at the origin under chosen models, each of shape (draw, region)."""
     at = filtered.at
     one, other = (noise(filtered, chosen, np.inf, rng) for _ in range(2))

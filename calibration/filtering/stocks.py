@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.observation import Series
+from pysd_runner.core.arrays import Array, Arrays, Flags, Indices
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
 from pysd_runner.study.equations import PREFIX, stocks_of, with_starts, without_start
-
-Array = NDArray[np.float64]
 
 # Minimum work (number of states of all members times steps) for which several threads are faster.
 WORTH_THREADS = 1_000_000
@@ -28,7 +26,7 @@ class Stretch:
     """States at the end of a run over an interval, and the totals of flows over it by series."""
 
     states: Array
-    flowed: Mapping[str, Array]
+    flowed: Arrays
 
 
 class StockLaw:
@@ -61,7 +59,7 @@ class StockLaw:
             kept = np.resize(np.flatnonzero(steady), self.members)
             self._values, self.first = self._of(kept), self.first[kept]
 
-    def _is_steady(self) -> NDArray[np.bool_]:
+    def _is_steady(self) -> Flags:
         """Members whose response to a small perturbation over one time step changes little if the step is halved."""
         size = MOVE * np.maximum(np.abs(self.first), 1.0)
         moved = self.first + size * np.random.default_rng(0).choice([1.0, 2.0], self.first.shape)
@@ -102,7 +100,7 @@ class StockLaw:
             self._values.pop(name)
         return self._flat({name: run.data[name][0, ..., 0] for name in self.names}, self.members)
 
-    def _flat(self, found: Mapping[str, Array], members: int) -> Array:
+    def _flat(self, found: Arrays, members: int) -> Array:
         parts = [
             np.broadcast_to(found[name], (members, *self.shapes[name])).reshape(members, -1) for name in self.names
         ]
@@ -115,7 +113,7 @@ class StockLaw:
             name: part.reshape(len(states), *self.shapes[name]) for name, part in zip(self.names, parts, strict=True)
         }
 
-    def _given(self, states: Array, members: NDArray[np.intp] | None) -> dict[str, Any]:
+    def _given(self, states: Array, members: Indices | None) -> dict[str, Any]:
         """Model inputs that start a run of the ensemble members from their states."""
         return {
             **self._of(members),
@@ -123,7 +121,7 @@ class StockLaw:
         }
 
     def advance(
-        self, states: Array, begin: float, end: float, members: NDArray[np.intp] | None = None, *, finer: int = 1
+        self, states: Array, begin: float, end: float, members: Indices | None = None, *, finer: int = 1
     ) -> Stretch:
         """Run members from one time to a later one."""
         names = [*self.names, *(name for item in self._flows for name in item.expression.variables)]
@@ -149,7 +147,7 @@ class StockLaw:
         ends = {name: run.data[name][0, ..., -1] for name in self.names}
         return Stretch(states=self._flat(ends, len(states)), flowed=flowed)
 
-    def seen(self, states: Array, time: float, members: NDArray[np.intp] | None = None) -> dict[str, Array]:
+    def seen(self, states: Array, time: float, members: Indices | None = None) -> dict[str, Array]:
         """Predictions of the series observed as levels at a time, on the model's scale, each of shape (member, row)."""
         levels = [item for item in self.series if item.kind == "level"]
         if not levels:
@@ -179,7 +177,7 @@ class StockLaw:
             found[item.label] = value.reshape(len(states), -1)[:, item.elements]
         return found
 
-    def _of(self, members: NDArray[np.intp] | None) -> dict[str, Any]:
+    def _of(self, members: Indices | None) -> dict[str, Any]:
         if members is None:
             return self._values
         return {

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
+
+from pysd_runner.core.arrays import Array, Flags, Indices
 
 # Half-life in years of the weight of innovations in the estimation of shock sizes.
 HALF_LIFE = 8.0
@@ -59,8 +60,6 @@ class FilterSettings:
     width_half_life: float = 4.0
 
 
-Array = NDArray[np.float64]
-
 # Time steps of the model per year.
 STEPS = 4
 
@@ -89,7 +88,7 @@ class Trend:
             (added * (1 - self.reversion) ** ((STEPS - 1 - step) / STEPS)).sum(axis=0) / added.sum(axis=0)
         )
 
-    def of(self, chosen: NDArray[np.intp]) -> "Trend":
+    def of(self, chosen: Indices) -> "Trend":
         """The parameters of chosen models."""
         return Trend(
             memory=self.memory[chosen],
@@ -152,7 +151,7 @@ class Ahead:
     step: int
     year: int
     at: Step  # the predicted state, given the data up to the year of the forecast
-    known: NDArray[np.bool_]
+    known: Flags
 
 
 def forecasts(values: Array, trend: Trend, sd: Array, settings: FilterSettings, horizon: int) -> Iterator[Ahead]:
@@ -183,7 +182,7 @@ def moved(at: Step, trend: Trend) -> Step:
     )
 
 
-def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, settings: FilterSettings) -> Step:
+def _corrected(at: Step, observed: Array, old: Flags, sd: Array, settings: FilterSettings) -> Step:
     """Update step: the state given the observations of the regions that were observed before, `old`."""
     if not old.any():
         return replace(at, innovation=np.full(at.level.shape, np.nan))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
@@ -27,6 +26,7 @@ from calibration.forecasting.models import BacktestPlan, check_draws, check_mode
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores
 from calibration.forecasting.target import Target, target_of
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
@@ -36,7 +36,6 @@ from pysd_runner.model import Model
 if TYPE_CHECKING:
     from calibration.fitting.problem import CalibrationProblem
 
-Array = NDArray[np.float64]
 Scores = dict[str, Array]
 
 DRAWS = 500
@@ -280,7 +279,7 @@ def _packed(scores: Mapping[str, Scores]) -> dict[str, Array]:
     return {SEPARATOR.join((name, score)): array for name, of in scores.items() for score, array in of.items()}
 
 
-def _unpacked(arrays: Mapping[str, Array]) -> dict[str, Scores]:
+def _unpacked(arrays: Arrays) -> dict[str, Scores]:
     scores: dict[str, Scores] = {}
     for label, array in arrays.items():
         name, _, score = label.partition(SEPARATOR)

@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.forecasting.forecaster import PointMethod
 from calibration.observation.noise import MAD_TO_SD, median_size
 from calibration.observation.series import carried, last_level
-
-Array = NDArray[np.float64]
+from pysd_runner.core.arrays import Array, Indices
 
 # Minimum number of observations of a regression.
 LEAST_PAIRS = 10
@@ -227,7 +225,7 @@ def pairs(history: Array, step: int) -> tuple[Array, Array, Array]:
     return level, np.diff(history, axis=1)[:, : level.shape[1]], history[:, 1 + step :] - level
 
 
-def group_means(values: Array, places: NDArray[np.intp]) -> Array:
+def group_means(values: Array, places: Indices) -> Array:
     """Mean of each region's group over the regions observed in the same year."""
     member = np.eye(places.max() + 1)[places].T
     total, count = member @ np.nan_to_num(values), member @ np.isfinite(values)

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.baselines import kept
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, digest
-
-Array = NDArray[np.float64]
+from pysd_runner.core.arrays import Array, Flags
 
 # Number of equally spaced quantiles that represent a predictive distribution.
 KEPT = 20
@@ -30,7 +29,7 @@ class EarlierOrigin:
     kept: Array  # quantiles of the members, shape (member, quantile, region, horizon)
     between: Array  # mean distance between members, shape (member, member, region, horizon)
     realised: Array  # realisations, shape (region, horizon)
-    known: NDArray[np.bool_]  # where both realisations and forecasts are known
+    known: Flags  # where both realisations and forecasts are known
     weight: float  # weight of the origin
 
 

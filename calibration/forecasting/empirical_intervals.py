@@ -4,16 +4,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gamma, ndtri, stdtrit
 
 from calibration.forecasting.baselines import ShrunkenErrorCorrection
 from calibration.forecasting.forecaster import Forecast, Origin, PointMethod, digest
 from calibration.forecasting.target import Target
 from calibration.observation.series import last_level
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
-
-Array = NDArray[np.float64]
 
 # Number of observed years before the first forecast whose errors are used.
 FIRST_SEEN = 4

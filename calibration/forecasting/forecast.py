@@ -6,7 +6,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.results import FitResult
 from calibration.forecasting.backtest import BACKTEST, DRAWS, check_backtest, refuse_others, scored_by, table_problem
@@ -28,6 +27,7 @@ from calibration.forecasting.outlook import Outlook, names_of
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 from calibration.observation.series import last_level
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.core.parallel import Pool
@@ -45,8 +45,6 @@ from pysd_runner.study.draws import check_fit
 
 if TYPE_CHECKING:
     from calibration.fitting.problem import CalibrationProblem
-
-Array = NDArray[np.float64]
 
 # Horizons in years at which past scores are reported.
 PAST_HORIZONS = (1, 3, 5)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.forecasting.target import Target
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool
 
@@ -33,13 +33,10 @@ class Memory:
         return value
 
 
-def digest(values: NDArray[np.float64]) -> str:
+def digest(values: Array) -> str:
     """Digest of the shape and values of an array, with all NaNs treated as equal."""
     plain = np.ascontiguousarray(np.where(np.isnan(values), np.nan, values) + 0.0, dtype="<f8")
     return hashlib.blake2b(plain.tobytes() + repr(plain.shape).encode(), digest_size=16).hexdigest()
-
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, ahead, filtered, learn, setup_of
 from calibration.filtering.stocks import StockLaw
@@ -22,11 +21,10 @@ from calibration.forecasting.models import FINAL, MODEL, REFERENCE
 from calibration.forecasting.target import Target
 from calibration.observation import Series
 from calibration.observation.series import last_level
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import SimulationFailed, UnsupportedFeature
 from pysd_runner.core.parallel import Pool
 from pysd_runner.study.inputs import fitted_values
-
-Array = NDArray[np.float64]
 
 MEMBERS = 240
 # Baselines in the mixture with the model, and their prior weights; that of the model is one.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibration.fitting.results import FitResult
 from calibration.forecasting.target import RELATIVE, Target, by_region
 from calibration.observation.series import last_level
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.data import Data
@@ -20,8 +21,6 @@ from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance
 from pysd_runner.plots.bands import LEVELS
 from pysd_runner.spec import Baseline, FittedParameters
-
-Array = NDArray[np.float64]
 
 # Number of years of history drawn.
 BEHIND = 15

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.forecasting.models import REFERENCE, BacktestPlan
 from calibration.forecasting.scores import LEVELS, diebold_mariano, mean_interval, percent, ratio_interval
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.export.files import Tabled, one_screen
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-Array = NDArray[np.float64]
 
 # Columns of the table that a notebook shows.
 SHOWN = ("model", "horizon", "origins", "rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_90")
@@ -210,7 +208,7 @@ def _told(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def assembled(plan: BacktestPlan, scores: Mapping[int, Mapping[str, Mapping[str, Array]]]) -> Backtest:
+def assembled(plan: BacktestPlan, scores: Mapping[int, Mapping[str, Arrays]]) -> Backtest:
     """Combine the scores of all origins in one labelled data set."""
     import xarray as xr
 

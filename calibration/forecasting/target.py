@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, never_changes
+from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import Data
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from calibration.fitting.problem import CalibrationProblem
     from calibration.observation import Series
-
-Array = NDArray[np.float64]
 
 VARIABLE = "output_per_head"
 # Name of the forecast quantity of a panel.
@@ -247,7 +245,7 @@ def _relative_output(panel: Data) -> Target:
             variables=", ".join(panel.variables),
         )
     values = panel.array(VARIABLE)
-    held: NDArray[np.bool_] = np.asarray(np.isfinite(values).any(axis=1))
+    held: Flags = np.asarray(np.isfinite(values).any(axis=1))
     if held.sum() < LEAST_REGIONS:
         raise InvalidPanel(
             "panel {panel!r} has output_per_head for {count} region(s); output relative to the mean of the regions "
@@ -347,7 +345,7 @@ def _by_column(problem: "CalibrationProblem", draws: Array, times: Sequence[floa
     return found
 
 
-def _first_kept(seen: NDArray[np.intp]) -> int:
+def _first_kept(seen: Indices) -> int:
     """Index of the first year to use: years before a gap longer than themselves are out of date and dropped."""
     begin = 0
     for place in range(1, len(seen)):

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.numbers import spoken
 from pysd_runner.indicators.events import is_gap_to_mean
@@ -225,7 +225,7 @@ def sentences(outlook: "Outlook") -> tuple[str, ...]:
     return (*found, outlook.verdict, outlook.disturbance)
 
 
-def moved(until: float, later: NDArray[np.float64], target: "Target") -> str:
+def moved(until: float, later: Array, target: "Target") -> str:
     """Explain why the forecast ends at another time than requested; empty if it does not."""
     said, spacing = target.calendar.said, target.spacing
     if abs(later[-1] - until) <= 1e-6 * spacing:

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes, to_scale
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import Message
 from pysd_runner.data import Data
 from pysd_runner.spec import Measurement, ModelSpec
 from pysd_runner.study.equations import variable_itself
-
-Array = NDArray[np.float64]
 
 # A yearly log change of population is taken for a census revision if it differs from the median of the AROUND years
 # before and after by more than RECOUNTED and by more than USUAL_DEPARTURES times the region's median difference:
@@ -92,7 +90,7 @@ def _regional(measurement: Measurement, indicator: str, panel: Data, window: tup
     return _series(measurement, indicator, window, raw, sd=measurement.sd, joints=joints)
 
 
-def recounts(panel: Data, years: tuple[int, ...]) -> NDArray[np.bool_]:
+def recounts(panel: Data, years: tuple[int, ...]) -> Flags:
     """Find years in which a region's population was revised by a census, shape (region, year)."""
     # A census can revise population, and so output per head, by several percent in one year, but not in the next,
     # which looks like growth that reverses. Such changes are excluded from the comparison. Fast growth, or its end, is
@@ -139,7 +137,7 @@ def _series(
     *,
     sd: float,
     direct: bool = False,
-    joints: NDArray[np.bool_] | None = None,
+    joints: Flags | None = None,
 ) -> Series | Absent:
     national = bool(measurement.national)
     relative = measurement.relative and not direct
@@ -176,9 +174,7 @@ def _series(
     )
 
 
-def _terms(
-    logs: Array, *, relative: bool, increments: bool, joints: NDArray[np.bool_] | None
-) -> tuple[Array, NDArray[np.bool_]]:
+def _terms(logs: Array, *, relative: bool, increments: bool, joints: Flags | None) -> tuple[Array, Flags]:
     seen = np.isfinite(logs)
     if increments:
         seen = seen & np.concatenate([np.zeros_like(seen[:, :1]), seen[:, :-1]], axis=1)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.observation.noise import (
     MOST_PERSISTENT,
@@ -16,9 +15,8 @@ from calibration.observation.noise import (
     spread_of,
 )
 from calibration.observation.series import DECLARED, Series
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message, joined
-
-Array = NDArray[np.float64]
 
 # Weight of the standard deviation of all regions, in observations, when a region's own is estimated: a variance from
 # ten years has a relative error of 45 percent, and a region with small errors by chance would dominate the fit.

@@ -14,15 +14,13 @@ from math import erf, exp, lgamma, log, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import ErrorModel
 
 if TYPE_CHECKING:  # avoids a circular import
     from calibration.observation.series import Series
-
-Array = NDArray[np.float64]
 
 MOST_PERSISTENT = 0.97
 
@@ -79,7 +77,7 @@ class Noise:
         """Persistence in the likelihood: pulled to the estimate, so that its information is that of `independent`."""
         return self.persistence + sqrt(self.independent) * (persistence - self.persistence)
 
-    def cell_sds(self, regions: NDArray[np.intp]) -> NDArray[np.float64]:
+    def cell_sds(self, regions: Indices) -> Array:
         """Standard deviation of ``e_t`` for the region index of each cell, shape (cell,)."""
         if not self.regional:
             return np.full(len(regions), self.sd)
@@ -104,13 +102,13 @@ class Whitening:
     def __init__(self, series: "Series") -> None:
         self.shape = series.values.shape
         row, moment = np.nonzero(series.used)
-        self.region: NDArray[np.intp] = row
-        self.year: NDArray[np.intp] = moment
+        self.region: Indices = row
+        self.year: Indices = moment
         before = np.where(series.seen, np.arange(series.values.shape[1]), -1)
         last = np.maximum.accumulate(before, axis=1)
         previous = np.concatenate([np.full_like(last[:, :1], -1), last[:, :-1]], axis=1)
-        self.previous: NDArray[np.intp] = previous[row, moment]
-        self.has_previous: NDArray[np.bool_] = self.previous >= 0
+        self.previous: Indices = previous[row, moment]
+        self.has_previous: Flags = self.previous >= 0
         apart = series.times[moment] - series.times[np.maximum(self.previous, 0)]
         self._distance: Array = np.where(self.has_previous, apart, 0.0) / series.spacing
 
@@ -118,7 +116,7 @@ class Whitening:
         return len(self.region)
 
     @property
-    def follows(self) -> NDArray[np.bool_]:
+    def follows(self) -> Flags:
         """Whether each cell follows its predecessor at about the usual spacing, shape (cell,)."""
         return np.asarray(self.has_previous & (self._distance < 1.5), dtype=bool)
 

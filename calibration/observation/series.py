@@ -4,16 +4,14 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.observation.noise import Whitening
+from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
 
 if TYPE_CHECKING:
     from pysd_runner.study.equations import Expression
-
-Array = NDArray[np.float64]
 
 # Ratio of largest to smallest value from which on values are compared on the log scale, unless a scale is declared.
 WIDE = 10.0
@@ -108,7 +106,7 @@ class Series:
     relative: bool = False  # whether the mean over rows is subtracted at each time
     increments: bool = False  # whether changes from one time to the next are compared
     labels: tuple[str, ...] = ()  # name of each row
-    elements: NDArray[np.intp] | None = None  # index of each row among the elements of the expression; None for all
+    elements: Indices | None = None  # index of each row among the elements of the expression; None for all
     weights: Array | None = None  # weights of saved times per observation, (row or 1, time, saved time); None: identity
     is_first_given: bool = True  # whether the first observation gives no residual, only conditions the next
     raw: Array | None = None  # observations in original units; None if reports show `values`
@@ -159,7 +157,7 @@ class Series:
         return self.values if self.raw is None else self.raw
 
     @property
-    def places(self) -> NDArray[np.intp]:
+    def places(self) -> Indices:
         """Index of each row among the elements of the expression."""
         return np.arange(len(self.values)) if self.elements is None else self.elements
 
@@ -169,12 +167,12 @@ class Series:
         return self.sd is not None
 
     @property
-    def seen(self) -> NDArray[np.bool_]:
+    def seen(self) -> Flags:
         """Cells with an observation, shape (row, time)."""
         return np.isfinite(self.values)
 
     @property
-    def used(self) -> NDArray[np.bool_]:
+    def used(self) -> Flags:
         """Cells that give a residual, shape (row, time)."""
         used = self.seen.copy()
         used[:, : int(self.is_first_given)] = False
@@ -256,7 +254,7 @@ def to_scale(raw: Array, scale: str) -> Array:
     return np.asarray(raw, dtype=float)
 
 
-def in_terms(scaled: Array, seen: NDArray[np.bool_], *, relative: bool, increments: bool) -> Array:
+def in_terms(scaled: Array, seen: Flags, *, relative: bool, increments: bool) -> Array:
     """Take changes if requested, then subtract the mean of the observed cells at each time if `relative`."""
     if increments:
         scaled = np.concatenate([np.full_like(scaled[..., :1], np.nan), np.diff(scaled, axis=-1)], axis=-1)

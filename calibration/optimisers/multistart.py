@@ -8,14 +8,13 @@ from time import monotonic, time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
 from calibration.optimisers.searches import EvolutionStrategy, LeastSquares
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import open_pool
 
-Array = NDArray[np.float64]
 Keep = Callable[[int, Minimum], None]
 
 # Tolerance of costs: end points that differ by less can be the same optimum (likelihood ratio within one percent).
@@ -252,7 +251,7 @@ def turned_objective(objective: SumOfSquares, coordinates: Coordinates, start: A
     across = np.linalg.inv(coordinates.slopes(middle))
     is_same = np.array([_is_unit(row, place) for place, row in enumerate(across)])
 
-    def known(new: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def known(new: Array) -> tuple[Array, Flags]:
         """Original variables, clipped to their bounds, and whether they were within them."""
         old = coordinates.backward(new)
         slack = 1e-9 * objective.scale

@@ -7,11 +7,9 @@ from time import monotonic
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
-
-Array = NDArray[np.float64]
 
 # Half-width, in scales, of the box for optimisers that need finite bounds, where a variable has none. With prior
 # standard deviations as scales, less than one prior draw in 15,000 lies outside for each variable.

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.optimisers.objective import (
     Budget,
@@ -17,8 +16,7 @@ from calibration.optimisers.objective import (
     interior,
     scaled_slope,
 )
-
-Array = NDArray[np.float64]
+from pysd_runner.core.arrays import Array
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult, cells_of
 from calibration.sdeval import PointFit, autocorrelation_band, ljung_box, point_fit
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import has_text, panel_title, said, say, variable_names
-
-Array = NDArray[np.float64]
 
 # Significance level of the residual tests.
 LEVEL = 0.05

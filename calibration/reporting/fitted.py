@@ -10,13 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from numpy.typing import NDArray
 
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult, cells_of
 from calibration.observation import BEND
 from calibration.reporting.facts import region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
 from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
@@ -276,7 +276,7 @@ def _rows_height(result: FitResult) -> float:
     return min(len(result.region_names), MOST_NAMED) * _PITCH
 
 
-def _draw_cells(axes: Axes, matrix: NDArray[np.float64], years: Sequence[int]) -> None:
+def _draw_cells(axes: Axes, matrix: Array, years: Sequence[int]) -> None:
     colours = LinearSegmentedColormap.from_list("residuals", [SCENARIO, "#FFFFFF", BASELINE])
     # White lines between narrow rows would cover them, and vector graphics would make the file too large.
     are_many = len(matrix) > MOST_NAMED

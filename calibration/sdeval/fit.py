@@ -5,15 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import FloatArray, Pair, centred, line_up, ratio
+from calibration.sdeval.pairs import Pair, centred, line_up, ratio
+from pysd_runner.core.arrays import Array
 
 
-def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
+def mean_over(values: Array, pair: Pair) -> Array:
     """Mean over the times at which both values are present."""
     return ratio(np.nansum(values, axis=pair.axes), pair.present.sum(axis=pair.axes))
 
 
-def _shares(pair: Pair, error: FloatArray, square: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _shares(pair: Pair, error: Array, square: Array) -> tuple[Array, Array, Array]:
     """Shares of bias, unequal variation and unequal covariation in the mean squared error."""
     # Written in deviations of the error, so that a small error of a large quantity keeps its precision: s_S^2 - s_A^2 =
     # mean((d_S - d_A)(d_S + d_A)), and 2(1-r) s_S s_A = var(error) - (s_S - s_A)^2.
@@ -27,7 +28,7 @@ def _shares(pair: Pair, error: FloatArray, square: FloatArray) -> tuple[FloatArr
     return ratio(bias, square), ratio(unequal, square), ratio(together, square)
 
 
-def _against_no_change(pair: Pair, error: FloatArray) -> FloatArray:
+def _against_no_change(pair: Pair, error: Array) -> Array:
     """U2 on changes: sums over times for which the previous time was observed as well."""
     change = np.diff(pair.observed, axis=-1)
     later = np.where(np.isnan(change), np.nan, error[..., 1:])
@@ -68,20 +69,20 @@ class PointFit:
         NaN if there is no error. If a model fits the trend well, the error is mostly in ``uc``, which is unsystematic.
     """
 
-    n: FloatArray
-    missing: FloatArray
-    mean_error: FloatArray
-    mae: FloatArray
-    mse: FloatArray
-    rmse: FloatArray
-    mape: FloatArray
-    squared_correlation: FloatArray
-    efficiency: FloatArray
-    u1: FloatArray
-    u2: FloatArray
-    um: FloatArray
-    us: FloatArray
-    uc: FloatArray
+    n: Array
+    missing: Array
+    mean_error: Array
+    mae: Array
+    mse: Array
+    rmse: Array
+    mape: Array
+    squared_correlation: Array
+    efficiency: Array
+    u1: Array
+    u2: Array
+    um: Array
+    us: Array
+    uc: Array
 
 
 def point_fit(observed: ArrayLike, simulated: ArrayLike, *, pooled: bool = False) -> PointFit:

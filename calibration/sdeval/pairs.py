@@ -7,23 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
     """Two arrays of the same shape, time on the last axis, and the axes over which statistics sum."""
 
-    observed: FloatArray
-    simulated: FloatArray
+    observed: Array
+    simulated: Array
     axes: tuple[int, ...]
 
     @property
-    def present(self) -> NDArray[np.bool_]:
+    def present(self) -> Flags:
         """Where both values are present."""
         return np.asarray(~np.isnan(self.observed))
 
@@ -43,7 +42,7 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, pooled: bool = False) 
     return Pair(observed=left, simulated=right, axes=tuple(range(left.ndim)) if pooled else (-1,))
 
 
-def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Array:
     """Quotient, NaN where the denominator is zero."""
     below = np.asarray(denominator, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -51,7 +50,7 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
     return np.asarray(np.where(below == 0, np.nan, quotient))
 
 
-def centred(values: FloatArray, axes: tuple[int, ...] = (-1,)) -> FloatArray:
+def centred(values: Array, axes: tuple[int, ...] = (-1,)) -> Array:
     """Deviations from the mean of the values present, exactly zero if all are equal."""
     given = np.isfinite(values)
     highest = np.where(given, values, -np.inf).max(axis=axes, keepdims=True)
@@ -62,7 +61,7 @@ def centred(values: FloatArray, axes: tuple[int, ...] = (-1,)) -> FloatArray:
     return np.asarray(np.where(highest == lowest, values * 0, above - mean))
 
 
-def numbers_of(what: str, values: ArrayLike) -> FloatArray:
+def numbers_of(what: str, values: ArrayLike) -> Array:
     """Convert to an array of finite or missing numbers with at least one axis."""
     try:
         numbers = np.asarray(values, dtype=float)
@@ -86,7 +85,7 @@ Simulate = Callable[[Mapping[str, float]], Run]
 BREAKDOWNS = (SimulationFailed, ArithmeticError, ValueError, RuntimeError)
 
 
-def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, FloatArray]:
+def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, Array]:
     """Outcomes of a run as arrays."""
     chosen = list(run) if names is None else list(names)
     for name in chosen:

@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import FloatArray, line_up, ratio
+from calibration.sdeval.pairs import line_up, ratio
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import Tabled
 
@@ -151,7 +152,7 @@ def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike) -> BehaviourPa
     return BehaviourPatterns(steps=(trend, *later), n=length, missing=moments - length)
 
 
-def _trend(observed: FloatArray, simulated: FloatArray, actual: "_Line", model: "_Line") -> PatternStep:
+def _trend(observed: Array, simulated: Array, actual: "_Line", model: "_Line") -> PatternStep:
     gap = model.slope - actual.slope
     in_errors = float(ratio(gap, np.hypot(model.standard_error, actual.standard_error)))
     relative = float(ratio(gap, abs(actual.slope)))
@@ -187,10 +188,10 @@ class _Line:
 
     slope: float
     standard_error: float
-    left: FloatArray
+    left: Array
 
 
-def _line(series: FloatArray) -> _Line:
+def _line(series: Array) -> _Line:
     powers = np.vander(np.arange(len(series), dtype=float), 2, increasing=True)
     fitted, *_ = np.linalg.lstsq(powers, series)
     left = series - powers @ fitted
@@ -200,7 +201,7 @@ def _line(series: FloatArray) -> _Line:
     return _Line(float(fitted[1]), float(np.sqrt(covariance[1, 1])), left)
 
 
-def _longest_stretch(present: NDArray[np.bool_]) -> slice:
+def _longest_stretch(present: Flags) -> slice:
     """The longest interval without gaps in both series (the first one in ties)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], present, [False]])))
     starts, ends = edges[::2], edges[1::2]

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from calibration.sdeval.pairs import FloatArray, centred, numbers_of, ratio
+from calibration.sdeval.pairs import centred, numbers_of, ratio
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 
 
@@ -26,11 +27,11 @@ class HypothesisTest:
         From 0 to 1; higher is better: small values indicate that the residuals have the pattern.
     """
 
-    statistic: FloatArray
-    p_value: FloatArray
+    statistic: Array
+    p_value: Array
 
 
-def autocorrelation(residuals: ArrayLike, *, lags: int) -> FloatArray:
+def autocorrelation(residuals: ArrayLike, *, lags: int) -> Array:
     r"""Autocorrelation function of residuals.
 
     .. math:: r_k = \frac{\sum_{t=k+1}^{n}(e_t-\bar e)(e_{t-k}-\bar e)}{\sum_{t=1}^{n}(e_t-\bar e)^2}
@@ -44,7 +45,7 @@ def autocorrelation(residuals: ArrayLike, *, lags: int) -> FloatArray:
 
     Returns
     -------
-    FloatArray
+    Array
         Shape ``(*series, lags + 1)``, from -1 to 1; lag 0 is 1; nearer 0 is better. NaN if all errors are equal.
 
     Raises
@@ -71,7 +72,7 @@ def autocorrelation(residuals: ArrayLike, *, lags: int) -> FloatArray:
     return ratio(np.stack(products, axis=-1), square[..., np.newaxis])
 
 
-def autocorrelation_band(n: ArrayLike) -> FloatArray:
+def autocorrelation_band(n: ArrayLike) -> Array:
     r"""Half-width of the 95 % confidence band of autocorrelations of independent errors, :math:`1.96/\sqrt n`.
 
     Parameters
@@ -81,7 +82,7 @@ def autocorrelation_band(n: ArrayLike) -> FloatArray:
 
     Returns
     -------
-    FloatArray
+    Array
         The half-width; an autocorrelation inside the band is consistent with independence.
 
     References
@@ -227,7 +228,7 @@ def cross_dependence(
     return HypothesisTest(statistic=statistic, p_value=np.asarray(2 * special.ndtr(-np.abs(statistic))))
 
 
-def _lagrange_multiplier(errors: FloatArray, regressors: FloatArray) -> tuple[float, float]:
+def _lagrange_multiplier(errors: Array, regressors: Array) -> tuple[float, float]:
     """N R^2 of squared errors on regressors of shape (time, regressor), and the rank of the regressors."""
     given = np.isfinite(errors) & np.isfinite(regressors).all(axis=-1)
     columns = centred(regressors[given].T)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of, ratio
+from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of, ratio
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
 
 # Changes smaller than this share of the range of a series are ignored.
@@ -17,7 +18,7 @@ STILL = 1e-9
 Integrate = Callable[[float], Run]
 
 
-def turning_points(values: FloatArray) -> NDArray[np.int_]:
+def turning_points(values: Array) -> NDArray[np.int_]:
     """Number of turning points of each series.
 
     Parameters
@@ -41,7 +42,7 @@ def turning_points(values: FloatArray) -> NDArray[np.int_]:
     return np.array(counts, dtype=int).reshape(series.shape[:-1])
 
 
-def mode_differs(first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
+def mode_differs(first: Array, second: Array) -> Flags:
     """Whether two runs of a series have different modes of behaviour.
 
     Parameters
@@ -59,12 +60,12 @@ def mode_differs(first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
     return np.asarray(turns | (ends[0] != ends[1]))
 
 
-def _net_change(values: FloatArray) -> FloatArray:
+def _net_change(values: Array) -> Array:
     change = values[..., -1] - values[..., 0]
     return np.asarray(np.where(np.abs(change) > STILL * np.ptp(values, axis=-1), change, 0.0))
 
 
-def _turns(row: FloatArray) -> int:
+def _turns(row: Array) -> int:
     change = np.diff(row)
     change = change[np.abs(change) > STILL * np.ptp(row)]
     return int((np.diff(np.sign(change)) != 0).sum())
@@ -126,7 +127,7 @@ def behavioural_sensitivity(
     return pd.DataFrame(rows, columns=["parameter", "direction", "outcome", "series_changed", "status"])
 
 
-def _base(simulate: Simulate, base: Mapping[str, float], outcomes: Sequence[str] | None) -> dict[str, FloatArray]:
+def _base(simulate: Simulate, base: Mapping[str, float], outcomes: Sequence[str] | None) -> dict[str, Array]:
     """Outcomes of the base run, which must have a time axis."""
     try:
         run = simulate(dict(base))
@@ -139,7 +140,7 @@ def _base(simulate: Simulate, base: Mapping[str, float], outcomes: Sequence[str]
     return found
 
 
-def _mode_change(whole: FloatArray, moved: FloatArray) -> dict[str, object]:
+def _mode_change(whole: Array, moved: Array) -> dict[str, object]:
     """Share of series whose mode differs; not computed unless all values are finite."""
     if not (np.isfinite(whole).all() and np.isfinite(moved).all()):
         return {"status": "not run: a value is not finite"}
@@ -227,7 +228,7 @@ def knock_out(
 _MEASURES = ("change", "end_change", "turning_points_base", "turning_points_without", "mode_changes")
 
 
-def _difference(whole: FloatArray, without: FloatArray) -> dict[str, object]:
+def _difference(whole: Array, without: Array) -> dict[str, object]:
     """Measures of the difference between a run without a loop and the base run."""
     if whole.shape != without.shape:
         raise InvalidInput(f"the run without the loop has the shape {without.shape}, the base run {whole.shape}")
@@ -289,11 +290,11 @@ def integration_error(integrate: Integrate, *, step: float) -> pd.DataFrame:
     return pd.DataFrame({"error_halved": rows}).rename_axis("outcome")
 
 
-def _size(values: FloatArray) -> float:
+def _size(values: Array) -> float:
     return float(np.abs(values).max(initial=0.0))
 
 
-def _same_shape(name: str, *arrays: FloatArray) -> None:
+def _same_shape(name: str, *arrays: Array) -> None:
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise InvalidInput(

@@ -14,7 +14,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import BREAKDOWNS, FloatArray, Run, Simulate, arrays_of
+from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 
 #: Function that runs many parameter sets at once and returns None for each failed run.
@@ -112,7 +113,7 @@ def morris(
     problem = _problem(bounds)
     design = sampling.sample(problem, trajectories, num_levels=LEVELS, seed=np.random.default_rng(seed))
 
-    def indices(rows: FloatArray, values: FloatArray) -> dict[str, FloatArray]:
+    def indices(rows: Array, values: Array) -> dict[str, Array]:
         found = analysis.analyze(problem, rows, values, num_levels=LEVELS, seed=np.random.default_rng(seed))
         return {name: np.asarray(found[name], dtype=float) for name in INDICES}
 
@@ -132,8 +133,8 @@ def morris(
 def _dataset(
     outcome: xr.DataArray,
     parameters: tuple[str, ...],
-    design: FloatArray,
-    indices: Callable[[FloatArray, FloatArray], dict[str, FloatArray]],
+    design: Array,
+    indices: Callable[[Array, Array], dict[str, Array]],
 ) -> xr.Dataset:
     """Indices of every element of an outcome, from the trajectories in which it is finite."""
     elements = outcome.to_numpy().reshape(len(design), -1).T
@@ -285,7 +286,7 @@ def ranking_sensitivity(scores: Mapping[str, ArrayLike]) -> RankingSensitivity:
     )
 
 
-def _draws(scores: Mapping[str, ArrayLike]) -> tuple[FloatArray, int]:
+def _draws(scores: Mapping[str, ArrayLike]) -> tuple[Array, int]:
     """Scores (policy, draw) of the complete draws, and the number of incomplete ones."""
     if len(scores) < 2:
         raise InvalidInput(f"a ranking needs at least two policies; there are {len(scores)}")

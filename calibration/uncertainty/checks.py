@@ -4,16 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.point import FittedPoint, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.findings import Finding
-
-Array = NDArray[np.float64]
 
 # Maximum R-hat and minimum effective sample size recommended by Vehtari et al. (2021).
 LARGEST_RHAT = 1.01

@@ -1,6 +1,6 @@
 """Profile posteriors: one parameter is fixed at values along its range and all others are re-estimated at each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -8,18 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.fitting.space import with_part
 from calibration.optimisers import LeastSquares
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.records import Checkpoint, Computation
-
-Array = NDArray[np.float64]
 
 PROFILES = Computation(name="set of profiles", label="profiles.json", settings="model, panel, fit or level")
 
@@ -240,7 +238,7 @@ def _followed(at: FittedPoint, limit: float, place: int) -> dict[str, Array]:
     }
 
 
-def _profile(at: FittedPoint, place: int, level: float, limit: float, followed: Mapping[str, Array]) -> Profile:
+def _profile(at: FittedPoint, place: int, level: float, limit: float, followed: Arrays) -> Profile:
     prior, z = at.problem.space.priors[place], followed["points"][:, place]
     costs, data = followed["costs"], followed["data"]
     rise, data_rise = costs - costs.min(), data - data.min()

@@ -13,6 +13,7 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.core.progress import Told, reporting, teller
@@ -22,9 +23,6 @@ from pysd_runner.export.records import Checkpoint, Computation
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-
-Array = NDArray[np.float64]
 
 SAMPLE = Computation(name="sample", label="sample.json", settings="model, panel, fit, ensembles or seed")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.estimates import LEAST_SHOWN, ParameterEstimate, evidence
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
 from pysd_runner.export.files import Tabled
@@ -42,7 +42,6 @@ _SHAPE_WORDS = {
 }
 # For a flat profile likelihood whose interval is narrower than that of the prior all the same.
 _TOGETHER = "the data rule values out only together with the priors of other parameters"
-Array = NDArray[np.float64]
 
 # Minimum absolute weight of a parameter to be listed in a direction.
 LEAST_SHARE = 0.3

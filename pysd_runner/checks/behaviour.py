@@ -5,18 +5,16 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rules_of
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, suggest
 from pysd_runner.engine import plan
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.simulation import Run
 from pysd_runner.simulation.task import prepared
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +140,7 @@ def _names(run: Run, rule: BehaviourRule) -> list[str]:
     return [_saved(run, rule, name) for name in rule.variables]
 
 
-def _applies(run: Run, rule: BehaviourRule) -> NDArray[np.bool_]:
+def _applies(run: Run, rule: BehaviourRule) -> Flags:
     """Mask of the cases to which a rule applies, broadcastable to (scenario, draw)."""
     applies = np.ones((1, 1), dtype=bool)
     for name, wanted in rule.when.items():
@@ -217,7 +215,7 @@ _FINDINGS: Mapping[Kind, Callable[[Run, BehaviourRule], Iterator[_Finding]]] = {
 }
 
 
-def _problem(run: Run, rule: BehaviourRule, finding: _Finding, applies: NDArray[np.bool_]) -> BehaviourProblem | None:
+def _problem(run: Run, rule: BehaviourRule, finding: _Finding, applies: Flags) -> BehaviourProblem | None:
     # Written so that NaN counts as a violation.
     broken = ~(finding.excess <= 0)
     broken = broken & applies.reshape(*applies.shape, *(1,) * (broken.ndim - 2))

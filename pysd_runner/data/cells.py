@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, Severity
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 TextArray = NDArray[np.object_]
 IndexArray = NDArray[np.int64]
 # A column: texts as in a file, or the numbers of a data frame, which are converted to text only for messages.
@@ -152,7 +152,7 @@ def each_once(change: Callable[[Any], str], entries: "Entries | pd.Series[Any]")
     return of_texts([*map(change, found), ""])[codes]
 
 
-def is_empty(entries: Entries, missing: Collection[str] = ()) -> NDArray[np.bool_]:
+def is_empty(entries: Entries, missing: Collection[str] = ()) -> Flags:
     """Mask of entries that are empty or one of the texts for missing values."""
     if not is_typed(entries):
         empty = np.asarray(entries == "", dtype=bool)
@@ -326,7 +326,7 @@ class Column:
         over = f" over {', '.join(self.axes)}" if self.axes else ""
         return f"<Column {self.name!r}{over}, {int(np.isfinite(self.values).sum())} values>"
 
-    def cut(self, where: tuple[NDArray[np.intp], ...]) -> "Column":
+    def cut(self, where: tuple[Indices, ...]) -> "Column":
         """Select entities and times by the index arrays that `numpy.ix_` returns."""
         marks = None if self.marks is None else self.marks[where]
         return replace(self, values=self.values[where], marks=marks)
@@ -349,7 +349,7 @@ class Grid:
 
     values: Array  # NaN where nothing was observed
     rows: IndexArray  # file row of each value, 0 for none
-    faulty: NDArray[np.bool_]  # cells whose text could not be used
+    faulty: Flags  # cells whose text could not be used
     cells: Cells
     index: IndexArray  # index of the cell at each grid point, -1 for none
 
@@ -380,7 +380,7 @@ class Grid:
 def to_grid(
     cells: Cells,
     numbers: Array,
-    wrong: NDArray[np.bool_],
+    wrong: Flags,
     places: Sequence[IndexArray],
     shape: tuple[int, ...],
 ) -> tuple[Grid, list[tuple[int, tuple[int, ...]]]]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, Severity, errors_of, listed
-from pysd_runner.data.cells import Array, Grid, IndexArray
+from pysd_runner.data.cells import Grid, IndexArray
 from pysd_runner.data.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
 from pysd_runner.data.units import Measure, greatest_per_head
 
@@ -32,7 +32,6 @@ _NAMES = frozenset(map(key, SPELLINGS["totals"]))
 _COUNTRIES = {currency: frozenset(map(key, names)) for currency, names in SPELLINGS["countries"].items()}
 _SUMMED = ("output", "population")
 LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
-
 
 # Order of warnings by rule: those that affect results most come first, negligible ones last, all others between.
 HEAVIEST = (
@@ -103,7 +102,7 @@ class _Run(NamedTuple):
     stop: int
 
 
-def _empty_cells(variable: str, grid: Grid, present: NDArray[np.bool_], draft: Draft) -> list[Finding]:
+def _empty_cells(variable: str, grid: Grid, present: Flags, draft: Draft) -> list[Finding]:
     """Report empty cells within a series, in years for which the region has a row."""
     problems = []
     for run in _inner_runs(np.isnan(grid.values) & ~grid.faulty):
@@ -115,7 +114,7 @@ def _empty_cells(variable: str, grid: Grid, present: NDArray[np.bool_], draft: D
     return problems
 
 
-def _inner_runs(missing: NDArray[np.bool_]) -> list[_Run]:
+def _inner_runs(missing: Flags) -> list[_Run]:
     """List runs of missing years between years that have data."""
     inner = np.pad(missing & _between(~missing), ((0, 0), (1, 1))).astype(np.int8)
     edges = np.diff(inner, axis=1)
@@ -123,7 +122,7 @@ def _inner_runs(missing: NDArray[np.bool_]) -> list[_Run]:
     return [_Run(int(region), int(start), int(stop)) for (region, start), (_, stop) in zip(starts, stops, strict=True)]
 
 
-def _between(held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _between(held: Flags) -> Flags:
     """Years that have data, or lie between years that have data."""
     after = np.logical_or.accumulate(held[:, ::-1], axis=1)[:, ::-1]
     return np.asarray(np.logical_or.accumulate(held, axis=1) & after)
@@ -377,7 +376,7 @@ def totals(draft: Draft) -> list[Finding]:
     return problems
 
 
-def _is_sum(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _is_sum(values: Array) -> Flags:
     """Mask of regions that are the sum of all others in every year in which all are known, shape (region,)."""
     known = np.isfinite(values).all(axis=0)
     if len(values) < LEAST_REGIONS or known.sum() < LEAST_YEARS:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Flags
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, listed
 from pysd_runner.data.dataset import Data
@@ -112,7 +113,7 @@ def of_regions(panel: Data, codes: Iterable[str]) -> Data:
     return panel.subset(entities=wanted)
 
 
-def _ends(years: Sequence[int], seen: NDArray[np.bool_], first: int | None, last: int | None) -> tuple[int, ...]:
+def _ends(years: Sequence[int], seen: Flags, first: int | None, last: int | None) -> tuple[int, ...]:
     """First and last year of the window that keeps most region-years; empty if all regions can be kept."""
     values = np.array(years)
     # Years are positive: the reader rejects others.
@@ -137,7 +138,7 @@ def _widest(years: Sequence[int], shared: NDArray[np.int64]) -> tuple[tuple[int,
     return (int(values[first]), int(values[last])), int(kept.max())
 
 
-def _subset(panel: Data, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Data:
+def _subset(panel: Data, kept: Flags, lacking: Sequence[int]) -> Data:
     gone = [panel.regions[place] for place in np.flatnonzero(~kept)]
     names = [region.code if region.name_en == region.code else f"{region.name_en} ({region.code})" for region in gone]
     problem = Finding(

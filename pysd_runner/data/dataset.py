@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding, listed
 from pysd_runner.data import sources
-from pysd_runner.data.cells import Array, Column, TextArray, series_column
+from pysd_runner.data.cells import Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
 from pysd_runner.export.files import Tabled
 
@@ -366,7 +367,7 @@ class Data(Tabled):
             dates=tuple(self.dates[place] for place in moments) if self.dates else (),
         )
 
-    def _places_of(self, times: Iterable[float] | None) -> NDArray[np.intp]:
+    def _places_of(self, times: Iterable[float] | None) -> Indices:
         if times is None:
             return np.arange(len(self.times))
         wanted = set(times)
@@ -400,7 +401,7 @@ class Data(Tabled):
         """Return the data after a time (exclusive); the counterpart of `until`."""
         return self._cut(lambda times: times > time, f"after {time:g}")
 
-    def _cut(self, keeps: Callable[[Array], NDArray[np.bool_]], where: str) -> Self:
+    def _cut(self, keeps: Callable[[Array], Flags], where: str) -> Self:
         """Select the times for which `keeps` is true, those of supplementary series as well."""
         kept = keeps(self.times)
         if not kept.any():

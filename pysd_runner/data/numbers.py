@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.data.cells import Array, Cells, Entries, IndexArray, is_empty, is_typed, text_of
+from pysd_runner.data.cells import Cells, Entries, IndexArray, is_empty, is_typed, text_of
 from pysd_runner.data.names import VARIABLES
 from pysd_runner.data.units import Measure, scaled
 
@@ -146,7 +146,7 @@ def _read_otherwise(style: NumberStyle, text: str) -> bool:
 
 def numbers_of(
     cells: Cells, measure: Measure, missing: frozenset[str], style: NumberStyle = PLAIN
-) -> tuple[Array, NDArray[np.bool_], list[Finding]]:
+) -> tuple[Array, Flags, list[Finding]]:
     """Numbers of the cells of one variable, which of the cells are faulty, and what is wrong with them."""
     raw, bad = _parse(cells, missing, style)
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear

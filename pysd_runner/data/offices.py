@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Flags
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, listed
@@ -248,7 +248,7 @@ class _Export:
             what = Message("regions that contain others ({names})", names=listed(wholes))
             self._leave_out(np.isin(codes.astype(str), wholes), what)
 
-    def _leave_out(self, rows: NDArray[np.bool_], what: str) -> None:
+    def _leave_out(self, rows: Flags, what: str) -> None:
         if rows.any():
             message = Message("{count} rows are left out: {what}", count=int(rows.sum()), what=what)
             self.problems.append(Finding("left-out", message, "warning", row=int(self.table.rows[rows.argmax()])))

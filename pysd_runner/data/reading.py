@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 import numpy as np
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
 from pysd_runner.data.cells import (
     DERIVED,
-    Array,
     Cells,
     Column,
     Grid,
@@ -304,7 +304,7 @@ def _panel(context: _Context, draft: Draft, provenance: Mapping[str, object]) ->
     return data.with_national(context.national)
 
 
-def derived(values: Mapping[str, Array]) -> dict[str, Array]:
+def derived(values: Arrays) -> dict[str, Array]:
     """Compute the variables that were not observed but can be derived."""
     found = {}
     for name, variable in VARIABLES.items():

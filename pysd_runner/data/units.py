@@ -11,8 +11,8 @@ from importlib.resources import files
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.data.cells import Cells, is_empty
@@ -23,7 +23,7 @@ Dimension = Literal[
 ]
 
 YUAN = "Yuan"
-Number = TypeVar("Number", float, NDArray[np.float64])
+Number = TypeVar("Number", float, Array)
 
 _WORDS: dict[str, Any] = json.loads(files("pysd_runner.data").joinpath("units.json").read_text(encoding="utf-8"))
 _CURRENCIES: dict[str, list[str]] = _WORDS["currencies"]
@@ -236,7 +236,7 @@ class Measure:
     factor: float = 1.0  # value in the file times `factor` is the value in the panel
     currency: str = ""
     price_basis: str = ""
-    unclear: NDArray[np.bool_] | None = None  # cells with an unknown or different unit, whose numbers are not used
+    unclear: Flags | None = None  # cells with an unknown or different unit, whose numbers are not used
 
 
 def measures(
@@ -313,7 +313,7 @@ def _file_unit(cells: Cells, missing: frozenset[str]) -> tuple[str, list[Finding
     ]
 
 
-def _other_unit(cells: Cells, main: str) -> NDArray[np.bool_]:
+def _other_unit(cells: Cells, main: str) -> Flags:
     agreeing = {text for text in set(cells.units) if text == main or _agree(text, main)}
     return ~np.isin(cells.units.astype(str), sorted(agreeing))
 

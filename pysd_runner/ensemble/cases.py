@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays, Flags
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import whole
@@ -20,7 +21,6 @@ from pysd_runner.simulation.task import RunSettings, prepared
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 # Type of the numbers that are kept; runs are computed in double precision.
 Precision = Literal["float64", "float32"]
 # Function that gives the memory into which the runs of a block under a scenario are written, or None.
@@ -55,7 +55,7 @@ class BlockRuns:
 
     scenario: int
     data: Mapping[str, NDArray[Any]]  # outcome by name, shape (1, draw or 1, ..., year)
-    failed: NDArray[np.bool_]  # which draws failed, shape (draw,)
+    failed: Flags  # which draws failed, shape (draw,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +65,7 @@ class Cases:
     scenarios: tuple[str, ...]
     tasks: tuple[Task, ...]  # one for each scenario, with all draws; their values may replace different variables
     draws: int  # number of draws
-    parameters: Mapping[str, Array]
+    parameters: Arrays
 
     @property
     def first(self) -> Task:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
@@ -16,8 +16,6 @@ from pysd_runner.simulation.run import element_name, located
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = NDArray[np.float64]
 
 # Ranges by parameter: (low, high), a distribution, or None for the bounds in the declarations or the model file.
 Ranges = Mapping[str, Any] | Sequence[str]

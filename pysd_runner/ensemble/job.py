@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
@@ -212,9 +212,7 @@ class EnsembleJob:
                 raise InvalidInput(f"{self.store.path}: block {number} is damaged; run again to make it anew")
             yield number, content
 
-    def _runs(
-        self, number: int, content: Mapping[str, bytes], cases: Cases
-    ) -> tuple[list[BlockRuns], NDArray[np.bool_]]:
+    def _runs(self, number: int, content: Mapping[str, bytes], cases: Cases) -> tuple[list[BlockRuns], Flags]:
         """Runs of a block by scenario, and a mask of the failed cases."""
         recipe = self.store.recipe
         count, order = _size(recipe.part(number)), np.dtype(recipe.precision).newbyteorder("<")
@@ -229,12 +227,12 @@ class EnsembleJob:
         return found, np.stack([run.failed for run in found])
 
     def _ensemble(
-        self, cases: Cases, failed: NDArray[np.bool_], results: Mapping[str, Any], parameters: Mapping[str, Any]
+        self, cases: Cases, failed: Flags, results: Mapping[str, Any], parameters: Mapping[str, Any]
     ) -> Ensemble:
         made = {"recipe": self.store.recipe.model_dump(mode="json")}
         return ensemble_of(self.model, cases, parameters, failed, self._failures(failed), made, results)
 
-    def _failures(self, failed: NDArray[np.bool_]) -> tuple[Failure, ...]:
+    def _failures(self, failed: Flags) -> tuple[Failure, ...]:
         """Trace the first failed cases to their first value that is not finite."""
         found = []
         for draw, scenario in np.argwhere(failed.T)[:MOST_TRACED].tolist():
@@ -400,7 +398,7 @@ def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any
     return made.part(model, slice(0, min(count, VECTOR))), count, made
 
 
-def _by_variable(cases: Design | Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+def _by_variable(cases: Design | Mapping[str, Any]) -> dict[str, Array]:
     """Given values as arrays, by variable."""
     values = cases.cases if isinstance(cases, Design) else cases
     paths = [name for name, value in values.items() if isinstance(value, TimePath)]
@@ -418,7 +416,7 @@ def _plain(model: Model, scenarios: Mapping[str, Mapping[str, Any]] | None) -> d
     }
 
 
-def _digest(array: NDArray[np.float64]) -> str:
+def _digest(array: Array) -> str:
     return hashlib.sha256(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 

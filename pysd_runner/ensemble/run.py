@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Flags
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.core.progress import Told, between_steps, counted, reporting
@@ -141,7 +142,7 @@ def ensemble_of(
     model: Model,
     cases: Cases,
     parameters: Mapping[str, NDArray[np.float64]],
-    failed: NDArray[np.bool_],
+    failed: Flags,
     failures: tuple[Failure, ...],
     made: Mapping[str, Any],
     results: Mapping[str, Any],
@@ -168,7 +169,7 @@ class _Work:
     collector: "RunCollector | StatisticsCollector"
     precision: Precision
     throw: bool
-    failed: NDArray[np.bool_] = field(init=False)
+    failed: Flags = field(init=False)
     done: int = field(init=False, default=0)
     # First value that is not finite in the first failed draws of every block, by scenario and draw.
     shown: dict[tuple[int, int], Failure] = field(init=False, default_factory=dict)
@@ -195,12 +196,12 @@ class _Work:
         for task in self.cases.tasks:
             task.part(part).compile()
 
-    def compute(self, part: slice) -> tuple[NDArray[np.bool_], Any]:
+    def compute(self, part: slice) -> tuple[Flags, Any]:
         """Compute one block under every scenario; return the mask of failed cases and the reduced block."""
         failed = np.zeros((len(self.cases.tasks), part.stop - part.start), dtype=bool)
         return failed, self.collector.reduce(part, self.runs(part, failed))
 
-    def runs(self, part: slice, failed: NDArray[np.bool_]) -> Iterator[BlockRuns]:
+    def runs(self, part: slice, failed: Flags) -> Iterator[BlockRuns]:
         """Yield the runs of a block, noting failed cases in `failed`, shape (scenario, draw), the first in `shown`."""
         for run in self.cases.runs(part, self.precision, self.collector.room):
             failed[run.scenario] = run.failed
@@ -208,7 +209,7 @@ class _Work:
                 self.shown[run.scenario, part.start + draw] = self.cases.first.seen(run.data, (0, draw))
             yield run
 
-    def take(self, part: slice, found: tuple[NDArray[np.bool_], Any]) -> None:
+    def take(self, part: slice, found: tuple[Flags, Any]) -> None:
         """Add a finished block to the collector, and count its draws."""
         failed, reduced = found
         self.failed[:, part] = failed
@@ -224,7 +225,7 @@ MOST_TRACED = 3
 Shown = Mapping[tuple[int, int], Failure]
 
 
-def _failures(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> tuple[Failure, ...]:
+def _failures(cases: Cases, failed: Flags, shown: Shown) -> tuple[Failure, ...]:
     """Trace the first failed cases to their first value that is not finite, in the order of draws."""
     first = [(int(scenario), int(draw)) for draw, scenario in np.argwhere(failed.T)[:MOST_TRACED]]
     found: list[Failure] = []
@@ -235,7 +236,7 @@ def _failures(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> tuple[Fa
     return tuple(found)
 
 
-def _message(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> str:
+def _message(cases: Cases, failed: Flags, shown: Shown) -> str:
     failures = _failures(cases, failed, shown)
     count = f"{int(failed.sum())} of the first {failed.size} cases gave values that are not finite"
     return f"{count}; first: {failures[0]}" if failures else count
@@ -359,7 +360,7 @@ class StatisticsCollector:
         }
 
 
-def _reduced(running: Running, data: Mapping[str, Array], failed: NDArray[np.bool_]) -> Reduced:
+def _reduced(running: Running, data: Mapping[str, Array], failed: Flags) -> Reduced:
     sound = ~failed
     found = {}
     for name, values in data.items():

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
 
-Array = NDArray[np.float64]
 Numbers = NDArray[np.floating]
 
 # Maximum number of values of a series that are all kept, so that their quantiles are exact.
@@ -108,7 +108,7 @@ class QuantileSketch:
         """Bound on the rank error, as a share of the number of values; 0 if all values were kept."""
         return sum(item.error for item in self.summaries) / max(self.count, 1)
 
-    def at(self, levels: Sequence[float]) -> NDArray[np.float64]:
+    def at(self, levels: Sequence[float]) -> Array:
         """Quantiles at the given levels, shape (level, series)."""
         kept = self.summaries
         if not kept:
@@ -129,7 +129,7 @@ class QuantileSketch:
         return found
 
 
-def _exact(runs: Sequence[Numbers], level: float) -> NDArray[np.float64]:
+def _exact(runs: Sequence[Numbers], level: float) -> Array:
     """Exact quantile of the values in sorted runs, with linear interpolation as in ``numpy.quantile``."""
     # Runs are similar, so that both neighbours of the quantile have similar ranks in each; else all are searched.
     count = sum(run.shape[1] for run in runs)
@@ -181,12 +181,12 @@ def _merged(parts: Sequence[Summary], size: int) -> Summary:
     return Summary(sorted_points[chosen].reshape(points.shape[0], size), count, error)
 
 
-def _targets(ranks: NDArray[np.float64], count: int, size: int) -> NDArray[np.int64]:
+def _targets(ranks: Array, count: int, size: int) -> NDArray[np.int64]:
     """Number of the ranks ``(j - 1/2) count / size`` reached; no point weighs more than their spacing."""
     return np.floor(ranks * (size / count) + 0.5 + 1e-9).astype(np.int64)
 
 
-def _read(points: Numbers, weights: NDArray[np.float64], levels: Sequence[float]) -> NDArray[np.float64]:
+def _read(points: Numbers, weights: Array, levels: Sequence[float]) -> Array:
     order = points.argsort(axis=-1)
     ranks = weights[order].cumsum(axis=-1)
     # Tolerance for rounding of the sums where a level falls exactly on a rank.
@@ -327,7 +327,7 @@ class BlockStatistics:
 
     moments: Moments | None  # None if no moments are kept
     summary: Summary | None  # None if no quantile is kept
-    missing: NDArray[np.bool_] | None = None  # series with a missing value, shape (series,); None when there is no draw
+    missing: Flags | None = None  # series with a missing value, shape (series,); None when there is no draw
 
 
 @dataclass(kw_only=True, slots=True)
@@ -340,7 +340,7 @@ class RunningStatistics:
     block: int
     _moments: Moments | None = field(init=False, default=None)
     _sketch: QuantileSketch = field(init=False)
-    _missing: NDArray[np.bool_] = field(init=False)
+    _missing: Flags = field(init=False)
 
     def __post_init__(self) -> None:
         self._sketch = QuantileSketch(planned=self.planned, block=self.block, tolerance=self.kept.tolerance)
@@ -364,7 +364,7 @@ class RunningStatistics:
         moments = joined_moments([item for item, _ in found if item is not None])
         return BlockStatistics(moments, summary, np.concatenate([missing for _, missing in found]))
 
-    def _summarise(self, series: Numbers, kept: Numbers | None) -> tuple[Moments | None, NDArray[np.bool_]]:
+    def _summarise(self, series: Numbers, kept: Numbers | None) -> tuple[Moments | None, Flags]:
         """Moments of a chunk of series that fits into the cache, and a mask of series with a missing value."""
         if kept is None:
             moments = moments_of(series)

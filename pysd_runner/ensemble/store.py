@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pysd_runner.core.arrays import Flags
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
@@ -230,7 +231,7 @@ class BlockStore:
 
 
 def runs_of_block(
-    recipe: EnsembleRecipe, number: int, runs: Sequence[Mapping[str, Array]], failed: NDArray[np.bool_]
+    recipe: EnsembleRecipe, number: int, runs: Sequence[Mapping[str, Array]], failed: Flags
 ) -> dict[str, bytes]:
     """Zarr chunks by file; `runs` by scenario, shape (1, draw or 1, ..., year), `failed` (scenario, draw)."""
     found = {}
@@ -262,9 +263,7 @@ def folder_of(name: str) -> str:
     return f"{name}_" if name in (FAILED, "year") or name.startswith((".", "__")) else name
 
 
-def statistics_of_block(
-    reduced: Sequence[tuple[int, Reduced]], failed: NDArray[np.bool_], outcomes: Sequence[str]
-) -> bytes:
+def statistics_of_block(reduced: Sequence[tuple[int, Reduced]], failed: Flags, outcomes: Sequence[str]) -> bytes:
     """Statistics of a block and the mask of failed cases, as the bytes of an .npz file."""
     arrays: dict[str, Any] = {FAILED: failed}
     for scenario, found in reduced:
@@ -287,7 +286,7 @@ def _packed(place: str, block: BlockStatistics) -> dict[str, Any]:
     return found
 
 
-def read_statistics(content: bytes, outcomes: Sequence[str]) -> tuple[list[tuple[int, Reduced]], NDArray[np.bool_]]:
+def read_statistics(content: bytes, outcomes: Sequence[str]) -> tuple[list[tuple[int, Reduced]], Flags]:
     """Read the bytes that `statistics_of_block` wrote."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = dict(file)

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import ExperimentRuns, Parameters, experiments_of, experiments_of_fit
@@ -18,7 +18,6 @@ from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.draws import check_fit, parameter_draws
 from pysd_runner.study.inputs import last_origin, spec_of
 
-Array = NDArray[np.float64]
 # Sets up the experiments of some terms.
 Asked = Callable[[Sequence[EvidenceTerm]], ExperimentRuns]
 
@@ -103,7 +102,7 @@ def _read(
 class ImpliedEffects:
     """Effects implied by some draws, by term, and the weights of the draws; equally likely without."""
 
-    implied: Mapping[str, Array]
+    implied: Arrays
     weights: Array | None = None
 
     def interval(self, key: str) -> tuple[float, float, float]:

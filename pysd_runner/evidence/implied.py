@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -24,7 +24,6 @@ from pysd_runner.study.equations import with_starts
 from pysd_runner.study.inputs import entered, starts_of
 from pysd_runner.study.values import changed_values, scenario_values
 
-Array = NDArray[np.float64]
 Parameters = Mapping[str, Any]
 
 # Draws simulated at a time: more need more memory and are no faster.
@@ -137,7 +136,7 @@ class ExperimentRuns:
             discount = (1 + item.rate) ** -(run.years[years] - self.last)
             return np.asarray((gain @ discount) / (spent[:, years] @ discount))
 
-    def _years(self, item: EvidenceTerm, run: Run) -> NDArray[np.bool_]:
+    def _years(self, item: EvidenceTerm, run: Run) -> Flags:
         """Saved times in which the outcome of a term is read."""
         first, last = item.after
         return np.asarray((run.years > self.last + first - 1e-6) & (run.years < self.last + last + 1e-6))

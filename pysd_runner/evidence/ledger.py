@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message, of_system
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec import Parameter, load_spec
@@ -25,8 +26,6 @@ from pysd_runner.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = npt.NDArray[np.float64]
 
 FOLDER = "evidence"
 # Fewest sources, in the unit of the model, that are evidence of a unit cost.
@@ -166,7 +165,7 @@ def pool(values: npt.ArrayLike, errors: npt.ArrayLike) -> Pooled:
     )
 
 
-def _between(y: FloatArray, s: FloatArray) -> float:
+def _between(y: Array, s: Array) -> float:
     """Variance between studies: root of ``sum w (y - mean)^2 = k - 1``, which falls in it; 0 if there is none."""
     from scipy.optimize import brentq
 

@@ -1,11 +1,11 @@
 """Weigh the draws of a fit by measured effects that the fit did not use."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays, Indices
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import experiments_of_fit
@@ -13,8 +13,6 @@ from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.inputs import spec_of
-
-Array = NDArray[np.float64]
 
 # Number of draws that are taken from a normal approximation, and least effective number of distinct draws.
 DRAWS = 2500
@@ -43,7 +41,7 @@ class Weighted:
 
     fitted: FittedParameters
     before: FittedParameters
-    implied: Mapping[str, Array]
+    implied: Arrays
     weights: Array
     effective: float
 
@@ -140,9 +138,7 @@ def _drawn(model: Model, fitted: FittedParameters, seed: int) -> FittedParameter
     return replace(fitted, draws=tuple(zip(*(drawn[key].tolist() for key in fitted.keys), strict=True)))
 
 
-def importance(
-    terms: Sequence[EvidenceTerm], implied: Mapping[str, Array], rows: Array | None = None
-) -> tuple[Array, float]:
+def importance(terms: Sequence[EvidenceTerm], implied: Arrays, rows: Array | None = None) -> tuple[Array, float]:
     """Weights of draws with sum 1, shape (draw,), and how many distinct `rows` they are worth; 0 if none agrees."""
     logs = np.sum([-0.5 * item.residuals(implied[item.key]) ** 2 for item in terms], axis=0)
     if not np.isfinite(logs).any():
@@ -153,7 +149,7 @@ def importance(
     return weights, float(1 / (np.bincount(places, weights) ** 2).sum())
 
 
-def _systematic(weights: Array, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def _systematic(weights: Array, count: int, rng: np.random.Generator) -> Indices:
     """Indices taken in proportion to weights by systematic resampling, in ascending order."""
     points = (rng.random() + np.arange(count)) / count
     return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)

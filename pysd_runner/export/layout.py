@@ -16,8 +16,6 @@ from pysd_runner.export.files import write_bytes_whole
 DIMS = ("scenario", "draw", "region", "year")
 NATION = "nation"
 
-FloatArray = NDArray[np.float64]
-
 
 def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
     """Convert a labelled array to the dimensions (scenario, draw, region, year)."""

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.calendar import date_of, said_time, time_of
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-
-Array = NDArray[np.float64]
 
 FORMS = (
     "WHO closes 10% of its gap by YEAR",
@@ -60,7 +58,7 @@ class EventDraws:
     places: Mapping[str, tuple[int, ...]]
     classes: tuple[str, ...] = ()  # names in `places` that stand for a class
 
-    def of(self, name: str) -> NDArray[np.intp]:
+    def of(self, name: str) -> Indices:
         """Indices of the regions a name stands for, ignoring case; "leader" is the region highest at the origin."""
         known = {spelled.casefold(): places for spelled, places in self.places.items()}
         asked = name.strip().casefold()
@@ -114,7 +112,7 @@ def event_draws(
 
 
 # Whether an event happens in each draw and year, from its parsed parts, the `EventDraws`, and the draws up to its year.
-_Rule = Callable[[Mapping[str, str], EventDraws, Array], NDArray[np.bool_]]
+_Rule = Callable[[Mapping[str, str], EventDraws, Array], Flags]
 
 
 def chances(events: Sequence[str], futures: EventDraws) -> tuple[Chance, ...]:
@@ -194,7 +192,7 @@ def _size(parts: Mapping[str, str], event: str) -> float:
     return size
 
 
-def _closes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
+def _closes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
     who, part = futures.of(parts["who"]), _size(parts, "closing a gap")
     gap, after, whom = float(futures.last[who].mean()), then[:, who].mean(axis=1), "the mean of the regions"
     if parts["other"] is not None:
@@ -215,7 +213,7 @@ def is_gap_to_mean(event: str) -> bool:
     return happens is _closes and parts["other"] is None
 
 
-def _overtakes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
+def _overtakes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
     who, other = futures.of(parts["who"]), futures.of(parts["other"])
     if set(who) == set(other):
         raise InvalidInput(
@@ -228,7 +226,7 @@ def _overtakes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> ND
     return np.asarray(then[:, who].mean(axis=1) > then[:, other].mean(axis=1))
 
 
-def _level(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
+def _level(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
     size = float(parts["size"]) / 100
     if size <= 0:
         raise InvalidInput("a level must be above 0% of the mean")
@@ -237,7 +235,7 @@ def _level(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArra
     return np.asarray(found > np.log(size) if parts["side"].lower() == "above" else found < np.log(size))
 
 
-def _dispersion(parts: Mapping[str, str], futures: EventDraws, then: Array) -> NDArray[np.bool_]:
+def _dispersion(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
     before, after = float(np.nanstd(futures.last)), np.nanstd(then, axis=1)
     falls = parts["way"].lower() == "falls"
     part = 0.0 if parts["size"] is None else _size(parts, "a change of dispersion")
@@ -258,7 +256,7 @@ _RULES: dict[str, _Rule] = {
 }
 
 
-def share_of_draws(happens: NDArray[np.bool_], *, is_ever: bool) -> float:
+def share_of_draws(happens: Flags, *, is_ever: bool) -> float:
     """Share of draws in which an event happens: at any time (``is_ever``), or at the last; shape (draw, time)."""
     return float(np.mean(happens.any(axis=1) if is_ever else happens[:, -1]))
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.indicators.regions import (
-    FloatArray,
     class_names,
     class_totals,
     non_negative_regions_last,
@@ -17,7 +17,7 @@ from pysd_runner.indicators.regions import (
 )
 
 
-def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
+def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> Array:
     r"""Sigma: the standard deviation over regions of log output per head.
 
     .. math:: \sigma = \sqrt{\frac{1}{n} \sum_i \left(\ln y_i - \frac{1}{n} \sum_j \ln y_j\right)^2}
@@ -34,7 +34,7 @@ def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArra
 
     Returns
     -------
-    FloatArray
+    Array
         Log points, from 0 (equal) up; falling means sigma-convergence; shape as given without ``axis``.
         NaN where a value of any region of that year is missing.
 
@@ -56,7 +56,7 @@ def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArra
     return np.asarray(logarithm.std(axis=-1))
 
 
-def coefficient_of_variation(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = -2) -> FloatArray:
+def coefficient_of_variation(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = -2) -> Array:
     r"""Coefficient of variation: the standard deviation over regions divided by the mean.
 
     .. math:: V = \frac{1}{\mu} \sqrt{\sum_i p_i (y_i - \mu)^2}, \qquad \mu = \sum_i p_i y_i
@@ -75,7 +75,7 @@ def coefficient_of_variation(values: ArrayLike, population: ArrayLike | None = N
 
     Returns
     -------
-    FloatArray
+    Array
         Dimensionless, from 0 (equal) up; smaller is more equal; shape as given without ``axis``.
         NaN where a value of any region of that year is missing.
 
@@ -102,7 +102,7 @@ def coefficient_of_variation(values: ArrayLike, population: ArrayLike | None = N
     return np.asarray(np.sqrt(variance) / mean[..., 0])
 
 
-def gini(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = -2) -> FloatArray:
+def gini(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = -2) -> Array:
     r"""Gini coefficient of a non-negative quantity per head.
 
     .. math:: G = \frac{1}{2\mu} \sum_i \sum_j p_i p_j |y_i - y_j|, \qquad \mu = \sum_i p_i y_i
@@ -123,7 +123,7 @@ def gini(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = 
 
     Returns
     -------
-    FloatArray
+    Array
         Dimensionless, from 0 (equal) to below 1 (:math:`1 - 1/n` without weights); smaller is more equal;
         shape as given without ``axis``. NaN where a value of any region of that year is missing.
 
@@ -169,14 +169,14 @@ class TheilParts:
         Names of the classes, in order of first appearance.
     """
 
-    total: FloatArray
-    between: FloatArray
-    within: FloatArray
-    within_classes: FloatArray
+    total: Array
+    between: Array
+    within: Array
+    within_classes: Array
     classes: tuple[str, ...]
 
 
-def theil(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> FloatArray:
+def theil(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> Array:
     r"""Theil index of output per head between regions, each region weighted by its share of output.
 
     .. math:: T = \sum_i \frac{Y_i}{Y} \ln \frac{Y_i / Y}{P_i / P}
@@ -195,7 +195,7 @@ def theil(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> FloatA
 
     Returns
     -------
-    FloatArray
+    Array
         Dimensionless (natural logarithms), from 0 (equal) to :math:`\ln (P / \min_i P_i)`; smaller is more
         equal; shape as given without ``axis``. NaN where a value of any region of that year is missing.
 
@@ -277,7 +277,7 @@ def theil_decomposition(
     )
 
 
-def _theil_last(produced: FloatArray, people: FloatArray) -> FloatArray:
+def _theil_last(produced: Array, people: Array) -> Array:
     """Theil index over the last axis."""
     # A class without output has zero within-class inequality and zero weight.
     total = produced.sum(axis=-1, keepdims=True)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators.inequality import (
     TheilParts,
@@ -17,7 +18,7 @@ from pysd_runner.indicators.inequality import (
     theil,
     theil_decomposition,
 )
-from pysd_runner.indicators.regions import FloatArray, class_names, class_totals
+from pysd_runner.indicators.regions import class_names, class_totals
 from pysd_runner.indicators.relative import (
     gap_to_leader,
     log_relative_output,
@@ -31,13 +32,13 @@ from pysd_runner.indicators.relative import (
 class Totals:
     """Inputs of the indicators: output and population of regions, and the classes of regions if any."""
 
-    output: FloatArray
-    people: FloatArray
+    output: Array
+    people: Array
     axis: int  # axis of the regions
     classes: tuple[str, ...] = ()
 
     @cached_property
-    def per_head(self) -> FloatArray:
+    def per_head(self) -> Array:
         """Output per head."""
         return self.output / self.people
 
@@ -74,7 +75,7 @@ class Indicator:
         Whether projections add it to the outcomes of the model.
     """
 
-    of: Callable[[Totals], FloatArray]
+    of: Callable[[Totals], Array]
     over: Literal["region", "nation", "class", "parts"]
     meaning: str
     unit: str = "Dmnl"

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
 
-FloatArray = NDArray[np.float64]
 
-
-def regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
+def regions_last(name: str, values: ArrayLike, axis: int) -> Array:
     """Float copy of an array with its region axis moved to the end."""
     array = np.asarray(values, dtype=np.float64)
     if not -array.ndim <= axis < array.ndim:
@@ -25,7 +24,7 @@ def regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
     return np.moveaxis(array, axis, -1)
 
 
-def positive_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
+def positive_regions_last(name: str, values: ArrayLike, axis: int) -> Array:
     """Like `regions_last`, for positive quantities, such as divisors or arguments of a logarithm."""
     array = regions_last(name, values, axis)
     wrong = array <= 0
@@ -34,7 +33,7 @@ def positive_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray
     return array
 
 
-def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
+def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> Array:
     """Like `regions_last`, for quantities of which some regions, but not all, may have none."""
     array = regions_last(name, values, axis)
     wrong = array < 0
@@ -48,7 +47,7 @@ def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> FloatA
     return array
 
 
-def paired(name: str, values: FloatArray, people: FloatArray) -> None:
+def paired(name: str, values: Array, people: Array) -> None:
     """Raise if the regions of an array and of population do not correspond, or their shapes do not broadcast."""
     if values.shape[-1] != people.shape[-1]:
         raise InvalidInput(
@@ -64,7 +63,7 @@ def paired(name: str, values: FloatArray, people: FloatArray) -> None:
         ) from None
 
 
-def output_and_people(output: ArrayLike, population: ArrayLike, axis: int) -> tuple[FloatArray, FloatArray]:
+def output_and_people(output: ArrayLike, population: ArrayLike, axis: int) -> tuple[Array, Array]:
     """Validated output and population, with the region axis last."""
     produced = non_negative_regions_last("output", output, axis)
     people = positive_regions_last("population", population, axis)
@@ -72,7 +71,7 @@ def output_and_people(output: ArrayLike, population: ArrayLike, axis: int) -> tu
     return produced, people
 
 
-def weights_like(values: FloatArray, population: ArrayLike | None, axis: int) -> FloatArray:
+def weights_like(values: Array, population: ArrayLike | None, axis: int) -> Array:
     """Weights of the regions: the population, or equal weights if none is given."""
     if population is None:
         return np.ones(values.shape[-1:])
@@ -92,7 +91,7 @@ def class_names(classes: Sequence[str], regions: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(classes))
 
 
-def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -> FloatArray:
+def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -> Array:
     r"""Sum of a quantity over the regions of each class.
 
     .. math:: Y_c = \sum_{i \in c} Y_i
@@ -111,7 +110,7 @@ def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -
 
     Returns
     -------
-    FloatArray
+    Array
         In the unit and layout of ``values``, with classes in order of first appearance along ``axis``.
         NaN where a value of any region of the class is missing.
 
@@ -132,7 +131,7 @@ def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -
     return np.moveaxis(totals, -1, axis)
 
 
-def _first(where: NDArray[np.bool_]) -> str:
+def _first(where: Flags) -> str:
     """Describe the index of the first invalid value."""
     position = tuple(int(index) for index in np.argwhere(where)[0])
     return f"the value at {position}" if position else "the value"

@@ -3,18 +3,14 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.indicators.regions import (
-    FloatArray,
-    non_negative_regions_last,
-    output_and_people,
-    positive_regions_last,
-)
+from pysd_runner.indicators.regions import non_negative_regions_last, output_and_people, positive_regions_last
 
 
-def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> FloatArray:
+def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> Array:
     r"""Output per head of each region, relative to output per head of all regions together.
 
     .. math:: r_i = \frac{Y_i / P_i}{\sum_j Y_j / \sum_j P_j}
@@ -33,7 +29,7 @@ def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2)
 
     Returns
     -------
-    FloatArray
+    Array
         Dimensionless, from 0 up, 1 = national average; shape of ``output`` and ``population`` broadcast.
         NaN where a value of any region of that year is missing.
 
@@ -56,7 +52,7 @@ def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2)
     return np.moveaxis(produced / people / national, -1, axis)
 
 
-def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
+def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> Array:
     r"""Log output per head minus its unweighted mean over the regions.
 
     .. math:: x_i = \ln y_i - \frac{1}{n} \sum_j \ln y_j
@@ -72,7 +68,7 @@ def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> FloatA
 
     Returns
     -------
-    FloatArray
+    Array
         In log points (0.01 is about one per cent), any sign, 0 = the regions' geometric mean; shape as given.
         NaN where a value of any region of that year is missing.
 
@@ -94,7 +90,7 @@ def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> FloatA
     return np.moveaxis(logarithm - logarithm.mean(axis=-1, keepdims=True), -1, axis)
 
 
-def gap_to_leader(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
+def gap_to_leader(output_per_head: ArrayLike, *, axis: int = -2) -> Array:
     r"""Gap of output per head to the leading region of the same year.
 
     .. math:: g_i = 1 - \frac{y_i}{\max_j y_j}
@@ -108,7 +104,7 @@ def gap_to_leader(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
 
     Returns
     -------
-    FloatArray
+    Array
         Share of the leader's output per head, from 0 (the leader) to below 1; smaller is closer; shape as
         given. NaN where a value of any region of that year is missing.
 
@@ -126,7 +122,7 @@ def gap_to_leader(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
     return np.moveaxis(1 - level / level.max(axis=-1, keepdims=True), -1, axis)
 
 
-def output_share(output: ArrayLike, *, axis: int = -2) -> FloatArray:
+def output_share(output: ArrayLike, *, axis: int = -2) -> Array:
     r"""Share of each region in the output of all regions.
 
     .. math:: s_i = \frac{Y_i}{\sum_j Y_j}
@@ -142,7 +138,7 @@ def output_share(output: ArrayLike, *, axis: int = -2) -> FloatArray:
 
     Returns
     -------
-    FloatArray
+    Array
         Dimensionless, from 0 to 1, summing to one over the regions; shape as given.
         NaN where a value of any region of that year is missing.
 
@@ -159,7 +155,7 @@ def output_share(output: ArrayLike, *, axis: int = -2) -> FloatArray:
     return _shares("output", output, axis)
 
 
-def population_share(population: ArrayLike, *, axis: int = -2) -> FloatArray:
+def population_share(population: ArrayLike, *, axis: int = -2) -> Array:
     r"""Share of each region in the population of all regions.
 
     .. math:: p_i = \frac{P_i}{\sum_j P_j}
@@ -173,7 +169,7 @@ def population_share(population: ArrayLike, *, axis: int = -2) -> FloatArray:
 
     Returns
     -------
-    FloatArray
+    Array
         Dimensionless, from 0 to 1, summing to one over the regions; shape as given.
         NaN where a value of any region of that year is missing.
 
@@ -190,15 +186,15 @@ def population_share(population: ArrayLike, *, axis: int = -2) -> FloatArray:
     return _shares("population", population, axis)
 
 
-def _shares(name: str, values: ArrayLike, axis: int) -> FloatArray:
+def _shares(name: str, values: ArrayLike, axis: int) -> Array:
     held = non_negative_regions_last(name, values, axis)
     return np.moveaxis(held / held.sum(axis=-1, keepdims=True), -1, axis)
 
 
-Measure = Callable[[FloatArray, FloatArray], FloatArray]
+Measure = Callable[[Array, Array], Array]
 
 
-def laggards(output: ArrayLike, population: ArrayLike) -> NDArray[np.bool_]:
+def laggards(output: ArrayLike, population: ArrayLike) -> Flags:
     r"""Whether each region's output per head is below the national mean.
 
     >>> laggards([3.0, 1.0], [1.0, 1.0]).tolist()
@@ -209,7 +205,7 @@ def laggards(output: ArrayLike, population: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(produced / people < produced.sum() / people.sum())
 
 
-def mean_log_gap(output: ArrayLike, population: ArrayLike, behind: ArrayLike, *, axis: int = -2) -> FloatArray:
+def mean_log_gap(output: ArrayLike, population: ArrayLike, behind: ArrayLike, *, axis: int = -2) -> Array:
     r"""Mean distance of some regions from the nation, in log output per head.
 
     .. math:: g = \ln \frac{\sum Y}{\sum P} - \frac{1}{|L|} \sum_{i \in L} \ln \frac{Y_i}{P_i}
@@ -228,10 +224,10 @@ def mean_log_gap(output: ArrayLike, population: ArrayLike, behind: ArrayLike, *,
 
 def split_change(
     measure: Measure,
-    before: tuple[FloatArray, FloatArray],
-    after: tuple[FloatArray, FloatArray],
-    behind: NDArray[np.bool_],
-) -> tuple[FloatArray, FloatArray]:
+    before: tuple[Array, Array],
+    after: tuple[Array, Array],
+    behind: Flags,
+) -> tuple[Array, Array]:
     r"""Decompose the change of a measure into the contributions of some regions and of all others."""
     # Each part is the mean over the two orders in which the groups can change (the Shapley value of two players), so
     # that the parts sum to the change exactly and do not depend on the order.
@@ -242,8 +238,6 @@ def split_change(
     return own, (end - start) - own
 
 
-def _mixed(
-    these: tuple[FloatArray, FloatArray], others: tuple[FloatArray, FloatArray], behind: NDArray[np.bool_]
-) -> tuple[FloatArray, FloatArray]:
+def _mixed(these: tuple[Array, Array], others: tuple[Array, Array], behind: Flags) -> tuple[Array, Array]:
     """Combine two states: the regions in `behind` from the first, all others from the second."""
     return np.where(behind, these[0], others[0]), np.where(behind, these[1], others[1])

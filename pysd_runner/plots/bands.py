@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
@@ -17,30 +17,28 @@ from pysd_runner.text import say
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
 MEDIAN = LEVELS.index(0.50)
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bands:
     """Quantiles of draws over time."""
 
-    years: FloatArray
-    quantiles: FloatArray  # shape (level, year); levels as `LEVELS`, in the plotted unit
+    years: Array
+    quantiles: Array  # shape (level, year); levels as `LEVELS`, in the plotted unit
     draws: int  # number of draws given
     failed: int  # number of draws with a missing value, which were left out
 
     @property
-    def median(self) -> FloatArray:
+    def median(self) -> Array:
         """Median by year, shape (year,)."""
         return np.asarray(self.quantiles[MEDIAN])
 
     @property
-    def low(self) -> FloatArray:
+    def low(self) -> Array:
         """Lower edge of the widest band, shape (year,)."""
         return np.asarray(self.quantiles[0])
 
     @property
-    def high(self) -> FloatArray:
+    def high(self) -> Array:
         """Upper edge of the widest band, shape (year,)."""
         return np.asarray(self.quantiles[-1])
 
@@ -71,7 +69,7 @@ def joined(bands: Bands, year: float, value: float) -> Bands:
     return replace(bands, years=years, quantiles=np.concatenate([start, bands.quantiles], axis=1))
 
 
-def _bands(draws: FloatArray, values: xr.DataArray) -> Bands:
+def _bands(draws: Array, values: xr.DataArray) -> Bands:
     """Quantiles over the first axis, failed draws left out and counted."""
     usable = np.isfinite(draws).all(axis=1)
     if not usable.any():
@@ -96,8 +94,8 @@ class RegionPaths:
     name: str
     bands: Bands
     baseline: Bands | None  # bands of the baseline, or None
-    years: FloatArray
-    history: FloatArray
+    years: Array
+    history: Array
 
     @property
     def is_leader(self) -> bool:
@@ -225,7 +223,7 @@ def view_of(
 COLUMNS = ("scenario", "region", "region_name", "year", "variable", "unit", "series", "quantile", "value")
 
 #: Labels, and the years, quantiles and values of some rows of a table.
-Rows = tuple[dict[str, str], FloatArray, FloatArray, FloatArray]
+Rows = tuple[dict[str, str], Array, Array, Array]
 
 
 def rows_of(bands: Bands, **labels: str) -> Rows:

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.numbers import written
-from pysd_runner.plots.bands import MEDIAN, Bands, FloatArray, RegionPaths
+from pysd_runner.plots.bands import MEDIAN, Bands, RegionPaths
 from pysd_runner.plots.figure import LABEL_SIZE, Sheet
 from pysd_runner.plots.style import (
     BASELINE,
@@ -48,7 +49,7 @@ def draw_baseline(axes: Axes, bands: Bands) -> None:
     axes.plot(bands.years, bands.median, color=BASELINE, linewidth=1.3, linestyle=BASELINE_DASHES, zorder=4)
 
 
-def draw_history(axes: Axes, years: FloatArray, values: FloatArray, *, width: float = 1.5) -> None:
+def draw_history(axes: Axes, years: Array, values: Array, *, width: float = 1.5) -> None:
     """Draw observations in black, with a dot on each that lies between missing years."""
     axes.plot(years, values, color=INK, linewidth=width, zorder=5)
     known = np.isfinite(values)
@@ -157,7 +158,7 @@ def label_room(figure: Figure, limits: Sequence[tuple[float, float]], ticks: int
     return max((text_width(figure, text, size) for text in texts), default=0.0) + 0.07
 
 
-def limits_of(arrays: Sequence[FloatArray], *, share: float = 0.06, floor: float | None = None) -> tuple[float, float]:
+def limits_of(arrays: Sequence[Array], *, share: float = 0.06, floor: float | None = None) -> tuple[float, float]:
     """Axis limits that contain all values, with a margin."""
     values = np.concatenate([np.ravel(array) for array in arrays])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
@@ -203,14 +204,12 @@ class Row:
 
     region: str
     name: str
-    quantiles: FloatArray  # levels as `LEVELS`, shape (level,)
+    quantiles: Array  # levels as `LEVELS`, shape (level,)
     other: float  # value its median is compared with; NaN if there is none
     change: float  # change of the median; of many rows those with the largest change are named
 
 
-def draw_intervals(
-    axes: Axes, quantiles: FloatArray, places: FloatArray, *, is_single: bool, pitch: float = _ROW
-) -> None:
+def draw_intervals(axes: Axes, quantiles: Array, places: Array, *, is_single: bool, pitch: float = _ROW) -> None:
     """Draw a thin line for 90 %, a thick one for 60 % and a dot for the median of each row; quantiles (level, row)."""
     # Marks shrink where rows are closer than in a ranking; the thick line, which would hide the dots, is left out.
     share = min(1.0, pitch / _ROW)
@@ -236,7 +235,7 @@ def room_for(count: int) -> float:
     return min(_HEIGHT, count * _ROW) + 0.3
 
 
-def largest(changes: FloatArray, count: int, first: Collection[int] = ()) -> list[int]:
+def largest(changes: Array, count: int, first: Collection[int] = ()) -> list[int]:
     """Positions of the ``count`` largest changes in ascending order, always including those in ``first``.
 
     >>> largest(np.array([3.0, 1.0, 4.0, 2.0]), 2, [1])
@@ -274,9 +273,7 @@ def draw_rows(sheet: Sheet, rows: Sequence[Row], named: Sequence[Row], colour: s
         )
 
 
-def _draw_marks(
-    axes: Axes, rows: Sequence[Row], places: FloatArray, colour: str, pitch: float, *, is_single: bool
-) -> None:
+def _draw_marks(axes: Axes, rows: Sequence[Row], places: Array, colour: str, pitch: float, *, is_single: bool) -> None:
     """Draw all rows, and set limits that contain them."""
     quantiles = np.stack([row.quantiles for row in rows], axis=1)
     others = np.array([row.other for row in rows])

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from numpy.typing import NDArray
 
 from pysd_runner.core.calendar import said_time, unit_of_time
 from pysd_runner.core.errors import InvalidInput
@@ -20,8 +19,6 @@ from pysd_runner.text import has_text, say
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
-
-Array = NDArray[np.float64]
 
 # Colours that colour-blind readers can distinguish, in the order of the lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

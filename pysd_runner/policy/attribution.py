@@ -6,8 +6,8 @@ from math import comb
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays, Indices
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.progress import Told, counted, reporting, teller
 from pysd_runner.export.files import Tabled
@@ -22,7 +22,6 @@ from pysd_runner.policy.study import (
     who_and_what,
 )
 
-Array = NDArray[np.float64]
 # For each lever, whether it is on.
 Mask = tuple[bool, ...]
 
@@ -64,13 +63,13 @@ class Attribution(Tabled):
     name: str
     outcome: Outcome
     levers: tuple[Lever, ...]
-    years: NDArray[np.intp]
+    years: Indices
     total: Array
     alone: Array
     left_out: Array
     shapley: Array
-    parts: Mapping[str, Array] = field(default_factory=dict)
-    loops: Mapping[str, Array] = field(default_factory=dict)
+    parts: Arrays = field(default_factory=dict)
+    loops: Arrays = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -256,7 +255,7 @@ def _without_loops(
     return changes
 
 
-def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> pd.DataFrame:
+def _long(lever: str, way: str, years: Indices, values: Array) -> pd.DataFrame:
     levels = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
     quantiles = dict(zip(levels, np.quantile(values, list(levels.values()), axis=0), strict=True))
     return pd.DataFrame({"lever": lever, "way": way, "year": years, **quantiles, "mean": values.mean(axis=0)})

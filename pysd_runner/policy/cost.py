@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
@@ -18,8 +18,6 @@ from pysd_runner.policy.effects import present_value
 from pysd_runner.policy.study import Data, Outcome, Study, Values, band
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.simulation.run import located
-
-Array = NDArray[np.float64]
 
 # Additional money, as a share of output, whose marginal effect is computed.
 MORE = 0.001

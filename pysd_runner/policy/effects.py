@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil, theil_decomposition
 from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 from pysd_runner.policy.study import Data, Outcome
 from pysd_runner.spec.bindings import VariableNames
 from pysd_runner.text import say
-
-Array = NDArray[np.float64]
 
 # Discount rate of money, per year.
 DISCOUNT = 0.03
@@ -55,7 +53,7 @@ class Start:
     classes: tuple[str, ...] = ()
 
     @property
-    def behind(self) -> NDArray[np.bool_]:
+    def behind(self) -> Flags:
         """Whether output per head is below the national mean, shape (region,)."""
         return laggards(self.output, self.population)
 
@@ -178,7 +176,7 @@ def _by_class(before: tuple[Array, Array], after: tuple[Array, Array], classes: 
     return {name: closed[..., place] for place, name in enumerate(names)}
 
 
-def present_value(money: Array, years: NDArray[np.intp]) -> Array:
+def present_value(money: Array, years: Indices) -> Array:
     """Present value in the first year of the money of all later years."""
     return np.asarray((money[..., 1:] / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(axis=-1))
 

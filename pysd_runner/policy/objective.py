@@ -1,17 +1,16 @@
 """Objectives and constraints: statistics of effects over draws, their derivatives, and their Monte Carlo errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.stats import beta
 
+from pysd_runner.core.arrays import Array, Arrays, Flags, Indices
 from pysd_runner.core.errors import InvalidInput
 
-Array = NDArray[np.float64]
 Statistic = Literal["mean", "cvar", "regret", "satisfied"]
 STATISTICS: tuple[Statistic, ...] = ("mean", "cvar", "regret", "satisfied")
 
@@ -164,13 +163,13 @@ DEFAULT_CONSTRAINTS = (
 )
 
 
-def margins_of(constraints: Sequence[Constraint], effects: Mapping[str, Array]) -> Array:
+def margins_of(constraints: Sequence[Constraint], effects: Arrays) -> Array:
     """Margins of constraints (positive if met), from effects by outcome; one for each element of a watched outcome."""
     parts = [np.atleast_1d(item.margin(effects[item.outcome])[0]) for item in constraints]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def worst(effects: Array, level: float) -> NDArray[np.intp]:
+def worst(effects: Array, level: float) -> Indices:
     """Indices of the worst share `level` of draws, at least one."""
     count = max(1, round(level * len(effects)))
     return np.argsort(effects, kind="stable")[:count]
@@ -182,12 +181,12 @@ def quantile_weights(count: int, level: float) -> Array:
     return np.asarray(np.diff(beta.cdf(edges, (count + 1) * level, (count + 1) * (1 - level))))
 
 
-def walkers_of(values: xr.DataArray | xr.Dataset) -> NDArray[np.intp]:
+def walkers_of(values: xr.DataArray | xr.Dataset) -> Indices:
     """Walker of the sampler from which each draw comes; different for each draw if unknown."""
     return np.asarray(values["walker"] if "walker" in values.coords else np.arange(values.sizes["draw"]))
 
 
-def share_error(chosen: NDArray[np.bool_], walkers: NDArray[np.intp]) -> float:
+def share_error(chosen: Flags, walkers: Indices) -> float:
     r"""Standard error of a share of draws, allowing for correlation of draws of one walker.
 
     .. math:: \sqrt{\frac{B}{B - 1} \sum_b \left( \sum_{i \in b} (z_i - \bar z) \right)^2} / n
@@ -196,7 +195,7 @@ def share_error(chosen: NDArray[np.bool_], walkers: NDArray[np.intp]) -> float:
     return float(np.sqrt(batches / (batches - 1) * (sums**2).sum()) / chosen.size) if batches > 1 else np.nan
 
 
-def tail_effective_size(values: Array, walkers: NDArray[np.intp]) -> float:
+def tail_effective_size(values: Array, walkers: Indices) -> float:
     """Effective sample size for the ends of the 90 % interval, allowing for correlation of draws of one walker."""
     sizes = [float(values.size)]
     for level in ENDS:

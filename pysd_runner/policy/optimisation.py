@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
@@ -33,8 +33,6 @@ from pysd_runner.policy.search import (
 )
 from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.study import Outcome, Study, Values, end_effects
-
-Array = NDArray[np.float64]
 
 # Maximum number of draws in the first, coarse stage of each search.
 COARSE = 32
@@ -92,7 +90,7 @@ class Optimum(Tabled):
     values: Values
     in_sample: float
     out_of_sample: float
-    effects: Mapping[str, Array]
+    effects: Arrays
     rivals: Mapping[str, float]
     breaking: tuple[str, ...]
     starts: tuple[SearchEnd, ...]

@@ -5,8 +5,8 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import UnknownName
 from pysd_runner.engine import Linearised, TimePath
 from pysd_runner.policy.objective import Constraint, Objective, margins_of
@@ -14,7 +14,6 @@ from pysd_runner.policy.space import Space
 from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values, blocks
 from pysd_runner.simulation.task import prepared
 
-Array = NDArray[np.float64]
 # By variable: derivatives with respect to each decision variable (direction), shape (dimensions of the variable...,
 # direction), or a `TimePath` of such arrays.
 Slopes = Mapping[str, Array | TimePath]
@@ -104,7 +103,7 @@ def _fitted(slope: Array | TimePath, value: Any) -> Array | TimePath:
     return slope
 
 
-def _chained(outcome: Outcome, data: Mapping[str, Array], derivatives: Mapping[str, Array]) -> Array:
+def _chained(outcome: Outcome, data: Arrays, derivatives: Arrays) -> Array:
     """Derivatives of an outcome by the chain rule, summed over the elements of its variables unless `by_element`."""
     total: Any = 0.0
     for name, slope in outcome.slopes(data).items():
@@ -191,9 +190,7 @@ class SearchProblem:
             self._sloped = {key: self._changed(values, slopes)}
         return self._sloped[key]
 
-    def _changed(
-        self, values: Mapping[str, Array], slopes: Mapping[str, Array]
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _changed(self, values: Arrays, slopes: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
         effects, found = {}, {}
         for item in self.outcomes:
             without = self.without[item.key]
@@ -260,7 +257,7 @@ class SearchProblem:
         """Largest violation of a constraint at a point, relative to the scale in `sizes`; 0 if all are met."""
         return self.missed(self.effects(point))
 
-    def missed(self, effects: Mapping[str, Array]) -> float:
+    def missed(self, effects: Arrays) -> float:
         """Largest relative violation of a constraint, from the effects at a point; see `miss`."""
         margins = margins_of(self.constraints, effects)
         return float(max(0.0, (-margins / self.sizes).max())) if margins.size else 0.0

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.data import Data
@@ -43,7 +43,6 @@ from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.study.draws import CommonDraws, common_draws
 from pysd_runner.study.values import scenario_values
 
-Array = NDArray[np.float64]
 # A parameter or a setting, and how it was varied.
 Case = tuple[str, str]
 

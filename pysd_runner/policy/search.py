@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import SearchProblem
 from pysd_runner.policy.space import Space
 from pysd_runner.policy.study import Study
-
-Array = NDArray[np.float64]
 
 SEARCHES = Computation(
     name="optimisation", label="optimisation.json", settings="model, draws, outcome, constraints, choice or seed"

@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.study import Named, Study, Values
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.simulation.run import element_name
-
-Array = NDArray[np.float64]
 
 # Decimal places of the numbers in a scenario made from a point.
 DIGITS = 6

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -25,8 +25,6 @@ from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.spec import FittedParameters, PolicyClass
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 from pysd_runner.text import in_both, say
-
-Array = NDArray[np.float64]
 
 # Maximum budget share of a period, as a multiple of the scenario's share.
 MOST_MONEY = 3.0

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
@@ -22,8 +21,6 @@ from pysd_runner.simulation.run import constant_values, located, only_draws, sim
 from pysd_runner.spec import DeclaredOutcome, FittedParameters, ModelSpec
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 from pysd_runner.study.values import changed_values
-
-Array = NDArray[np.float64]
 
 
 def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays, Indices
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath, fitted_to
@@ -14,9 +15,8 @@ from pysd_runner.model import Model
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.run import only_draws, stacked_values
 
-Array = NDArray[np.float64]
 Values = Mapping[str, Any]
-Data = Mapping[str, Array]
+Data = Arrays
 
 # Maximum number of saved values in memory at a time, 8 bytes each.
 MOST_CELLS = 8_000_000
@@ -158,7 +158,7 @@ class Study:
         return np.arange(self.bounds[0], self.bounds[1] + self.step / 2, self.step)
 
     @property
-    def years(self) -> NDArray[np.intp]:
+    def years(self) -> Indices:
         """Years that are saved."""
         return np.arange(round(self.bounds[0]), round(self.bounds[1]) + 1)
 

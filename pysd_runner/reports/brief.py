@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import interval, percent, written
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 
     from pysd_runner.plots import ReportFigure
 
-Array = NDArray[np.float64]
 FORMATS = ("html", "docx", "xlsx")
 # Maximum number of mixes whose lines can be distinguished in one figure.
 MOST_MIXES = 5

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
@@ -21,8 +21,6 @@ from pysd_runner.text import LANGUAGES, has_text, say
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
-
-Array = NDArray[np.float64]
 
 # Years shown in the table, as far as they are projected; the last year is always shown.
 YEARS = (2030, 2035, 2040)
@@ -196,7 +194,7 @@ def _bare(values: xr.DataArray) -> xr.DataArray:
     return values.drop_vars([name for name in values.coords if name not in kept])
 
 
-def members(projection: Future, place: Area) -> NDArray[np.bool_]:
+def members(projection: Future, place: Area) -> Flags:
     """Mask of the regions in a class, of one region or of all, shape (region,)."""
     codes, groups = (projection.data[name].to_numpy() for name in ("region", "group"))
     if place.kind == "nation":
@@ -365,12 +363,12 @@ class Sentences:
             yield self.say("brief.doubt_few")
 
     @property
-    def is_first(self) -> NDArray[np.bool_]:
+    def is_first(self) -> Flags:
         """Whether the first mix is the best of all, by draw."""
         return np.asarray(np.stack([self.changes[mix] for mix in self.order]).argmax(axis=0) == 0)
 
     @property
-    def doubtful(self) -> tuple[str, NDArray[np.bool_]]:
+    def doubtful(self) -> tuple[str, Flags]:
         """What is told to hang on something, by draw: that the mix helps, or if that is clear, that it is the best."""
         helps = self.changes[self.order[0]] > 0
         if len(self.order) > 1 and not _CLEAR < helps.mean() < 1 - _CLEAR:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Flags
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.data.units import YUAN
@@ -313,7 +313,7 @@ class Cause:
     high: float
 
 
-def causes(parameters: xr.DataArray, holds: NDArray[np.bool_]) -> list[Cause]:
+def causes(parameters: xr.DataArray, holds: Flags) -> list[Cause]:
     """Parameters between whose lowest and highest thirds the frequency of a result differs significantly."""
     from scipy.stats import norm
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
@@ -15,8 +15,6 @@ from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
 from pysd_runner.text import said, say, variable_names
-
-Array = NDArray[np.float64]
 
 # Maximum number of regions named in a list; the rest are counted.
 NAMED = 4
@@ -77,7 +75,7 @@ def _counted(projection: Future, scenario: str) -> tuple[Array, Array]:
     return heads * people, people
 
 
-def below_mean(projection: Future) -> NDArray[np.bool_]:
+def below_mean(projection: Future) -> Flags:
     """Mask of the regions whose output per head was below the mean in the year of origin, shape (region,)."""
     output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
     return Start(output=output, population=people, classes=()).behind

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.numbers import written
 from pysd_runner.data import Data
@@ -32,7 +32,6 @@ from pysd_runner.text import said
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 Forecast = Callable[..., Baseline | None]
 Progress = Callable[[str, int, int], None]
 

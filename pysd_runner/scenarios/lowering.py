@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.engine import TimePath
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from pysd_runner.model import Model
     from pysd_runner.scenarios.scenario import Scenario
 
-FloatArray = NDArray[np.float64]
-ModelValue = float | FloatArray | TimePath
+ModelValue = float | Array | TimePath
 
 # Duration of the jump from zero at the first year of a schedule, far below any time step [Year].
 JUMP = 1e-6
@@ -163,7 +163,7 @@ class _Axis:
         )
         return None
 
-    def array(self, entries: Mapping[str, float], path: str) -> FloatArray:
+    def array(self, entries: Mapping[str, float], path: str) -> Array:
         """Array along the range; zero for elements without an entry."""
         values = np.zeros(len(self.elements))
         for name, value in entries.items():
@@ -173,7 +173,7 @@ class _Axis:
         return values
 
 
-def _shares(mix: Mix, levers: _Axis, path: str) -> FloatArray:
+def _shares(mix: Mix, levers: _Axis, path: str) -> Array:
     """Shares along the levers, normalised to sum to one in case they were rounded."""
     values = levers.array(mix, path)
     total = values.sum()
@@ -190,7 +190,7 @@ def _mix_value(mix: Mix | Schedule[Mix] | None, start: float, levers: _Axis) -> 
     return None if mix is None else _shares(mix, levers, "policy.mix")
 
 
-def _class_mixes(mixes: Mapping[str, Mix], levers: _Axis, classes: _Axis) -> FloatArray | None:
+def _class_mixes(mixes: Mapping[str, Mix], levers: _Axis, classes: _Axis) -> Array | None:
     if not mixes:
         return None
     columns = np.full((len(levers.elements), len(classes.elements)), np.nan)
@@ -225,7 +225,7 @@ def _is_on(switch: bool | Schedule[bool], start: float, time: float) -> bool:
     return passed[-1] if passed else False
 
 
-def _class_target(policy: Policy, classes: _Axis) -> FloatArray | None:
+def _class_target(policy: Policy, classes: _Axis) -> Array | None:
     if not classes.elements:
         return None
     if policy.classes is None:
@@ -233,7 +233,7 @@ def _class_target(policy: Policy, classes: _Axis) -> FloatArray | None:
     return classes.array(dict.fromkeys(policy.classes, 1.0), "policy.targets.classes")
 
 
-def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
+def _region_target(policy: Policy, bench: _Bench) -> Array | None:
     count = len(range_elements(bench.model, "region"))
     if not count:
         return None
@@ -242,7 +242,7 @@ def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
     return _marked({"regions": policy.regions or (), "groups": policy.groups or ()}, bench)
 
 
-def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> FloatArray | None:
+def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> Array | None:
     """Array with 1 for every region that is named, by itself or through its group."""
     count = len(range_elements(bench.model, "region"))
     if len(bench.regions) != count:

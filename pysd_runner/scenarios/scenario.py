@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidScenario, Message, suggest
 from pysd_runner.scenarios.policy import (
     CHANGES_SCHEMA,
@@ -23,15 +24,14 @@ from pysd_runner.text import LANGUAGES, in_both
 if TYPE_CHECKING:  # numpy and pydantic are not imported by a session that only lists scenarios
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from pysd_runner.data import Entity
     from pysd_runner.engine import TimePath
     from pysd_runner.model import Model
     from pysd_runner.scenarios.schema import Languages
 
-    ModelValue = float | NDArray[np.float64] | TimePath
+    ModelValue = float | Array | TimePath
 
 BASELINE = "baseline"
 NO_POLICY = Policy()

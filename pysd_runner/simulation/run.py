@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.engine import Failure, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key
@@ -28,8 +29,6 @@ from pysd_runner.simulation.task import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -189,7 +188,7 @@ def simulate(
     )
 
 
-def failure_message(failed: NDArray[np.bool_], failures: Sequence[Failure]) -> str:
+def failure_message(failed: Flags, failures: Sequence[Failure]) -> str:
     """Number of failed cases, and the first non-finite value."""
     count = f"{int(failed.sum())} of {failed.size} cases gave values that are not finite"
     return f"{count}; first: {failures[0]}" if failures else count

@@ -11,8 +11,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.engine import Direction, Linearised, Task, TimePath
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr
@@ -23,8 +23,6 @@ from pysd_runner.simulation.task import Labelled, RunSettings, labels, one_line,
 if TYPE_CHECKING:
     import xarray as xr
 
-Array = NDArray[np.float64]
-
 # A variable, each element of which is a parameter; or a variable with the labels of one element.
 Parameter = str | tuple[str, ...]
 
@@ -34,7 +32,7 @@ class Jacobian(Labelled):
     """Outcomes as in a `Run`, and their derivatives with respect to parameters."""
 
     parameters: tuple[str, ...]  # names of the parameters, with the element in brackets
-    derivatives: Mapping[str, Array]  # by outcome, shape (scenario, draw, ..., year, parameter)
+    derivatives: Arrays  # by outcome, shape (scenario, draw, ..., year, parameter)
     parameter_units: tuple[str, ...]  # unit of each parameter, in order
 
     def __repr__(self) -> str:
@@ -218,9 +216,7 @@ class JacobianFunction:
         return {k: v.copy() for k, v in values.items()}, {k: v.copy() for k, v in derivatives.items()}
 
 
-def _first_case(
-    values: Mapping[str, Array], derivatives: Mapping[str, Array]
-) -> tuple[dict[str, Array], dict[str, Array]]:
+def _first_case(values: Arrays, derivatives: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
     return {k: v[0, 0] for k, v in values.items()}, {k: v[0, 0] for k, v in derivatives.items()}
 
 
@@ -403,7 +399,7 @@ class PreparedModel:
             self._task.check_orders()
         return point
 
-    def _stacked(self, data: Mapping[str, Array]) -> Array:
+    def _stacked(self, data: Arrays) -> Array:
         years = self.years.size
         return np.concatenate([data[name][0, 0].reshape(-1, years) for name in self._task.outcomes])
 

@@ -7,9 +7,9 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # Packages whose versions can affect results, and the additional one of the compiled engine.
 PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
-
 
 # Time controls of a model by argument name.
 CONTROLS = {"start": INITIAL_TIME, "stop": FINAL_TIME, "step": TIME_STEP, "save_every": SAVEPER}
@@ -62,12 +61,12 @@ class RunSettings(TypedDict, total=False):
 class Labelled:
     """Outcomes at saved times, with the labels and units that all results have."""
 
-    years: NDArray[np.float64]
+    years: Array
     data: Mapping[str, NDArray[Any]]
     dims: Mapping[str, tuple[str, ...]]
     units: Mapping[str, str]
     ranges: Mapping[str, tuple[str, ...]]
-    failed: NDArray[np.bool_]
+    failed: Flags
     provenance: Mapping[str, Any] = field(default_factory=dict)
     time_unit: str = ""
 
@@ -160,7 +159,7 @@ def _version(package: str) -> str:
 
 
 def one_line(
-    kind: str, outcomes: Collection[str], cases: tuple[int, int], years: NDArray[np.float64], made: Mapping[str, Any]
+    kind: str, outcomes: Collection[str], cases: tuple[int, int], years: Array, made: Mapping[str, Any]
 ) -> str:
     """Summary of results on one line, for ``repr``."""
     names = next(iter(outcomes)) if len(outcomes) == 1 else f"{len(outcomes)} outcomes"
@@ -190,6 +189,6 @@ def labels(model: Model, names: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def time_axis(years: NDArray[np.float64], unit: str) -> tuple[str, NDArray[np.float64], dict[str, str]]:
+def time_axis(years: Array, unit: str) -> tuple[str, Array, dict[str, str]]:
     """The coordinate of saved times for an xarray data set."""
     return "year", years, {"units": unit} if unit else {}

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
-
-Array = NDArray[np.float64]
 
 FILE = "baseline.nc"
 VARIABLE = "log_relative_output"

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from pysd_runner.spec.priors import FloatArray
+from pysd_runner.core.arrays import Array
 
 # Half-width of a 90 % interval of the normal distribution, in standard deviations.
 Z90 = 1.6448536269514722
@@ -106,16 +106,16 @@ class EvidenceTerm:
         low, high = self._scaled(np.array([self.low, self.high]))
         return float((high - low) / (2 * Z90))
 
-    def residuals(self, implied: FloatArray) -> FloatArray:
+    def residuals(self, implied: Array) -> Array:
         """Standardised distance of implied effects from the centre; minus infinity where the density is zero."""
         return np.asarray((self._scaled(implied) - self._scaled(np.array(self.centre))) / self.spread)
 
-    def drawn(self, around: float, rng: np.random.Generator, size: int = 1) -> FloatArray:
+    def drawn(self, around: float, rng: np.random.Generator, size: int = 1) -> Array:
         """Draw measured effects around a true one, with the spread of the term."""
         scaled = self._scaled(np.array(around)) + self.spread * rng.standard_normal(size)
         return np.asarray(np.exp(scaled) if self.family == "lognormal" else scaled)
 
-    def _scaled(self, values: FloatArray) -> FloatArray:
+    def _scaled(self, values: Array) -> Array:
         if self.family == "normal":
             return np.asarray(values, dtype=float)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Indices
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec.declarations import ModelSpec
-from pysd_runner.spec.priors import FloatArray, Prior
+from pysd_runner.spec.priors import Prior
 
 SCHEMA = 2
 # Error message for files of earlier schemas.
@@ -164,7 +164,7 @@ class FittedParameters:
                     bounds_2=bounds[1],
                 )
 
-    def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
+    def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, Array]:
         """Draw parameter vectors from the posterior sample if there is one, else from its normal approximation.
 
         The approximation is normal on the unbounded scale and transformed back. Draws outside the declared bounds are
@@ -206,12 +206,12 @@ class FittedParameters:
             for column, (key, prior) in enumerate(zip(self.keys, priors, strict=True))
         }
 
-    def _places(self, rng: np.random.Generator, draws: int) -> NDArray[np.intp]:
+    def _places(self, rng: np.random.Generator, draws: int) -> Indices:
         """Row indices of the sample in random order, without repetition until all are used."""
         rounds = -(-draws // len(self.draws))
         return np.concatenate([rng.permutation(len(self.draws)) for _ in range(rounds)])[:draws]
 
-    def walkers(self, parameters: Mapping[str, FloatArray]) -> NDArray[np.intp]:
+    def walkers(self, parameters: Mapping[str, Array]) -> Indices:
         """Walker of the sampler from which each draw comes; draws of the same walker are correlated.
 
         Parameters
@@ -231,7 +231,7 @@ class FittedParameters:
         count = dict(self.provenance.get("sampling") or {}).get("walkers", len(self.draws))
         return np.array([places[row] * count // len(self.draws) for row in drawn])
 
-    def _within_bounds(self, rng: np.random.Generator, draws: int, priors: Sequence[Prior]) -> FloatArray:
+    def _within_bounds(self, rng: np.random.Generator, draws: int, priors: Sequence[Prior]) -> Array:
         """Normal draws on the unbounded scale, shape (draw, parameter): the first ones within all bounds."""
         centre = np.array([float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)])
         lower, upper = np.array([prior.unbounded_bounds for prior in priors], dtype=float).reshape(-1, 2).T
@@ -284,7 +284,7 @@ class FittedParameters:
         except (TypeError, ValueError) as error:
             raise InvalidInput("fitted parameters cannot be written as JSON: {error}", error=error) from error
 
-    def _covariance_matrix(self) -> FloatArray:
+    def _covariance_matrix(self) -> Array:
         return np.array(self.covariance, dtype=float).reshape(len(self.keys), len(self.keys))
 
 

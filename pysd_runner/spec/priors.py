@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import inf, isfinite, log, pi
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
-
-FloatArray = NDArray[np.float64]
 
 # Smallest probability of a normal score, which keeps scores finite at the bounds of an interval (about 7).
 _EDGE = 1e-12
@@ -43,44 +42,44 @@ class Prior:
         """Whether the density at ``x`` is positive."""
         return self.lower <= x <= self.upper
 
-    def log_density(self, x: ArrayLike) -> FloatArray:
+    def log_density(self, x: ArrayLike) -> Array:
         """Natural logarithm of the density at ``x``, per unit of ``x``; ``-inf`` outside the bounds."""
         raise NotImplementedError
 
-    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
         """``n`` independent draws inside the bounds, shape ``(n,)``."""
         raise NotImplementedError
 
-    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+    def to_unbounded(self, x: ArrayLike) -> Array:
         """Transform ``x`` to the unbounded scale."""
         return self.residual(x)
 
-    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+    def from_unbounded(self, z: ArrayLike) -> Array:
         """Inverse of `to_unbounded`, clipped to the declared bounds."""
         raise NotImplementedError
 
-    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+    def unbounded_slope(self, x: ArrayLike) -> Array:
         """Derivative of ``x`` with respect to its unbounded value; at a bound, the one-sided derivative from inside."""
         # The standard normal density divided by that of x; 0 if both are zero.
         exponent = self.unbounded_log_density(self.to_unbounded(x)) - self.log_density(x)
         return np.asarray(np.exp(np.where(np.isnan(exponent), -inf, exponent)), dtype=float)
 
-    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+    def unbounded_log_density(self, z: ArrayLike) -> Array:
         """Natural logarithm of the density on the unbounded scale; ``-inf`` outside the declared bounds."""
         return -0.5 * np.asarray(z, dtype=float) ** 2 - 0.5 * log(2 * pi)
 
-    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+    def unbounded_score(self, z: ArrayLike) -> Array:
         """Derivative of `unbounded_log_density`, continued beyond the declared bounds."""
         return -np.asarray(z, dtype=float)
 
-    def residual(self, x: ArrayLike) -> FloatArray:
+    def residual(self, x: ArrayLike) -> Array:
         """Standardised residual: standard normal when ``x`` is drawn from the prior (before truncation)."""
         raise NotImplementedError
 
-    def _share(self, x: ArrayLike) -> FloatArray:
+    def _share(self, x: ArrayLike) -> Array:
         return (np.asarray(x, dtype=float) - self.lower) / (self.upper - self.lower)
 
-    def _at(self, share: FloatArray) -> FloatArray:
+    def _at(self, share: Array) -> Array:
         return np.clip(self.lower + (self.upper - self.lower) * share, self.lower, self.upper)
 
 
@@ -125,41 +124,41 @@ class Normal(Prior):
         """The standard deviation."""
         return self.sd
 
-    def log_density(self, x: ArrayLike) -> FloatArray:
+    def log_density(self, x: ArrayLike) -> Array:
         """Natural logarithm of the truncated density."""
         x = np.asarray(x, dtype=float)
         low, high = self._tails()
         inside = -0.5 * self.residual(x) ** 2 - log(self.sd) - 0.5 * log(2 * pi) - log(high - low)
         return np.where((x >= self.lower) & (x <= self.upper), inside, -inf)
 
-    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Draws by inversion of the distribution function, which needs no rejection."""
         from scipy.special import ndtri
 
         score = np.asarray(ndtri(rng.uniform(*self._tails(), size=n)), dtype=float)
         return np.asarray(np.clip(self.mean + self.sd * score, self.lower, self.upper), dtype=float)
 
-    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+    def to_unbounded(self, x: ArrayLike) -> Array:
         """``x`` unchanged."""
         return np.asarray(x, dtype=float)
 
-    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+    def from_unbounded(self, z: ArrayLike) -> Array:
         """``z``, clipped to the declared bounds."""
         return np.asarray(np.clip(np.asarray(z, dtype=float), self.lower, self.upper), dtype=float)
 
-    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+    def unbounded_slope(self, x: ArrayLike) -> Array:
         """One, since the unbounded scale is ``x`` itself."""
         return np.ones_like(np.asarray(x, dtype=float))
 
-    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+    def unbounded_log_density(self, z: ArrayLike) -> Array:
         """Natural logarithm of the truncated density."""
         return self.log_density(z)
 
-    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+    def unbounded_score(self, z: ArrayLike) -> Array:
         """``-(z - mean) / sd^2``."""
         return -self.residual(z) / self.sd
 
-    def residual(self, x: ArrayLike) -> FloatArray:
+    def residual(self, x: ArrayLike) -> Array:
         """``(x - mean) / sd``: half its square is minus the log density, up to a constant."""
         return (np.asarray(x, dtype=float) - self.mean) / self.sd
 
@@ -220,40 +219,40 @@ class LogNormal(Prior):
         """Whether ``x`` is positive and inside the bounds."""
         return x > 0 and self.lower <= x <= self.upper
 
-    def log_density(self, x: ArrayLike) -> FloatArray:
+    def log_density(self, x: ArrayLike) -> Array:
         """Natural logarithm of the truncated density per unit of ``x`` (not of ``log x``)."""
         x = np.asarray(x, dtype=float)
         inside = x > 0
         positive = np.where(inside, x, 1.0)
         return np.where(inside, self._on_log_scale().log_density(np.log(positive)) - np.log(positive), -inf)
 
-    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Exponentials of truncated normal draws."""
         return np.clip(np.exp(self._on_log_scale().sample(rng, n)), self.lower, self.upper)
 
-    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+    def to_unbounded(self, x: ArrayLike) -> Array:
         """``log x``; ``-inf`` at 0."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.asarray(x, dtype=float)), dtype=float)
 
-    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+    def from_unbounded(self, z: ArrayLike) -> Array:
         """``exp z``, clipped to the declared bounds."""
         with np.errstate(over="ignore"):
             return np.asarray(np.clip(np.exp(np.asarray(z, dtype=float)), self.lower, self.upper), dtype=float)
 
-    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+    def unbounded_slope(self, x: ArrayLike) -> Array:
         """``x``, the derivative of ``exp z``."""
         return np.asarray(x, dtype=float)
 
-    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+    def unbounded_log_density(self, z: ArrayLike) -> Array:
         """Natural logarithm of the truncated normal density of ``log x``."""
         return self._on_log_scale().log_density(z)
 
-    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+    def unbounded_score(self, z: ArrayLike) -> Array:
         """``-(z - log median) / sdlog^2``."""
         return self._on_log_scale().unbounded_score(z)
 
-    def residual(self, x: ArrayLike) -> FloatArray:
+    def residual(self, x: ArrayLike) -> Array:
         """``(log x - log median) / sdlog``: half its square is minus the log density of ``log x``."""
         return (self.to_unbounded(x) - log(self.median)) / self.sdlog
 
@@ -298,7 +297,7 @@ class Beta(Prior):
         inside = self.lower < x < self.upper
         return inside or (x == self.lower and self.a <= 1) or (x == self.upper and self.b <= 1)
 
-    def log_density(self, x: ArrayLike) -> FloatArray:
+    def log_density(self, x: ArrayLike) -> Array:
         """Natural logarithm of the density."""
         from scipy.special import betaln, xlog1py, xlogy
 
@@ -308,17 +307,17 @@ class Beta(Prior):
         kernel = xlogy(self.a - 1, share) + xlog1py(self.b - 1, -share)
         return np.where(inside, kernel - betaln(self.a, self.b) - log(self.upper - self.lower), -inf)
 
-    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Scaled beta draws."""
         return self._at(rng.beta(self.a, self.b, size=n))
 
-    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+    def from_unbounded(self, z: ArrayLike) -> Array:
         """``lower + (upper - lower) q`` with ``q`` the beta quantile of ``Phi(z)``."""
         from scipy.special import betaincinv, ndtr
 
         return self._at(betaincinv(self.a, self.b, ndtr(np.clip(z, -_FARTHEST, _FARTHEST))))
 
-    def residual(self, x: ArrayLike) -> FloatArray:
+    def residual(self, x: ArrayLike) -> Array:
         """Normal score of the cumulative probability, within about -7 to 7."""
         from scipy.special import betainc
 
@@ -351,22 +350,22 @@ class Uniform(Prior):
     def __post_init__(self) -> None:
         _require_interval(self.lower, self.upper)
 
-    def log_density(self, x: ArrayLike) -> FloatArray:
+    def log_density(self, x: ArrayLike) -> Array:
         """Minus the logarithm of the width of the interval."""
         x = np.asarray(x, dtype=float)
         return np.where((x >= self.lower) & (x <= self.upper), -log(self.upper - self.lower), -inf)
 
-    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
         """Uniform draws."""
         return rng.uniform(self.lower, self.upper, size=n)
 
-    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+    def from_unbounded(self, z: ArrayLike) -> Array:
         """``lower + (upper - lower) Phi(z)``."""
         from scipy.special import ndtr
 
         return self._at(ndtr(np.asarray(z, dtype=float)))
 
-    def residual(self, x: ArrayLike) -> FloatArray:
+    def residual(self, x: ArrayLike) -> Array:
         """Normal score of the position in the interval, within about -7 to 7."""
         return _score(self._share(x))
 
@@ -379,7 +378,7 @@ FAMILIES: Mapping[str, type[Normal] | type[LogNormal] | type[Beta] | type[Unifor
 }
 
 
-def _score(probability: FloatArray) -> FloatArray:
+def _score(probability: Array) -> Array:
     """Normal score of a probability, clipped so that it is finite at 0 and 1."""
     from scipy.special import ndtri
 

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.calendar import CALENDAR, PLAIN, Calendar, date_of, time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
@@ -21,8 +21,6 @@ from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.study.region_inputs import RegionInputs, region_inputs, time_step, yearly_memory
-
-Array = NDArray[np.float64]
 
 SHIPPED = "regional_digital"
 # Years simulated before the origin, to obtain the initial values that no series observes.
@@ -65,7 +63,7 @@ class RegionalModel:
         self,
         year: int,
         *,
-        carried: Mapping[str, Array] | None = None,
+        carried: Arrays | None = None,
         reference_years: int = 0,
     ) -> RegionInputs:
         """Initial values of the regions in a year."""

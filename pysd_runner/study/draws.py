@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays, Flags, Indices
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.data import Data
 from pysd_runner.engine import Engine, TimePath
@@ -17,7 +17,6 @@ from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs, check_money, relative_growth
 
-Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 
 # Student t degrees of freedom of shocks, as in the forecasts: yearly growth has fatter tails than the normal.
@@ -38,9 +37,9 @@ class ImpliedShocks:
     """Shocks with which the model follows a forecast, for the draws that converged."""
 
     path: TimePath
-    found: NDArray[np.bool_]  # whether each draw converged, shape (draw,)
+    found: Flags  # whether each draw converged, shape (draw,)
     errors: Array  # largest distance from the forecast in each draw, log points, shape (draw,)
-    runs: NDArray[np.intp]  # number of simulations of each draw, shape (draw,)
+    runs: Indices  # number of simulations of each draw, shape (draw,)
 
     @property
     def systematic(self) -> Array:
@@ -163,7 +162,7 @@ class CommonDraws:
     """Values common to all scenarios, for a set of draws."""
 
     values: Mapping[str, Any]  # by model variable, as for `pysd_runner.simulation.simulate`
-    parameters: Mapping[str, Array]
+    parameters: Arrays
     inputs: RegionInputs  # initial values of the regions
     draws: tuple[int, ...]  # number of each draw; draws that could not follow the baseline are dropped
     implied: ImpliedShocks | None  # shocks with which the no-policy run follows the baseline

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Operation, Reference, Variable, references
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import located
-
-Array = NDArray[np.float64]
 
 # Maximum number of changed variables that a message names.
 SHOWN = 5
@@ -266,11 +264,11 @@ class Expression:
         """The variables in the formula, each with the index of its element, None for all elements of an array."""
         return tuple(self._places.values())
 
-    def value(self, outcomes: Mapping[str, Array]) -> Array:
+    def value(self, outcomes: Arrays) -> Array:
         """Value of the expression."""
         return _evaluated(self._tree, lambda name: (self._picked(name, outcomes, lead=1), None))[0]
 
-    def linearised(self, outcomes: Mapping[str, Array], slopes: Mapping[str, Array]) -> tuple[Array, Array]:
+    def linearised(self, outcomes: Arrays, slopes: Arrays) -> tuple[Array, Array]:
         """Value of the expression and its derivatives."""
         value, moved = _evaluated(
             self._tree, lambda name: (self._picked(name, outcomes, lead=0), self._picked(name, slopes, lead=0))
@@ -280,7 +278,7 @@ class Expression:
             return value, np.zeros((*value.shape, count))
         return value, moved
 
-    def _picked(self, name: str, arrays: Mapping[str, Array], *, lead: int) -> Array:
+    def _picked(self, name: str, arrays: Arrays, *, lead: int) -> Array:
         variable, position = self._places[name]
         if position is None:
             return arrays[variable]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import Data
@@ -25,8 +25,6 @@ from pysd_runner.study.binding import calendar_of, end_of, in_time_of
 from pysd_runner.study.draws import CommonDraws, check_fit, common_draws
 from pysd_runner.study.equations import PREFIX, check_equations, with_starts
 from pysd_runner.study.region_inputs import RegionInputs, time_step
-
-Array = NDArray[np.float64]
 
 # Defaults: draws and last year for regions, draws for any other model.
 REGIONAL_DRAWS, UNTIL, DRAWS = 200, 2040, 500
@@ -341,7 +339,7 @@ def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: i
     return entered(model, fitted, vectors)
 
 
-def entered(model: Model, fitted: FittedParameters, vectors: Mapping[str, Array]) -> dict[str, Any]:
+def entered(model: Model, fitted: FittedParameters, vectors: Arrays) -> dict[str, Any]:
     """Convert parameter vectors to values of a run, shape (1, draw, element...), with those that the fit held fixed."""
     check_equations(model, fitted.provenance.get("equations", {}), "the fit")
     found: dict[str, Any] = held_of(fitted)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays, Flags
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.data import Data
@@ -123,7 +124,7 @@ def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:
     return dataset.assign(marked).assign_attrs(mark)
 
 
-def parameters_of(parameters: Mapping[str, NDArray[np.float64]], draws: NDArray[np.int64]) -> xr.DataArray:
+def parameters_of(parameters: Arrays, draws: NDArray[np.int64]) -> xr.DataArray:
     """Array of the draws of every parameter, dimensions (parameter, draw)."""
     values = [np.broadcast_to(drawn, draws.shape) for drawn in parameters.values()]
     return xr.DataArray(values, dims=["parameter", "draw"], coords={"parameter": list(parameters), "draw": draws})
@@ -177,9 +178,7 @@ def _with_classes(dataset: xr.Dataset, output: xr.DataArray, population: xr.Data
     return _with_laggards(dataset, output, population, laggards(first[0], first[1]))
 
 
-def _with_laggards(
-    dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, behind: NDArray[np.bool_]
-) -> xr.Dataset:
+def _with_laggards(dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, behind: Flags) -> xr.Dataset:
     """Add the mean log gap of the regions that were below the mean in the last observed year, if there are any."""
     if not behind.any():
         return dataset
@@ -189,8 +188,6 @@ def _with_laggards(
     attrs = {"units": "log points x100", "long_name": "mean log gap of the regions below the mean"}
     return dataset.assign(laggard_gap=template.copy(data=gap).assign_attrs(attrs))
 
-
-Array = NDArray[np.float64]
 
 # Relative rounding error of stored outcomes, which reduces files to a third of the size.
 KEPT_ERROR = 1e-5

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array, Arrays, Flags
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
 from pysd_runner.core.findings import listed
 from pysd_runner.data import Data
@@ -14,8 +14,6 @@ from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
 from pysd_runner.spec import ModelSpec, Proxy, RegionInput
 from pysd_runner.spec.bindings import Bindings
-
-Array = NDArray[np.float64]
 
 # Maximum distance in years of an indicator that is used as a proxy; regional rankings change little in that time.
 NEAR_YEARS = 3
@@ -57,7 +55,7 @@ class RegionInputs:
     """Initial values of all regions."""
 
     year: int  # the first simulated year
-    values: Mapping[str, Array]
+    values: Arrays
     imputed: tuple[Imputed, ...]  # values that were not observed, and how they were imputed
     warnings: tuple[str, ...] = ()  # observations that contradict each other
     read: frozenset[str] = frozenset()  # keys of the parameters on which the values depend
@@ -76,8 +74,8 @@ class _Work:
     bindings: Bindings
     panel: Data
     year: int
-    parameters: Mapping[str, Array]
-    carried: Mapping[str, Array]
+    parameters: Arrays
+    carried: Arrays
     found: dict[str, Array] = field(default_factory=dict)
     imputed: list[Imputed] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -93,7 +91,7 @@ class _Work:
         self.read.add(name)
         return self.parameters[name]
 
-    def mark(self, item: RegionInput, missing: NDArray[np.bool_], how: str) -> None:
+    def mark(self, item: RegionInput, missing: Flags, how: str) -> None:
         """Record the regions for which an input was not observed."""
         codes = tuple(code for code, gone in zip(self.panel.codes, missing, strict=True) if gone)
         if codes:
@@ -203,7 +201,7 @@ def _required(work: _Work, item: RegionInput) -> Array:
     return values[None, :]
 
 
-def _shown(work: _Work, chosen: NDArray[np.bool_]) -> str:
+def _shown(work: _Work, chosen: Flags) -> str:
     """Codes of some regions, five at most."""
     return listed(np.array(work.panel.codes)[chosen].tolist())
 

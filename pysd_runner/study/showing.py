@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import spoken
@@ -17,8 +17,6 @@ from pysd_runner.text import say
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-Array = NDArray[np.float64]
 
 LEVELS = (0.05, 0.5, 0.95)
 # Default outcomes to show for regions, and for the nation.

@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
 from pysd_runner.data import Data
@@ -19,8 +19,6 @@ from pysd_runner.simulation.run import constant_values, located, stacked_values
 from pysd_runner.spec import FittedParameters
 from pysd_runner.study.equations import Expression, expression_of
 from pysd_runner.study.region_inputs import time_step
-
-Array = NDArray[np.float64]
 
 # Duration of a jump in a linearly interpolated path, as a fraction of a time step.
 BEFORE = 1e-6

@@ -5,11 +5,11 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 308,
-    "lines": 79_219,
-    "nodes": 604_635,
+    "files": 309,
+    "lines": 79_092,
+    "nodes": 602_778,
     "functions": 4_938,
-    "docstring lines": 11_804,
+    "docstring lines": 11_805,
     "lines of other texts": 5_516,
     "circles": 0,
     "functions of many parameters": 0,

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
 from pysd_runner.engine import Task, TimePath
@@ -28,8 +29,6 @@ from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.projection import outcomes_of
 from pysd_runner.study.values import observed_of
 from pysd_runner.text import LANGUAGES, in_both, texts
-
-Array = NDArray[np.float64]
 
 DIMENSIONLESS = "Dmnl"
 
