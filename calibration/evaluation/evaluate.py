@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
@@ -123,7 +124,7 @@ def _provenance(subject: Subject, effort: Effort, seed: int, quick: bool) -> dic
         "run": {name: made[name] for name in ("start", "stop", "step", "save_every", "method", "engine")},
         "seed": seed,
         "quick": quick,
-        "effort": {name: getattr(effort, name) for name in effort.__slots__},
+        "effort": asdict(effort),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
         "panel": None,
         "fit": None,

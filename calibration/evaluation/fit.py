@@ -1,7 +1,7 @@
 """Tests of a fit: point fit of the calibrated series and of levels, behaviour patterns, and residuals."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -23,15 +23,16 @@ from calibration.sdeval import (
     cross_dependence,
     point_fit,
 )
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
 
 NATION = "nation"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ComparedSeries:
     """Observed and simulated values of one series."""
 

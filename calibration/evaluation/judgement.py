@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from pysd_runner.core.frozen import frozen
 from pysd_runner.text import say
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Verdict(StrEnum):
         return cls.NOT_TESTED if holds is None else cls.PASSED if holds else cls.FAILED
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Judgement:
     """The result of one test of one subject.
 
@@ -89,7 +90,7 @@ class Judgement:
         return cls.of(test, subject, None, note=Phrase(reason, parts))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Section:
     """One part of an evaluation.
 
@@ -116,7 +117,7 @@ class Section:
         return sum(item.verdict is verdict for item in self.judgements)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Evaluation:
     """The results of an evaluation.
 

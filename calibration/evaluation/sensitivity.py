@@ -1,7 +1,7 @@
 """Sensitivity to parameters: numerical and behavioural, of the gaps, and of the ranking of the shipped policies."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from calibration.sdeval import (
     morris,
     ranking_sensitivity,
 )
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Parameter
@@ -43,7 +44,7 @@ CHANGE = 0.1
 BEST_FLIPS, PAIR_FLIPS = 0.1, 0.25
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Effort:
     """Sample sizes of the sensitivity analyses."""
 
@@ -78,7 +79,7 @@ def _prior_range(item: Parameter) -> tuple[float, float] | None:
     return low, high
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class GapRuns:
     """Runs a calibrated model for parameter vectors and returns the paths of the gaps."""
 

@@ -1,7 +1,6 @@
 """Structural tests: units, extreme conditions, plausible parameters, reality checks, and loops switched off."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,9 @@ from pysd_runner.checks import (
 )
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation import Run
 
@@ -243,7 +243,7 @@ def _outcomes_differ(test: str, subject: str, found: Arrays, expected: Arrays) -
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Breach:
     """An expectation of an experiment that was not met."""
 

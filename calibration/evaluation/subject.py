@@ -9,8 +9,9 @@ import numpy as np
 
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
@@ -24,7 +25,7 @@ Values = Mapping[str, Any]
 UNTIL = 2040
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Calibrated:
     """A fit, its panel, and the conversion of parameters to inputs of the model."""
 

@@ -8,14 +8,15 @@ maximise the likelihood of one-step-ahead predictions.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
 from calibration.observation.noise import LEAST_SPREAD
-from pysd_runner.core.arrays import Array, Arrays, Flags, Indices
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices
 from pysd_runner.model import Model
 from pysd_runner.study.equations import Expression
 
@@ -32,7 +33,7 @@ LEAST = 1e-12
 FAR, TOLD = 8.0, 6
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Disturbance:
     """Size and persistence of the disturbances of stocks, and standard deviations of observation errors."""
 
@@ -42,7 +43,7 @@ class Disturbance:
     likelihood: float = float("nan")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class FilterSetup:
     """Times, observations and coordinates of a filter."""
 
@@ -54,7 +55,7 @@ class FilterSetup:
     near: Array
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class FilteredEnsemble:
     """Members at every time of the grid, after its observations.
 

@@ -5,7 +5,7 @@ likelihood of predictions one to five years ahead.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -22,7 +22,8 @@ from calibration.filtering.trend import (
     moved,
     steps,
 )
-from pysd_runner.core.arrays import Array, Indices
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Indices
 
 # Weight of the pooled size of shocks against a region's own, in years.
 REGION_YEARS = 8.0
@@ -32,7 +33,7 @@ SMALLEST = 1e-9
 LEAST_WEIGHT = 0.02
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Laws:
     """Candidate trend models with their weights.
 
@@ -225,7 +226,7 @@ def shared_part(innovations: Array, groups: Sequence[str]) -> float:
     return 0.0 if not weight or variance == 0 else min(max(excess / weight / variance, 0.0), 0.9)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Filtered:
     """Filtered models and states at the origin.
 

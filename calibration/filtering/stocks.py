@@ -1,14 +1,14 @@
 """Any model as a transition model of its stocks: from their values at one time to a later one, for many members."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from calibration.observation import Series
-from pysd_runner.core.arrays import Array, Arrays, Flags, Indices
 from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
@@ -21,7 +21,7 @@ WORTH_THREADS = 1_000_000
 MOVE, UNSTEADY = 1e-3, 0.5
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Stretch:
     """States at the end of a run over an interval, and the totals of flows over it by series."""
 
@@ -78,7 +78,7 @@ class StockLaw:
     def _first_states(self, model: Model) -> Array:
         from pysd_runner.simulation.task import prepared
 
-        frozen = [name for name, item in model.variables.items() if item.kind == "initial"]
+        starting = [name for name, item in model.variables.items() if item.kind == "initial"]
         held = dict(self._values)
         starts = {name for name in held if name.startswith(PREFIX)}
         base = with_starts(model, [name.removeprefix(PREFIX) for name in starts]) if starts else model
@@ -86,14 +86,14 @@ class StockLaw:
         run = simulate(
             base,
             held,
-            outcomes=[*self.names, *frozen],
+            outcomes=[*self.names, *starting],
             start=self.start,
             stop=self.start + step,
             save_every=step,
             throw=False,
         )
         self.step = step
-        for name in frozen:
+        for name in starting:
             value = run.data[name][..., 0]
             self._values[name] = value if np.asarray(value).ndim else float(value)
         for name in starts:

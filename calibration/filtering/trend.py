@@ -9,12 +9,13 @@ Regions and candidate trend models are filtered in one vectorised pass, with the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import stdtrit
 
-from pysd_runner.core.arrays import Array, Flags, Indices
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags, Indices
 
 # Half-life in years of the weight of innovations in the estimation of shock sizes.
 HALF_LIFE = 8.0
@@ -22,7 +23,7 @@ HALF_LIFE = 8.0
 MOMENTUM_SCALE, REVERSION_SCALE = 0.3, 0.02
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class FilterSettings:
     """Grids of the estimated parameters, and priors. Each component can be switched off by a single value.
 
@@ -64,7 +65,7 @@ class FilterSettings:
 STEPS = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Trend:
     """Parameters of candidate trend models, one element per model."""
 
@@ -97,7 +98,7 @@ class Trend:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Step:
     """State of the filter in one year, arrays of shape (law, region); variances relative to that of shocks."""
 
@@ -144,7 +145,7 @@ def steps(values: Array, trend: Trend, sd: Array, settings: FilterSettings) -> I
         yield at
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Ahead:
     """A forecast of the filter from one year for a later one."""
 

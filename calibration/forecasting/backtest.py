@@ -26,7 +26,7 @@ from calibration.forecasting.models import BacktestPlan, check_draws, check_mode
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores
 from calibration.forecasting.target import Target, target_of
-from pysd_runner.core.arrays import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data

@@ -9,7 +9,7 @@ import numpy as np
 from calibration.forecasting.forecaster import PointMethod
 from calibration.observation.noise import MAD_TO_SD, median_size
 from calibration.observation.series import carried, last_level
-from pysd_runner.core.arrays import Array, Indices
+from pysd_runner.core.kinds import Array, Indices
 
 # Minimum number of observations of a regression.
 LEAST_PAIRS = 10

@@ -1,14 +1,14 @@
 """Mixtures of forecasts, with fixed weights, or with weights and widths estimated from the members' past scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.baselines import kept
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, digest
-from pysd_runner.core.arrays import Array, Flags
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 
 # Number of equally spaced quantiles that represent a predictive distribution.
 KEPT = 20
@@ -22,7 +22,7 @@ FIRST_SCORED = 6
 FACTORS = np.round(np.arange(0.5, 1.51, 0.05), 2)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class EarlierOrigin:
     """Forecasts of the members at one earlier origin, and the realisations known so far."""
 
@@ -38,7 +38,7 @@ def centre(item: EarlierOrigin, weights: Array) -> Array:
     return np.asarray(np.tensordot(weights, item.kept.mean(axis=1), axes=1))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Learnt:
     """Weights and inflation factors of a combination, estimated from earlier origins."""
 
@@ -46,7 +46,7 @@ class Learnt:
     inflation: Array  # factor on the distance of draws from their mean, shape (`SCORED_YEARS`,)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Mixture:
     """A mixture of forecasters with fixed weights."""
 
@@ -59,7 +59,7 @@ class Mixture:
         return mixed(self.members, np.array(self.weights), origin, horizon=horizon, draws=draws, seed=seed)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Combination:
     r"""A mixture of forecasters whose weights and width are estimated from earlier origins.
 

@@ -1,6 +1,6 @@
 """Predictive distributions for any point method, estimated from its past errors."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,8 +10,9 @@ from calibration.forecasting.baselines import ShrunkenErrorCorrection
 from calibration.forecasting.forecaster import Forecast, Origin, PointMethod, digest
 from calibration.forecasting.target import Target
 from calibration.observation.series import last_level
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 # Number of observed years before the first forecast whose errors are used.
 FIRST_SEEN = 4
@@ -29,7 +30,7 @@ SHAPE_WEIGHT = 10.0  # of Student's t, against the pooled shape of past errors
 TAILS = 3.0  # degrees of freedom of Student's t
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Spread:
     """Expected mean absolute error: that of the horizon times a factor of the region."""
 
@@ -84,7 +85,7 @@ def _grown(own: Array, origins: Array) -> tuple[Array, float]:
     return np.exp(part * logs + (1 - part) * law), growth
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Past:
     """The errors of a method at the origins before a given one."""
 
@@ -97,7 +98,7 @@ class Past:
         return Past(errors=errors, ages=self.ages - back)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class EmpiricalIntervals:
     """A point method with empirical predictive distributions, as a forecaster.
 

@@ -27,9 +27,9 @@ from calibration.forecasting.outlook import Outlook, names_of
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 from calibration.observation.series import last_level
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, apart
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.parallel import Pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data

@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from calibration.forecasting.target import Target
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.parallel import Pool
 
 Value = TypeVar("Value")
@@ -39,7 +40,7 @@ def digest(values: Array) -> str:
     return hashlib.blake2b(plain.tobytes() + repr(plain.shape).encode(), digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Origin:
     """A forecast origin: the data available to a forecaster, which end at the origin's time.
 
@@ -80,7 +81,7 @@ def origin_at(target: Target, time: int, *, memory: Memory | None = None) -> Ori
     return Origin(target=target.until(time), memory=memory if memory is not None else Memory())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Forecast:
     """A predictive distribution of the target.
 

@@ -21,8 +21,8 @@ from calibration.forecasting.models import FINAL, MODEL, REFERENCE
 from calibration.forecasting.target import Target
 from calibration.observation import Series
 from calibration.observation.series import last_level
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import SimulationFailed, UnsupportedFeature
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.parallel import Pool
 from pysd_runner.study.inputs import fitted_values
 

@@ -6,7 +6,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from calibration.forecasting.empirical_intervals import FIRST_SEEN, EmpiricalInt
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, digest
 from calibration.forecasting.target import Target, years_told
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 
@@ -55,7 +56,7 @@ METHODS: dict[str, PointMethod] = {
 MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, REFERENCE: 0.1}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class FilteredModel:
     """State-space model of relative output: states are filtered up to the origin, then simulated with shocks.
 
@@ -134,7 +135,7 @@ FIRST_OF_TABLE, OF_TABLE = 8, (1, 2, 3, 5)
 LONG = 30
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class BacktestPlan:
     """Validated settings of a back-test."""
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from calibration.fitting.results import FitResult
 from calibration.forecasting.target import RELATIVE, Target, by_region
 from calibration.observation.series import last_level
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.kinds import Array
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance

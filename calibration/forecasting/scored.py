@@ -1,14 +1,14 @@
 """The result of a back-test: scores by forecaster, origin, region and horizon, and tables of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from calibration.forecasting.models import REFERENCE, BacktestPlan
 from calibration.forecasting.scores import LEVELS, diebold_mariano, mean_interval, percent, ratio_interval
-from pysd_runner.core.arrays import Array, Arrays
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.export.files import Tabled, one_screen
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN = ("model", "horizon", "origins", "rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_90")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Backtest(Tabled):
     """Scores of rolling-origin forecasts.
 

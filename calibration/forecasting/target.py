@@ -1,16 +1,17 @@
 """The target of forecasts: log output per head of regions relative to their mean, or the columns of a table."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calibration.observation.series import FILLED_IN, never_changes
-from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags, Indices
 from pysd_runner.data import Data
 from pysd_runner.model import is_share
 
@@ -32,7 +33,7 @@ WORTH_SAYING = 0.005
 TOLD = 5
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Target:
     """Observations to forecast, at evenly spaced times: relative output of regions, or the columns of a table.
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import said_time
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.numbers import spoken
 from pysd_runner.indicators.events import is_gap_to_mean
 from pysd_runner.text import texts

@@ -1,7 +1,5 @@
 """Estimate the standard deviation, autocorrelation and tails of errors from the residuals of a fit."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from calibration.observation.noise import (
@@ -15,8 +13,9 @@ from calibration.observation.noise import (
     spread_of,
 )
 from calibration.observation.series import DECLARED, Series
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message, joined
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 # Weight of the standard deviation of all regions, in observations, when a region's own is estimated: a variance from
 # ten years has a relative error of 45 percent, and a region with small errors by chance would dominate the fit.
@@ -119,7 +118,7 @@ MOST_DEGREES = 100.0
 _FEWEST = 30
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Shocks:
     """Summary statistics of the residual regional shocks to yearly relative growth."""
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array, Flags, Indices
 from pysd_runner.spec import ErrorModel
 
 if TYPE_CHECKING:  # avoids a circular import

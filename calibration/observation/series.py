@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calibration.observation.noise import Whitening
-from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.kinds import Array, Flags, Indices
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import numpy as np
 
 from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
 from calibration.optimisers.searches import EvolutionStrategy, LeastSquares
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.core.parallel import open_pool
 
 Keep = Callable[[int, Minimum], None]
@@ -25,7 +26,7 @@ SAME_COST = 0.01
 SAME_PLACE = 0.1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Starts:
     """End points of searches from several starting points.
 
@@ -145,7 +146,7 @@ def _search_apart(optimiser: Optimiser, objective: SumOfSquares, end: float, sta
     return _search(optimiser, objective.apart(), point, number, monotonic() + end - time())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Basin:
     """Searches that ended at the same optimum.
 

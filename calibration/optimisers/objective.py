@@ -1,15 +1,15 @@
 """The interface of optimisers: objective, result, and limits of time and evaluations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
 from typing import Protocol
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 # Half-width, in scales, of the box for optimisers that need finite bounds, where a variable has none. With prior
 # standard deviations as scales, less than one prior draw in 15,000 lies outside for each variable.
@@ -42,7 +42,7 @@ class SearchOutcome(Enum):
         return self.name.lower().replace("_", " ")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class SumOfSquares:
     """Half the sum of squared residuals, to be minimised within bounds.
 
@@ -132,7 +132,7 @@ class SumOfSquares:
         return lower, upper
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Minimum:
     """Result of a search.
 

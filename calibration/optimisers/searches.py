@@ -1,6 +1,6 @@
 """Optimisers: trust-region least squares, and CMA-ES for models without derivatives."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -16,10 +16,11 @@ from calibration.optimisers.objective import (
     interior,
     scaled_slope,
 )
-from pysd_runner.core.arrays import Array
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class LeastSquares:
     """Trust-region reflective least squares.
 
@@ -156,7 +157,7 @@ def _decomposed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
 EXPLORATION = 0.8
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class EvolutionStrategy:
     """CMA-ES in units of each variable's scale, followed by least squares from the best point found.
 

@@ -1,15 +1,15 @@
 """Statistics and names shared by the report and the figures of a fit: goodness of fit and residual tests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult, cells_of
 from calibration.sdeval import PointFit, autocorrelation_band, ljung_box, point_fit
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import has_text, panel_title, said, say, variable_names
 
@@ -19,7 +19,7 @@ LEVEL = 0.05
 FEWEST_YEARS = 5
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class SeriesNumbers:
     """Goodness of fit and residual tests of one series."""
 

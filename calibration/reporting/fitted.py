@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from calibration.fitting.results import FitResult, cells_of
 from calibration.observation import BEND
 from calibration.reporting.facts import region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
 from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
 from pysd_runner.plots.style import (
@@ -313,7 +313,7 @@ _TABLE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Row:
     """A row of intervals, relative to a reference value (1)."""
 

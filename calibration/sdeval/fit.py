@@ -1,12 +1,11 @@
 """Point fit: error statistics of a simulated against an observed series, and decomposition of the squared error."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import Pair, centred, line_up, ratio
-from pysd_runner.core.arrays import Array
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 
 def mean_over(values: Array, pair: Pair) -> Array:
@@ -36,7 +35,7 @@ def _against_no_change(pair: Pair, error: Array) -> Array:
     return np.sqrt(ratio(*sums))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PointFit:
     """Fit statistics, each an array over the series, or one number if they are pooled. Error = simulated - observed.
 

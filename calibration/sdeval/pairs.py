@@ -4,16 +4,16 @@ Times with a missing value (NaN) in either array are left out of both, and count
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Pair:
     """Two arrays of the same shape, time on the last axis, and the axes over which statistics sum."""
 

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import line_up, ratio
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.export.files import Tabled
 
 Status = Literal["passed", "failed", "skipped"]
@@ -27,7 +28,7 @@ STANDARD_ERRORS, TREND = 2.0, 0.05
 MEAN, VARIATION = 0.05, 0.30
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PatternStep:
     """One step of the comparison and its verdict.
 
@@ -49,7 +50,7 @@ class PatternStep:
     message: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class BehaviourPatterns(Tabled):
     """All steps of one pair of series, in order.
 

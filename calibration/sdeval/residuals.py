@@ -3,19 +3,18 @@
 The residuals of a good model have no pattern. Missing residuals are left out of every sum.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
 from calibration.sdeval.pairs import centred, numbers_of, ratio
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class HypothesisTest:
     """A test statistic and its p-value under the null hypothesis of no pattern.
 

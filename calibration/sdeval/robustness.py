@@ -1,15 +1,15 @@
 """What one change does, of a parameter, a feedback loop or the step of time: to numbers and to behaviour modes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of, ratio
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 
 # Changes smaller than this share of the range of a series are ignored.
 STILL = 1e-9
@@ -151,7 +151,7 @@ def _no_run(parameter: str, outcome: str, status: str) -> dict[str, object]:
     return {"parameter": parameter, "outcome": outcome, "status": status}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class KnockOut:
     """A feedback loop and the parameter values that cut it.
 

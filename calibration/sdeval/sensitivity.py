@@ -4,7 +4,6 @@ SALib draws the designs and computes the indices. This module adds support for o
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -15,8 +14,9 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 #: Function that runs many parameter sets at once and returns None for each failed run.
 Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]
@@ -29,7 +29,7 @@ LEVELS = 4
 INDICES = ("mu", "mu_star", "sigma", "mu_star_conf")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Sensitivity:
     """Sensitivity indices of every outcome.
 
@@ -202,7 +202,7 @@ def _attempt(simulate: Simulate, parameters: Mapping[str, float]) -> Run | None:
         return None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RankingSensitivity:
     """Robustness of a ranking of policies over draws.
 

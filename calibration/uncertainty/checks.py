@@ -1,7 +1,6 @@
 """Convergence diagnostics of posterior samples, and prior and posterior predictive checks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,16 +8,17 @@ from calibration.fitting.point import FittedPoint, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 # Maximum R-hat and minimum effective sample size recommended by Vehtari et al. (2021).
 LARGEST_RHAT = 1.01
 SMALLEST_ESS = 400.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Convergence:
     """Convergence diagnostics of each parameter.
 
@@ -129,7 +129,7 @@ def convergence(keys: tuple[str, ...], chains: Array) -> Convergence:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PredictiveCheck:
     """A statistic of a series, observed and in panels simulated from the prior and the posterior.
 

@@ -14,8 +14,9 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.fitting.space import with_part
 from calibration.optimisers import LeastSquares
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.records import Checkpoint, Computation
 
@@ -70,7 +71,7 @@ def _dip(rise: Array) -> float:
     return float(max(right.max(), left.max()))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Profile:
     """The posterior as a function of one parameter, maximised over all the others.
 

@@ -1,7 +1,7 @@
 """Sample the posterior by MCMC, for cases in which the normal approximation may be inadequate."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.core.progress import Told, reporting, teller
 from pysd_runner.export.files import Tabled
@@ -53,7 +54,7 @@ SHARES = (0.95, 0.03, 0.02)
 TRUST = 0.7
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class PosteriorSample(Tabled):
     """Draws from the posterior of the estimated parameters.
 

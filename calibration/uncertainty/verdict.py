@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.export.files import Tabled
 from pysd_runner.spec.fitted import MOVED_BY, has_moved
 
@@ -47,7 +48,7 @@ _TOGETHER = "the data rule values out only together with the priors of other par
 LEAST_SHARE = 0.3
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PosteriorDirection:
     """A direction in parameter space, in units of prior standard deviations.
 
@@ -106,7 +107,7 @@ def _weights(keys: tuple[str, ...], vector: Array) -> tuple[tuple[str, float], .
     return tuple((keys[place], float(sign * vector[place])) for place in kept)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ParameterVerdict:
     """How far the data, rather than the prior, determine one parameter.
 
@@ -141,7 +142,7 @@ class ParameterVerdict:
     words: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Identifiability(Tabled):
     """Identifiability of a model's parameters from a panel.
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rules_of
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.engine import plan
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
@@ -17,7 +18,7 @@ from pysd_runner.simulation import Run
 from pysd_runner.simulation.task import prepared
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class BehaviourProblem:
     """The violation of a rule by a variable; if there are several, the largest.
 

@@ -1,11 +1,12 @@
 """Declared checks of a model, in the ``checks.toml`` in its folder: behaviour rules and experiments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidModel, Message
+from pysd_runner.core.frozen import frozen
 from pysd_runner.model import Model
 from pysd_runner.spec.load import parsed, without_schema
 from pysd_runner.spec.reader import NOT_READ, Fail, Reader, named
@@ -25,7 +26,7 @@ Over = Literal["every", "others", "pulsed", "mean"]
 YEARS = 30.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class BehaviourRule:
     """A condition that must hold in every run.
 
@@ -65,7 +66,7 @@ class BehaviourRule:
     zh: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Expectation:
     """A condition that a test input must imply."""
 
@@ -76,7 +77,7 @@ class Expectation:
     tolerance: float = 1e-9  # allowed deviation
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Pulse:
     """An input that differs from its base value for one year."""
 
@@ -85,7 +86,7 @@ class Pulse:
     highest_of: str = ""  # variable whose largest element selects the pulsed element; empty for all elements
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Experiment:
     """A test input and the conditions it must imply.
 
@@ -126,7 +127,7 @@ class Experiment:
     zh: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class SwitchableLoop:
     """A feedback loop that parameters can switch off."""
 
@@ -140,7 +141,7 @@ class SwitchableLoop:
     zh: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Balance:
     """Flows that transfer a conserved quantity, so that total outflow equals total inflow."""
 
@@ -152,7 +153,7 @@ class Balance:
     zh: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Experiments:
     """All declared checks and experiments of a model.
 

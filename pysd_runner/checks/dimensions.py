@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch
 from pysd_runner.checks.units import Synonyms, UnitProduct, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
 from pysd_runner.engine.ir import (
     HIDDEN,
     ORDER,
@@ -37,7 +37,7 @@ _SETTINGS = "///---\\\\\\"
 _EQUIVALENCE = re.compile(r"^22:(.+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class EquationProblem:
     """A problem of a model or of one of its equations.
 

@@ -4,15 +4,16 @@ import datetime
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, Severity
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags, Indices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ _THOUSANDS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
 _Arrays = TypeVar("_Arrays", "Keys", "Cells")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class TextFile:
     """Contents of a file, or of a data frame given instead of a file."""
 
@@ -203,7 +204,7 @@ def _of_series(series: "pd.Series[Any]") -> Entries:
     return of_texts(list(map(text_of, series)))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Keys:
     """Region and year labels, one entry for each row of a panel file."""
 
@@ -214,7 +215,7 @@ class Keys:
     years: TextArray
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Cells:
     """Raw observations of one quantity, one entry for each cell of the file."""
 
@@ -248,7 +249,7 @@ class Cells:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Observations:
     """Raw contents of a panel file: keys of its rows, and cells by variable."""
 
@@ -282,11 +283,11 @@ def merged(parts: "Sequence[_Arrays]") -> "_Arrays":
     whole: dict[str, Any] = {name: stacked([getattr(part, name) for part in parts]) for name in names}
     if isinstance(first, Cells):
         labels = zip(*(part.labels for part in parts if isinstance(part, Cells)), strict=True)
-        return replace(first, **whole, labels=tuple(map(stacked, labels)))
+        whole["labels"] = tuple(map(stacked, labels))
     return replace(first, **whole)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+@frozen(eq=False, repr=False)
 class Column:
     """One observed quantity.
 
@@ -343,7 +344,7 @@ def series_column(name: str, series: Mapping[int, float]) -> Column:
     return Column(name=name, values=np.array(list(series.values()), dtype=float), times=times)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Grid:
     """Values of one quantity on the grid of its entities and times."""
 

@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, Severity, errors_of, listed
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.data.cells import Grid, IndexArray
 from pysd_runner.data.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
 from pysd_runner.data.units import Measure, greatest_per_head
@@ -63,7 +64,7 @@ def heaviest_first(problems: Iterable[Finding]) -> list[Finding]:
     return sorted(problems, key=lambda problem: rank.get(problem.rule, 0))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Draft:
     """Panel under construction: values on grids and their units, before derived variables are added."""
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Flags
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, listed
+from pysd_runner.core.kinds import Flags
 from pysd_runner.data.dataset import Data
 
 OUTPUT = "output_per_head"

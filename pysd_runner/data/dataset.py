@@ -2,17 +2,18 @@
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding, listed
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags, Indices
 from pysd_runner.data import sources
 from pysd_runner.data.cells import Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
@@ -32,7 +33,7 @@ def is_panel(data: "Data | None") -> "TypeGuard[Data]":
     return data is not None and data.is_panel
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+@frozen(eq=False, repr=False)
 class Data(Tabled):
     """Observations by entity and time, made by `load_data`.
 

@@ -4,7 +4,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.core.frozen import frozen
 from pysd_runner.data.cells import (
     IndexArray,
     Keys,
@@ -44,7 +45,7 @@ _SLIP = 0.85
 _PLAIN_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Meaning:
     """Interpretation of one column."""
 
@@ -56,7 +57,7 @@ class Meaning:
     unit_row: int | None = None  # file row that gives the unit, if it is not the header row
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Layout:
     """Layout of a panel file: its shape, and the columns of roles and variables."""
 

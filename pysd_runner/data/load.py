@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.findings import Finding, errors_of
+from pysd_runner.core.kinds import Array
 from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.dataset import Data
 from pysd_runner.data.mapping import PanelMapping, as_mapping

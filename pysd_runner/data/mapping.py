@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message, joined, of_parser, suggest
 from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.core.frozen import frozen
 from pysd_runner.data.cells import TextFile, texts_of
 from pysd_runner.data.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, bare, key, visible
 from pysd_runner.data.numbers import DECIMALS
@@ -22,7 +23,7 @@ SCHEMA = 1
 LEAST_RATE, GREATEST_RATE = 1e-15, 1e15
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PanelMapping:
     """Settings for reading a panel with the user's own headings.
 
@@ -302,7 +303,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Mark:
     """Mark on a range of years of a column."""
 
@@ -311,7 +312,7 @@ class Mark:
     last: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Declarations:
     """Declarations of a panel, from the file in its folder."""
 

@@ -4,12 +4,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
 from pysd_runner.core.errors import Message
+from pysd_runner.core.frozen import frozen
 
 Kind = Literal["money", "money per head", "person", "user", "port", "share", "per 100", "index", "duration", "rate"]
 
@@ -34,7 +34,7 @@ CANONICAL: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PanelVariable:
     """A variable known to the panel reader."""
 
@@ -210,7 +210,7 @@ def year_heading(heading: str) -> int | None:
     return int(match["year"]) if match else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Entity:
     """An observed entity; a region also has names, a group and a position on the tile grid.
 

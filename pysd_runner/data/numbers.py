@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.data.cells import Cells, Entries, IndexArray, is_empty, is_typed, text_of
 from pysd_runner.data.names import VARIABLES
 from pysd_runner.data.units import Measure, scaled
@@ -23,7 +23,7 @@ _SIGNS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2007": "
 _THOUSANDS = {"": "", ",": Message("commas"), ".": Message("points"), " ": Message("spaces")}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class NumberStyle:
     """Number format: decimal point and thousands separator."""
 

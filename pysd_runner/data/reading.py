@@ -1,15 +1,16 @@
 """Convert tables to data: put cells on a grid of entities and times, and check and assemble panels."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.data.cells import (
     DERIVED,
     Cells,
@@ -67,7 +68,7 @@ MONEY = ("money", "money per head")
 Repeated = Callable[[Grid, int, tuple[int, ...]], Finding]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Context:
     """Inputs of the panel reader other than tables."""
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, errors_of, with_hint
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.data.cells import (
     Cells,
     Entries,
@@ -52,7 +53,7 @@ _TIMES = {
 _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Clock:
     """Columns of times and entities and the time unit, as given by the caller; None to detect them."""
 

@@ -5,16 +5,17 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.data.cells import Cells, is_empty
 from pysd_runner.data.names import VARIABLE_OF, VARIABLES, Kind, key, split_unit
 
@@ -74,7 +75,7 @@ _ACCEPTED: dict[Kind, tuple[Dimension, ...]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Unit:
     """A parsed unit."""
 
@@ -227,7 +228,7 @@ def is_main_unit(text: str) -> bool:
     return unit is not None and unit.dimension in ("money", "money per head", "person")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Measure:
     """Unit of one variable in the file, and its conversion to that of the panel."""
 

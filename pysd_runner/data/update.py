@@ -1,7 +1,7 @@
 """New figures laid over a panel: what they add, what they revise, and the panel that results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from math import log10
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import errors_of
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data.cells import DERIVED
 from pysd_runner.data.checks import JUMP
@@ -42,7 +43,7 @@ _NOUNS = {
 _SHARES = {-3: "‰", -2: "%", 0: Message("fraction")}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Update:
     """A panel with new figures laid over it."""
 

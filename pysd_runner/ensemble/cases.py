@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array, Arrays, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
@@ -58,7 +59,7 @@ class BlockRuns:
     failed: Flags  # which draws failed, shape (draw,)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Cases:
     """Simulation tasks of an ensemble: every scenario with the same draws."""
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
@@ -42,7 +43,7 @@ class NoBounds(InvalidInput):
         self.name = name
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Design:
     """Values of parameters, one row per draw.
 

@@ -10,8 +10,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
 from pysd_runner.engine import Failure, TimePath

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Flags
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.kinds import Flags
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.core.progress import Told, between_steps, counted, reporting
 from pysd_runner.engine import Failure, TimePath

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 
 Numbers = NDArray[np.floating]
 
@@ -270,7 +271,7 @@ def combined(first: Moments | None, second: Moments) -> Moments:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Statistics:
     """Statistics over draws to keep instead of the runs; failed cases are counted and left out.
 

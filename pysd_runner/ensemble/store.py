@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pysd_runner.core.arrays import Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Flags
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, Precision, cases_of

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import ExperimentRuns, Parameters, experiments_of, experiments_of_fit
 from pysd_runner.evidence.weights import is_weighed, terms_of, weigh
@@ -27,7 +28,7 @@ PRIOR_DRAWS, FOLLOWED = 1000, 200
 AFTER, EARLY, LATE = (1, 2, 3, 5, 8, 11, 14), (1, 3), (8, 12)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Persistence:
     """What is left of the money of one year.
 
@@ -114,7 +115,7 @@ class ImpliedEffects:
         return middle, low, high
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Findings:
     """What a model implies for its evidence terms.
 

@@ -1,14 +1,14 @@
 """Repeat the experiments behind measured effects in the model: what it implies for each, by draw."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -30,7 +30,7 @@ Parameters = Mapping[str, Any]
 BATCH = 256
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class ExperimentRuns:
     """The experiments of some evidence terms, on the model's own path from the last year of data.
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message, of_system
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec import Parameter, load_spec
 from pysd_runner.text import say
@@ -85,7 +86,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Pooled:
     """Random-effects summary of values, with 90 % intervals.
 

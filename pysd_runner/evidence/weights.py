@@ -1,12 +1,13 @@
 """Weigh the draws of a fit by measured effects that the fit did not use."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays, Indices
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays, Indices
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import experiments_of_fit
 from pysd_runner.model import Model
@@ -21,7 +22,7 @@ LEAST = 400
 ENTRY = "evidence"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Weighted:
     """A fit whose draws were weighed by evidence terms.
 

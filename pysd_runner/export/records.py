@@ -9,7 +9,6 @@ import types
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, of_parser, of_system, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
@@ -233,7 +233,7 @@ CHECKPOINT = 2
 DAMAGES = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Computation:
     """Kind of a computation: its name, the label file of its folders, and the settings that identify it, in words."""
 

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.calendar import date_of, said_time, time_of
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags, Indices
 
 FORMS = (
     "WHO closes 10% of its gap by YEAR",
@@ -38,7 +38,7 @@ _NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
 _YEAR = r" (?P<when>by|in) (?P<year>\d{4})"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Chance:
     """An event and its probability."""
 
@@ -48,7 +48,7 @@ class Chance:
     probability: float  # share of draws in which it happens
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class EventDraws:
     """Predictive draws in which events are evaluated, with the names of regions and classes."""
 
@@ -261,7 +261,7 @@ def share_of_draws(happens: Flags, *, is_ever: bool) -> float:
     return float(np.mean(happens.any(axis=1) if is_ever else happens[:, -1]))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Crossing:
     """Event that a series is above or below a value."""
 

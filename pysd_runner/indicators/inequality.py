@@ -1,12 +1,12 @@
 """Regional inequality: standard deviation of logs, coefficient of variation, Gini and Theil index with its parts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pysd_runner.core.arrays import Array
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.indicators.regions import (
     class_names,
     class_totals,
@@ -151,7 +151,7 @@ def gini(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = 
     return np.asarray((held * ordered * rank).sum(axis=-1) / (held * ordered).sum(axis=-1))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class TheilParts:
     """Theil index and its additive decomposition.
 

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array
 from pysd_runner.indicators.inequality import (
     TheilParts,
     coefficient_of_variation,

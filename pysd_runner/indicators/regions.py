@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array, Flags
 
 
 def regions_last(name: str, values: ArrayLike, axis: int) -> Array:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.indicators.regions import non_negative_regions_last, output_and_people, positive_regions_last
 
 

@@ -1,13 +1,12 @@
 """Labelled arrays for the plot functions: dimensions in a fixed order, display names, units and directions."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import listed
+from pysd_runner.core.frozen import frozen
 from pysd_runner.export.layout import in_layout
 from pysd_runner.indicators import INDICATORS
 from pysd_runner.plots.style import can_draw
@@ -105,7 +104,7 @@ def _labels(values: xr.DataArray, column: str) -> NDArray[np.str_]:
     return np.atleast_1d(values.coords[column].to_numpy()).astype(np.str_)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PrintedNames:
     """Printed names of the scenarios and regions of an array."""
 
@@ -138,7 +137,7 @@ _GAPS = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Quantity:
     """Title, units and number format of a variable in figures."""
 

@@ -1,14 +1,15 @@
 """Numbers behind the figures: quantile bands of projections by region, with observations."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
 from pysd_runner.text import say
@@ -18,7 +19,7 @@ LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
 MEDIAN = LEVELS.index(0.50)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Bands:
     """Quantiles of draws over time."""
 
@@ -86,7 +87,7 @@ def _bands(draws: Array, values: xr.DataArray) -> Bands:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RegionPaths:
     """Bands, baseline and observations of one region, in the plotted unit."""
 
@@ -109,7 +110,7 @@ class RegionPaths:
         return joined(bands, float(self.years[known[-1]]), float(self.history[known[-1]])) if known.size else bands
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class View:
     """One scenario of an array and its baseline, labelled in one language."""
 

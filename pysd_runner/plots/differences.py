@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
@@ -47,7 +47,7 @@ _ROW = 0.205
 _NAMES = 2.3
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Effect:
     """Effect of one policy."""
 
@@ -132,7 +132,7 @@ def plot_differences(
     return cast("ReportFigure", figure.shown)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _View:
     """Settings and labels shared by all policies."""
 
@@ -151,7 +151,7 @@ class _View:
         return text[:1].upper() + text[1:]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Grid:
     """Grid of panels: rows and columns, left margin and panel width in inches, and common limits."""
 

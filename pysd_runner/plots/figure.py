@@ -5,7 +5,7 @@ import html
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from xml.sax.saxutils import escape
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.files import csv_bytes, write_bytes_whole
 from pysd_runner.export.layout import in_layout
@@ -83,7 +84,7 @@ class ReportFigure(Figure):
         return f'<img alt="{html.escape(self.sentence)}" width="{width:.0f}" src="data:image/png;base64,{picture}">'
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Sheet:
     """A figure with a title above, a caption below and a drawing area between, in inches."""
 
@@ -129,7 +130,7 @@ class Sheet:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class KeyEntry:
     """One entry of the legend."""
 

@@ -1,7 +1,6 @@
 """Plot elements: fans, observations, labels at the ends of lines, ticks, and rows of dots with intervals."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pysd_runner.core.arrays import Array
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.numbers import written
 from pysd_runner.plots.bands import MEDIAN, Bands, RegionPaths
 from pysd_runner.plots.figure import LABEL_SIZE, Sheet
@@ -198,7 +198,7 @@ _ROW, _THIN, _THICK, _DOT = 0.205, 1.4, 4.5, 4.5
 _NAMES = 1.7
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Row:
     """Values of one row, in the plotted unit."""
 

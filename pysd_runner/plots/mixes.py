@@ -1,7 +1,7 @@
 """Policy mixes: what each changes over time, large, below the path without policy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
@@ -150,7 +151,7 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
     return cast("ReportFigure", figure.shown)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Line:
     """Level and effect of one mix."""
 
@@ -160,7 +161,7 @@ class _Line:
     change: Bands
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _View:
     """Settings and labels shared by all mixes."""
 

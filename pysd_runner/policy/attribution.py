@@ -1,14 +1,15 @@
 """Attribute the effect of a policy to its levers in every draw: first in, last in, and Shapley values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import comb
 
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.arrays import Array, Arrays, Indices
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays, Indices
 from pysd_runner.core.progress import Told, counted, reporting, teller
 from pysd_runner.export.files import Tabled
 from pysd_runner.policy.study import (
@@ -29,7 +30,7 @@ Mask = tuple[bool, ...]
 MOST_LEVERS = 10
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Attribution(Tabled):
     """Contributions of levers to the effect of a policy.
 

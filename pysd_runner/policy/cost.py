@@ -1,14 +1,14 @@
 """Present-value cost of policies, and average and marginal cost per unit of the outcome."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import unsupported_costs
@@ -27,7 +27,7 @@ SURE = 0.95
 CLOSE = 1.2
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Costs(Tabled):
     """Cost and effects of policies, or of additional money for a policy.
 
@@ -153,7 +153,7 @@ def unit_costs(model: Model) -> dict[str, str]:
     return {key: variable for variable, key in found.items()}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Switching:
     """Range of a unit cost, the same in all draws, within which one policy remains first.
 

@@ -1,7 +1,7 @@
 """Effects of policies relative to no policy: labelled arrays for one year, and outcomes with exact derivatives."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pysd_runner.core.arrays import Array, Flags, Indices
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags, Indices
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil, theil_decomposition
 from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 from pysd_runner.policy.study import Data, Outcome
@@ -44,7 +45,7 @@ RISING = 0.5
 SPLIT = {"gap_closed": 100.0, "theil_between_closed": 1000.0}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Start:
     """Regions in the last observed year, which determines the laggards and the leader."""
 

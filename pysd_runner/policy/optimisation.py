@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.engine.counts import whole
@@ -40,7 +41,7 @@ COARSE = 32
 ROUNDING = 0.05
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Optimum(Tabled):
     """A policy found by a search.
 

@@ -1,15 +1,16 @@
 """Rank policies on common draws, under each definition of the observed series and under other assumptions."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
@@ -62,7 +63,7 @@ BUDGETS, EXPONENTS, YEARS = (0.001, 0.003, 0.01), (0.0, 0.5, 1.0, 2.0), (2030, 2
 SWITCHED = 64
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Allocation:
     """What giving money by need rather than per head does, with the mean mix unless said otherwise."""
 
@@ -73,7 +74,7 @@ class Allocation:
     least: float  # smallest share of draws, over these mixes, in which it closes more of the gap
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Ranking(Tabled):
     """Effects of policies in the last year, on common draws."""
 
@@ -354,7 +355,7 @@ def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, xr.Data
     }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Answer:
     """Rankings of policies under several definitions of the observed series."""
 

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
 
-from pysd_runner.core.arrays import Array
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
@@ -28,7 +28,7 @@ STEPS, TOLERANCES = (50, 20), (1e-5, 3e-5)
 SLACK = 1e-4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class SearchEnd:
     """Result of one search."""
 

@@ -1,13 +1,14 @@
 """Search spaces: decision variables, their bounds, and the policy at a point."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.study import Named, Study, Values
 from pysd_runner.scenarios import Scenario
@@ -20,7 +21,7 @@ DIGITS = 6
 MONEY = "money"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Knob(Named):
     """One decision variable of a search.
 
@@ -53,7 +54,7 @@ class Knob(Named):
     weight: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Space:
     """Policies that a search may choose from; values of the model are linear in the decision variables.
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model

@@ -1,14 +1,15 @@
 """Inputs of a policy analysis (model, common draws, levers, outcomes), and effects of policies computed from them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array, Arrays, Indices
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays, Indices
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
@@ -24,7 +25,7 @@ MOST_CELLS = 8_000_000
 MOST_POLICIES = 8
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Named:
     """Base class of objects with a key (in files and tables) and labels in English and Chinese."""
 
@@ -37,7 +38,7 @@ class Named:
         return (self.zh if lang == "zh" else self.en) or self.key
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Lever(Named):
     """One measure of a policy, which can be on or off.
 
@@ -60,7 +61,7 @@ class Lever(Named):
     off: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Outcome(Named):
     """A measure of how good a run is, for each case and year, with its derivatives.
 
@@ -107,7 +108,7 @@ class Outcome(Named):
         return np.asarray(self.sign * (100 * change / without if self.is_relative else change) + 0.0)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Study:
     """A model with draws that all policies share.
 

@@ -2,13 +2,14 @@
 
 import datetime
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
 from pysd_runner.reports.brief_paths import (
@@ -58,7 +59,7 @@ _GAINERS = 3
 _WHOLE = 10
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+@frozen(repr=False)
 class Brief:
     """One page on a region, a class or the nation.
 

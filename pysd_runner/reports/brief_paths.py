@@ -1,15 +1,15 @@
 """Numbers of a brief, and the sentences on what to do and why."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
 from pysd_runner.reports.answer import FEW, joined, odds, rests_on
@@ -37,7 +37,7 @@ _CLEAR = 0.05
 WIDE, NARROW = 7.2, 4.4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Told:
     """A median and, where there are several draws, its 90 % interval."""
 
@@ -54,7 +54,7 @@ def told(values: Array) -> Told:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Paths:
     """Paths over time of the quantity that a brief describes."""
 
@@ -214,7 +214,7 @@ def money_by_lever(projection: Future, place: Area, mixes: Sequence[str]) -> xr.
     return both.transpose("scenario", "lever", "measure")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Around:
     """Effect of a mix on output per head in the last year, in per cent of the path without policy."""
 

@@ -4,7 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file, models_folder
 from pysd_runner.data import Data, load_data, shipped_panels
@@ -38,7 +39,7 @@ _ENTRY = re.compile(r"^@\w+\{(?P<key>[^,\s]+),(?P<body>.*?)^\}", re.MULTILINE | 
 _FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Described:
     """One item with the requested name."""
 

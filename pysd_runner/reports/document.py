@@ -10,6 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from pysd_runner.core.frozen import frozen
 from pysd_runner.export.files import save_csv, write_text_whole
 from pysd_runner.text import width
 
@@ -86,7 +87,7 @@ class Cell(str):
         return made
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class TextTable:
     """A table whose cells are texts."""
 
@@ -126,7 +127,7 @@ class Folded:
 Part = Lead | Heading | Paragraph | Listing | Bullets | TextTable | Picture | Link | Folded
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ReportDocument:
     """A report."""
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pysd_runner.core.arrays import Flags
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Flags
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.data.units import YUAN
@@ -304,7 +304,7 @@ LEAST_DRAWS = 60
 MOST_CAUSES, CHANCE = 3, 0.05
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Cause:
     """A parameter on which a result depends, and how often the result holds in its lowest and highest third."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Flags
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start

@@ -4,7 +4,7 @@ import json
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import floor, log10
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, joined, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.data import Data, Entity
 from pysd_runner.data.checks import SHOWN
@@ -31,7 +32,7 @@ REGIONS, REVISIONS = "regions.csv", "revisions.csv"
 _TOLD = 6
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Area:
     """A region, a class of regions or the nation."""
 

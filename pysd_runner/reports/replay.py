@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
+from pysd_runner.core.frozen import frozen
 from pysd_runner.data import Data, Entity, load_data, shipped_panels
 from pysd_runner.engine import Engine
 from pysd_runner.export import write_text_whole
@@ -32,7 +33,7 @@ FIT = "fit"
 SCHEMA = 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Inputs:
     """Inputs of a projection besides its scenarios: panel, fits, forecast and requested output."""
 
@@ -69,7 +70,7 @@ class Inputs:
         return stored
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RecordedFile:
     """A file of the folder, with the digest of its content."""
 
@@ -77,7 +78,7 @@ class RecordedFile:
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RecordedInputs:
     """The entry of `Inputs.store` in the record of a run."""
 
@@ -188,7 +189,7 @@ def _panel(stored: Mapping[str, Any]) -> Data:
     return panel.with_values(values, stored["units"], marks)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RecordedSettings:
     """Settings of a run."""
 
@@ -200,7 +201,7 @@ class RecordedSettings:
     yuan_per_unit: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RecordedPanel:
     """Name and hash of the panel of a run."""
 
@@ -208,7 +209,7 @@ class RecordedPanel:
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RecordedSimulation:
     """Model and engine of a run; the record may have further entries."""
 
@@ -217,7 +218,7 @@ class RecordedSimulation:
     engine: Engine
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RunRecord:
     """Entries of the record of a run that a replay needs."""
 
@@ -229,7 +230,7 @@ class RunRecord:
     inputs: RecordedInputs
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Replay:
     """A repeated projection, compared with the recorded one."""
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import percent, three_digits, written
 from pysd_runner.export import save_csv
 from pysd_runner.export.records import read_record, write_record
@@ -83,7 +83,7 @@ QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 NATIONAL = ("national_gap", "theil", "sigma")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Results:
     """Results that were written to a folder."""
 

@@ -1,15 +1,15 @@
 """What moved since earlier results, and why: one thing after the other is exchanged, on the same draws."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.numbers import written
 from pysd_runner.data import Data
 from pysd_runner.data.update import SAME, observed_in, spans
@@ -41,7 +41,7 @@ PARTS, LEAST = 10, 50
 NAMED = 3
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Since(Tabled):
     """How outlook and effects move from the earlier results to the new inputs, step by step."""
 

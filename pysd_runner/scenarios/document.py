@@ -16,6 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pysd_runner.core.errors import InvalidScenario, Message, joined, of_parser
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.yaml_text import guard, read_text, reader
 from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule
 from pysd_runner.scenarios.schema import (
@@ -200,7 +201,7 @@ _NUMBERS = ("start", "differentiation", "redistribution", "rural_broadband", "ba
 _PLAIN = (*_NUMBERS, "rolling_evaluation")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Delta:
     """Content of one scenario file; each file is read once, so deltas are compared by identity."""
 

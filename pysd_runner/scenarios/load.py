@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.paths import is_there, model_file
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
@@ -154,7 +155,7 @@ def _is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name.lower().endswith(ENDINGS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Reader:
     """Reader of a scenario and the files it extends, each read once."""
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.engine import TimePath
 from pysd_runner.scenarios.document import InvalidScenarioFile
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
@@ -54,7 +55,7 @@ def lower(
     return values
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Bench:
     """A scenario with its model and regions, and the problems found so far."""
 

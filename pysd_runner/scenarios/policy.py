@@ -10,6 +10,7 @@ from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message
+from pysd_runner.core.frozen import frozen
 
 Value = TypeVar("Value")
 Interpolation = Literal["step", "linear"]
@@ -59,7 +60,7 @@ NO_MIXES: FrozenMapping[Mix] = FrozenMapping()
 ALL_ON: "FrozenMapping[bool | Schedule[bool]]" = FrozenMapping()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Schedule(Generic[Value]):
     """Values that change over time.
 
@@ -111,7 +112,7 @@ class Schedule(Generic[Value]):
         return tuple(start + time for time in self.times) if self.since_start else self.times
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Policy:
     """A policy: how much is spent, on which levers, in which regions, and how spending is adapted.
 

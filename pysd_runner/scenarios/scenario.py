@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidScenario, Message, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.scenarios.policy import (
     CHANGES_SCHEMA,
     SCHEMA_VERSION,
@@ -40,7 +41,7 @@ NO_CHANGES: FrozenMapping[Change] = FrozenMapping()
 _EXTRA = ("assumption_set", "changes", "reference", "model")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Scenario:
     """A named policy plus assumptions; for a model without a policy, changes to its constants.
 

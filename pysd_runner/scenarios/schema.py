@@ -2,12 +2,12 @@
 
 import math
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from pysd_runner.core.frozen import frozen
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, REDISTRIBUTION_LIMIT
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, load_vocabulary
 
@@ -33,7 +33,7 @@ _YEAR = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ScheduleYear:
     """One key of a schedule."""
 

@@ -2,10 +2,11 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.data.names import CHINESE_ENDING
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
@@ -27,7 +28,7 @@ USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
 Words = Mapping[str, PolicyClass]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Vocabulary:
     """Names that a scenario may use: levers and classes by key, regions of the panel; empty if unknown."""
 
@@ -125,7 +126,7 @@ def _listing(names: Iterable[str]) -> str:
     return Message("{regions} and {more} more", regions=", ".join(names[:MOST_LISTED]), more=more)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Assumed:
     """Result of looking up one assumption in a model."""
 
@@ -192,7 +193,7 @@ def describe(scenario: "Scenario", language: str) -> tuple[str, ...]:
     return tuple(_lines(scenario, _Writer(language=language, phrases=texts(language, "description"), vocabulary=known)))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Writer:
     """Formatter of settings in one language."""
 

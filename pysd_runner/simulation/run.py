@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.engine import Failure, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.export.files import Tabled

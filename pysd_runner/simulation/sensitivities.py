@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.engine import Direction, Linearised, Task, TimePath
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr
 from pysd_runner.model import Model

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array, Flags
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, key

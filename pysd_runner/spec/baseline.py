@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 FILE = "baseline.nc"
 VARIABLE = "log_relative_output"
@@ -21,7 +22,7 @@ ROUNDING = 1e-12
 FARTHEST = 50
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Baseline:
     """Draws of the paths of regions without policy.
 

@@ -1,9 +1,10 @@
 """Bindings of a regional model: the names of its output, population, shocks, shares and other quantities."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from pysd_runner.core.errors import Message, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.spec.reader import Fail
 
 # Settings of a policy in scenario files, each of which must be bound to a variable.
@@ -24,7 +25,7 @@ POLICY_SETTINGS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RangeNames:
     """Names of the subscript ranges in the model file."""
 
@@ -33,7 +34,7 @@ class RangeNames:
     policy_class: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class VariableNames:
     """Names of the variables in the model file."""
 
@@ -64,7 +65,7 @@ class VariableNames:
     trainee_time: str = ""  # years of people's time spent in training in a year; not public money
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class InputKeys:
     """Keys of the initial values of each region."""
 
@@ -86,7 +87,7 @@ class InputKeys:
     momentum: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ParameterKeys:
     """Keys of the parameters."""
 
@@ -108,7 +109,7 @@ class ParameterKeys:
     doubted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Bindings:
     """Bindings of a regional model, read from ``[bindings]`` of its ``model.toml``."""
 

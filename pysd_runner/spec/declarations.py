@@ -1,11 +1,12 @@
 """Declarations of a model: parameters, inputs, outcomes, measurements, levers and classes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import Prior
@@ -16,7 +17,7 @@ ROLES: tuple[str, ...] = get_args(Role)
 FallbackRule = Literal["required", "equal_shares", "proxy", "constant", "latest"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Parameter:
     """A number of the model or of its measurement equations that is the same in every region.
 
@@ -66,7 +67,7 @@ class Parameter:
     switch: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Proxy:
     """How a missing initial share is inferred from indicators of the panel.
 
@@ -94,7 +95,7 @@ class Proxy:
     cap: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RegionInput:
     """A value of each region for the first simulated year.
 
@@ -136,7 +137,7 @@ class RegionInput:
     zh: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class DeclaredOutcome:
     """A model variable reported as an outcome, with its labels.
 
@@ -167,7 +168,7 @@ ERROR_SCALES = ("series", "region")
 LEAST_DEGREES = 2.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ErrorModel:
     """Distribution of the errors of a measurement.
 
@@ -242,7 +243,7 @@ class ErrorModel:
 USUAL_ERRORS = ErrorModel()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Measurement:
     """How a model variable is observed.
 
@@ -297,7 +298,7 @@ OBSERVED_KINDS = ("level", "flow", "cumulative")
 DIRECTIONS = ("", "higher", "lower")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Observation:
     """How a column of a table observes a model variable, for any model.
 
@@ -358,7 +359,7 @@ class Observation:
         return self.sd is not None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Definition:
     """One of several national series that measure the same quantity by different definitions."""
 
@@ -367,7 +368,7 @@ class Definition:
     zh: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PlausibleRange:
     """Plausible range of a policy effect, by evidence from outside the model."""
 
@@ -384,7 +385,7 @@ RidgeForm = Literal["product", "turnover"]
 RIDGE_FORMS: Mapping[RidgeForm, int] = {"product": 2, "turnover": 3}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Ridge:
     """Parameters of which only a combination is identified: along a ridge the likelihood is nearly flat.
 
@@ -411,7 +412,7 @@ class Ridge:
     zh: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class PolicyClass:
     """A class of regions distinguished by policy.
 
@@ -433,7 +434,7 @@ class PolicyClass:
         return self.zh if lang == "zh" else self.en
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class DeclaredLever(PolicyClass):
     """A way to spend the policy budget.
 
@@ -452,7 +453,7 @@ class DeclaredLever(PolicyClass):
     cost: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ModelSpec:
     """The declarations of one model, read from its ``model.toml``.
 

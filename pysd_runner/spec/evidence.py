@@ -1,17 +1,18 @@
 """Measured effects as experiments that a model can repeat: declarations and densities of evidence terms."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 
 # Half-width of a 90 % interval of the normal distribution, in standard deviations.
 Z90 = 1.6448536269514722
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Raise:
     """A variable that follows its path without policy, raised by part of another variable.
 
@@ -29,7 +30,7 @@ class Raise:
     most: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class EvidenceTerm:
     """A measured effect, as an experiment that the model can repeat and the distribution of what was measured.
 

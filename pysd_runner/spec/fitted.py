@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Indices
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Indices
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import Prior
@@ -42,7 +43,7 @@ def moved_words(shifts: Mapping[str, float], contraction: Sequence[float]) -> st
     return Message("{which}: {how}", which=found, how=MOVED_BY) if found else ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class FittedParameters:
     """Parameters of a model estimated from one panel.
 

@@ -1,12 +1,13 @@
 """Declarations of a user's model: all are optional; defaults come from the model file and weakly informative priors."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.frozen import frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.spec.declarations import (
     DIRECTIONS,
@@ -30,7 +31,7 @@ SDLOG = 1.0
 FARTHEST = 1000.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Fact:
     """A number of the model file, with its unit, label and limits."""
 
@@ -46,7 +47,7 @@ def loose(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").split())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Number:
     """Declaration of a number of the model file."""
 
@@ -58,7 +59,7 @@ class _Number:
     prior: dict | None = None  # type: ignore[type-arg]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Seen:
     """Declaration of an outcome variable."""
 
@@ -67,7 +68,7 @@ class _Seen:
     label: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Setting:
     """Declaration of a constant that is a policy lever."""
 
@@ -78,12 +79,12 @@ class _Setting:
     label: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Budget:
     total: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class _Declarations:
     """All declarations of the file."""
 

@@ -1,16 +1,17 @@
 """Combine models and data: a regional model with a panel, and the columns and times of a table with any model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.calendar import CALENDAR, PLAIN, Calendar, date_of, time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key
@@ -29,7 +30,7 @@ HISTORY_YEARS = 10
 CARRIED_STOCKS = ("shared_data", "governance", "platform")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class RegionalModel:
     """A regional model on a panel, for one parameter vector or many.
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays, Flags, Indices
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices
 from pysd_runner.data import Data
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
@@ -32,7 +33,7 @@ TOLERANCE = 1e-9
 MOST_RUNS = 100
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class ImpliedShocks:
     """Shocks with which the model follows a forecast, for the draws that converged."""
 
@@ -157,7 +158,7 @@ def shock_paths(
     return TimePath(times=years, values=paths, interpolate="step")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class CommonDraws:
     """Values common to all scenarios, for a set of draws."""
 

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath
@@ -34,7 +35,7 @@ BY_LEVER = ("lever_budget",)
 COPIES = 2
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class ProjectionInputs:
     """Common inputs of all scenarios of a projection.
 

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array, Arrays, Flags
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import Message, suggest
+from pysd_runner.core.kinds import Array, Arrays, Flags
 from pysd_runner.data import Data
 from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader, indicators_of

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.frozen import frozen
 from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 REMEDY = Message("run the scenarios again")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Recorded:
     """Required entries of the record of a regional projection, besides its provenance."""
 
@@ -82,7 +83,7 @@ def _regions(folder: Path) -> Future:
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),
         warnings=tuple(record["warnings"]),
-        provenance={name: value for name, value in record.items() if name not in Recorded.__slots__},
+        provenance={name: value for name, value in record.items() if name not in Recorded.__dataclass_fields__},
     )
 
 

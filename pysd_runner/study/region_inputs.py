@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array, Arrays, Flags
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
 from pysd_runner.core.findings import listed
+from pysd_runner.core.kinds import Array, Arrays, Flags
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model

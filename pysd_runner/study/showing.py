@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.kinds import Array
 from pysd_runner.core.numbers import spoken
 from pysd_runner.study.labelling import unknown
 from pysd_runner.text import say

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
+from pysd_runner.core.kinds import Array
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key

@@ -5,11 +5,11 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 309,
-    "lines": 79_092,
-    "nodes": 602_778,
-    "functions": 4_938,
-    "docstring lines": 11_805,
+    "files": 310,
+    "lines": 79_166,
+    "nodes": 601_628,
+    "functions": 4_939,
+    "docstring lines": 11_807,
     "lines of other texts": 5_516,
     "circles": 0,
     "functions of many parameters": 0,

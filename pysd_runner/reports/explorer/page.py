@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.arrays import Array
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import Array
 from pysd_runner.data import Data
 from pysd_runner.engine import Task, TimePath
 from pysd_runner.engine.ir import ModelIr, key
@@ -37,7 +38,7 @@ SHARED = ("engine.js", "running.js")
 SCRIPTS = ("summaries.js", "drawing.js", "reading.js", "constants.js", "policy.js", "page.js")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Explored:
     """Contents of an explorer page: the task it runs, and the plain data it shows."""
 

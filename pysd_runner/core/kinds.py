@@ -1,4 +1,4 @@
-"""Types of arrays, as annotations name them."""
+"""Kinds of arrays, as annotations name them."""
 
 from collections.abc import Mapping
 
