@@ -11,7 +11,7 @@ import pandas as pd
 
 from calibration import CalibrationProblem, fit
 from calibration.evaluation import Evaluation, Subject, evaluate
-from calibration.reporting.evaluation import number_text, summary_line
+from calibration.reporting.pages import number_text, summary_line
 from pysd_runner.data import load_data
 from pysd_runner.model import load_model
 

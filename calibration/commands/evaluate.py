@@ -87,7 +87,7 @@ def evaluate(
     from calibration.evaluation import Subject
     from calibration.evaluation import evaluate as all_tests
     from calibration.fitting.results import FitResult
-    from calibration.reporting.evaluation import write_evaluation
+    from calibration.reporting.pages import write_evaluation
 
     choice = choose(model, asked.panel, reading, asked)
     loaded = None if fit is None else FitResult.load(fit)
@@ -135,7 +135,7 @@ def _calibrated(
 def _tell(session: Session, found: "Evaluation", folder: Path) -> int:
     """Print the summary and the failed tests, and return the exit code."""
     from calibration.evaluation.judgement import judgement_rows
-    from calibration.reporting.evaluation import counts, summary_line
+    from calibration.reporting.pages import counts, summary_line
 
     session.say(summary_line(found, lang=session.lang))
     rows = judgement_rows(found.failed, lang=session.lang)

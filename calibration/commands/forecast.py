@@ -161,7 +161,7 @@ def forecast(
 def _say(session: Session, result: "Outlook") -> None:
     """Print the forecast, for regions with the last year and the events; store all results for the JSON object."""
     from calibration.forecasting.words import chance, paragraph
-    from calibration.reporting.outlook import last_year
+    from calibration.reporting.pages import last_year
 
     is_relative = result.target.is_relative
     texts = {item: paragraph(result, item) if is_relative else "\n".join(result.sentences()) for item in LANGUAGES}
@@ -203,7 +203,7 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
     """Write the report, the table, the draws, and the events and past scores, if requested."""
     import pandas as pd
 
-    from calibration.reporting.outlook import write_outlook
+    from calibration.reporting.pages import write_outlook
     from pysd_runner.export.files import save_csv
 
     if not result.target.is_relative:

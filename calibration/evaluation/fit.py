@@ -24,8 +24,7 @@ from calibration.sdeval import (
     point_fit,
 )
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.text import say
 
 if TYPE_CHECKING:

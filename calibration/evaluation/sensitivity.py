@@ -19,8 +19,7 @@ from calibration.sdeval import (
     ranking_sensitivity,
 )
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Parameter

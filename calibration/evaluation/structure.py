@@ -20,8 +20,7 @@ from pysd_runner.checks import (
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation import Run
 

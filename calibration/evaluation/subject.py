@@ -10,8 +10,7 @@ import numpy as np
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model

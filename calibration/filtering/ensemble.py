@@ -15,8 +15,7 @@ import numpy as np
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
 from calibration.observation.noise import LEAST_SPREAD
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
 from pysd_runner.model import Model
 from pysd_runner.study.equations import Expression
 

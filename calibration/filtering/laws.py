@@ -22,8 +22,7 @@ from calibration.filtering.trend import (
     moved,
     steps,
 )
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Indices
+from pysd_runner.core.kinds import Array, Indices, frozen
 
 # Weight of the pooled size of shocks against a region's own, in years.
 REGION_YEARS = 8.0

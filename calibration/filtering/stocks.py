@@ -7,8 +7,7 @@ import numpy as np
 
 from calibration.observation import Series
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate

@@ -11,8 +11,7 @@ from calibration.forecasting.forecaster import Forecast, Origin, PointMethod, di
 from calibration.forecasting.target import Target
 from calibration.observation.series import last_level
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 # Number of observed years before the first forecast whose errors are used.
 FIRST_SEEN = 4

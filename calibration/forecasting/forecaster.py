@@ -9,8 +9,7 @@ import numpy as np
 
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.parallel import Pool
 
 Value = TypeVar("Value")

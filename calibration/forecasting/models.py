@@ -26,7 +26,7 @@ from calibration.forecasting.empirical_intervals import FIRST_SEEN, EmpiricalInt
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, digest
 from calibration.forecasting.target import Target, years_told
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 

@@ -10,8 +10,7 @@ import numpy as np
 from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags, Indices
+from pysd_runner.core.kinds import Array, Flags, Indices, frozen
 from pysd_runner.data import Data
 from pysd_runner.model import is_share
 

@@ -14,8 +14,7 @@ from calibration.observation.noise import (
 )
 from calibration.observation.series import DECLARED, Series
 from pysd_runner.core.errors import Message, joined
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 # Weight of the standard deviation of all regions, in observations, when a region's own is estimated: a variance from
 # ten years has a relative error of 45 percent, and a region with small errors by chance would dominate the fit.

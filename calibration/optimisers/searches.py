@@ -16,8 +16,7 @@ from calibration.optimisers.objective import (
     interior,
     scaled_slope,
 )
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 
 @frozen

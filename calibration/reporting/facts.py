@@ -8,8 +8,7 @@ from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult, cells_of
 from calibration.sdeval import PointFit, autocorrelation_band, ljung_box, point_fit
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import has_text, panel_title, said, say, variable_names
 

@@ -16,8 +16,7 @@ from calibration.observation import BEND
 from calibration.reporting.facts import region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
 from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
 from pysd_runner.plots.style import (

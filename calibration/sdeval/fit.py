@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import Pair, centred, line_up, ratio
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 
 def mean_over(values: Array, pair: Pair) -> Array:

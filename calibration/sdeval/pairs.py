@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, frozen
 
 
 @frozen

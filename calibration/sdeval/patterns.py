@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import line_up, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.export.files import Tabled
 
 Status = Literal["passed", "failed", "skipped"]

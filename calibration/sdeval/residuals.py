@@ -10,8 +10,7 @@ from scipy import special
 
 from calibration.sdeval.pairs import centred, numbers_of, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 
 @frozen

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, frozen
 
 # Changes smaller than this share of the range of a series are ignored.
 STILL = 1e-9

@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 #: Function that runs many parameter sets at once and returns None for each failed run.
 Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]

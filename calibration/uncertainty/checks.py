@@ -10,8 +10,7 @@ from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 # Maximum R-hat and minimum effective sample size recommended by Vehtari et al. (2021).
 LARGEST_RHAT = 1.01

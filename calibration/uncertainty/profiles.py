@@ -15,8 +15,7 @@ from calibration.fitting.results import FitResult
 from calibration.fitting.space import with_part
 from calibration.optimisers import LeastSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.records import Checkpoint, Computation
 

@@ -14,8 +14,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.core.progress import Told, reporting, teller
 from pysd_runner.export.files import Tabled

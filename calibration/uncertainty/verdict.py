@@ -15,8 +15,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.export.files import Tabled
 from pysd_runner.spec.fitted import MOVED_BY, has_moved
 

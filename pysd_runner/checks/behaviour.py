@@ -9,8 +9,7 @@ import numpy as np
 from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rules_of
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.engine import plan
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model

@@ -8,7 +8,7 @@ from typing import Literal
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch
 from pysd_runner.checks.units import Synonyms, UnitProduct, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.engine.ir import (
     HIDDEN,
     ORDER,

@@ -9,8 +9,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.data.cells import (
     DERIVED,
     Cells,

@@ -10,7 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.paths import models_folder
 from pysd_runner.data.cells import TextFile, is_typed, of_frame
 from pysd_runner.data.files import read_table

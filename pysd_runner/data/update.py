@@ -10,7 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import errors_of
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data.cells import DERIVED
 from pysd_runner.data.checks import JUMP

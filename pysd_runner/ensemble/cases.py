@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays, Flags
+from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk

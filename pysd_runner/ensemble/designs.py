@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located

@@ -8,8 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import ExperimentRuns, Parameters, experiments_of, experiments_of_fit
 from pysd_runner.evidence.weights import is_weighed, terms_of, weigh

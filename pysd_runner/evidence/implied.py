@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model

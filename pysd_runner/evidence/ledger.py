@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec import Parameter, load_spec
 from pysd_runner.text import say

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays, Indices
+from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import experiments_of_fit
 from pysd_runner.model import Model

@@ -9,8 +9,7 @@ import xarray as xr
 
 from pysd_runner.core.calendar import date_of, said_time, time_of
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags, Indices
+from pysd_runner.core.kinds import Array, Flags, Indices, frozen
 
 FORMS = (
     "WHO closes 10% of its gap by YEAR",

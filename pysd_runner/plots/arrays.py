@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import listed
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.export.layout import in_layout
 from pysd_runner.indicators import INDICATORS
 from pysd_runner.plots.style import can_draw

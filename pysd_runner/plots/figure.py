@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.files import csv_bytes, write_bytes_whole
 from pysd_runner.export.layout import in_layout

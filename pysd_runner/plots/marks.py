@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.plots.bands import MEDIAN, Bands, RegionPaths
 from pysd_runner.plots.figure import LABEL_SIZE, Sheet

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays, Indices
+from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
 from pysd_runner.core.progress import Told, counted, reporting, teller
 from pysd_runner.export.files import Tabled
 from pysd_runner.policy.study import (

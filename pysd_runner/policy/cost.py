@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import unsupported_costs

@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags, Indices
+from pysd_runner.core.kinds import Array, Flags, Indices, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil, theil_decomposition
 from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 from pysd_runner.policy.study import Data, Outcome

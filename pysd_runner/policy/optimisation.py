@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.engine.counts import whole

@@ -9,8 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective

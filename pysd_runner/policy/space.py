@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.study import Named, Study, Values
 from pysd_runner.scenarios import Scenario

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
 from pysd_runner.reports.brief_paths import (

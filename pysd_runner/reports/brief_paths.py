@@ -8,8 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
 from pysd_runner.reports.answer import FEW, joined, odds, rests_on

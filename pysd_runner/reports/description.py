@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file, models_folder
 from pysd_runner.data import Data, load_data, shipped_panels

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Flags
+from pysd_runner.core.kinds import Flags, frozen
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.data.units import YUAN

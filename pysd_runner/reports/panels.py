@@ -13,7 +13,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, joined, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.data import Data, Entity
 from pysd_runner.data.checks import SHOWN

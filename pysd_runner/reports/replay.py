@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.data import Data, Entity, load_data, shipped_panels
 from pysd_runner.engine import Engine
 from pysd_runner.export import write_text_whole

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import percent, three_digits, written
 from pysd_runner.export import save_csv
 from pysd_runner.export.records import read_record, write_record

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.data import Data
 from pysd_runner.data.update import SAME, observed_in, spans

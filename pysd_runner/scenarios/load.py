@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.paths import is_there, model_file
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.scenarios.document import InvalidScenarioFile
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 
 Value = TypeVar("Value")
 Interpolation = Literal["step", "linear"]

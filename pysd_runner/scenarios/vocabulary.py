@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.data.names import CHINESE_ENDING
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, frozen
 
 FILE = "baseline.nc"
 VARIABLE = "log_relative_output"

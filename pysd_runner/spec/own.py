@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
-from pysd_runner.core.frozen import frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.spec.declarations import (
     DIRECTIONS,

@@ -9,8 +9,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.core.frozen import frozen
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from calibration import backtest, forecast
 from calibration.forecasting import FilteredModel, Forecast, Origin, Outlook, models, target_of
 from calibration.forecasting.words import chance, paragraph, percent
-from calibration.reporting.outlook import last_year, write_outlook
+from calibration.reporting.pages import last_year, write_outlook
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.indicators.events import EventDraws, chances
