@@ -223,7 +223,7 @@ def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
     return Section(key=RANKING, judgements=tuple(_judged(found)), tables=tables)
 
 
-def policy_scores(subject: Subject, parameters: Arrays) -> dict[str, Array]:
+def policy_scores(subject: Subject, parameters: Arrays) -> Arrays:
     """Reduction of the national gap to the leading region in the last year by each policy, against its own baseline."""
     calibrated = subject.calibrated
     if calibrated is None:

@@ -143,7 +143,7 @@ def _compared(subject: Subject) -> tuple[str, ...]:
 
 
 def _knocked_out(subject: Subject, loop: SwitchableLoop, names: list[str]) -> pd.DataFrame:
-    def simulate(changes: Mapping[str, float]) -> dict[str, np.ndarray]:
+    def simulate(changes: Mapping[str, float]) -> Arrays:
         run = subject.run(changes, years=loop.years)
         if run.failed.any():
             raise ArithmeticError(str(run.failures[0]) if run.failures else "values that are not finite")

@@ -10,7 +10,7 @@ import numpy as np
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Arrays, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
@@ -245,7 +245,7 @@ class Subject:
             throw=False,
         )
 
-    def paths(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Array]:
+    def paths(self, run: Run, names: Sequence[str] | None = None) -> Arrays:
         """Outcomes of a run with one scenario and draw, by variable, shape (..., year); all if `names` is None."""
         return {name: run[name][0, 0] for name in (run.data if names is None else names)}
 

@@ -397,7 +397,7 @@ def from_coordinates(states: Array, logs: Flags) -> Array:
 
 def ahead(
     law: StockLaw, grid: FilterSetup, found: FilteredEnsemble, place: int, times: Array, *, draws: int, seed: int
-) -> dict[str, Array]:
+) -> Arrays:
     """Run members from a time of the grid to later times with the same spacing, without observations.
 
     Returns error-free predictions on the model's scale by label, shape (draw, row, time); NaN if a member overflows.

@@ -249,7 +249,7 @@ class Filtered:
     @property
     def sizes(self) -> Array:
         """Yearly standard deviation of shocks to the level, shape (law, region)."""
-        return np.asarray(self.laws.sd[:, None] * self.laws.by_region)
+        return self.laws.sd[:, None] * self.laws.by_region
 
 
 def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> Filtered:
@@ -304,7 +304,7 @@ def noise(filtered: Filtered, chosen: Indices, tails: float, rng: np.random.Gene
     """Shocks scaled to the chosen candidate trend models, shape (draw, region)."""
     groups, shared = filtered.groups, filtered.laws.shared
     unit = heavy(rng, len(chosen), groups, shared, tails) / left_of_relative(groups, shared)
-    return np.asarray(filtered.sizes[chosen] * unit)
+    return filtered.sizes[chosen] * unit
 
 
 def states(filtered: Filtered, chosen: Indices, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -339,7 +339,7 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     apart = origins / np.arange(1, horizon + 1)
     held = (found > 0) & (expected > 0)
     ratio = np.divide(found, expected, out=np.ones(horizon), where=held)
-    return np.asarray(np.exp(apart / (apart + settings.width_weight) * np.log(ratio)))
+    return np.exp(apart / (apart + settings.width_weight) * np.log(ratio))
 
 
 def _mean_of_unit(tails: float, years: int) -> float:

@@ -105,7 +105,7 @@ class StockLaw:
         ]
         return np.concatenate(parts, axis=1).astype(float)
 
-    def _by_stock(self, states: Array) -> dict[str, Array]:
+    def _by_stock(self, states: Array) -> Arrays:
         """States as arrays by stock, shape (member, ...)."""
         parts = np.split(states, np.cumsum(self.sizes)[:-1], axis=1)
         return {
@@ -146,7 +146,7 @@ class StockLaw:
         ends = {name: run.data[name][0, ..., -1] for name in self.names}
         return Stretch(states=self._flat(ends, len(states)), flowed=flowed)
 
-    def seen(self, states: Array, time: float, members: Indices | None = None) -> dict[str, Array]:
+    def seen(self, states: Array, time: float, members: Indices | None = None) -> Arrays:
         """Predictions of the series observed as levels at a time, on the model's scale, each of shape (member, row)."""
         levels = [item for item in self.series if item.kind == "level"]
         if not levels:

@@ -359,7 +359,7 @@ class ShrunkenErrorCorrection:
         for own_rows, own_state, freedom in self._levels(rows, state) if found else ():
             if freedom and (own := least_squares(*own_rows)):
                 result += kept(years * freedom, self.common_freedom) * (shrunken(own) - common) @ own_state
-        return np.asarray(result)
+        return result
 
     def _prior(self, rows: Array, years: float, step: int) -> float:
         """Prior coefficient on the level."""

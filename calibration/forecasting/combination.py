@@ -34,7 +34,7 @@ class EarlierOrigin:
 
 def centre(item: EarlierOrigin, weights: Array) -> Array:
     """Mean of the mixture, shape (region, horizon)."""
-    return np.asarray(np.tensordot(weights, item.kept.mean(axis=1), axes=1))
+    return np.tensordot(weights, item.kept.mean(axis=1), axes=1)
 
 
 @frozen(eq=False)

@@ -22,7 +22,7 @@ from calibration.forecasting.target import Target
 from calibration.observation import Series
 from calibration.observation.series import last_level
 from pysd_runner.core.errors import SimulationFailed, UnsupportedFeature
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool
 from pysd_runner.study.inputs import fitted_values
 
@@ -91,7 +91,7 @@ class ModelForecaster:
         return FEWEST + len(self.problem.space.keys)
 
     @property
-    def observed(self) -> dict[str, Array]:
+    def observed(self) -> Arrays:
         """Observations by series, shape (row, time) each."""
         series = self.problem.series
         ends = np.cumsum([len(item.labels) for item in series])[:-1]
@@ -192,11 +192,11 @@ class ModelForecaster:
         """Draws of observation errors on the scale of the series."""
         spread = law.errors[item.label]
         if not item.errors.is_count:
-            return np.asarray(spread * rng.standard_normal(raw.shape))
+            return spread * rng.standard_normal(raw.shape)
         mean = np.where(np.isfinite(raw), np.maximum(raw, 1e-9), 0.0)
         if item.errors.family == "negative_binomial":
             mean = mean * rng.gamma(1 / spread**2, spread**2, raw.shape)
-        return np.asarray(rng.poisson(np.minimum(mean, 1e15)) - raw)
+        return rng.poisson(np.minimum(mean, 1e15)) - raw
 
     def _open(self, known: LearntModel, place: int, later: Array, draws: int, seed: int) -> Array:
         """Draws about the fitted path, errors continuing the last residual: for models that cannot be filtered."""

@@ -122,7 +122,7 @@ class Whitening:
 
     def pick(self, table: Array) -> Array:
         """Select the cells that give a residual, shape (..., cell), from a table (..., row, time)."""
-        return np.asarray(table[..., self.region, self.year])
+        return table[..., self.region, self.year]
 
     def pick_previous(self, table: Array) -> Array:
         """Select the observed cell that precedes each cell, shape (..., cell); 0 where there is none."""
@@ -178,7 +178,7 @@ class Whitening:
         if rho == 0:
             return np.ones(len(self))
         known = np.where(self.has_previous, 1 - rho ** (2 * self._distance), 1.0)
-        return np.asarray(np.sqrt(known / (1 - rho**2)))
+        return np.sqrt(known / (1 - rho**2))
 
 
 # Threshold of the Huber loss in standard deviations, beyond which it is linear. One in eighty normal errors exceeds it,
@@ -256,7 +256,7 @@ class HuberLoss:
 
     def slope(self, errors: Array) -> Array:
         """Derivative of `bent`: one if ``|e| <= k``, otherwise ``k / sqrt(2 k |e| - k^2)``."""
-        return np.asarray(BEND / np.sqrt(np.maximum(2 * BEND * np.abs(errors) - BEND**2, BEND**2)))
+        return BEND / np.sqrt(np.maximum(2 * BEND * np.abs(errors) - BEND**2, BEND**2))
 
     def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
         """Scale by Huber's proposal 2, which a few outliers hardly affect."""
@@ -317,7 +317,7 @@ class StudentLoss:
     def _ratio(self, t: Array) -> Array:
         """``log(1 + q) / q`` for ``q = t^2 / nu``."""
         q = np.maximum(t**2 / self.degrees, _SMALL)
-        return np.asarray(np.log1p(q) / q)
+        return np.log1p(q) / q
 
 
 Loss = NormalLoss | HuberLoss | StudentLoss
@@ -345,7 +345,7 @@ def _half_over_square(counts: Array, expected: Array, size: float) -> Array:
     part = _relative(moved / safe) / safe
     if np.isfinite(size):
         part = part - _relative(moved / (safe + size)) / (safe + size)
-    return np.asarray(part)
+    return part
 
 
 def deviance_residual(counts: Array, expected: Array, size: float) -> Array:
@@ -365,7 +365,7 @@ def deviance_slope(counts: Array, expected: Array, size: float) -> Array:
 
 def fisher_root(expected: Array, size: float) -> Array:
     """Square root of the Fisher information of a count about its expectation, ``1 / sqrt(m + m^2 / k)``."""
-    return np.asarray(1 / np.sqrt(expected + (expected**2 / size if np.isfinite(size) else 0.0)))
+    return 1 / np.sqrt(expected + (expected**2 / size if np.isfinite(size) else 0.0))
 
 
 def saturated(counts: Array, size: float) -> float:

@@ -193,7 +193,7 @@ class Series:
             return flat
         # Infinity times a weight of zero is NaN, and a draw with NaN is excluded.
         with np.errstate(invalid="ignore"):
-            return np.asarray((flat[..., None, :] @ np.swapaxes(self.weights, -1, -2))[..., 0, :])
+            return (flat[..., None, :] @ np.swapaxes(self.weights, -1, -2))[..., 0, :]
 
     def predicted(self, raw: Array, loading: Array | None = None) -> Array:
         """Predictions comparable with `values`, from the result of `compared`; NaN where nothing was observed."""

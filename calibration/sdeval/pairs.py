@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
 
 
 @frozen
@@ -23,7 +23,7 @@ class Pair:
     @property
     def present(self) -> Flags:
         """Where both values are present."""
-        return np.asarray(~np.isnan(self.observed))
+        return ~np.isnan(self.observed)
 
 
 def line_up(observed: ArrayLike, simulated: ArrayLike, *, pooled: bool = False) -> Pair:
@@ -46,7 +46,7 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Array:
     below = np.asarray(denominator, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         quotient = np.asarray(numerator, dtype=float) / below
-    return np.asarray(np.where(below == 0, np.nan, quotient))
+    return np.where(below == 0, np.nan, quotient)
 
 
 def centred(values: Array, axes: tuple[int, ...] = (-1,)) -> Array:
@@ -57,7 +57,7 @@ def centred(values: Array, axes: tuple[int, ...] = (-1,)) -> Array:
     # Subtract the minimum first: the mean of large, nearly equal numbers would lose digits.
     above = values - lowest
     mean = np.expand_dims(ratio(np.nansum(above, axis=axes), given.sum(axis=axes)), axes)
-    return np.asarray(np.where(highest == lowest, values * 0, above - mean))
+    return np.where(highest == lowest, values * 0, above - mean)
 
 
 def numbers_of(what: str, values: ArrayLike) -> Array:
@@ -84,7 +84,7 @@ Simulate = Callable[[Mapping[str, float]], Run]
 BREAKDOWNS = (SimulationFailed, ArithmeticError, ValueError, RuntimeError)
 
 
-def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, Array]:
+def arrays_of(run: Run, names: Sequence[str] | None = None) -> Arrays:
     """Outcomes of a run as arrays."""
     chosen = list(run) if names is None else list(names)
     for name in chosen:

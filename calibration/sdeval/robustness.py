@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
 
 # Changes smaller than this share of the range of a series are ignored.
 STILL = 1e-9
@@ -61,7 +61,7 @@ def mode_differs(first: Array, second: Array) -> Flags:
 
 def _net_change(values: Array) -> Array:
     change = values[..., -1] - values[..., 0]
-    return np.asarray(np.where(np.abs(change) > STILL * np.ptp(values, axis=-1), change, 0.0))
+    return np.where(np.abs(change) > STILL * np.ptp(values, axis=-1), change, 0.0)
 
 
 def _turns(row: Array) -> int:
@@ -126,7 +126,7 @@ def behavioural_sensitivity(
     return pd.DataFrame(rows, columns=["parameter", "direction", "outcome", "series_changed", "status"])
 
 
-def _base(simulate: Simulate, base: Mapping[str, float], outcomes: Sequence[str] | None) -> dict[str, Array]:
+def _base(simulate: Simulate, base: Mapping[str, float], outcomes: Sequence[str] | None) -> Arrays:
     """Outcomes of the base run, which must have a time axis."""
     try:
         run = simulate(dict(base))

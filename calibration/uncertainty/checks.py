@@ -10,7 +10,7 @@ from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Arrays, frozen
 
 # Maximum R-hat and minimum effective sample size recommended by Vehtari et al. (2021).
 LARGEST_RHAT = 1.01
@@ -206,7 +206,7 @@ def _posterior(at: FittedPoint, fit: FitResult, draws: int, rng: np.random.Gener
     )
 
 
-def _made(at: FittedPoint, z: Array, rng: np.random.Generator) -> dict[str, Array]:
+def _made(at: FittedPoint, z: Array, rng: np.random.Generator) -> Arrays:
     """Simulate observations for given parameters, shape (draw, region, year), by label of the series."""
     series = at.problem.series
     predicted = at.problem.fitted_batch(z)

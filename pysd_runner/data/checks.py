@@ -125,7 +125,7 @@ def _inner_runs(missing: Flags) -> list[_Run]:
 def _between(held: Flags) -> Flags:
     """Years that have data, or lie between years that have data."""
     after = np.logical_or.accumulate(held[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(np.logical_or.accumulate(held, axis=1) & after)
+    return np.logical_or.accumulate(held, axis=1) & after
 
 
 def _gap(draft: Draft, run: _Run, *, row: int, variable: str, column: str) -> Finding:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding, listed
-from pysd_runner.core.kinds import Array, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
 from pysd_runner.data import sources
 from pysd_runner.data.cells import Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
@@ -150,7 +150,7 @@ class Data(Tabled):
         return tuple(self._own)
 
     @property
-    def values(self) -> dict[str, Array]:
+    def values(self) -> Arrays:
         """Arrays (entity..., time) by name."""
         return {name: column.values for name, column in self._own.items()}
 

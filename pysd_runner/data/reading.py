@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Arrays, frozen
 from pysd_runner.data.cells import (
     DERIVED,
     Cells,
@@ -304,7 +304,7 @@ def _panel(context: _Context, draft: Draft, provenance: Mapping[str, object]) ->
     return data.with_national(context.national)
 
 
-def derived(values: Arrays) -> dict[str, Array]:
+def derived(values: Arrays) -> Arrays:
     """Compute the variables that were not observed but can be derived."""
     found = {}
     for name, variable in VARIABLES.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
@@ -90,7 +90,7 @@ class Design:
         return int(self.values.shape[0])
 
     @property
-    def cases(self) -> dict[str, Array]:
+    def cases(self) -> Arrays:
         """Values by parameter, shape (draw,)."""
         return {name: self.values[:, column] for column, name in enumerate(self.names)}
 
@@ -190,7 +190,7 @@ def _sobol_points(parameters: int, part: slice, seed: int) -> Array:
         sequence.fast_forward(part.start)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # replaced by the warning of `warn_unbalanced`
-        return np.asarray(sequence.random(part.stop - part.start))
+        return sequence.random(part.stop - part.start)
 
 
 def drawn_part(model: Model, method: PartMethod, ranges: Ranges, part: slice, *, seed: int) -> Design:

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Arrays, Flags
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
 from pysd_runner.engine import Failure, TimePath
@@ -398,7 +398,7 @@ def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any
     return made.part(model, slice(0, min(count, VECTOR))), count, made
 
 
-def _by_variable(cases: Design | Mapping[str, Any]) -> dict[str, Array]:
+def _by_variable(cases: Design | Mapping[str, Any]) -> Arrays:
     """Given values as arrays, by variable."""
     values = cases.cases if isinstance(cases, Design) else cases
     paths = [name for name, value in values.items() if isinstance(value, TimePath)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
 
 Numbers = NDArray[np.floating]
 
@@ -391,7 +391,7 @@ class RunningStatistics:
         """Bound on the rank error of the quantiles, as a share of the draws."""
         return self._sketch.error
 
-    def results(self) -> dict[str, Array]:
+    def results(self) -> Arrays:
         """Statistics by name, shape (..., year), for quantiles (quantile, ..., year)."""
         # They are NaN without any draw, and where some draw has a missing value.
         found = {name: self._moment(name) for name in self.kept.simple}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Flags
+from pysd_runner.core.kinds import Arrays, Flags
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, Precision, cases_of
@@ -62,7 +62,7 @@ class Draws(_Record):
     draws: int
     seed: int = 0
 
-    def part(self, model: Model, part: slice) -> dict[str, NDArray[np.float64]]:
+    def part(self, model: Model, part: slice) -> Arrays:
         """Values of the consecutive draws `part`, by parameter, shape (draw,)."""
         return drawn_part(model, self.method, self.ranges, part, seed=self.seed).cases
 

@@ -217,9 +217,7 @@ def _after(
     return stages, found.fitted, {"effective": found.effective}
 
 
-def _implied(
-    asked: Asked, terms: Sequence[EvidenceTerm], fitted: FittedParameters, spec: ModelSpec
-) -> dict[str, Array]:
+def _implied(asked: Asked, terms: Sequence[EvidenceTerm], fitted: FittedParameters, spec: ModelSpec) -> Arrays:
     """Effects that all draws of a fit imply for terms."""
     if not terms:
         return {}

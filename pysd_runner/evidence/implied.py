@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -90,7 +90,7 @@ class ExperimentRuns:
         columns = [item.residuals(found[item.key]) for item in self.terms]
         return np.stack(columns, axis=1) if columns else np.zeros((draws, 0))
 
-    def _implied(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+    def _implied(self, parameters: Parameters, draws: int) -> Arrays:
         values = self.values(parameters, draws)
         stop = self._stop(self.terms)
         stacked = {**values, **self.lowered(self.scenarios, values, stop)}
@@ -138,7 +138,7 @@ class ExperimentRuns:
     def _years(self, item: EvidenceTerm, run: Run) -> Flags:
         """Saved times in which the outcome of a term is read."""
         first, last = item.after
-        return np.asarray((run.years > self.last + first - 1e-6) & (run.years < self.last + last + 1e-6))
+        return (run.years > self.last + first - 1e-6) & (run.years < self.last + last + 1e-6)
 
     def _stop(self, terms: Iterable[EvidenceTerm]) -> float:
         return self.last + max(item.after[1] for item in terms)

@@ -91,7 +91,7 @@ class EventDraws:
                 first=self.years[0],
                 end=self.years[-1],
             )
-        return np.asarray(self.draws[:, :, : self.years.index(year) + 1])
+        return self.draws[:, :, : self.years.index(year) + 1]
 
 
 def event_draws(

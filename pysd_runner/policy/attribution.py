@@ -97,7 +97,7 @@ class Attribution(Tabled):
         return found
 
     @property
-    def _ways(self) -> dict[str, Array]:
+    def _ways(self) -> Arrays:
         return {"shapley": self.shapley, "alone": self.alone, "left_out": self.left_out}
 
     def split(self) -> pd.DataFrame:
@@ -222,7 +222,7 @@ def attribute(
 
 def _split(
     study: Study, policy: Values, outcome: Outcome, none: Values | None, reference: Mapping[str, Values]
-) -> dict[str, Array]:
+) -> Arrays:
     """Decompose the effect in the last year into who is funded, what is bought and their interaction."""
     missing = {"reference", "who", "what"} - set(reference)
     if missing:
@@ -244,7 +244,7 @@ def _without_loops(
     loops: Mapping[str, Values],
     total: Array,
     progress: Told,
-) -> dict[str, Array]:
+) -> Arrays:
     """Effect minus the effect with a loop switched off, both in the policy run and in the no-policy run."""
     root = study.none if none is None else none
     changes = {}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import unsupported_costs
@@ -62,7 +62,7 @@ class Costs(Tabled):
         if (effects > 0).mean() < SURE or (money <= 0).any():
             return None
         with np.errstate(divide="ignore"):
-            return np.asarray(np.where(effects > 0, money / np.where(effects > 0, effects, 1.0), np.inf))
+            return np.where(effects > 0, money / np.where(effects > 0, effects, 1.0), np.inf)
 
     def table(self) -> pd.DataFrame:
         """Median and 90 % interval of cost, effect and unit cost, or why it is missing; one row per policy."""
@@ -126,7 +126,7 @@ def costs(
 
     time = "" if study.model.spec is None else study.model.bindings.variables.trainee_time
 
-    def measure(data: Data) -> dict[str, Array]:
+    def measure(data: Data) -> Arrays:
         found = {"value": bought.value(data)[..., -1], "money": present_value(money(data), study.years)}
         return found | ({"time": data[time][..., 1:].sum(axis=(2, 3))} if time else {})
 
@@ -273,7 +273,7 @@ def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -
     return found
 
 
-def _groups(regions: Sequence[Entity]) -> dict[str, Array]:
+def _groups(regions: Sequence[Entity]) -> Arrays:
     """Indicator vectors (1 for members) of each class of regions and of each single region, by name."""
     names = [name for name in dict.fromkeys(region.group for region in regions) if name]
     found = {f"class.{name}": np.array([float(region.group == name) for region in regions]) for name in names}

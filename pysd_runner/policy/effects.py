@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil, theil_decomposition
 from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 from pysd_runner.policy.study import Data, Outcome
@@ -130,7 +130,7 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
     return found
 
 
-def _own(before: tuple[Array, Array], after: tuple[Array, Array], start: Start) -> dict[str, Array]:
+def _own(before: tuple[Array, Array], after: tuple[Array, Array], start: Start) -> Arrays:
     """Changes of log output per head, x100: of lagging regions, of all people, and the gap weighted by people."""
     logs = [np.log(made / people) for made, people in (before, after)]
     people = [before[1], after[1]]
@@ -162,7 +162,7 @@ def _measures(start: Start) -> dict[str, Measure]:
     return measures
 
 
-def _by_class(before: tuple[Array, Array], after: tuple[Array, Array], classes: tuple[str, ...]) -> dict[str, Array]:
+def _by_class(before: tuple[Array, Array], after: tuple[Array, Array], classes: tuple[str, ...]) -> Arrays:
     """Reduction of each class's gap to the leading class, in percentage points."""
     names = tuple(dict.fromkeys(classes))
     if len(names) < 2:
@@ -295,7 +295,7 @@ def _gap_value(names: VariableNames, share: Array, data: Data) -> Array:
     return np.asarray(100 * (nation - np.einsum("pdry,r->pdy", np.log(made / people), share)))
 
 
-def _gap_slopes(names: VariableNames, share: Array, data: Data) -> dict[str, Array]:
+def _gap_slopes(names: VariableNames, share: Array, data: Data) -> Arrays:
     made, people = data[names.output], data[names.population]
     own = share[:, None]
     return {
@@ -316,7 +316,7 @@ def _theil_value(names: VariableNames, members: Array, data: Data) -> Array:
     return np.asarray(1000 * (share * logs).sum(2))
 
 
-def _theil_slopes(names: VariableNames, members: Array, data: Data) -> dict[str, Array]:
+def _theil_slopes(names: VariableNames, members: Array, data: Data) -> Arrays:
     made, people, share, logs = _theil_parts(names, members, data)
     total = (share * logs).sum(2, keepdims=True)
     by_output = 1000 * (logs - total) / made.sum(2, keepdims=True)
@@ -332,7 +332,7 @@ def _head_value(names: VariableNames, place: int | None, data: Data) -> Array:
     return heads if place is None else np.asarray(heads[:, :, place])
 
 
-def _head_slopes(names: VariableNames, place: int | None, data: Data) -> dict[str, Array]:
+def _head_slopes(names: VariableNames, place: int | None, data: Data) -> Arrays:
     made, people = data[names.output], data[names.population]
     chosen = np.where(place is None or np.arange(made.shape[2]) == place, 1.0, 0.0)[..., None]
     return {names.output: chosen / people, names.population: -chosen * made / people**2}

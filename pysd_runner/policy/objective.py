@@ -178,7 +178,7 @@ def worst(effects: Array, level: float) -> Indices:
 def quantile_weights(count: int, level: float) -> Array:
     """Weights of the sorted draws in the Harrell-Davis estimator of a quantile."""
     edges = np.arange(count + 1) / count
-    return np.asarray(np.diff(beta.cdf(edges, (count + 1) * level, (count + 1) * (1 - level))))
+    return np.diff(beta.cdf(edges, (count + 1) * level, (count + 1) * (1 - level)))
 
 
 def walkers_of(values: xr.DataArray | xr.Dataset) -> Indices:

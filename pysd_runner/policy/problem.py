@@ -53,7 +53,7 @@ class Gradients:
         found[..., : chosen.shape[-1]] = chosen
         return found
 
-    def __call__(self, policy: Values) -> tuple[dict[str, Array], dict[str, Array]]:
+    def __call__(self, policy: Values) -> tuple[Arrays, Arrays]:
         """Compute outcomes and their derivatives, by outcome; the last axis of derivatives is (direction,)."""
         rows = [self._part(self.study.part(draws), policy) for draws in blocks(self.study.draws, self._block)]
         values, slopes = (
@@ -62,7 +62,7 @@ class Gradients:
         )
         return values, slopes
 
-    def _part(self, study: Study, policy: Values) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _part(self, study: Study, policy: Values) -> tuple[Arrays, Arrays]:
         stacked = dict(study.stacked([policy]))
         for name, slope in self._parts[0].items():
             value = stacked.get(name)
@@ -135,7 +135,7 @@ class SearchProblem:
         self._sizes: Array | None = None
         self._less: Array | float = 0.0
         self._known: dict[bytes, dict[str, Array]] = {}
-        self._sloped: dict[bytes, tuple[dict[str, Array], dict[str, Array]]] = {}
+        self._sloped: dict[bytes, tuple[Arrays, Arrays]] = {}
 
     def apart(self) -> "SearchProblem":
         """Copy the problem with separate caches, for use in another thread."""
@@ -159,7 +159,7 @@ class SearchProblem:
             )
         return known[constraint.outcome]
 
-    def _run(self, policies: Sequence[Values]) -> dict[str, Array]:
+    def _run(self, policies: Sequence[Values]) -> Arrays:
         return self.study.run(
             policies,
             lambda data: {item.key: item.value(data)[..., -1] for item in self.outcomes},
@@ -167,7 +167,7 @@ class SearchProblem:
             every=self.gradients.every,
         )
 
-    def effects(self, point: Array) -> dict[str, Array]:
+    def effects(self, point: Array) -> Arrays:
         """Effects at a point by outcome, shape (draw,) or (draw, element)."""
         key = point.tobytes()
         if key not in self._known:
@@ -182,7 +182,7 @@ class SearchProblem:
         changed = {item.key: item.effect(found[item.key], self.without[item.key]) for item in self.outcomes}
         return [{key: values[place] for key, values in changed.items()} for place in range(len(points))]
 
-    def sloped(self, point: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+    def sloped(self, point: Array) -> tuple[Arrays, Arrays]:
         """Effects at a point and their derivatives, with a trailing axis (knob,)."""
         key = point.tobytes()
         if key not in self._sloped:
@@ -190,7 +190,7 @@ class SearchProblem:
             self._sloped = {key: self._changed(values, slopes)}
         return self._sloped[key]
 
-    def _changed(self, values: Arrays, slopes: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _changed(self, values: Arrays, slopes: Arrays) -> tuple[Arrays, Arrays]:
         effects, found = {}, {}
         for item in self.outcomes:
             without = self.without[item.key]

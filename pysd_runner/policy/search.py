@@ -96,7 +96,7 @@ def _slsqp(function: Callable[[Array], Any], point: Array, *, most: int, toleran
 
 def _inside(space: Space, parts: Array) -> Array:
     """Unscale variables, clipped to the bounds, which SLSQP may violate by rounding errors."""
-    return np.asarray(space.lower + space.widths * np.clip(parts, 0.0, 1.0))
+    return space.lower + space.widths * np.clip(parts, 0.0, 1.0)
 
 
 def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd, float]:

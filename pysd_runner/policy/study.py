@@ -104,7 +104,7 @@ class Outcome(Named):
     def effect(self, with_policy: Array, without: Array) -> Array:
         """Change caused by a policy, positive if it is an improvement; adding 0.0 turns -0.0 into 0.0."""
         change = with_policy - without
-        return np.asarray(self.sign * (100 * change / without if self.is_relative else change) + 0.0)
+        return self.sign * (100 * change / without if self.is_relative else change) + 0.0
 
 
 @frozen(eq=False)
@@ -242,7 +242,7 @@ class Study:
         *,
         every: float = 1.0,
         progress: Callable[[int], None] | None = None,
-    ) -> dict[str, Array]:
+    ) -> Arrays:
         """Run policies on all draws and keep only the results of `measure`.
 
         Policies and draws are run in blocks, so that memory use does not grow with their number.
@@ -277,7 +277,7 @@ class Study:
             parts.append({name: np.concatenate([row[name] for row in rows], axis=1) for name in rows[0]})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def simulated(self, policies: Sequence[Values], variables: Sequence[str], every: float = 1.0) -> dict[str, Array]:
+    def simulated(self, policies: Sequence[Values], variables: Sequence[str], every: float = 1.0) -> Arrays:
         """Run policies on all draws.
 
         Parameters
@@ -310,7 +310,7 @@ class Study:
         return stacked_values(policies, self.model, {**self.values, **self.none}, self.times)
 
 
-def _measured(data: Data, measure: Callable[[Data], Data]) -> dict[str, Array]:
+def _measured(data: Data, measure: Callable[[Data], Data]) -> Arrays:
     """Measure each policy separately, so that rounding does not depend on which policies share its block."""
     count = len(next(iter(data.values())))
     each = [
@@ -346,7 +346,7 @@ def effects_of(
     every: float = 1.0,
     none: Values | None = None,
     progress: Callable[[int], None] | None = None,
-) -> dict[str, Array]:
+) -> Arrays:
     """Effects of policies relative to no policy, draw by draw.
 
     Parameters
@@ -371,7 +371,7 @@ def effects_of(
     """
     variables = list(dict.fromkeys(name for item in outcomes for name in item.variables))
 
-    def measure(data: Data) -> dict[str, Array]:
+    def measure(data: Data) -> Arrays:
         return {item.key: item.value(data) for item in outcomes}
 
     found = study.run(
@@ -386,7 +386,7 @@ def end_effects(
     outcomes: Sequence[Outcome],
     *,
     none: Values | None = None,
-) -> dict[str, Array]:
+) -> Arrays:
     """Effects of policies in the last year by outcome, shape (policy, draw), or (policy, draw, element)."""
     found = effects_of(study, policies, outcomes, every=study.bounds[1] - study.bounds[0], none=none)
     return {key: values[..., -1] for key, values in found.items()}
@@ -398,7 +398,7 @@ def band(name: str, values: Array, method: Literal["linear", "inverted_cdf"] = "
     return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
 
 
-def who_and_what(reference: Array, who: Array, what: Array, both: Array) -> dict[str, Array]:
+def who_and_what(reference: Array, who: Array, what: Array, both: Array) -> Arrays:
     """Decompose an effect relative to a reference policy into who is funded, what is bought, and their interaction."""
     parts = {"who": who - reference, "what": what - reference}
     total = both - reference

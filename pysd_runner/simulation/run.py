@@ -238,7 +238,7 @@ def element_name(model: ModelIr, variable: str, position: Position | None) -> st
 def constant_values(model: Model, variable: str) -> Array:
     """Values of a constant in the model file."""
     run = simulate(model, outcomes=[variable], stop=0, start=0, step=1, save_every=1, method="euler")
-    return np.asarray(run[variable][0, 0, ..., 0])
+    return run[variable][0, 0, ..., 0]
 
 
 def stacked_values(

@@ -204,7 +204,7 @@ class JacobianFunction:
         self._single = self._work.single()
         self._views = None if self._single is None else _first_case(*self._work.split(self._single.found))
 
-    def __call__(self, point: Array, *, copy: bool = True) -> tuple[dict[str, Array], dict[str, Array]]:
+    def __call__(self, point: Array, *, copy: bool = True) -> tuple[Arrays, Arrays]:
         """Compute outcomes, shape (..., year), and derivatives, with a trailing axis of parameters."""
         self._point.enter(point.tolist())
         if self._single is None or self._views is None:
@@ -216,7 +216,7 @@ class JacobianFunction:
         return {k: v.copy() for k, v in values.items()}, {k: v.copy() for k, v in derivatives.items()}
 
 
-def _first_case(values: Arrays, derivatives: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
+def _first_case(values: Arrays, derivatives: Arrays) -> tuple[Arrays, Arrays]:
     return {k: v[0, 0] for k, v in values.items()}, {k: v[0, 0] for k, v in derivatives.items()}
 
 

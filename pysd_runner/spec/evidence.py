@@ -108,12 +108,12 @@ class EvidenceTerm:
 
     def residuals(self, implied: Array) -> Array:
         """Standardised distance of implied effects from the centre; minus infinity where the density is zero."""
-        return np.asarray((self._scaled(implied) - self._scaled(np.array(self.centre))) / self.spread)
+        return (self._scaled(implied) - self._scaled(np.array(self.centre))) / self.spread
 
     def drawn(self, around: float, rng: np.random.Generator, size: int = 1) -> Array:
         """Draw measured effects around a true one, with the spread of the term."""
         scaled = self._scaled(np.array(around)) + self.spread * rng.standard_normal(size)
-        return np.asarray(np.exp(scaled) if self.family == "lognormal" else scaled)
+        return np.exp(scaled) if self.family == "lognormal" else scaled
 
     def _scaled(self, values: Array) -> Array:
         if self.family == "normal":

@@ -81,7 +81,7 @@ class RegionalModel:
         """Initial values of a projection; unobserved ones come from a run of the years before the origin."""
         return self.inputs(origin, carried=self.carried(origin, first_year), reference_years=HISTORY_YEARS)
 
-    def carried(self, origin: int, first_year: int | None = None) -> dict[str, Array]:
+    def carried(self, origin: int, first_year: int | None = None) -> Arrays:
         """National levels and unobserved stocks at an origin, from a run of the years before, by key of their input."""
         wanted_first = origin - HISTORY_YEARS if first_year is None else first_year
         whole = np.asarray(np.isfinite(self.panel.array("output_per_head")).all(axis=0))
@@ -114,7 +114,7 @@ class RegionalModel:
     def memory_slope(self) -> Array:
         """Derivative of `memory` with respect to the decay time of momentum."""
         decay, step = self._momentum_decay, time_step(self.model)
-        return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step - 1) / decay**2)
+        return np.maximum(1 - step / decay, 0.0) ** (1 / step - 1) / decay**2
 
     @property
     def _momentum_decay(self) -> Array:

@@ -262,9 +262,7 @@ def _target(baseline: Baseline, panel: Data, bounds: tuple[int, int], draws: int
     return baseline.drawn(draws, seed)[:, :, : until - origin]
 
 
-def parameter_draws(
-    spec: ModelSpec, fitted: FittedParameters | None, draws: int, rng: np.random.Generator
-) -> dict[str, Array]:
+def parameter_draws(spec: ModelSpec, fitted: FittedParameters | None, draws: int, rng: np.random.Generator) -> Arrays:
     """Draws of every parameter that is not a policy choice."""
     free = {name: item for name, item in spec.parameters.items() if item.role != "POL"}
     fit_rng, prior_rng = rng.spawn(2)

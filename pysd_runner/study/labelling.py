@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import Message, suggest
-from pysd_runner.core.kinds import Array, Arrays, Flags
+from pysd_runner.core.kinds import Arrays, Flags
 from pysd_runner.data import Data
 from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader, indicators_of
@@ -260,7 +260,7 @@ def computed(data: xr.Dataset) -> Mapping[str, Any]:
     return dict(json.loads(data.attrs.get(COMPUTED, "{}")))
 
 
-def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> dict[str, Array]:
+def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> Arrays:
     """Compute outcomes from output per head and, if available, population; `names` selects the regional indicators."""
     heads = data["output_per_head"].transpose(*_DIMS).to_numpy().astype(float)
     found = {"gap_to_leader": gap_to_leader(heads, axis=_REGION)}

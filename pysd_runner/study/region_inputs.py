@@ -291,7 +291,7 @@ def smooth_minimum(share: Array, limit: Array) -> Array:
     # three quarters of the limit, 4 percent below the limit where the two are equal, never above either.
     smaller, larger = np.minimum(share, limit), np.maximum(share, limit)
     ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
-    return np.asarray(smaller / (1 + ratio**SHARPNESS) ** (1 / SHARPNESS))
+    return smaller / (1 + ratio**SHARPNESS) ** (1 / SHARPNESS)
 
 
 def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
@@ -353,7 +353,7 @@ def _declared_level(work: _Work, proxy: Proxy) -> tuple[Array, str]:
 def _affordable(work: _Work) -> Array:
     keys = work.bindings.parameters
     income = work.found[work.bindings.inputs.output_per_head]
-    return np.asarray(work.parameter(keys.access_ceiling) * income / (income + work.parameter(keys.affordable_income)))
+    return work.parameter(keys.access_ceiling) * income / (income + work.parameter(keys.affordable_income))
 
 
 def _ceiling(work: _Work, item: RegionInput) -> tuple[Array | None, str]:
@@ -374,33 +374,31 @@ def relative_growth(panel: Data) -> Array:
     # A region that is missing in one year does not affect the growth of the others.
     growth = np.diff(_log_output(panel), axis=1)
     growth[:, np.diff(panel.years) != 1] = np.nan
-    return np.asarray(growth - _mean_seen(growth))
+    return growth - _mean_seen(growth)
 
 
 def reference_position(panel: Data, years: Sequence[int]) -> Array:
     """Log output per head relative to the mean of the regions observed in all given years, shape (region, year)."""
     logs = _log_output(panel)[:, [panel.years.index(year) for year in years]]
     always = np.asarray(np.isfinite(logs).all(axis=1, keepdims=True))
-    return np.asarray(logs - _mean_seen(np.where(always, logs, np.nan)))
+    return logs - _mean_seen(np.where(always, logs, np.nan))
 
 
 def _log_output(panel: Data) -> Array:
     output = panel.array("output_per_head")
-    return np.asarray(np.log(np.where(output > 0, output, np.nan)))
+    return np.log(np.where(output > 0, output, np.nan))
 
 
 def _mean_seen(values: Array) -> Array:
     """Mean over the observed regions, shape (1, year); NaN where none is observed."""
     seen = np.isfinite(values)
     count = seen.sum(axis=0, keepdims=True)
-    return np.asarray(
-        np.where(count > 0, np.where(seen, values, 0.0).sum(axis=0, keepdims=True) / np.maximum(count, 1), np.nan)
-    )
+    return np.where(count > 0, np.where(seen, values, 0.0).sum(axis=0, keepdims=True) / np.maximum(count, 1), np.nan)
 
 
 def yearly_memory(decay: Array, step: float) -> Array:
     """Share of growth momentum that remains after a year of Euler steps."""
-    return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
+    return np.maximum(1 - step / decay, 0.0) ** (1 / step)
 
 
 def _momentum(work: _Work, step: float) -> Array:
@@ -412,7 +410,7 @@ def _momentum(work: _Work, step: float) -> Array:
     decay = work.parameter(work.bindings.parameters.momentum_decay)
     phi = yearly_memory(decay, step)
     # Momentum that decays to a fraction phi in a year then yields that share of excess growth in the first year.
-    return np.asarray(MOMENTUM_GAIN * extra[None, :] / (decay * (1 - phi)))
+    return MOMENTUM_GAIN * extra[None, :] / (decay * (1 - phi))
 
 
 def _reference_shift(work: _Work, length: int) -> Array:

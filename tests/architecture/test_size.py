@@ -5,11 +5,11 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 310,
-    "lines": 79_166,
-    "nodes": 601_628,
+    "files": 308,
+    "lines": 79_081,
+    "nodes": 600_926,
     "functions": 4_939,
-    "docstring lines": 11_807,
+    "docstring lines": 11_805,
     "lines of other texts": 5_516,
     "circles": 0,
     "functions of many parameters": 0,
