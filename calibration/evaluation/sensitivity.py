@@ -11,13 +11,7 @@ from calibration.evaluation.fit import first_columns
 from calibration.evaluation.judgement import Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated, Subject
 from calibration.fitting.space import prior_quantile
-from calibration.sdeval import (
-    RankingSensitivity,
-    Sensitivity,
-    behavioural_sensitivity,
-    morris,
-    ranking_sensitivity,
-)
+from calibration.sdeval import RankingSensitivity, Sensitivity, behavioural_sensitivity, morris, ranking_sensitivity
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons

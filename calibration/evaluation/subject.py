@@ -194,12 +194,7 @@ class Subject:
         names = dict.fromkeys(item.variable for item in spec.outcomes.values())
         return tuple(name for name in names if set(self.model.variables[name].dims) <= {self.model.region_range})
 
-    def run(
-        self,
-        changes: Values | None = None,
-        *,
-        years: float | None = None,
-    ) -> Run:
+    def run(self, changes: Values | None = None, *, years: float | None = None) -> Run:
         """Simulate with some inputs changed, and save every variable.
 
         Parameters

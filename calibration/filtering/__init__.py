@@ -8,11 +8,4 @@ used, so forecasts do not depend on the currency or on any other variable of the
 from calibration.filtering.laws import Filtered, Laws, ahead, estimate, learn_laws
 from calibration.filtering.trend import FilterSettings
 
-__all__ = [
-    "FilterSettings",
-    "Filtered",
-    "Laws",
-    "ahead",
-    "estimate",
-    "learn_laws",
-]
+__all__ = ["FilterSettings", "Filtered", "Laws", "ahead", "estimate", "learn_laws"]

@@ -135,12 +135,7 @@ def _read(model: Model, expression: Expression, element: int) -> dict[tuple[str,
 
 
 def learn(
-    law: StockLaw,
-    grid: FilterSetup,
-    errors: Mapping[str, float],
-    given: Mapping[str, bool],
-    *,
-    seed: int,
+    law: StockLaw, grid: FilterSetup, errors: Mapping[str, float], given: Mapping[str, bool], *, seed: int
 ) -> Disturbance:
     """Estimate process and observation noise from one-step-ahead predictions."""
     in_logs = bool(grid.logs[grid.disturbed].all())
@@ -194,11 +189,7 @@ def filtered(
     work = _worked(law, grid, [disturbance], seed=seed, members=members)
     states, moved, rows = (np.stack(parts) for parts in zip(*work.kept, strict=True))
     return FilteredEnsemble(
-        states=states,
-        disturbances=moved,
-        rows=rows,
-        law=disturbance,
-        resampled=int(work.resampled[0]),
+        states=states, disturbances=moved, rows=rows, law=disturbance, resampled=int(work.resampled[0])
     )
 
 

@@ -114,10 +114,7 @@ class StockLaw:
 
     def _given(self, states: Array, members: Indices | None) -> dict[str, Any]:
         """Model inputs that start a run of the ensemble members from their states."""
-        return {
-            **self._of(members),
-            **{f"{PREFIX}{name}": part[None] for name, part in self._by_stock(states).items()},
-        }
+        return {**self._of(members), **{f"{PREFIX}{name}": part[None] for name, part in self._by_stock(states).items()}}
 
     def advance(
         self, states: Array, begin: float, end: float, members: Indices | None = None, *, finer: int = 1

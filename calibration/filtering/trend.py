@@ -90,11 +90,7 @@ class Trend:
 
     def of(self, chosen: Indices) -> "Trend":
         """The parameters of chosen models."""
-        return Trend(
-            memory=self.memory[chosen],
-            momentum=self.momentum[chosen],
-            reversion=self.reversion[chosen],
-        )
+        return Trend(memory=self.memory[chosen], momentum=self.momentum[chosen], reversion=self.reversion[chosen])
 
 
 @frozen

@@ -166,12 +166,7 @@ def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
 
 @one_thread
 def scored_by(
-    plan: BacktestPlan,
-    finished: Checkpoint,
-    pool: Pool,
-    *,
-    progress: Tell | None = None,
-    memory: Memory | None = None,
+    plan: BacktestPlan, finished: Checkpoint, pool: Pool, *, progress: Tell | None = None, memory: Memory | None = None
 ) -> Backtest:
     """Run a planned back-test."""
     run = _Run(plan, finished, pool, teller(progress), Memory() if memory is None else memory)

@@ -208,8 +208,7 @@ class ModelForecaster:
         parts = []
         for item in self.problem.series:
             table = np.concatenate(
-                [self.observed[item.label][:, : place + 1], np.full((len(item.labels), len(later)), np.nan)],
-                axis=1,
+                [self.observed[item.label][:, : place + 1], np.full((len(item.labels), len(later)), np.nan)], axis=1
             )
             moved = item.at(times, table, run.moments, step)
             predicted = moved.scaled(moved.compared(item.expression.value(outcomes)))

@@ -180,13 +180,7 @@ def _block_variance(correlation: Array, length: int) -> float:
 
 
 def ratio_interval(
-    loss: Array,
-    benchmark: Array,
-    horizon: int,
-    *,
-    power: float = 1.0,
-    seed: int = 0,
-    repetitions: int = 999,
+    loss: Array, benchmark: Array, horizon: int, *, power: float = 1.0, seed: int = 0, repetitions: int = 999
 ) -> tuple[float, float]:
     """90 % block-bootstrap interval over origins of the ratio of pooled losses, widened by `spread_factor`."""
     both = np.isfinite(loss) & np.isfinite(benchmark)

@@ -284,10 +284,7 @@ def _is_unit(row: Array, place: int) -> bool:
     return bool(row[place] == 1 and np.count_nonzero(row) == 1)
 
 
-OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
-    "least_squares": LeastSquares,
-    "cma": EvolutionStrategy,
-}
+OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {"least_squares": LeastSquares, "cma": EvolutionStrategy}
 
 
 def optimiser_named(name: str) -> Optimiser:

@@ -135,10 +135,7 @@ def ljung_box(residuals: ArrayLike, *, lags: int) -> HypothesisTest:
     return HypothesisTest(statistic=statistic, p_value=special.chdtrc(float(lags), statistic))
 
 
-def breusch_pagan(
-    residuals: ArrayLike,
-    regressors: ArrayLike,
-) -> HypothesisTest:
+def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike) -> HypothesisTest:
     r"""Breusch-Pagan test, in Koenker's form, of no dependence of the error variance on the regressors.
 
     .. math:: LM = nR^2 \sim \chi^2_p, \qquad e_t^2 = \gamma_0 + \gamma^\top x_t + u_t
@@ -186,9 +183,7 @@ def breusch_pagan(
     return HypothesisTest(statistic=statistic, p_value=special.chdtrc(degrees, statistic))
 
 
-def cross_dependence(
-    residuals: ArrayLike,
-) -> HypothesisTest:
+def cross_dependence(residuals: ArrayLike) -> HypothesisTest:
     r"""Pesaran's CD test of cross-sectional independence of the series.
 
     .. math:: CD = \sqrt{\frac{2}{N(N-1)}}\sum_{i<j}\sqrt{T_{ij}}\,\rho_{ij} \sim N(0, 1)

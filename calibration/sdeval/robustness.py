@@ -115,12 +115,7 @@ def behavioural_sensitivity(
                 rows += [_no_run(parameter, name, f"not run: {fault}") | {"direction": direction} for name in whole]
                 continue
             rows += [
-                {
-                    "parameter": parameter,
-                    "direction": direction,
-                    "outcome": name,
-                    **_mode_change(array, run[name]),
-                }
+                {"parameter": parameter, "direction": direction, "outcome": name, **_mode_change(array, run[name])}
                 for name, array in whole.items()
             ]
     return pd.DataFrame(rows, columns=["parameter", "direction", "outcome", "series_changed", "status"])

@@ -284,8 +284,7 @@ def _lengths(expression: Expression, model: ModelIr) -> Iterator[tuple[str, int]
 
 REDUCTIONS: dict[str, Callable[[Inference, Reduction, MaybeUnit], MaybeUnit]] = {
     **dict.fromkeys(
-        ("sum", "least", "largest"),
-        lambda inference, expression, literal: inference.unit(expression.argument, literal),
+        ("sum", "least", "largest"), lambda inference, expression, literal: inference.unit(expression.argument, literal)
     ),
     "product": _product,
 }

@@ -378,11 +378,7 @@ class Grid:
 
 
 def to_grid(
-    cells: Cells,
-    numbers: Array,
-    wrong: Flags,
-    places: Sequence[IndexArray],
-    shape: tuple[int, ...],
+    cells: Cells, numbers: Array, wrong: Flags, places: Sequence[IndexArray], shape: tuple[int, ...]
 ) -> tuple[Grid, list[tuple[int, tuple[int, ...]]]]:
     """Put cells on a grid by one index array per axis; also return the cells whose grid point was already taken."""
     usable = np.flatnonzero(np.all([place >= 0 for place in places], axis=0))

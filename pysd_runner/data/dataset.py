@@ -375,10 +375,7 @@ class Data(Tabled):
         if missing and not isinstance(times, range):
             ends = f"{self.times[0]:g} to {self.times[-1]:g}"
             raise UnknownName(
-                "data {data!r} has nothing for {time:g}; it has {ends}",
-                data=self.name,
-                time=missing[0],
-                ends=ends,
+                "data {data!r} has nothing for {time:g}; it has {ends}", data=self.name, time=missing[0], ends=ends
             )
         return np.flatnonzero([time in wanted for time in self.times.tolist()])
 

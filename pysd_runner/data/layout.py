@@ -25,17 +25,7 @@ from pysd_runner.data.cells import (
     texts_of,
 )
 from pysd_runner.data.mapping import IGNORE, mapped, variable_name
-from pysd_runner.data.names import (
-    REQUIRED,
-    ROLE_OF,
-    ROLES,
-    VARIABLE_OF,
-    VARIABLES,
-    bare,
-    key,
-    split_unit,
-    visible,
-)
+from pysd_runner.data.names import REQUIRED, ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, bare, key, split_unit, visible
 from pysd_runner.data.units import known_unit
 
 Shape = Literal["long", "wide"]

@@ -143,9 +143,7 @@ CHINESE_ENDING = re.compile(rf"(?<=..)(?:{'|'.join(SPELLINGS['endings'])})$")
 _SPACES = re.compile(r"\s+")
 _SEPARATORS = re.compile(r"[\s_\-./]+")
 # Possessive quantifiers limit backtracking, so that long texts are matched quickly.
-_SUFFIX = re.compile(
-    r"^(?P<label>.*?)(?<!\s)\s*+[(\[](?P<unit>[^()\[\]]++(?:\([^()]*+\))?[^()\[\]]*+)[)\]]$",
-)
+_SUFFIX = re.compile(r"^(?P<label>.*?)(?<!\s)\s*+[(\[](?P<unit>[^()\[\]]++(?:\([^()]*+\))?[^()\[\]]*+)[)\]]$")
 _YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*+\u5e74?(?:\s*\[YR\d{4}\])?")
 
 

@@ -337,10 +337,7 @@ def in_file(problems: Sequence[Finding], file: Source, files: Sequence[Source]) 
 
 
 def _context(
-    files: Sequence[Source],
-    mapping: PanelMapping,
-    regions: Regions,
-    national: National,
+    files: Sequence[Source], mapping: PanelMapping, regions: Regions, national: National
 ) -> tuple[_Context, list[Finding]]:
     problems: list[Finding] = []
     path, files = files[0].path, tuple(files)

@@ -253,9 +253,7 @@ def _by_draw(model: Model, name: str, value: Any, is_drawn: bool) -> Array | Tim
     shape = model.ir.shape(model.ir.variables[name].dims)
     if isinstance(value, TimePath):
         return TimePath(
-            times=value.times,
-            values=_with_scenario(name, value.values, shape, lead=1),
-            interpolate=value.interpolate,
+            times=value.times, values=_with_scenario(name, value.values, shape, lead=1), interpolate=value.interpolate
         )
     numbers = _numbers(name, value)
     if is_drawn and numbers.ndim == 1:

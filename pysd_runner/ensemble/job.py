@@ -390,10 +390,7 @@ def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any
     if cases.method == "sobol":
         warn_unbalanced(count)
     made = Draws(
-        method=cases.method,
-        ranges=intervals(model, cases.ranges),
-        draws=count,
-        seed=whole("seed", cases.seed, least=0),
+        method=cases.method, ranges=intervals(model, cases.ranges), draws=count, seed=whole("seed", cases.seed, least=0)
     )
     return made.part(model, slice(0, min(count, VECTOR))), count, made
 

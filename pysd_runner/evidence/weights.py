@@ -70,12 +70,7 @@ def is_weighed(fitted: FittedParameters) -> bool:
 
 
 def weigh(
-    model: Model,
-    data: Data | None,
-    fitted: FittedParameters,
-    terms: Iterable[str] | None = None,
-    *,
-    seed: int = 0,
+    model: Model, data: Data | None, fitted: FittedParameters, terms: Iterable[str] | None = None, *, seed: int = 0
 ) -> Weighted:
     """Weigh the draws of a fit by the density of measured effects at what each draw implies.
 

@@ -206,10 +206,7 @@ def indicators_of(
     output, population = xr.broadcast(output, population)
     given = _classes(output, classes)
     totals = Totals(
-        output=output.to_numpy(),
-        people=population.to_numpy(),
-        axis=output.get_axis_num("region"),
-        classes=given or (),
+        output=output.to_numpy(), people=population.to_numpy(), axis=output.get_axis_num("region"), classes=given or ()
     )
     names = () if given is None else class_names(given, output.sizes["region"])
     kept = output.isel(region=0, drop=True).drop_vars(_of_regions(output), errors="ignore")

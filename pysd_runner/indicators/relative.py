@@ -223,10 +223,7 @@ def mean_log_gap(output: ArrayLike, population: ArrayLike, behind: ArrayLike, *,
 
 
 def split_change(
-    measure: Measure,
-    before: tuple[Array, Array],
-    after: tuple[Array, Array],
-    behind: Flags,
+    measure: Measure, before: tuple[Array, Array], after: tuple[Array, Array], behind: Flags
 ) -> tuple[Array, Array]:
     r"""Decompose the change of a measure into the contributions of some regions and of all others."""
     # Each part is the mean over the two orders in which the groups can change (the Shapley value of two players), so

@@ -294,10 +294,7 @@ def _draw_dispersion(
     view = views["class_gap"]
     lang = view.names.lang
     sheet = open_sheet(
-        height=_ABOVE + _HIGH + 0.36,
-        title=say("title.dispersion", lang),
-        subtitle=view.subtitle,
-        caption=caption,
+        height=_ABOVE + _HIGH + 0.36, title=say("title.dispersion", lang), subtitle=view.subtitle, caption=caption
     )
     wide = (sheet.width - 2 * _LEFT - 2 * _LABELS - 0.12) / 2
     axes = _axes(sheet, view.quantity, 0, 0, (wide, _HIGH), lang)

@@ -242,11 +242,7 @@ def _draw_levels(axes: Axes, view: _View, limits: tuple[float, float], *, ticks:
 
 
 def _draw_changes(
-    sheet: Sheet,
-    lines: Sequence[_Line],
-    view: _View,
-    place: tuple[float, float, float],
-    limits: tuple[float, float],
+    sheet: Sheet, lines: Sequence[_Line], view: _View, place: tuple[float, float, float], limits: tuple[float, float]
 ) -> None:
     """The change by each mix: lines, the interval of the first, and beside them the last intervals of all."""
     left, top, room = place

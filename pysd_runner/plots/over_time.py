@@ -143,11 +143,7 @@ def _figure(
     mark = KeyEntry(text=say("mark.history", lang), colours=(INK,), style=(0, (1, 1)))
     key += [mark] if observed is not None else []
     sheet = open_sheet(
-        height=height,
-        title=name,
-        subtitle=_plain(unit),
-        caption=caption,
-        key=key if len(key) > 1 else (),
+        height=height, title=name, subtitle=_plain(unit), caption=caption, key=key if len(key) > 1 else ()
     )
     for panel, axes in zip(panels, _charts(sheet, len(panels), unit=_plain(unit)), strict=True):
         picked = {label: item.sel(panel) if panel else item for label, item in lines.items()}

@@ -79,12 +79,7 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str, ax: Any = None) 
     with drawing(ax):
         height = 0.36 * len(shares)
         key = [KeyEntry(text=str(name), colours=(colours[name],) * 2) for name in shares.columns]
-        sheet = open_sheet(
-            height=height + 0.3,
-            title=title,
-            caption=say("policy_figure.shares_caption", lang),
-            key=key,
-        )
+        sheet = open_sheet(height=height + 0.3, title=title, caption=say("policy_figure.shares_caption", lang), key=key)
         axes = sheet.axes(1.1, 0.05, sheet.width - 1.2, height)
         left = np.zeros(len(shares))
         for name in shares.columns:

@@ -64,11 +64,7 @@ class Start:
 
 
 def effects(
-    output: xr.DataArray,
-    population: xr.DataArray,
-    money: xr.Dataset | None,
-    baselines: Mapping[str, str],
-    start: Start,
+    output: xr.DataArray, population: xr.DataArray, money: xr.Dataset | None, baselines: Mapping[str, str], start: Start
 ) -> xr.Dataset:
     """Compare every policy with its baseline in the last year; `money` has budget and national output of all years."""
     policies = [name for name, other in baselines.items() if other != name]

@@ -107,13 +107,7 @@ def within_constraints(
         replace(item, share_of_draws=SAFE) if item.outcome in study.watched else item for item in DEFAULT_CONSTRAINTS
     ]
     found = optimise(
-        study,
-        space,
-        objective=Objective(HEADLINE),
-        subject_to=safe,
-        start=start,
-        starts=1,
-        describe=False,
+        study, space, objective=Objective(HEADLINE), subject_to=safe, start=start, starts=1, describe=False
     )
     label = in_both("scenario.within_constraints")
     return space.scenario(study, found.point, name="within_constraints", label=label)

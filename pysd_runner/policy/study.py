@@ -381,11 +381,7 @@ def effects_of(
 
 
 def end_effects(
-    study: Study,
-    policies: Sequence[Values],
-    outcomes: Sequence[Outcome],
-    *,
-    none: Values | None = None,
+    study: Study, policies: Sequence[Values], outcomes: Sequence[Outcome], *, none: Values | None = None
 ) -> Arrays:
     """Effects of policies in the last year by outcome, shape (policy, draw), or (policy, draw, element)."""
     found = effects_of(study, policies, outcomes, every=study.bounds[1] - study.bounds[0], none=none)

@@ -205,9 +205,7 @@ def _panel(name: str, model: str) -> Described | None:
     return None if found is None else replace(found, facts={"contents": panel_lines(load_data(name))})
 
 
-def _sections(
-    spec: ModelSpec,
-) -> tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...]:
+def _sections(spec: ModelSpec) -> tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...]:
     """For each kind of declaration: its name, the model's declarations, and a function that gives the facts of one."""
     return (
         ("lever", spec.levers, lambda item, _: {"element of the model": item.element}),

@@ -9,15 +9,7 @@ import pandas as pd
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
-from pysd_runner.reports.document import (
-    Bullets,
-    Heading,
-    Part,
-    TextTable,
-    save_analysis,
-    saved_picture,
-    screen_of,
-)
+from pysd_runner.reports.document import Bullets, Heading, Part, TextTable, save_analysis, saved_picture, screen_of
 from pysd_runner.text import say
 
 # Maximum number of losing regions in a table, and of binding constraints named.

@@ -250,9 +250,7 @@ def update_lines(found: Update, lang: str) -> Iterator[str]:
         )
     if len(found.revised):
         yield Message(
-            "{count} figures revised; the new ones hold, {file} lists all:",
-            count=len(found.revised),
-            file=REVISIONS,
+            "{count} figures revised; the new ones hold, {file} lists all:", count=len(found.revised), file=REVISIONS
         )
         yield from _revised(found, lang)
     yield from (_missing(found, year) for year in found.years)

@@ -46,13 +46,7 @@ from pysd_runner.reports.document import (
 )
 from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, meaning_of, noticed
 from pysd_runner.reports.figures import figure_jobs
-from pysd_runner.reports.headline import (
-    case_label,
-    definition_label,
-    headline_lines,
-    label_of,
-    range_of,
-)
+from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
@@ -211,12 +205,7 @@ def _below(projection: Future) -> pd.DataFrame:
 
 
 def _page(
-    projection: Future,
-    answer: Answer | None,
-    shares: pd.DataFrame | None,
-    told: Sequence[str],
-    folder: Path,
-    lang: str,
+    projection: Future, answer: Answer | None, shares: pd.DataFrame | None, told: Sequence[str], folder: Path, lang: str
 ) -> ReportDocument:
     """Summary page of the folder: main results first, then the evidence and the list of files."""
     panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from pysd_runner.model import Model
 
 # Allocation rules (who gets the money), by suffix of names: exponent of need, and suffixes of labels.
-WHO = {
-    "per_head": (0.0, in_both("scenario.per_head")),
-    "by_need": (1.0, in_both("scenario.by_need")),
-}
+WHO = {"per_head": (0.0, in_both("scenario.per_head")), "by_need": (1.0, in_both("scenario.by_need"))}
 
 # Reference mix for comparisons: the average spending of a zoned policy on each lever, the same in every region.
 REFERENCE = "uniform_mean_mix"
@@ -151,9 +148,7 @@ def crossed(mixes: Iterable[Scenario]) -> tuple[Scenario, ...]:
 def two_by_two(scenario: Scenario, *, model: "str | Model" = SHIPPED_MODEL) -> tuple[Scenario, ...]:
     """Policies that decompose the effect of one into who is funded, what is bought, and their interaction."""
     reference = replace(
-        load_scenario(REFERENCE, model=model),
-        assumptions=scenario.assumptions,
-        assumption_set=scenario.assumption_set,
+        load_scenario(REFERENCE, model=model), assumptions=scenario.assumptions, assumption_set=scenario.assumption_set
     )
     reference = _beside(reference, scenario)
     alike = replace(reference, policy=replace(reference.policy, redistribution=scenario.policy.redistribution))

@@ -28,8 +28,7 @@ TAGS = frozenset((TEXT, LANGUAGES, ALTERNATIVE_LIST, CONSTANT, PATH))
 INTERPOLATE = "interpolate"
 YEAR_PATTERN = r"^(-?[0-9]+(\.[0-9]+)?|start( *\+ *[0-9]+(\.[0-9]+)?)?)$"
 _YEAR = re.compile(
-    r"(?:(?P<start>start)(?: *\+ *(?P<after>\d+(?:\.\d+)?))?|(?P<year>-?\d+(?:\.\d+)?))",
-    re.ASCII | re.IGNORECASE,
+    r"(?:(?P<start>start)(?: *\+ *(?P<after>\d+(?:\.\d+)?))?|(?P<year>-?\d+(?:\.\d+)?))", re.ASCII | re.IGNORECASE
 )
 
 
@@ -152,8 +151,7 @@ SwitchSetting = Annotated[
 ]
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 Target = Annotated[
-    Annotated[Literal["all"], Tag(TEXT)] | Annotated[Names, Tag(ALTERNATIVE_LIST)],
-    Discriminator(_word_or_list),
+    Annotated[Literal["all"], Tag(TEXT)] | Annotated[Names, Tag(ALTERNATIVE_LIST)], Discriminator(_word_or_list)
 ]
 
 
@@ -186,8 +184,7 @@ class PolicyPart(_Part):
         default=None, description="Share of the budget by lever, sums to one; or a path over time."
     )
     interpolate: Literal["step", "linear"] | None = Field(
-        default=None,
-        description="Between the years of the schedules of this file; without any, of the inherited ones.",
+        default=None, description="Between the years of the schedules of this file; without any, of the inherited ones."
     )
     differentiation: Share | None = Field(default=None, description="0 one mix for all, 1 a mix for each class.")
     class_mixes: Annotated[dict[str, Mix], Field(title=CLASS_MIXES_TITLE)] | None = Field(
@@ -230,8 +227,7 @@ class ScenarioFile(_Part):
     )
     policy: PolicyPart | None = None
     assumptions: dict[str, Finite] | None = Field(
-        default=None,
-        description="What is not chosen, by parameter key or name in the model; the baseline has it too.",
+        default=None, description="What is not chosen, by parameter key or name in the model; the baseline has it too."
     )
 
 

@@ -326,10 +326,7 @@ def _targets(policy: Policy, writer: _Writer) -> str:
     places = [*(policy.regions or ()), *(policy.groups or ())]
     classes = [writer.label(name, writer.vocabulary.classes) for name in policy.classes or ()]
     return writer.phrases["semicolon"].join(
-        (
-            comma.join(places) or writer.phrases["all_regions"],
-            comma.join(classes) or writer.phrases["all_classes"],
-        )
+        (comma.join(places) or writer.phrases["all_regions"], comma.join(classes) or writer.phrases["all_classes"])
     )
 
 

@@ -198,13 +198,7 @@ def _untyped(value: Any, place: str) -> dict[str, Any]:
     return value
 
 
-_PLAIN: Mapping[Any, Callable[[Any, str], Any]] = {
-    str: _text,
-    float: _number,
-    int: _count,
-    bool: _flag,
-    dict: _untyped,
-}
+_PLAIN: Mapping[Any, Callable[[Any, str], Any]] = {str: _text, float: _number, int: _count, bool: _flag, dict: _untyped}
 _LISTS: Mapping[Any, Callable[[Any, str], Any]] = {str: _texts, float: _numbers}
 
 

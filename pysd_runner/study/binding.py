@@ -59,13 +59,7 @@ class RegionalModel:
         """Copy with other parameters."""
         return replace(self, parameters=parameters)
 
-    def inputs(
-        self,
-        year: int,
-        *,
-        carried: Arrays | None = None,
-        reference_years: int = 0,
-    ) -> RegionInputs:
+    def inputs(self, year: int, *, carried: Arrays | None = None, reference_years: int = 0) -> RegionInputs:
         """Initial values of the regions in a year."""
         return region_inputs(
             self.model,

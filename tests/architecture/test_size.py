@@ -6,7 +6,7 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_081,
+    "lines": 78_886,
     "nodes": 600_926,
     "functions": 4_939,
     "docstring lines": 11_805,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_607,
+    "lines of tests": 42_455,
 }
 
 

@@ -97,12 +97,7 @@ def start_panel(count: int, *, before: int = 2, seed: int = 5) -> Data:
 
 
 def made_panel(
-    count: int,
-    years: int,
-    truth: Mapping[str, float] | None = None,
-    *,
-    noise: float = 0.0,
-    seed: int = 0,
+    count: int, years: int, truth: Mapping[str, float] | None = None, *, noise: float = 0.0, seed: int = 0
 ) -> Data:
     """A panel the model made with known parameters.
 
@@ -112,12 +107,7 @@ def made_panel(
     known = {key: item.value for key, item in model.spec.parameters.items()} | dict(truth or {})
     bound = RegionalModel(model=model, panel=start, parameters=known)
     run = simulate(
-        model,
-        bound.values(bound.inputs(FIRST)),
-        start=FIRST,
-        stop=FIRST + years,
-        save_every=1,
-        outcomes=OUTCOMES,
+        model, bound.values(bound.inputs(FIRST)), start=FIRST, stop=FIRST + years, save_every=1, outcomes=OUTCOMES
     )
     rng = np.random.default_rng([seed, 99])
     later = _later(start, run, known, years, noise, rng)

@@ -296,11 +296,7 @@ class TestFrames:
         path = tmp_path / "panel.csv"
         path.write_text(self.PANEL, encoding="utf-8")
         wide = pd.DataFrame({"year": [2010, 2011], "internet_penetration": [0.5, 0.6]})
-        given = {
-            "long": wide.melt("year", var_name="variable"),
-            "wide": wide,
-            "indexed": wide.set_index("year"),
-        }
+        given = {"long": wide.melt("year", var_name="variable"), "wide": wide, "indexed": wide.set_index("year")}
         assert load_data(path, national=given[form]).national == {"internet_penetration": {2010: 0.5, 2011: 0.6}}
 
 

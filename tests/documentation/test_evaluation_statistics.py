@@ -18,10 +18,7 @@ def test_the_example_runs() -> None:
 
 
 def test_every_number_and_function_of_the_tables_exists() -> None:
-    known = {
-        *sdeval.__all__,
-        *sdeval.PointFit.__dataclass_fields__,
-    }
+    known = {*sdeval.__all__, *sdeval.PointFit.__dataclass_fields__}
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert len(named) > 20

@@ -153,10 +153,7 @@ def test_evidence_counts_what_the_evaluation_counts():
     assert f"{passed} passed, {failed} failed, {untested} could not be tested" in re.sub(r" +", " ", told)
 
 
-NEW = [
-    *(DOCS / f"{name}.md" for name in ("index", "scenarios", "cite", "glossary", "questions", "evidence")),
-    *CHINESE,
-]
+NEW = [*(DOCS / f"{name}.md" for name in ("index", "scenarios", "cite", "glossary", "questions", "evidence")), *CHINESE]
 
 
 @pytest.mark.parametrize("page", NEW, ids=lambda page: f"{page.parent.name}-{page.stem}")

@@ -159,13 +159,7 @@ def test_ratios_of_the_shipped_terms_are_those_of_single_runs(panel, model, plac
         one = {key: values[draw] for key, values in parameters.items()}
         none = twin(panel, model, one, load_scenario("baseline", model=model), read)
         mixed = twin(panel, model, one, load_scenario("uniform_mean_mix", model=model), read)
-        trained = twin(
-            panel,
-            model,
-            one,
-            load_scenario({"name": "course", **course}, model=model),
-            read,
-        )
+        trained = twin(panel, model, one, load_scenario({"name": "course", **course}, model=model), read)
         rate = 1.03 ** -np.arange(17)
         gain = (mixed["Output"].sum(0) - none["Output"].sum(0)) * rate
         paid = mixed["Policy Budget"] * rate

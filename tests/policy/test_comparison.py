@@ -119,10 +119,7 @@ def test_cases_change_one_assumption_at_a_time(model, panel, common, cast, compa
     rich = [
         item if item.name == "baseline" else replace(item, policy=replace(item.policy, budget=0.01)) for item in cast
     ]
-    for case, values, scenarios in (
-        (("c_S", "twice"), dear, cast),
-        (("budget", "0.01"), common.values, rich),
-    ):
+    for case, values, scenarios in ((("c_S", "twice"), dear, cast), (("budget", "0.01"), common.values, rich)):
         there = compare(model, panel, replace(common, values=values), scenarios, BOUNDS).effects["gap_closed"]
         there = there.sel(scenario=found[case]["scenario"])
         assert not there.equals(comparison.effects["gap_closed"].sel(scenario=there["scenario"]))

@@ -109,10 +109,7 @@ def test_gradients_agree_with_differences(periods):
         sides = [space.policy(study(), point + sign * step * np.eye(len(space))[place]) for sign in (1, -1)]
         for item in outcomes:
             found = study().run(
-                sides,
-                lambda data, item=item: {item.key: item.value(data)},
-                item.variables,
-                every=gradients.every,
+                sides, lambda data, item=item: {item.key: item.value(data)}, item.variables, every=gradients.every
             )[item.key]
             assert np.allclose(values[item.key].shape, found[:1].shape)
             difference = (found[0] - found[1]) / (2 * step)

@@ -134,10 +134,7 @@ MADE = {"conveyor part", *DATA_CALLS}
 # These say what they cannot do, or count; test_features and test_bad_models ask them.
 OTHERWISE = {"elmcount", "a function of", "clocktime", "lookup forward", "lookup backward", "lookup extrapolate"}
 
-LEAVES = st.one_of(
-    st.sampled_from(["Time", "s", "v[B]", "k[C]"]),
-    st.floats(-3, 3).map(lambda value: f"({value:.3f})"),
-)
+LEAVES = st.one_of(st.sampled_from(["Time", "s", "v[B]", "k[C]"]), st.floats(-3, 3).map(lambda value: f"({value:.3f})"))
 REGIONAL = st.one_of(LEAVES, st.sampled_from(["v[R]", "k[R]"]))
 
 

@@ -23,18 +23,9 @@ MISTAKES = {
         "policy:\n  mix:\n    acess: 0.5\n    skills: 0.5\n",
         [":4: policy.mix.acess: unknown lever 'acess'", "Did you mean 'access'?", "one of access, skills"],
     ),
-    "lever twice": (
-        "policy:\n  mix: {access: 0.5, Access: 0.5}\n",
-        ["the lever is written twice, also as 'access'"],
-    ),
-    "misspelt class": (
-        "policy:\n  class_mixes: {laging: {access: 1}}\n",
-        ["unknown class 'laging'", "'lagging'"],
-    ),
-    "misspelt class target": (
-        "policy:\n  targets: {classes: [fronter]}\n",
-        ["classes[0]", "Did you mean 'frontier'?"],
-    ),
+    "lever twice": ("policy:\n  mix: {access: 0.5, Access: 0.5}\n", ["the lever is written twice, also as 'access'"]),
+    "misspelt class": ("policy:\n  class_mixes: {laging: {access: 1}}\n", ["unknown class 'laging'", "'lagging'"]),
+    "misspelt class target": ("policy:\n  targets: {classes: [fronter]}\n", ["classes[0]", "Did you mean 'frontier'?"]),
     "sum too small": (
         "policy:\n  mix: {access: 0.5, skills: 0.4}\n",
         ["policy.mix: the shares sum to 0.9", "Add 0.1."],
@@ -43,50 +34,26 @@ MISTAKES = {
         "policy:\n  class_mixes: {lagging: {access: 1, data: 0.25}}\n",
         ["sum to 1.25", "Take away 0.25."],
     ),
-    "sum in a schedule": (
-        "policy:\n  mix: {2026: {access: 1}, 2030: {skills: 0.8}}\n",
-        ["policy.mix.2030", "0.8"],
-    ),
-    "sum just outside the tolerance": (
-        "policy:\n  mix: {access: 0.500002, skills: 0.5}\n",
-        ["sum to 1.000002"],
-    ),
+    "sum in a schedule": ("policy:\n  mix: {2026: {access: 1}, 2030: {skills: 0.8}}\n", ["policy.mix.2030", "0.8"]),
+    "sum just outside the tolerance": ("policy:\n  mix: {access: 0.500002, skills: 0.5}\n", ["sum to 1.000002"]),
     "empty mix": ("policy:\n  mix: {}\n", ["policy.mix: empty", "at least one entry"]),
-    "share above one": (
-        "policy:\n  mix: {access: 30, skills: 70}\n",
-        ["out of range", "at most 1", "30% is 0.30"],
-    ),
+    "share above one": ("policy:\n  mix: {access: 30, skills: 70}\n", ["out of range", "at most 1", "30% is 0.30"]),
     "negative share": ("policy:\n  mix: {access: 1.5, skills: -0.5}\n", ["policy.mix.skills", "at least 0"]),
     "percent sign": ("policy:\n  mix: {access: 100%}\n", ["not a number", "found '100%'", "30% is 0.30"]),
     "decimal comma": ("policy:\n  budget: 0,003\n", ["policy.budget: not a number", "decimal point"]),
     "number in quotes": ('policy:\n  budget: "0.003"\n', ["not a number", "found '0.003'"]),
-    "switch as a number": (
-        "policy:\n  differentiation: true\n",
-        ["policy.differentiation: not a number", "True"],
-    ),
+    "switch as a number": ("policy:\n  differentiation: true\n", ["policy.differentiation: not a number", "True"]),
     "not a number": ("policy:\n  budget: .nan\n", ["policy.budget"]),
     "infinite": ("policy:\n  start: .inf\n", ["policy.start: not a number"]),
     "budget in percent": ("policy:\n  budget: 0.3\n", ["found 0.3", "at most 0.1", "0.3% is 0.003"]),
     "budget in a schedule": ("policy:\n  budget: {2026: 0.5}\n", ["policy.budget.2026", "at most 0.1"]),
-    "rolling as a word": (
-        "policy:\n  rolling_evaluation: yes\n",
-        ["not a switch", "found 'yes'", "true or false"],
-    ),
+    "rolling as a word": ("policy:\n  rolling_evaluation: yes\n", ["not a switch", "found 'yes'", "true or false"]),
     "interpolate": ("policy:\n  interpolate: spline\n", ["unknown word", "'step' or 'linear'"]),
     "not a year": ("policy:\n  budget: {20x6: 0.001}\n", ["policy.budget.20x6: not a year", "`start+5`"]),
-    "two kinds of years": (
-        "policy:\n  budget: {2026: 0.001, start+5: 0.002}\n",
-        ["calendar years and years since"],
-    ),
-    "year in two ways": (
-        "policy:\n  budget: {2026: 0.001, 2026.0: 0.002}\n",
-        ["the same year is written in two ways"],
-    ),
+    "two kinds of years": ("policy:\n  budget: {2026: 0.001, start+5: 0.002}\n", ["calendar years and years since"]),
+    "year in two ways": ("policy:\n  budget: {2026: 0.001, 2026.0: 0.002}\n", ["the same year is written in two ways"]),
     "no years": ("policy:\n  budget: {}\n", ["policy.budget: the schedule has no years"]),
-    "only interpolate": (
-        "policy:\n  mix: {interpolate: linear}\n",
-        ["policy.mix: the schedule has no years"],
-    ),
+    "only interpolate": ("policy:\n  mix: {interpolate: linear}\n", ["policy.mix: the schedule has no years"]),
     "half a lever": ("policy:\n  levers: {skills: half}\n", ["policy.levers.skills"]),
     "unknown lever off": ("policy:\n  levers: {skils: off}\n", ["unknown lever 'skils'", "skills"]),
     "a lever between on and off": (
@@ -97,18 +64,9 @@ MISTAKES = {
     "a list for a mix": ("policy:\n  mix: [access]\n", ["policy.mix: not a mapping"]),
     "no value": ("policy:\n  budget:\n", [":3: policy.budget: the key has no value", "remove the key"]),
     "rural in percent": ("policy:\n  rural_broadband: 50\n", ["policy.rural_broadband: out of range", "at most 1"]),
-    "no region left": (
-        "policy:\n  targets: {regions: []}\n",
-        ["nothing would be left to target", "at least one"],
-    ),
-    "one region as text": (
-        "policy:\n  targets: {regions: Gansu}\n",
-        ["not a list", "expected [Gansu] or `all`"],
-    ),
-    "misspelt region": (
-        "policy:\n  targets: {regions: [Gansoo]}\n",
-        ["no region is called 'Gansoo'", "'Gansu'"],
-    ),
+    "no region left": ("policy:\n  targets: {regions: []}\n", ["nothing would be left to target", "at least one"]),
+    "one region as text": ("policy:\n  targets: {regions: Gansu}\n", ["not a list", "expected [Gansu] or `all`"]),
+    "misspelt region": ("policy:\n  targets: {regions: [Gansoo]}\n", ["no region is called 'Gansoo'", "'Gansu'"]),
     "misspelt group": ("policy:\n  targets: {groups: [Wst]}\n", ["groups[0]", "Did you mean 'West'?"]),
     "misspelt assumption": (
         "assumptions:\n  Homogenization Sensitivity: 0\n",
@@ -131,14 +89,8 @@ MISTAKES = {
         "extends: [zoned, other.yaml]\n",
         ["extends[1]: no scenario or file is called 'other.yaml'"],
     ),
-    "unknown companion": (
-        "compare_with: [uniform]\n",
-        ["compare_with[0]: no shipped scenario is called 'uniform'"],
-    ),
-    "duplicate key": (
-        "policy:\n  budget: 0.001\n  budget: 0.002\n",
-        [":4: policy.budget", "first on line 3"],
-    ),
+    "unknown companion": ("compare_with: [uniform]\n", ["compare_with[0]: no shipped scenario is called 'uniform'"]),
+    "duplicate key": ("policy:\n  budget: 0.001\n  budget: 0.002\n", [":4: policy.budget", "first on line 3"]),
     "tag": ("note: !!python/object/apply:os.system [true]\n", ["note: YAML tags are not read"]),
     "private tag": ("note: !secret x\n", [":2: note: YAML tags are not read", "!secret"]),
     "alias": ("label: &a {en: x}\nnote: *a\n", [":3: YAML aliases are not read", "`extends`"]),
@@ -261,10 +213,7 @@ WARNINGS = {
         "policy: {budget: 0.003, class_mixes: {lagging: {access: 1}}}",
         "no effect at differentiation 0",
     ),
-    "mix unused": (
-        "policy: {budget: 0.003, differentiation: 1, mix: {access: 1}}",
-        "no effect at differentiation 1",
-    ),
+    "mix unused": ("policy: {budget: 0.003, differentiation: 1, mix: {access: 1}}", "no effect at differentiation 1"),
 }
 
 

@@ -173,11 +173,7 @@ def test_more_draws_keep_those_there_were(spec: ModelSpec, few: int, more: int, 
 
 def test_draws_that_hardly_ever_keep_the_bounds_are_given_up(spec: ModelSpec) -> None:
     # Sixteen spreads of the bounds' width lie past either bound of c0, and the same holds for g_D.
-    lost = replace(
-        FITTED,
-        covariance=((1e8, 0.0, 0.0), (0.0, 0.25, 0.0), (0.0, 0.0, 1e8)),
-        at_bound=("upper", "", ""),
-    )
+    lost = replace(FITTED, covariance=((1e8, 0.0, 0.0), (0.0, 0.25, 0.0), (0.0, 0.0, 1e8)), at_bound=("upper", "", ""))
     with pytest.raises(InvalidInput, match=r"only 0 of 3 draws .* fewer than one in 1000 .*on a bound: c0.*--sample"):
         lost.sample(np.random.default_rng(0), 3, spec=spec)
 

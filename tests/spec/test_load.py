@@ -309,12 +309,7 @@ def test_declarations_survive_pickling(spec: ModelSpec) -> None:
             'measurements["level"].alternatives',
             "no definition 'penetration'",
         ),
-        (
-            "sd = 0.01",
-            "sd = 0.01\nerrors = { known = 1 }",
-            'measurements["level"].errors.known',
-            "true or false",
-        ),
+        ("sd = 0.01", "sd = 0.01\nerrors = { known = 1 }", 'measurements["level"].errors.known', "true or false"),
         ("cap = 0.9", "cap = 0.9, floor = 0.1", 'inputs["x"].proxy.floor', "unknown key"),
         ("sd = 0.02", "sd = 0.0", 'measurements["size"].sd', "must be positive"),
         ('loading = "loading"\nrel', 'loading = "load"\nrel', 'measurements["size"].loading', "no parameter"),

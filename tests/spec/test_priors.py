@@ -116,9 +116,7 @@ def test_residual_on_an_interval_is_the_normal_score(prior: Beta | Uniform) -> N
 
 
 @pytest.mark.parametrize(
-    "prior",
-    [Normal(0.45, 0.05), LogNormal(0.10, 0.7), Beta(2.4, 2.0, 0.4, 0.95), Uniform(-1.0, 2.0)],
-    ids=repr,
+    "prior", [Normal(0.45, 0.05), LogNormal(0.10, 0.7), Beta(2.4, 2.0, 0.4, 0.95), Uniform(-1.0, 2.0)], ids=repr
 )
 def test_residuals_of_draws_are_standard_normal_without_truncation(prior: Prior) -> None:
     residual = prior.residual(prior.sample(np.random.default_rng(4), 4000))

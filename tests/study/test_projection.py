@@ -79,9 +79,7 @@ def test_a_scenario_more_leaves_the_others_alone(model, panel, projection):
     alone = project(model, panel, ["zoned_need"], draws=12, until=2030)
     for name in ("theil", "gap_to_leader", "output"):
         np.testing.assert_allclose(
-            alone.data[name].sel(scenario="zoned_need"),
-            projection.data[name].sel(scenario="zoned_need"),
-            rtol=1e-12,
+            alone.data[name].sel(scenario="zoned_need"), projection.data[name].sel(scenario="zoned_need"), rtol=1e-12
         )
 
 

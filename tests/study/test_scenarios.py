@@ -55,10 +55,7 @@ def test_years_of_the_data_are_those_of_a_run_that_counts_from_nought(tmp_path):
     assert kept.cast[1].label["zh"] == "更多"
     assert kept.observations.moments.tolist() == list(range(2012, 2025))
     assert [name for name, _ in figures_of(kept)] == ["stock_difference", "stock"]
-    for lang, words in (
-        ("en", ("in 2024", "in 2040", "“More”", "nine of ten")),
-        ("zh", ("更多", "2040 年")),
-    ):
+    for lang, words in (("en", ("in 2024", "in 2040", "“More”", "nine of ten")), ("zh", ("更多", "2040 年"))):
         said = " ".join(kept.answer(lang))
         assert all(word in said for word in words)
         assert len(kept.answer(lang)) == 3

@@ -383,17 +383,10 @@ def test_a16_a_lower_position_pulls_down() -> None:
 
 def test_a17_a_vanishing_budget_has_a_vanishing_effect_and_sameness_never_helps() -> None:
     budgets = run(
-        scenarios([{**FOUR_REGIONS, **POLICY, "Policy Budget Share": share} for share in (0.0, 1e-9)]),
-        35,
-        ["Output"],
+        scenarios([{**FOUR_REGIONS, **POLICY, "Policy Budget Share": share} for share in (0.0, 1e-9)]), 35, ["Output"]
     )["Output"][:, 0]
     sameness: list[Values] = [
-        {
-            **FOUR_REGIONS,
-            **POLICY,
-            "Fiscal Capacity Sensitivity": 0.0,
-            "Homogenisation Sensitivity": sensitivity,
-        }
+        {**FOUR_REGIONS, **POLICY, "Fiscal Capacity Sensitivity": 0.0, "Homogenisation Sensitivity": sensitivity}
         for sensitivity in (0.0, 0.3, 0.5)
     ]
     output = run(scenarios(sameness), 25, ["National Output"])["National Output"][:, 0, 25]
@@ -425,9 +418,7 @@ def test_a19_ten_points_more_application() -> None:
 
 def test_a20_a_run_can_start_again_from_what_is_observed() -> None:
     whole = run(
-        FOUR_REGIONS,
-        26,
-        [*OBSERVED.values(), "Physical Capital", "Output", "Log Technology", "Investment Rate"],
+        FOUR_REGIONS, 26, [*OBSERVED.values(), "Physical Capital", "Output", "Log Technology", "Investment Rate"]
     )
     at_stop = {name: whole[outcome][0, 0, :, 10] for name, outcome in OBSERVED.items()}
     at_stop["Initial Capital Output Ratio"] = whole["Physical Capital"][0, 0, :, 10] / whole["Output"][0, 0, :, 10]

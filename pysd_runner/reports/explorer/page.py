@@ -180,10 +180,7 @@ def constants_explored(
         saved=list(names),
         outcomes=[_outcome(run_model.ir, model, name) for name in names],
         constants=[{"title": "constants", "note": note, "folded": False, "entries": sliders}],
-        sections={
-            "history": list(_history(model, inputs.seen, observed)),
-            "dated": shown.dtype.kind == "M",
-        },
+        sections={"history": list(_history(model, inputs.seen, observed)), "dated": shown.dtype.kind == "M"},
     )
 
 

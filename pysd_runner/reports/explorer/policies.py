@@ -40,10 +40,7 @@ HISTORY = 15
 
 
 def policies_explored(
-    inputs: ProjectionInputs,
-    scenarios: Sequence[Scenario] = (),
-    *,
-    told: Mapping[str, object] | None = None,
+    inputs: ProjectionInputs, scenarios: Sequence[Scenario] = (), *, told: Mapping[str, object] | None = None
 ) -> Explored:
     """Contents of the page of a projection: levers by class, regions, and assumptions that can be changed."""
     if not inputs.common.inputs.has_population:

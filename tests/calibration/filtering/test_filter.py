@@ -18,12 +18,7 @@ from pysd_runner.study.region_inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
 
 # Every restriction on: no momentum, no mean reversion.
-STILL = FilterSettings(
-    momenta=(0.0,),
-    reversions=(0.0,),
-    memories=(0.5,),
-    ordinary_regions=np.inf,
-)
+STILL = FilterSettings(momenta=(0.0,), reversions=(0.0,), memories=(0.5,), ordinary_regions=np.inf)
 HORIZON = 4
 
 
@@ -163,11 +158,7 @@ def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
             scale = np.sqrt(np.array(wide) * (tails - 2) / tails)
             known = np.isfinite(missed)
             total += weights[year + step] / step * student.logpdf(missed[known], tails, scale=scale[known]).sum()
-    law = Trend(
-        memory=np.array([memory]),
-        momentum=np.array([momentum]),
-        reversion=np.array([reversion]),
-    )
+    law = Trend(memory=np.array([memory]), momentum=np.array([momentum]), reversion=np.array([reversion]))
     found = composite_likelihood(
         values,
         law,

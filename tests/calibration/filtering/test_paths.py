@@ -18,11 +18,7 @@ REGIONS, YEARS = 6, 14
 
 def law(*, momentum: float = 0.4, reversion: float = 0.02) -> Trend:
     """One law."""
-    return Trend(
-        memory=np.array([0.6]),
-        momentum=np.array([momentum]),
-        reversion=np.array([reversion]),
-    )
+    return Trend(memory=np.array([0.6]), momentum=np.array([momentum]), reversion=np.array([reversion]))
 
 
 def laws_of(trend: Trend, regions: int, shared: float = 0.0) -> Laws:
@@ -80,14 +76,7 @@ def test_what_a_class_has_in_common_has_one_sign_in_all_its_regions() -> None:
 
 def test_paths_spread_as_the_small_filter_says() -> None:
     values = walks(12, 20, seed=5)
-    settings = replace(
-        STILL,
-        momenta=(0.4,),
-        memories=(0.6,),
-        reversions=(0.02,),
-        width_weight=1e12,
-        clip=1e9,
-    )
+    settings = replace(STILL, momenta=(0.4,), memories=(0.6,), reversions=(0.02,), width_weight=1e12, clip=1e9)
     found = known(values, settings)
     _, draws = ahead(found, settings, horizon=5, draws=4000, rng=np.random.default_rng(0))
     laws = found.laws

@@ -32,12 +32,6 @@ def judged(size: float, origins: int = 30, seed: int = 0) -> list[EarlierOrigin]
     known = np.ones((10, 2), dtype=bool)
     known[0, 1] = False
     return [
-        EarlierOrigin(
-            kept=kept,
-            between=between,
-            realised=rng.normal(0, size, (10, 2)),
-            known=known,
-            weight=1.0,
-        )
+        EarlierOrigin(kept=kept, between=between, realised=rng.normal(0, size, (10, 2)), known=known, weight=1.0)
         for _ in range(origins)
     ]

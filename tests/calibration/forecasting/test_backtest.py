@@ -458,11 +458,7 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
     ],
 )
 def test_nothing_begins_before_everything_is_checked(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    options: list[str],
-    text: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], text: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "other").mkdir()

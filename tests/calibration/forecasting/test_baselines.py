@@ -100,10 +100,7 @@ def test_shrunken_error_correction_by_a_plain_loop(step: int, groups: tuple[str,
     common = shrunken(*table[:, 2:].T)
     last = np.array([row[np.isfinite(row)][-1] for row in values])
     state = np.stack(
-        (
-            np.clip(last, -farthest, farthest),
-            np.clip(np.nan_to_num(values[:, -1] - values[:, -2]), -largest, largest),
-        )
+        (np.clip(last, -farthest, farthest), np.clip(np.nan_to_num(values[:, -1] - values[:, -2]), -largest, largest))
     )
     expected = last + common @ state
     if groups:

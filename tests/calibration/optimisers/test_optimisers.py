@@ -21,10 +21,7 @@ def objective(
         return found, np.reshape(columns, (size, len(found))).T
 
     return SumOfSquares(
-        linearised=linearised,
-        lower=np.full(size, lower),
-        upper=np.full(size, upper),
-        scale=np.ones(size),
+        linearised=linearised, lower=np.full(size, lower), upper=np.full(size, upper), scale=np.ones(size)
     )
 
 

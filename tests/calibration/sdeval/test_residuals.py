@@ -7,12 +7,7 @@ from statsmodels.datasets import grunfeld, macrodata
 from statsmodels.stats import diagnostic
 from statsmodels.tsa.stattools import acf
 
-from calibration.sdeval import (
-    autocorrelation,
-    breusch_pagan,
-    cross_dependence,
-    ljung_box,
-)
+from calibration.sdeval import autocorrelation, breusch_pagan, cross_dependence, ljung_box
 from pysd_runner.core.errors import InvalidInput
 
 # The vector whose statistics R's car::durbinWatsonTest gave, as recorded in the tests of statsmodels.
