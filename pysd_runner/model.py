@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
+from pysd_runner.core.kinds import Values
 from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
 from pysd_runner.engine import Budgets, ModelFile, load_lowered
 from pysd_runner.engine.ir import (
@@ -135,7 +136,7 @@ class Model:
             suggestion=suggest(name, [*self.variables, *declared]),
         )
 
-    def by_variable(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def by_variable(self, values: Values) -> dict[str, Any]:
         """Values by the names of variables in the file."""
         if not isinstance(values, Mapping):
             raise InvalidInput(f"values are a mapping from variables to numbers; found {values!r}")

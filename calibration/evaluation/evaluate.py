@@ -25,6 +25,7 @@ from calibration.sdeval import integration_error
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.checks.declarations import Balance
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.kinds import Record
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 
 # Packages whose versions affect the results.
@@ -116,7 +117,7 @@ def _title(subject: Subject) -> str:
     return f"{subject.model.name}, {subject.calibrated.panel.name}"
 
 
-def _provenance(subject: Subject, effort: Effort, seed: int, quick: bool) -> dict[str, Any]:
+def _provenance(subject: Subject, effort: Effort, seed: int, quick: bool) -> Record:
     made = dict(subject.base.provenance)
     found: dict[str, Any] = {
         "model": subject.model.name,

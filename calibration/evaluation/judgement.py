@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, Values, frozen
 from pysd_runner.text import say
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Phrase:
     """A sentence of the report, available in every language."""
 
     key: str = ""  # key of the sentence; empty for none
-    parts: Mapping[str, Any] = field(default_factory=dict)  # values of its placeholders
+    parts: Values = field(default_factory=dict)  # values of its placeholders
 
     def text(self, lang: str) -> str:
         """The sentence in a language, ``"en"`` or ``"zh"``."""
@@ -133,7 +133,7 @@ class Evaluation:
 
     sections: tuple[Section, ...]
     title: str
-    provenance: Mapping[str, Any]
+    provenance: Record
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Arrays, frozen
+from pysd_runner.core.kinds import Arrays, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
@@ -18,8 +18,6 @@ from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.draws import check_fit, panel_differences
-
-Values = Mapping[str, Any]
 
 UNTIL = 2040
 
@@ -50,7 +48,7 @@ class Calibrated:
         central = {key: item.value for key, item in declared.items() if item.role != "POL"}
         return central | self.result.fitted.as_values()
 
-    def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def values(self, parameters: Values) -> dict[str, Any]:
         """Inputs of a run that starts at the origin, as in `pysd_runner.project`, without shocks."""
         bound = RegionalModel(
             model=self.model,

@@ -1,13 +1,13 @@
 """Any model as a transition model of its stocks: from their values at one time to a later one, for many members."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from calibration.observation import Series
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Values, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
@@ -31,7 +31,7 @@ class Stretch:
 class StockLaw:
     """A model as a transition model of its stocks."""
 
-    def __init__(self, model: Model, values: Mapping[str, Any], series: Sequence[Series], *, start: float) -> None:
+    def __init__(self, model: Model, values: Values, series: Sequence[Series], *, start: float) -> None:
         stuck = without_start(model.ir)
         if stuck:
             raise UnsupportedFeature(
@@ -112,7 +112,7 @@ class StockLaw:
             name: part.reshape(len(states), *self.shapes[name]) for name, part in zip(self.names, parts, strict=True)
         }
 
-    def _given(self, states: Array, members: Indices | None) -> dict[str, Any]:
+    def _given(self, states: Array, members: Indices | None) -> Values:
         """Model inputs that start a run of the ensemble members from their states."""
         return {**self._of(members), **{f"{PREFIX}{name}": part[None] for name, part in self._by_stock(states).items()}}
 

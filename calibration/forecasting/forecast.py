@@ -1,9 +1,9 @@
 """Public entry point of forecasts: predictive draws, event probabilities, and scores of past forecasts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from calibration.forecasting.target import Target, target_of
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, apart
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Record
 from pysd_runner.core.parallel import Pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
@@ -152,7 +152,7 @@ def _of_regions(
     events: Sequence[str],
     scored: Backtest | None,
     fit: FittedParameters | None,
-    made: Mapping[str, Any],
+    made: Record,
 ) -> Outlook:
     """Build the outlook of relative output from draws of shape (draw, region, year)."""
     years = tuple(range(target.times[-1] + 1, target.times[-1] + 1 + draws.shape[2]))
@@ -232,7 +232,7 @@ def _of_columns(
     )
 
 
-def _settings_of(fit: FitResult, model: Model | None) -> dict[str, Any]:
+def _settings_of(fit: FitResult, model: Model | None) -> Record:
     """Settings of the problem that was fitted."""
     from calibration.fitting.table_tying import measurements_of
 
@@ -281,7 +281,7 @@ def _past_of_columns(whole: Combination, least: int, origin: Origin, seed: int) 
     return scored_by(plan, Checkpoint(BACKTEST, None, ""), Pool(None, 1), memory=origin.memory)
 
 
-def _is_this(kept: Baseline, panel: Data, target: Target, made: Mapping[str, Any], draws: int, horizon: int) -> bool:
+def _is_this(kept: Baseline, panel: Data, target: Target, made: Record, draws: int, horizon: int) -> bool:
     """Whether a stored forecast is the requested one and has enough draws and years."""
     return (
         (kept.origin, kept.regions, kept.panel_sha256) == (target.times[-1], target.rows, panel.sha256)

@@ -15,7 +15,7 @@ from calibration.forecasting.target import RELATIVE, Target, by_region
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName, suggest
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Record
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance
@@ -71,12 +71,12 @@ class Outlook(Tabled):
     chances: tuple[Chance, ...]
     past: tuple[dict[str, Any], ...]
     past_origins: tuple[float, ...]
-    dispersion: Mapping[str, Any] = field(default_factory=dict)
+    dispersion: Record = field(default_factory=dict)
     verdict: str = ""
     disturbance: str = ""
     moved: str = ""
     fit: FittedParameters | FitResult | None
-    provenance: Mapping[str, Any]
+    provenance: Record
 
     def __getitem__(self, name: str) -> xr.DataArray:
         """Draws by name, without ``entity`` for a single series."""

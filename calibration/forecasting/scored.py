@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.forecasting.models import REFERENCE, BacktestPlan
 from calibration.forecasting.scores import LEVELS, diebold_mariano, mean_interval, percent, ratio_interval
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Record, frozen
 from pysd_runner.export.files import Tabled, one_screen
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Backtest(Tabled):
         frame = pooled.drop_vars("square").to_dataframe().reset_index().rename(columns=names)
         return frame.dropna(subset="rmse").reset_index(drop=True)
 
-    def dispersion(self, model: str) -> dict[str, Any]:
+    def dispersion(self, model: str) -> Record:
         """How well a forecaster predicted whether dispersion falls.
 
         Parameters

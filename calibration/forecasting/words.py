@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
 from pysd_runner.core.calendar import said_time
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Record
 from pysd_runner.core.numbers import spoken
 from pysd_runner.indicators.events import is_gap_to_mean
 from pysd_runner.text import texts
@@ -95,7 +95,7 @@ def _spread(outlook: "Outlook", words: Mapping[str, str]) -> str:
     )
 
 
-def _odds(past: Mapping[str, Any], falls: str, *, after: int, words: Mapping[str, str]) -> str:
+def _odds(past: Record, falls: str, *, after: int, words: Mapping[str, str]) -> str:
     """How often the direction of dispersion was predicted correctly, and the probability of a fall if skilful."""
     steps = [step for step in past.get("held", ()) if step <= after]
     if not steps:
@@ -163,7 +163,7 @@ def _past(outlook: "Outlook", words: Mapping[str, str]) -> str:
     return text.format(verdict=words[_verdict(outlook.past)], origins=origins, errors=errors, least=LEAST_ORIGINS)
 
 
-def _verdict(past: Sequence[Mapping[str, Any]]) -> str:
+def _verdict(past: Sequence[Record]) -> str:
     """Whether forecasts were better or worse than persistence at all horizons with enough origins."""
     ratios = [row["rmse_ratio_to_persistence"] for row in past if not _few(row)]
     ratios = [ratio for ratio in ratios if ratio is not None]
@@ -172,11 +172,11 @@ def _verdict(past: Sequence[Mapping[str, Any]]) -> str:
     return "worse" if ratios and min(ratios) > 1 + APART else "alike"
 
 
-def _few(row: Mapping[str, Any]) -> bool:
+def _few(row: Record) -> bool:
     return int(row["origins"]) < LEAST_ORIGINS
 
 
-def _error(row: Mapping[str, Any], words: Mapping[str, str], *, told: bool) -> str:
+def _error(row: Record, words: Mapping[str, str], *, told: bool) -> str:
     """Errors at one horizon; `told` if the sentence already says that there are few origins."""
     number, ahead = int(row["origins"]), int(row["horizon"])
     count = words["count" if number == 1 else "counts"].format(count=number)
@@ -189,7 +189,7 @@ def _error(row: Mapping[str, Any], words: Mapping[str, str], *, told: bool) -> s
     )
 
 
-def _error_range(row: Mapping[str, Any], words: Mapping[str, str]) -> str:
+def _error_range(row: Record, words: Mapping[str, str]) -> str:
     """The 90 % interval of the change of errors; empty if there are too few origins for one."""
     low, high = row.get("rmse_ratio_low"), row.get("rmse_ratio_high")
     if low is None or high is None:
@@ -236,7 +236,7 @@ def moved(until: float, later: Array, target: "Target") -> str:
     )
 
 
-def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+def verdict(rows: Sequence[Record]) -> str:
     """Say whether a mixture was better than persistence, from rows of `Backtest.skill`."""
     import pandas as pd
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from calibration.reporting.facts import (
 from calibration.sdeval import point_fit
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.kinds import Record
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.plots.figure import ReportFigure
@@ -146,7 +147,7 @@ def _contents(result: FitResult, panel: Data | None, lang: str) -> Iterator[Part
 def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
     if not result.parameters:
         return
-    judged: Mapping[str, Any] = (result.fitted.provenance.get(VERDICTS) or {}).get("parameters", {})
+    judged: Record = (result.fitted.provenance.get(VERDICTS) or {}).get("parameters", {})
     has_profiles = any(item["shape"] is not None for item in judged.values())
     yield Heading(say("fit_report.parameters", lang))
     yield Paragraph(say("fit_report.parameters_note", lang))
@@ -180,7 +181,7 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
         )
 
 
-def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, shift: float, lang: str) -> list[str]:
+def _parameter_row(item: ParameterEstimate, verdict: Record | None, shift: float, lang: str) -> list[str]:
     """Table row of a parameter; the interval is that of its verdict (profile) if there is one, else that of the fit."""
     meaning = item.en if lang == "en" else item.zh
     low, high = (item.low, item.high) if verdict is None else (verdict["low"], verdict["high"])

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Record, frozen
 
 #: Function that runs many parameter sets at once and returns None for each failed run.
 Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]
@@ -155,7 +155,7 @@ def _dataset(
     return xr.Dataset(variables, coords={**outcome.coords, "parameter": list(parameters)})
 
 
-def _problem(bounds: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+def _problem(bounds: Mapping[str, tuple[float, float]]) -> Record:
     """Check the bounds and define the problem for SALib."""
     if not bounds:
         raise InvalidInput("bounds names no parameter")

@@ -15,7 +15,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Record, frozen
 from pysd_runner.export.files import Tabled
 from pysd_runner.spec.fitted import MOVED_BY, has_moved
 
@@ -229,7 +229,7 @@ class Identifiability(Tabled):
 
         return plot_profile(self.curves(), level=self.level)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Record:
         """Plain data to store in the file of the fitted parameters, from which reports print the table."""
         return {
             "level": self.level,

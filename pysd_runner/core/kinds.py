@@ -1,4 +1,4 @@
-"""Kinds of arrays, as annotations name them, and the kind of most classes: records of named fields."""
+"""Kinds of arrays and mappings, as annotations name them, and the kind of most classes: frozen, with named fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
-# Arrays of numbers by name.
+# Arrays of numbers by name; values of variables or parameters of a model by name; entries of a file or a table by key.
 Arrays = Mapping[str, Array]
+Values = Mapping[str, Any]
+Record = Mapping[str, Any]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))

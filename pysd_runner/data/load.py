@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Record
 from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.dataset import Data
 from pysd_runner.data.mapping import PanelMapping, as_mapping
@@ -287,6 +287,6 @@ def _of_table(
     missing: Iterable[str] = (),
     decimal: str | None = None,
     **settings: Any,
-) -> dict[str, Any]:
+) -> Record:
     roles = PanelMapping(columns=columns or {}, missing=tuple(missing), decimal=decimal)
     return {"roles": roles, "panel": False, **settings}

@@ -10,7 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.paths import models_folder
 from pysd_runner.data.cells import TextFile, is_typed, of_frame
 from pysd_runner.data.files import read_table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pysd_runner.data.dataset import Data
 
-    OneSource = str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray
+    OneSource = str | Path | pd.DataFrame | Record | xr.Dataset | xr.DataArray
     AnySource = OneSource | Sequence[OneSource]
 
 # Name of the panel in a folder with all that belongs to it.

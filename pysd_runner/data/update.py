@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import log10
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import errors_of
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data.cells import DERIVED
 from pysd_runner.data.checks import JUMP
@@ -257,7 +257,7 @@ def _check_years(before: Data, added: "pd.DataFrame", file: str) -> None:
             )
 
 
-def _read_again(frame: "pd.DataFrame", before: Data, national: Mapping[str, Any], last: int, where: str) -> Data:
+def _read_again(frame: "pd.DataFrame", before: Data, national: Record, last: int, where: str) -> Data:
     """Read the whole as any panel is read, with all checks."""
     order = {name: place for place, name in enumerate(dict.fromkeys(frame["variable"]))}
     places = {code: place for place, code in enumerate(before.codes)}

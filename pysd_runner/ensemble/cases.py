@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
@@ -114,9 +114,9 @@ def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> 
 
 def without_frames(
     model: Model,
-    cases: "Design | Mapping[str, Any] | pd.DataFrame",
-    scenarios: "Mapping[str, Mapping[str, Any]] | pd.DataFrame | None",
-) -> tuple[Design | Mapping[str, Any], Mapping[str, Mapping[str, Any]] | None]:
+    cases: "Design | Values | pd.DataFrame",
+    scenarios: "Mapping[str, Values] | pd.DataFrame | None",
+) -> tuple[Design | Values, Mapping[str, Values] | None]:
     """Convert data frames: a row of `cases` to a draw, a row of `scenarios` to a scenario (NaN: not replaced)."""
     if hasattr(cases, "columns"):
         cases = rows(model, cast("pd.DataFrame", cases))
@@ -130,8 +130,8 @@ def without_frames(
 
 def cases_of(
     model: Model,
-    given: Design | Mapping[str, Any],
-    scenarios: Mapping[str, Mapping[str, Any]] | None,
+    given: Design | Values,
+    scenarios: Mapping[str, Values] | None,
     draws: int | None = None,
     *,
     outcomes: Sequence[str] | None = None,
@@ -169,7 +169,7 @@ def cases_of(
     return Cases(scenarios=tuple(named), tasks=tuple(tasks), draws=draws, parameters=parameters)
 
 
-def _whole_variables(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
+def _whole_variables(model: Model, values: Values) -> Values:
     """Values by variable; elements given individually replace those in the model file's array, shape (draw, ...)."""
     places = {name: located(model, name) for name in values}
     whole = model.by_variable({name: value for name, value in values.items() if places[name][1] is None})
@@ -207,7 +207,7 @@ def _array_with(model: Model, variable: str, elements: Mapping[Position, Any]) -
     return array
 
 
-def _named(model: Model, scenarios: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _named(model: Model, scenarios: Mapping[str, Values]) -> dict[str, Values]:
     if not isinstance(scenarios, Mapping) or not scenarios:
         raise InvalidInput(f"scenarios: expected a mapping from names to values, at least one; found {scenarios!r}")
     for name, overrides in scenarios.items():
@@ -219,7 +219,7 @@ def _named(model: Model, scenarios: Mapping[str, Mapping[str, Any]]) -> dict[str
     return {str(name): model.by_variable(overrides) for name, overrides in scenarios.items()}
 
 
-def _task(model: Model, values: Mapping[str, Any], scenario: str, asked: Mapping[str, Any]) -> Task:
+def _task(model: Model, values: Values, scenario: str, asked: Values) -> Task:
     task = prepared(model, values, **asked)
     if leading_shape(task.values)[0] != 1:
         raise InvalidInput(
@@ -228,9 +228,7 @@ def _task(model: Model, values: Mapping[str, Any], scenario: str, asked: Mapping
     return task
 
 
-def _draws(
-    common: Mapping[str, Array | TimePath], named: Mapping[str, Mapping[str, Any]], tasks: Sequence[Task]
-) -> int:
+def _draws(common: Mapping[str, Array | TimePath], named: Mapping[str, Values], tasks: Sequence[Task]) -> int:
     """Number of draws that all values imply, including the values given by scenarios."""
     replaced = {
         f"{variable} of scenario {name}": task.values[variable]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Record, Values, frozen
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Ranges by parameter: (low, high), a distribution, or None for the bounds in the declarations or the model file.
-Ranges = Mapping[str, Any] | Sequence[str]
+Ranges = Values | Sequence[str]
 
 # Designs whose draws can be generated block by block.
 PartMethod = Literal["sobol", "random"]
@@ -63,7 +63,7 @@ class Design:
 
     names: tuple[str, ...]
     values: Array
-    made: Mapping[str, Any] = field(default_factory=dict)
+    made: Record = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = _numbers(self.values, "a design")
@@ -229,7 +229,7 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
     return drawn_part(model, "random", ranges, slice(0, draws), seed=seed)
 
 
-def grid(model: Model, levels: Mapping[str, Any]) -> Design:
+def grid(model: Model, levels: Values) -> Design:
     """Full factorial design: every combination of the levels; the last parameter varies fastest.
 
     Parameters
@@ -263,7 +263,7 @@ def grid(model: Model, levels: Mapping[str, Any]) -> Design:
     return Design(names=tuple(found), values=values, made={"method": "grid", "draws": points, "levels": sizes})
 
 
-def rows(model: Model, table: "Mapping[str, Any] | pd.DataFrame") -> Design:
+def rows(model: Model, table: "Values | pd.DataFrame") -> Design:
     """Design from given rows, one draw each.
 
     Parameters
@@ -360,7 +360,7 @@ def _bounds(model: Model, name: str, value: Any) -> tuple[float, float]:
     raise NoBounds(name)
 
 
-def _named(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
+def _named(model: Model, given: Values) -> Values:
     """The mapping with its keys spelled as in the model file."""
     found = {element_name(model.ir, *located(model, str(name))): value for name, value in given.items()}
     if len(found) != len(given) or not found:
@@ -387,6 +387,6 @@ def _numbers(value: Any, what: str) -> Array:
         raise InvalidInput("{what}: expected numbers; found {value!r}", what=what, value=value) from error
 
 
-def intervals(model: Model, ranges: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+def intervals(model: Model, ranges: Values) -> dict[str, tuple[float, float]]:
     """Bounds of every parameter, by its name in the model file."""
     return {name: _bounds(model, name, value) for name, value in _named(model, ranges).items()}

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags
+from pysd_runner.core.kinds import Array, Arrays, Flags, Values
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
 from pysd_runner.engine import Failure, TimePath
@@ -226,9 +226,7 @@ class EnsembleJob:
             found.append(BlockRuns(scenario, data, failed))
         return found, np.stack([run.failed for run in found])
 
-    def _ensemble(
-        self, cases: Cases, failed: Flags, results: Mapping[str, Any], parameters: Mapping[str, Any]
-    ) -> Ensemble:
+    def _ensemble(self, cases: Cases, failed: Flags, results: Values, parameters: Values) -> Ensemble:
         made = {"recipe": self.store.recipe.model_dump(mode="json")}
         return ensemble_of(self.model, cases, parameters, failed, self._failures(failed), made, results)
 
@@ -244,11 +242,11 @@ class EnsembleJob:
 
 def ensemble_job(
     model: Model,
-    cases: Draws | Design | Mapping[str, Any],
+    cases: Draws | Design | Values,
     *,
     store: str | Path,
     outcomes: Sequence[str] | None = None,
-    scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+    scenarios: Mapping[str, Values] | None = None,
     draws: int | None = None,
     keep: Keep = "full",
     precision: Precision = "float64",
@@ -382,7 +380,7 @@ def _opened(store: str, digest: str) -> EnsembleJob:  # noqa: ARG001 - part of t
     return load_job(store)
 
 
-def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any, int | None, Draws | None]:
+def _given(model: Model, cases: Draws | Design | Values) -> tuple[Any, int | None, Draws | None]:
     """Sample of the requested cases, number of draws and sampler of the blocks (both None if values were given)."""
     if not isinstance(cases, Draws):
         return cases, None, None
@@ -395,7 +393,7 @@ def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any
     return made.part(model, slice(0, min(count, VECTOR))), count, made
 
 
-def _by_variable(cases: Design | Mapping[str, Any]) -> Arrays:
+def _by_variable(cases: Design | Values) -> Arrays:
     """Given values as arrays, by variable."""
     values = cases.cases if isinstance(cases, Design) else cases
     paths = [name for name, value in values.items() if isinstance(value, TimePath)]
@@ -404,7 +402,7 @@ def _by_variable(cases: Design | Mapping[str, Any]) -> Arrays:
     return {str(name): np.asarray(value, dtype=float) for name, value in values.items()}
 
 
-def _plain(model: Model, scenarios: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]] | None:
+def _plain(model: Model, scenarios: Mapping[str, Values] | None) -> dict[str, dict[str, Any]] | None:
     if scenarios is None:
         return None
     return {

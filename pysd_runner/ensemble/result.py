@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.kinds import Values
 from pysd_runner.engine import Failure
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
 from pysd_runner.export.files import Tabled
@@ -118,7 +119,7 @@ class Ensemble(Labelled, Tabled):
             raise UnknownName(f"the ensemble did not keep {name!r}.{suggest(name, found)}")
         return found[name]
 
-    def _find(self, name: str, known: Mapping[str, Any], what: str) -> str:
+    def _find(self, name: str, known: Values, what: str) -> str:
         found = spelled(name, known)
         if found is None:
             raise UnknownName(f"the ensemble did not keep {what} {name!r}.{suggest(name, known)}")
@@ -275,7 +276,7 @@ class Ensemble(Labelled, Tabled):
         taken = {*OWN, *(_dimension(dim) for dims in self.dims.values() for dim in dims)}
         return name + MARK if name in taken else name
 
-    def _coordinates(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    def _coordinates(self, arrays: Values) -> Values:
         used = {dim for name in (*self.data, *self.statistics) for dim in self.dims[name]}
         coords: dict[str, Any] = {"scenario": list(self.scenarios), "year": time_axis(self.years, self.time_unit)}
         if self.data:
@@ -289,7 +290,7 @@ class Ensemble(Labelled, Tabled):
             coords["quantile"] = list(self.kept.quantiles)
         return coords | {_dimension(dim): list(self.ranges[dim]) for dim in sorted(used)}
 
-    def _attributes(self) -> dict[str, Any]:
+    def _attributes(self) -> Values:
         return {
             "complete": int(self.complete),
             "draws": self.draws,

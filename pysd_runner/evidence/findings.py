@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Values, frozen
 from pysd_runner.data import Data
-from pysd_runner.evidence.implied import ExperimentRuns, Parameters, experiments_of, experiments_of_fit
+from pysd_runner.evidence.implied import ExperimentRuns, experiments_of, experiments_of_fit
 from pysd_runner.evidence.weights import is_weighed, terms_of, weigh
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, ModelSpec
@@ -49,10 +49,10 @@ class Persistence:
     late_to_early: dict[tuple[str, ...], Array]
 
 
-def persistence(term: EvidenceTerm, experiments: Asked, parameters: Parameters, draws: int) -> Persistence:
+def persistence(term: EvidenceTerm, experiments: Asked, parameters: Values, draws: int) -> Persistence:
     """Follow the people whom money of one year reaches.
 
-    Parameters
+    Values
     ----------
     term
         An evidence term of money in one year, read from the first year after it on, with `EvidenceTerm.people`.
@@ -86,7 +86,7 @@ def _read(
     draws: int,
     spans: Sequence[tuple[int, int]],
     measure: Literal["difference", "return"],
-    parameters: Parameters,
+    parameters: Values,
     *,
     outcome: str = "",
 ) -> Array:
@@ -154,7 +154,7 @@ class Findings:
 def findings(model: Model, data: Data | None, fitted: FittedParameters | None = None) -> Findings:
     """Compute what a model implies for its evidence terms.
 
-    Parameters
+    Values
     ----------
     model
         A model with evidence terms; for regions with as many as the panel.

@@ -1,13 +1,13 @@
 """Repeat the experiments behind measured effects in the model: what it implies for each, by draw."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -22,8 +22,6 @@ from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.equations import with_starts
 from pysd_runner.study.inputs import entered, starts_of
 from pysd_runner.study.values import changed_values, scenario_values
-
-Parameters = Mapping[str, Any]
 
 # Draws simulated at a time: more need more memory and are no faster.
 BATCH = 256
@@ -54,18 +52,20 @@ class ExperimentRuns:
     model: Model
     terms: tuple[EvidenceTerm, ...]
     scenarios: tuple[Scenario, ...]
-    values: Callable[[Parameters, int], dict[str, Any]]
-    lowered: Callable[[Sequence[Scenario], Mapping[str, Any], float], dict[str, Any]]
+    values: Callable[[Values, int], Values]
+    lowered: Callable[[Sequence[Scenario], Values, float], Values]
     start: float
     last: float
     usual: tuple[str, str]
 
-    def implied(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+    def implied(self, parameters: Values, draws: int) -> dict[str, Array]:
         """Effects that the model implies for the experiments.
+
+        Values
+        ----------
 
         Parameters
         ----------
-        parameters
             Numbers or arrays of shape (draw,), by key; missing ones take their declared values.
         draws
             Number of draws.
@@ -84,13 +84,13 @@ class ExperimentRuns:
             parts.append(self._implied(some, min(BATCH, draws - place)))
         return {item.key: np.concatenate([part[item.key] for part in parts]) for item in self.terms}
 
-    def residuals(self, parameters: Parameters, draws: int) -> Array:
+    def residuals(self, parameters: Values, draws: int) -> Array:
         """Standardised distances from what was measured, shape (draw, term): half their squares are the losses."""
         found = self.implied(parameters, draws)
         columns = [item.residuals(found[item.key]) for item in self.terms]
         return np.stack(columns, axis=1) if columns else np.zeros((draws, 0))
 
-    def _implied(self, parameters: Parameters, draws: int) -> Arrays:
+    def _implied(self, parameters: Values, draws: int) -> Arrays:
         values = self.values(parameters, draws)
         stop = self._stop(self.terms)
         stacked = {**values, **self.lowered(self.scenarios, values, stop)}
@@ -104,7 +104,7 @@ class ExperimentRuns:
                 found[item.key] = self._raised(item, run, alone, draws)
         return found
 
-    def _raised(self, item: EvidenceTerm, base: Run, values: Mapping[str, Any], draws: int) -> Array:
+    def _raised(self, item: EvidenceTerm, base: Run, values: Values, draws: int) -> Array:
         """Effect of raising a variable above its path without policy, for the full raise."""
         assert item.raises is not None  # noqa: S101
         own, whole = base[item.raises.variable][:1], base[item.raises.of][:1]
@@ -143,7 +143,7 @@ class ExperimentRuns:
     def _stop(self, terms: Iterable[EvidenceTerm]) -> float:
         return self.last + max(item.after[1] for item in terms)
 
-    def _run(self, values: Mapping[str, Any], stop: float) -> Run:
+    def _run(self, values: Values, stop: float) -> Run:
         read = [(item.outcome or self.usual[0], item.money or self.usual[1]) for item in self.terms]
         raises = [item.raises for item in self.terms if item.raises is not None]
         # What is given as a path need not be saved.
@@ -188,7 +188,7 @@ def experiments_of(
 ) -> ExperimentRuns:
     """Set up the experiments of evidence terms for a model of regions.
 
-    Parameters
+    Values
     ----------
     model
         The model, with as many regions as the panel.
@@ -216,13 +216,13 @@ def experiments_of(
     kept = tuple(terms)
     bound = RegionalModel(model=model, panel=data, yuan_per_unit=yuan_per_unit)
 
-    def values(parameters: Parameters, draws: int) -> dict[str, Any]:  # noqa: ARG001
+    def values(parameters: Values, draws: int) -> Values:  # noqa: ARG001
         drawn = bound.at(parameters)
         return drawn.values(drawn.start(origin, first_year))
 
-    known: dict[tuple[int, float], dict[str, Any]] = {}
+    known: dict[tuple[int, float], Values] = {}
 
-    def lowered(scenarios: Sequence[Scenario], common: Mapping[str, Any], stop: float) -> dict[str, Any]:
+    def lowered(scenarios: Sequence[Scenario], common: Values, stop: float) -> Values:
         # Policies change nothing that is drawn, so their values are made once for all draws.
         bounds, place = (origin, round(stop)), (len(scenarios), stop)
         if place not in known:
@@ -247,7 +247,7 @@ def experiments_of(
 def experiments_of_any(
     model: Model,
     terms: Iterable[EvidenceTerm],
-    values: Callable[[Parameters, int], dict[str, Any]],
+    values: Callable[[Values, int], Values],
     *,
     start: float | None,
     last: float,
@@ -263,7 +263,7 @@ def experiments_of_any(
             )
     clock = prepared(model, {}, start=start, outcomes=[]).clock
 
-    def lowered(scenarios: Sequence[Scenario], common: Mapping[str, Any], stop: float) -> dict[str, Any]:
+    def lowered(scenarios: Sequence[Scenario], common: Values, stop: float) -> Values:
         return changed_values(model, scenarios, common, start=clock.start, stop=stop, step=clock.step)
 
     return ExperimentRuns(

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Values, frozen
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec import Parameter, load_spec
 from pysd_runner.text import say
@@ -68,7 +68,7 @@ _TEXTS = {
 _EVERY = ("id", "used_as", "experiment", "why_not")
 
 # Choices of rows to pool; the columns of `Ledger.values` that each restricts, and the settings of `Ledger.chosen`.
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
+VARIANTS: Mapping[str, Values] = {
     "all": {},
     "rating >= 3": {"rating": 3},
     "rating >= 4": {"rating": 4},
@@ -345,7 +345,7 @@ def _one_a_trial(found: "pd.DataFrame") -> "pd.DataFrame":
     return first.assign(value=mean, se=total**-0.5).reset_index(drop=True)
 
 
-def _known(name: str, names: Mapping[str, Any]) -> Any:
+def _known(name: str, names: Values) -> Any:
     if name not in names:
         raise _wrong("ledger", " | ".join(names), name)
     return names[name]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, of_parser, of_system, suggest
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
@@ -28,7 +28,7 @@ TIMES = frozenset({"first_year", "last_year", "year"})
 
 
 def write_record(
-    path: str | Path, content: Mapping[str, Any], *, schema: int, allow_nan: bool = False, indent: int | None = 1
+    path: str | Path, content: Record, *, schema: int, allow_nan: bool = False, indent: int | None = 1
 ) -> Path:
     """Write a record atomically; raises `ValueError` or `TypeError` if it cannot be represented in JSON."""
     # In the form in which it will be read: keys are texts, tuples are lists.
@@ -114,7 +114,7 @@ def _with_messages(content: Any, told: Mapping[str, str]) -> Any:
     return [_with_messages(item, told) for item in content] if isinstance(content, list) else content
 
 
-def seal_of(schema: int, content: Mapping[str, Any]) -> str:
+def seal_of(schema: int, content: Record) -> str:
     """Digest of a record, independent of the formatting of its JSON text."""
     return hashlib.sha256(f"{schema} {json.dumps(content, sort_keys=True)}".encode()).hexdigest()
 
@@ -126,7 +126,7 @@ def file_digest(path: Path) -> str:
 
 def check_entries(
     kind: type,
-    content: Mapping[str, Any],
+    content: Record,
     where: str,
     remedy: str,
     *,
@@ -172,7 +172,7 @@ def null_to_nan(value: Any) -> Any:
     return value
 
 
-def _complaint(kind: type, error: Mapping[str, Any]) -> str:
+def _complaint(kind: type, error: Record) -> str:
     if error["type"] == "missing":
         return Message("is missing")
     if error["type"] == "extra_forbidden":

@@ -9,6 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from pysd_runner.core.calendar import said_time, unit_of_time
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Record
 from pysd_runner.core.numbers import MINUS, spoken
 from pysd_runner.plots.arrays import label_of
 from pysd_runner.plots.bands import LEVELS, MEDIAN
@@ -167,7 +168,7 @@ def _by_time(observed: Any) -> Any:
     )
 
 
-def _of(observed: Any, panel: Mapping[str, Any]) -> "pd.Series[float] | None":
+def _of(observed: Any, panel: Record) -> "pd.Series[float] | None":
     if observed is None:
         return None
     if isinstance(observed, pd.Series):

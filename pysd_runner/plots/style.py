@@ -10,7 +10,7 @@ to colorblind people.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.kinds import Record
 from pysd_runner.text import pieces, texts
 
 LineStyle = Literal["-"] | tuple[float, tuple[float, ...]]
@@ -159,7 +160,7 @@ def can_draw(text: str) -> bool:
     return all(_has_glyph(character) for character in text if not character.isspace())
 
 
-def heading_style(text: str) -> dict[str, Any]:
+def heading_style(text: str) -> Record:
     """Font of a heading: bold, unless a font that is needed for it has no bold face."""
     if all(_base_has(character) for character in text if not character.isspace()):
         return {"family": [BASE], "weight": "bold"}
@@ -224,7 +225,7 @@ def _warn_once() -> None:
     )
 
 
-def text_width(figure: Figure, text: str, size: float, style: Mapping[str, Any] | None = None) -> float:
+def text_width(figure: Figure, text: str, size: float, style: Record | None = None) -> float:
     """Width of a line of text in inches, with the current font settings."""
     properties = FontProperties(size=size, **(style or {}))
     # The renderer class has no type annotations.
@@ -233,7 +234,7 @@ def text_width(figure: Figure, text: str, size: float, style: Mapping[str, Any] 
     return float(width) / figure.dpi
 
 
-def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
+def wrapped(figure: Figure, text: str, size: float, width: float, style: Record | None = None) -> list[str]:
     """Break a text into lines; between words, or between Chinese characters but never before closing punctuation."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
@@ -248,7 +249,7 @@ def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping
     return lines
 
 
-def balanced(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
+def balanced(figure: Figure, text: str, size: float, width: float, style: Record | None = None) -> list[str]:
     """Break a text into as few lines as `wrapped` does, but of similar length, so that no word is alone on a line."""
     lines = wrapped(figure, text, size, width, style)
     if len(lines) == 1:
@@ -260,7 +261,7 @@ def balanced(figure: Figure, text: str, size: float, width: float, style: Mappin
     return lines
 
 
-def shortened(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> str:
+def shortened(figure: Figure, text: str, size: float, width: float, style: Record | None = None) -> str:
     """Cut a text that is too wide, with an ellipsis."""
     if text_width(figure, text, size, style) <= width:
         return text

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Indices, Values, frozen
 from pysd_runner.core.progress import Told, counted, reporting, teller
 from pysd_runner.export.files import Tabled
-from pysd_runner.policy.study import Lever, Outcome, Study, Values, band, effects_of, end_effects, who_and_what
+from pysd_runner.policy.study import Lever, Outcome, Study, band, effects_of, end_effects, who_and_what
 
 # For each lever, whether it is on.
 Mask = tuple[bool, ...]

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import unsupported_costs
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import present_value
-from pysd_runner.policy.study import Data, Outcome, Study, Values, band
+from pysd_runner.policy.study import Data, Outcome, Study, band
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.simulation.run import located
 
@@ -179,9 +179,7 @@ class Switching:
     over: str
 
 
-def switching_values(
-    model: Model, values: Mapping[str, Any], first: Callable[[Mapping[str, Any]], str]
-) -> tuple[Switching, ...]:
+def switching_values(model: Model, values: Values, first: Callable[[Values], str]) -> tuple[Switching, ...]:
     """Switching values of the unit costs without evidence, by bisection of their logarithms.
 
     Parameters
@@ -236,7 +234,7 @@ def spent_money(model: Model) -> Callable[[Data], Array]:
     return lambda data: np.asarray(data[share] * data[output].sum(axis=2))
 
 
-def more_money(study: Study, policy: Mapping[str, Any], *, more: float = MORE) -> dict[str, dict[str, Any]]:
+def more_money(study: Study, policy: Values, *, more: float = MORE) -> dict[str, dict[str, Any]]:
     """Variants of a policy with slightly more money for one lever, one class or one region, by name."""
     bound = study.model.bindings
     names = bound.policy

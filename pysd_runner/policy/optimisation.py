@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Values, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.engine.counts import whole
@@ -32,7 +32,7 @@ from pysd_runner.policy.search import (
     searched,
 )
 from pysd_runner.policy.space import Knob, Space, rounded
-from pysd_runner.policy.study import Outcome, Study, Values, end_effects
+from pysd_runner.policy.study import Outcome, Study, end_effects
 
 # Maximum number of draws in the first, coarse stage of each search.
 COARSE = 32

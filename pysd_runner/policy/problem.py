@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, Values
 from pysd_runner.engine import Linearised, TimePath
 from pysd_runner.policy.objective import Constraint, Objective, margins_of
 from pysd_runner.policy.space import Space
-from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values, blocks
+from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, blocks
 from pysd_runner.simulation.task import prepared
 
 # By variable: derivatives with respect to each decision variable (direction), shape (dimensions of the variable...,

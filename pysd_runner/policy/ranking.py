@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Values, frozen
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
@@ -270,7 +270,7 @@ def _switching(
     cast = [item for item in scenarios if item.name in best.values() or item.name == item.baseline_name]
     few, bounds = _few(model, common, SWITCHED), (common.inputs.year, main.year)
 
-    def first(values: Mapping[str, Any]) -> str:
+    def first(values: Values) -> str:
         return str(compare(model, panel, replace(few, values=values), cast, bounds).first.idxmax())
 
     return switching_values(model, few.values, first)
@@ -361,7 +361,7 @@ class Answer:
     comparisons: Mapping[str, Ranking]
     sought: Ranking | None = None  # the policy found where none of those compared keeps the constraints
     before: Ranking | None = None  # some policies, before the fit was weighed by measured effects
-    misses: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    misses: Mapping[str, Sequence[Values]] = field(default_factory=dict)
 
     @property
     def main(self) -> Ranking:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Values, frozen
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.study import Named, Study, Values
+from pysd_runner.policy.study import Named, Study
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.simulation.run import element_name
@@ -111,7 +111,7 @@ class Space:
         ).reshape(len(self.sums), len(self.knobs))
         return matrix, np.array(list(self.sums.values()), dtype=float)
 
-    def policy(self, study: Study, point: Iterable[float]) -> dict[str, Any]:
+    def policy(self, study: Study, point: Iterable[float]) -> Values:
         """Convert a point to a policy: values by model variable.
 
         Parameters

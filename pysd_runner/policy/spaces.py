@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -117,7 +117,7 @@ def within_constraints(
 Choice = tuple[list[Knob], list[float], dict[str, float]]
 
 
-def _mixes(study: Study, values: Mapping[str, Any], by: str, periods: Sequence[float | None]) -> Choice:
+def _mixes(study: Study, values: Values, by: str, periods: Sequence[float | None]) -> Choice:
     """Decision variables for the shares of levers: a mix for each class, or one for each period."""
     vocabulary, bound = load_vocabulary(study.model), study.model.bindings
     rows, columns = (list(study.model.ranges[name]) for name in (bound.ranges.lever, bound.ranges.policy_class))
@@ -161,7 +161,7 @@ def _label(lever: PolicyClass, group: PolicyClass | None, first: float | None, l
     return say("policy_outcome.lever_from", lang, lever=lever.label(lang), group=f"{first:g}")
 
 
-def _by_money(study: Study, values: Mapping[str, Any], periods: Sequence[float]) -> Choice:
+def _by_money(study: Study, values: Values, periods: Sequence[float]) -> Choice:
     """Decision variables for the budget share of each period."""
     names = study.model.bindings.policy
     knobs, start = [], []

@@ -8,6 +8,7 @@ import numpy as np
 
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
+from pysd_runner.core.kinds import Values
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
@@ -130,7 +131,7 @@ def _of_any(inputs: ProjectionInputs) -> Study:
     return _watching(_usable(study), judged)
 
 
-def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Mapping[str, Any] | str) -> dict[str, Any]:
+def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Values | str) -> dict[str, Any]:
     """Values of a scenario by model variable, in the form that a study uses.
 
     Parameters

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Indices, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.run import only_draws, stacked_values
 
-Values = Mapping[str, Any]
 Data = Arrays
 
 # Maximum number of saved values in memory at a time, 8 bytes each.
@@ -203,7 +202,7 @@ class Study:
             )
         return self.outcomes[key]
 
-    def switched(self, policy: Values, active: Iterable[float]) -> dict[str, Any]:
+    def switched(self, policy: Values, active: Iterable[float]) -> Values:
         """Scale the levers of a policy between off and their values in the policy.
 
         Parameters

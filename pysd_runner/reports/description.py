@@ -3,7 +3,7 @@
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file, models_folder
 from pysd_runner.data import Data, load_data, shipped_panels
@@ -47,7 +47,7 @@ class Described:
     name: str
     en: str
     zh: str
-    facts: Mapping[str, Any] = field(default_factory=dict)  # further facts by heading, in order
+    facts: Record = field(default_factory=dict)  # further facts by heading, in order
 
     def lines(self) -> list[str]:
         """Text lines for the screen."""
@@ -60,7 +60,7 @@ class Described:
                 found.append(f"  {heading}: {value:g}" if isinstance(value, float) else f"  {heading}: {value}")
         return found
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Record:
         """The item as plain data, for JSON."""
         return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, "facts": dict(self.facts)}
 
@@ -167,7 +167,7 @@ def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
     return found
 
 
-def _place_facts(place: Area, panel: Data) -> dict[str, Any]:
+def _place_facts(place: Area, panel: Data) -> Record:
     """Facts on a region, class or nation, such as its rank by output per head in the last observed year."""
     inside = [
         at
@@ -205,7 +205,7 @@ def _panel(name: str, model: str) -> Described | None:
     return None if found is None else replace(found, facts={"contents": panel_lines(load_data(name))})
 
 
-def _sections(spec: ModelSpec) -> tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...]:
+def _sections(spec: ModelSpec) -> tuple[tuple[str, Record, Callable[[Any, Model], Record]], ...]:
     """For each kind of declaration: its name, the model's declarations, and a function that gives the facts of one."""
     return (
         ("lever", spec.levers, lambda item, _: {"element of the model": item.element}),
@@ -240,7 +240,7 @@ def _variable(name: str, model: Model) -> list[Described]:
     ]
 
 
-def _parameter_facts(item: Parameter, model: Model) -> dict[str, Any]:
+def _parameter_facts(item: Parameter, model: Model) -> Record:
     judged = "judgement: the value is not itself a published estimate" if item.judgement else ""
     return {
         "value": item.value,
@@ -257,7 +257,7 @@ def _parameter_facts(item: Parameter, model: Model) -> dict[str, Any]:
     }
 
 
-def _input_facts(item: RegionInput, model: Model) -> dict[str, Any]:
+def _input_facts(item: RegionInput, model: Model) -> Record:
     return {
         "unit": item.unit,
         "prices": item.price_basis,
@@ -270,7 +270,7 @@ def _input_facts(item: RegionInput, model: Model) -> dict[str, Any]:
     }
 
 
-def _measurement_facts(item: Any, _: Model) -> dict[str, Any]:
+def _measurement_facts(item: Any, _: Model) -> Record:
     return {
         "observes": item.outcome,
         "with": ", ".join(item.indicators) or item.national,
@@ -282,7 +282,7 @@ def _measurement_facts(item: Any, _: Model) -> dict[str, Any]:
     }
 
 
-def _of_variable(name: str, model: Model) -> dict[str, Any]:
+def _of_variable(name: str, model: Model) -> Record:
     """Facts of the model variable of a declaration, without the unit, which the declaration gives."""
     if not name:
         return {"in the model": "only in the measurement equations"}
@@ -290,7 +290,7 @@ def _of_variable(name: str, model: Model) -> dict[str, Any]:
     return {"in the model": name, **{key: fact for key, fact in facts.items() if key != "unit"}}
 
 
-def _variable_facts(variable: Variable, model: Model) -> dict[str, Any]:
+def _variable_facts(variable: Variable, model: Model) -> Record:
     return {
         "unit": variable.unit,
         "sector": variable.group,

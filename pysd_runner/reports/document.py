@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.export.files import save_csv, write_text_whole
 from pysd_runner.text import width
 
@@ -140,12 +140,12 @@ class ReportDocument:
 _KINDS = {kind.__name__: kind for kind in get_args(Part)}
 
 
-def to_record(document: ReportDocument) -> dict[str, Any]:
+def to_record(document: ReportDocument) -> Record:
     """A report without figures as plain data."""
     return {"title": document.title, "lang": document.lang, "parts": list(map(_plain, document.parts))}
 
 
-def _plain(part: Part) -> dict[str, Any]:
+def _plain(part: Part) -> Record:
     """A part as plain data, with the name of its class."""
     found = {"kind": type(part).__name__, **{item.name: getattr(part, item.name) for item in dataclasses.fields(part)}}
     if isinstance(part, Folded):
@@ -155,12 +155,12 @@ def _plain(part: Part) -> dict[str, Any]:
     return found
 
 
-def of_record(record: Mapping[str, Any]) -> ReportDocument:
+def of_record(record: Record) -> ReportDocument:
     """A report from its plain data."""
     return ReportDocument(title=record["title"], lang=record["lang"], parts=list(map(_part, record["parts"])))
 
 
-def _part(record: Mapping[str, Any]) -> Part:
+def _part(record: Record) -> Part:
     """A part from its plain data."""
     fields = {name: value for name, value in record.items() if name != "kind"}
     if record["kind"] == "Folded":

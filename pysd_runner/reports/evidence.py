@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pysd_runner.core.kinds import Flags, frozen
+from pysd_runner.core.kinds import Flags, Record, frozen
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.data.units import YUAN
@@ -107,9 +106,9 @@ EVIDENCE = {
 }
 
 
-def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
+def certainty_lines(fitted: Record, spec: ModelSpec, *, lang: str = "en") -> list[str]:
     """Table of the calibrated parameters, the best identified first, with notes."""
-    verdicts: Mapping[str, Any] = fitted["provenance"].get("identifiability") or {}
+    verdicts: Record = fitted["provenance"].get("identifiability") or {}
     shifts = _shifts(fitted, spec)
     rows = _rows(fitted, spec, verdicts, shifts, lang)
     if not rows:
@@ -143,7 +142,7 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     return lines + [line for note in notes for line in filled(note, indent=_INDENT)]
 
 
-def _shifts(fitted: Mapping[str, Any], spec: ModelSpec) -> dict[str, float]:
+def _shifts(fitted: Record, spec: ModelSpec) -> dict[str, float]:
     """Posterior centre less prior median of every parameter, in prior standard deviations."""
     sampled = (fitted["provenance"].get("sampling") or {}).get("shift", {})
     priors = {key: spec.parameters[key].prior for key in fitted["keys"]}
@@ -154,9 +153,7 @@ def _shifts(fitted: Mapping[str, Any], spec: ModelSpec) -> dict[str, float]:
     return {**modes, **sampled}
 
 
-def _rows(
-    fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], shifts: Mapping[str, float], lang: str
-) -> list[list[str]]:
+def _rows(fitted: Record, spec: ModelSpec, verdicts: Record, shifts: Mapping[str, float], lang: str) -> list[list[str]]:
     shares = _shares(fitted)
     order = sorted(range(len(shares)), key=lambda place: -shares[place])
     judged = verdicts.get("parameters", {})
@@ -176,19 +173,19 @@ def _rows(
     return rows
 
 
-def _shares(fitted: Mapping[str, Any]) -> list[float]:
+def _shares(fitted: Record) -> list[float]:
     """Contraction of every parameter; zero if it is not known."""
     return [0.0 if share is None or np.isnan(share) else float(share) for share in fitted["contraction"]]
 
 
-def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
+def _judged(verdict: Record, lang: str) -> list[str]:
     shape = "" if verdict["shape"] is None else say(f"report.profile {SHAPES[verdict['shape']]}", lang)
     # Only the first, which is the strongest, is shown, for lack of room.
     partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
     return [shape, partner, say(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
 
-def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[float, float]:
+def _interval(fitted: Record, spec: ModelSpec, place: int) -> tuple[float, float]:
     prior = spec.parameters[fitted["keys"][place]].prior
     if prior is None:
         return np.nan, np.nan
@@ -197,7 +194,7 @@ def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[f
     return float(prior.from_unbounded(centre - width)), float(prior.from_unbounded(centre + width))
 
 
-def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
+def _seen(verdicts: Record, lang: str) -> str:
     """Sentence on the parameter combinations about which the data are more informative than the prior."""
     every = verdicts["directions"]
     seen = [item for item in every if item["strength"] > 1]

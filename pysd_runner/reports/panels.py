@@ -13,7 +13,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, joined, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.data import Data, Entity
 from pysd_runner.data.checks import SHOWN
@@ -90,7 +90,7 @@ def _names(room: str, name: str) -> dict[str, str]:
     return {lang: say(text, lang) if has_text(text) else name for lang in LANGUAGES}
 
 
-def panel_facts(panel: Data) -> dict[str, Any]:
+def panel_facts(panel: Data) -> Record:
     """Contents of a panel, as plain data."""
     return {
         "name": panel.name,
@@ -159,7 +159,7 @@ def _described(problem: Finding, lang: str) -> str:
     return say("report.clauses", lang).join(parts).replace("\n", " ")
 
 
-def _variable_facts(panel: Data, name: str) -> dict[str, Any]:
+def _variable_facts(panel: Data, name: str) -> Record:
     years = panel.years_with(name)
     first, last = (panel.years.index(years[0]), panel.years.index(years[-1])) if years else (0, -1)
     return {
@@ -188,7 +188,7 @@ def _variable_words(facts: dict[str, Any], lang: str) -> tuple[str, str]:
     return years, ", ".join(notes)
 
 
-def save_update(found: Update, folder: Path, before: Path, record: Mapping[str, Any]) -> None:
+def save_update(found: Update, folder: Path, before: Path, record: Record) -> None:
     """Write a panel as a folder that every command reads: regions, national series, sources, and what was revised."""
     import pandas as pd
 
@@ -217,7 +217,7 @@ def save_update(found: Update, folder: Path, before: Path, record: Mapping[str, 
     write_text_whole(folder / DECLARATIONS, toml_text(content))
 
 
-def toml_text(content: Mapping[str, Any]) -> str:
+def toml_text(content: Record) -> str:
     """Plain data as TOML: values first, then a table for each entry of those that hold tables."""
     lines = [f"{name} = {_toml(value)}" for name, value in content.items() if not _holds_tables(value)]
     for group, tables in content.items():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.data import Data, Entity, load_data, shipped_panels
 from pysd_runner.engine import Engine
 from pysd_runner.export import write_text_whole
@@ -47,7 +47,7 @@ class Inputs:
     regions: tuple[str, ...] = ()  # regions shown in figures; empty for a selection spread over all
     events: tuple[str, ...] = ()  # events whose probability under each scenario is requested
 
-    def store(self, folder: Path) -> dict[str, Any]:
+    def store(self, folder: Path) -> Record:
         """Write the inputs into a folder of results, and return their record."""
         text = json.dumps(panel_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
         stored: dict[str, Any] = {
@@ -88,12 +88,12 @@ class RecordedInputs:
     fitted: RecordedFile | None = None
     before: RecordedFile | None = None
     baseline: RecordedFile | None = None
-    compared: tuple[Mapping[str, Any], ...] = ()
+    compared: tuple[Record, ...] = ()
     regions: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
 
 
-def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
+def read_inputs(record: Record, folder: Path) -> Inputs:
     """Read the inputs that `Inputs.store` wrote."""
     readers = {"fitted": load_fitted, "before": load_fitted, "baseline": load_baseline}
     found: dict[str, Any] = {key: read(_checked(record[key], folder)) for key, read in readers.items() if key in record}
@@ -138,7 +138,7 @@ def _checked(entry: Mapping[str, str], folder: Path) -> Path:
     return path
 
 
-def panel_to_dict(panel: Data) -> dict[str, Any]:
+def panel_to_dict(panel: Data) -> Record:
     """Panel as plain data that JSON represents exactly."""
     return {
         "schema": SCHEMA,
@@ -157,7 +157,7 @@ def panel_to_dict(panel: Data) -> dict[str, Any]:
     }
 
 
-def panel_from_dict(stored: Mapping[str, Any]) -> Data:
+def panel_from_dict(stored: Record) -> Data:
     """Panel from the result of `panel_to_dict`."""
     if stored.get("schema") != SCHEMA:
         raise InvalidPanel(
@@ -169,7 +169,7 @@ def panel_from_dict(stored: Mapping[str, Any]) -> Data:
         raise InvalidPanel("the stored panel is damaged: {error!r}; use the run that wrote it", error=error) from error
 
 
-def _panel(stored: Mapping[str, Any]) -> Data:
+def _panel(stored: Record) -> Data:
     regions = tuple(Entity(**item) for item in stored["regions"])
     years = tuple(int(year) for year in stored["years"])
     marks = {name: np.array(rows, dtype=object) for name, rows in stored["flags"].items()}
@@ -224,8 +224,8 @@ class RunRecord:
 
     settings: RecordedSettings
     panel: RecordedPanel
-    simulation: Mapping[str, Any]
-    scenarios: tuple[Mapping[str, Any], ...]
+    simulation: Record
+    scenarios: tuple[Record, ...]
     versions: Mapping[str, str]
     inputs: RecordedInputs
 
@@ -296,7 +296,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     )
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> Record:
     """Read a record, and check that it has all entries a replay needs."""
     record = read_run_record(file)
     check_entries(RunRecord, record, str(file), REMEDY, is_open=True)
@@ -304,7 +304,7 @@ def _read(file: Path) -> dict[str, Any]:
     return record
 
 
-def _changed_panel(record: Mapping[str, Any], inputs: Inputs) -> list[str]:
+def _changed_panel(record: Record, inputs: Inputs) -> list[str]:
     """Changes of the panel since the run; the copy stored with the record is used in any case."""
     then = record["panel"]["sha256"]
     if inputs.panel.sha256 != then:

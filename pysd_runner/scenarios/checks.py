@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.kinds import Record
 from pysd_runner.scenarios.document import InvalidScenarioFile, KeyPath, ScenarioDocument, join_path, quoted
 from pysd_runner.scenarios.policy import (
     BUDGET_LIMIT,
@@ -52,7 +53,7 @@ def meaning_problems(document: ScenarioDocument, names: Vocabulary) -> Iterator[
     yield from _unusual(policy, document)
 
 
-def stored_file(stored: Mapping[str, Any], extra: Sequence[str]) -> ScenarioFile:
+def stored_file(stored: Record, extra: Sequence[str]) -> ScenarioFile:
     """Validate a stored scenario as a scenario file; `extra` lists keys that such files do not have."""
     if not isinstance(stored, Mapping):
         raise InvalidScenario("a stored scenario is a mapping; found {found}", found=quoted(stored))
@@ -68,7 +69,7 @@ def stored_file(stored: Mapping[str, Any], extra: Sequence[str]) -> ScenarioFile
     return file
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def _mapping(value: Any) -> Record:
     return value if isinstance(value, dict) else {}
 
 
@@ -90,7 +91,7 @@ def _entries(value: Any) -> Iterable[tuple[str | int, Any]]:
     return enumerate(value) if isinstance(value, list) else ()
 
 
-def _schedules(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[Finding]:
+def _schedules(policy: Record, document: ScenarioDocument) -> Iterator[Finding]:
     for key in ("budget", "mix"):
         value = policy.get(key)
         if isinstance(value, dict) and (key == "budget" or is_schedule(value)):
@@ -105,7 +106,7 @@ def _schedules(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[F
                 )
 
 
-def _check_years(path: KeyPath, schedule: dict[str, Any], document: ScenarioDocument) -> Iterator[Finding]:
+def _check_years(path: KeyPath, schedule: Record, document: ScenarioDocument) -> Iterator[Finding]:
     years = {key: parse_year(key) for key in schedule if key != INTERPOLATE}
     if not years:
         yield document.report(
@@ -126,7 +127,7 @@ def _check_years(path: KeyPath, schedule: dict[str, Any], document: ScenarioDocu
         yield document.report(path, Message("the same year is written in two ways"), found=quoted(list(years)))
 
 
-def _mixes(policy: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+def _mixes(policy: Record) -> Iterator[tuple[KeyPath, Any]]:
     mix = policy.get("mix")
     if is_schedule(mix):
         years = ((("policy", "mix", year), entry) for year, entry in _mapping(mix).items())
@@ -153,7 +154,7 @@ def _check_mix(path: KeyPath, mix: Any, document: ScenarioDocument, levers: Word
             )
 
 
-def _class_names(policy: dict[str, Any], document: ScenarioDocument, classes: Words) -> Iterator[Finding]:
+def _class_names(policy: Record, document: ScenarioDocument, classes: Words) -> Iterator[Finding]:
     mixes = _mapping(policy.get("class_mixes"))
     yield from _unknown_words(("policy", "class_mixes"), mixes, document, classes, Message("class"))
     chosen = _as_list(_mapping(policy.get("targets")).get("classes"))
@@ -163,7 +164,7 @@ def _class_names(policy: dict[str, Any], document: ScenarioDocument, classes: Wo
 
 
 def _unknown_words(
-    path: KeyPath, entries: dict[str, Any], document: ScenarioDocument, words: Words, kind: str
+    path: KeyPath, entries: Record, document: ScenarioDocument, words: Words, kind: str
 ) -> Iterator[Finding]:
     if not words:
         return
@@ -194,7 +195,7 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _targets(targets: dict[str, Any], document: ScenarioDocument, names: Vocabulary) -> Iterator[Finding]:
+def _targets(targets: Record, document: ScenarioDocument, names: Vocabulary) -> Iterator[Finding]:
     for key, find in (("regions", find_region), ("groups", find_group), ("pilots", find_region)):
         for position, name in enumerate(_as_list(targets.get(key))):
             if names.regions and isinstance(name, str):
@@ -205,7 +206,7 @@ def _targets(targets: dict[str, Any], document: ScenarioDocument, names: Vocabul
                     yield document.report(path, str(error))
 
 
-def _unusual(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[Finding]:
+def _unusual(policy: Record, document: ScenarioDocument) -> Iterator[Finding]:
     budget = policy.get("budget")
     amounts: dict[KeyPath, Any] = {("policy", "budget", year): amount for year, amount in _mapping(budget).items()}
     for path, amount in (amounts or {("policy", "budget"): budget}).items():
@@ -222,7 +223,7 @@ def _unusual(policy: dict[str, Any], document: ScenarioDocument) -> Iterator[Fin
 
 
 Details = dict[str, str]
-ErrorDetails = Mapping[str, Any]
+ErrorDetails = Record
 
 _PARTS: dict[KeyPath, type[BaseModel]] = {
     (): ScenarioFile,

@@ -1,11 +1,12 @@
 """Baselines, scenarios named in `compare_with`, and policies that combine mixes with allocation rules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario
+from pysd_runner.core.kinds import Record
 from pysd_runner.scenarios.load import SHIPPED_MODEL, read_scenario, shipped_scenarios
 from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.scenarios.scenario import Scenario
@@ -24,7 +25,7 @@ REFERENCE = "uniform_mean_mix"
 
 
 def load_scenario(
-    name_or_path: str | Path | Mapping[str, Any],
+    name_or_path: str | Path | Record,
     *,
     model: "str | Model" = SHIPPED_MODEL,
     regions: "Sequence[Entity]" = (),

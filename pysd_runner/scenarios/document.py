@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pysd_runner.core.errors import InvalidScenario, Message, joined, of_parser
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.yaml_text import guard, read_text, reader
 from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule
 from pysd_runner.scenarios.schema import (
@@ -208,7 +208,7 @@ class Delta:
     path: Path
     file: ScenarioFile
     assumptions: Mapping[str, float]  # by model variable if a loaded model was given, else by key as written
-    settings: Mapping[str, Any]  # policy settings in the file, by dotted key; None resets a target
+    settings: Record  # policy settings in the file, by dotted key; None resets a target
     interpolation: Interpolation | None  # new interpolation of inherited schedules; None keeps it
 
 
@@ -221,7 +221,7 @@ def read_delta(path: Path, file: ScenarioFile, assumptions: Mapping[str, float],
     return Delta(path=path, file=file, assumptions=assumptions, settings=settings, interpolation=interpolation)
 
 
-def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any]:
+def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> Record:
     """Policy settings of a file, by dotted key."""
     default = policy.interpolate or "step"
     settings: dict[str, Any] = {key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None}
@@ -239,7 +239,7 @@ def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any
     return settings | _targets(policy.targets or Targets(), vocabulary.classes)
 
 
-def add_settings(deltas: Iterable[Delta]) -> dict[str, Any]:
+def add_settings(deltas: Iterable[Delta]) -> Record:
     """Merge the settings of several deltas; later ones override earlier ones."""
     settings: dict[str, Any] = {}
     for delta in deltas:
@@ -270,7 +270,7 @@ def _switch(switch: bool | str | SwitchPath) -> bool | Schedule[bool]:
     return switch if isinstance(switch, bool) else switch == "on"
 
 
-def _schedule(entries: Mapping[str, Any], interpolation: Interpolation) -> Schedule[Any]:
+def _schedule(entries: Record, interpolation: Interpolation) -> Schedule[Any]:
     years = [(year, value) for year, value in ((parse_year(key), value) for key, value in entries.items()) if year]
     years.sort(key=lambda entry: entry[0].time)
     return Schedule(
@@ -308,7 +308,7 @@ def stored_policy(file: ScenarioFile) -> Policy:
     return Policy.from_settings(policy_settings(file.policy or PolicyPart(), Vocabulary()))
 
 
-def plain_policy(policy: Policy) -> dict[str, Any]:
+def plain_policy(policy: Policy) -> Record:
     """Settings of a policy as plain data, in the form of a scenario file."""
     written: dict[str, Any] = {}
     for key, value in policy.settings().items():

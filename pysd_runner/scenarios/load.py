@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.paths import is_there, model_file
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
@@ -38,7 +38,7 @@ _KEYS = ("schema", "name", "label", "note", "model", "changes")
 
 
 def read_scenario(
-    name_or_path: str | Path | Mapping[str, Any], *, model: "str | Model", regions: "Sequence[Entity]" = ()
+    name_or_path: str | Path | Record, *, model: "str | Model", regions: "Sequence[Entity]" = ()
 ) -> Scenario:
     """Read a scenario that stands in a file or a dictionary, with the scenarios that it extends."""
     if not isinstance(model, str) and not policy_variables(model):
@@ -58,7 +58,7 @@ def read_scenario(
     return _scenario(chain, reader)
 
 
-def load_changes(path: str | Path | Mapping[str, Any]) -> Scenario:
+def load_changes(path: str | Path | Record) -> Scenario:
     """Load a scenario of a model without a policy, which changes its constants."""
     if isinstance(path, Mapping):
         return _changes(_of_mapping(path, CHANGES_SCHEMA), "scenario")
@@ -100,7 +100,7 @@ def _changes(document: ScenarioDocument, name: str) -> Scenario:
         raise InvalidScenario("{where}: {said}", where=place, said=error) from error
 
 
-def _text(content: Mapping[str, Any], key: str, document: ScenarioDocument) -> str | Mapping[str, str]:
+def _text(content: Record, key: str, document: ScenarioDocument) -> str | Mapping[str, str]:
     value = content.get(key, "")
     texts = list(value.values()) if isinstance(value, Mapping) else [value]
     if not all(isinstance(item, str) for item in texts):
@@ -108,7 +108,7 @@ def _text(content: Mapping[str, Any], key: str, document: ScenarioDocument) -> s
     return value  # type: ignore[no-any-return]
 
 
-def _of_mapping(content: Mapping[str, Any], schema: int = 1) -> ScenarioDocument:
+def _of_mapping(content: Record, schema: int = 1) -> ScenarioDocument:
     """Convert a dictionary with the content of a scenario file to a document."""
     place = (
         Message("scenario {scenario!r}", scenario=content.get("name", ""))

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 
 Value = TypeVar("Value")
 Interpolation = Literal["step", "linear"]
@@ -184,7 +184,7 @@ class Policy:
         """Whether any money is ever spent."""
         return any(amount > 0 for amount in _moments(self.budget))
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Record:
         """All settings, by key in a scenario file.
 
         Returns
@@ -212,7 +212,7 @@ class Policy:
         return {key: value for key, value in found.items() if value is not None}
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> "Policy":
+    def from_settings(cls, settings: Record) -> "Policy":
         """Build a policy from settings.
 
         Parameters

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, suggest
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Record, frozen
 from pysd_runner.scenarios.policy import (
     CHANGES_SCHEMA,
     SCHEMA_VERSION,
@@ -91,7 +91,7 @@ class Scenario:
     def of(
         cls,
         name: str,
-        changes: Mapping[str, Any],
+        changes: Record,
         *,
         label: str | Mapping[str, str] = "",
         note: str | Mapping[str, str] = "",
@@ -292,7 +292,7 @@ class Scenario:
 
         return describe(self, lang)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Record:
         """Convert the scenario to plain data that JSON stores exactly.
 
         Returns
@@ -351,7 +351,7 @@ class Scenario:
         return write_text_whole(path, stream.getvalue())
 
     @staticmethod
-    def from_dict(stored: Mapping[str, Any]) -> "Scenario":
+    def from_dict(stored: Record) -> "Scenario":
         """Restore a scenario from the data of `to_dict`.
 
         Parameters

@@ -1,6 +1,6 @@
 """Simulate a model over scenarios and draws, and look up variables and elements by name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, Values
 from pysd_runner.engine import Failure, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.export.files import Tabled
@@ -126,7 +126,7 @@ class Run(Labelled, Tabled):
 
 def simulate(
     model: Model,
-    values: Mapping[str, Any] | None = None,
+    values: Values | None = None,
     *,
     outcomes: Sequence[str] | None = None,
     threads: int | None = None,
@@ -195,7 +195,6 @@ def failure_message(failed: Flags, failures: Sequence[Failure]) -> str:
 
 
 Position = tuple[int, ...]
-Values = Mapping[str, Any]
 
 
 def located(model: Model, name: str) -> tuple[str, Position | None]:
@@ -241,9 +240,7 @@ def constant_values(model: Model, variable: str) -> Array:
     return run[variable][0, 0, ..., 0]
 
 
-def stacked_values(
-    each: Sequence[Mapping[str, Any]], model: Model, common: Mapping[str, Any], times: Array
-) -> dict[str, Array | TimePath]:
+def stacked_values(each: Sequence[Values], model: Model, common: Values, times: Array) -> dict[str, Array | TimePath]:
     """Values of several policies, stacked along the scenario axis."""
     names = list(dict.fromkeys(name for values in each for name in values))
     stacked = {}

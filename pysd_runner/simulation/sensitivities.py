@@ -5,7 +5,7 @@ kinks they are one-sided: of equal arguments of a minimum or maximum the first o
 segment to the right, of a choice the active branch. Step functions have derivative zero.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, Unpack
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, Values
 from pysd_runner.engine import Direction, Linearised, Task, TimePath
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr
 from pysd_runner.model import Model
@@ -63,7 +63,7 @@ class Jacobian(Labelled):
 
 def jacobian(
     model: Model,
-    values: Mapping[str, Any] | None = None,
+    values: Values | None = None,
     *,
     parameters: Sequence[Parameter],
     outcomes: Sequence[str],
@@ -136,7 +136,7 @@ def jacobian(
 
 def jacobian_function(
     model: Model,
-    values: Mapping[str, Any] | None = None,
+    values: Values | None = None,
     *,
     parameters: Sequence[Parameter],
     outcomes: Sequence[str],
@@ -148,7 +148,7 @@ def jacobian_function(
 
 def task_of(
     model: Model,
-    values: Mapping[str, Any] | None,
+    values: Values | None,
     parameters: Sequence[Parameter],
     outcomes: Sequence[str],
     settings: RunSettings,
@@ -258,7 +258,7 @@ def prepare(
     parameters: Sequence[Parameter],
     outcomes: Sequence[str],
     *,
-    values: Mapping[str, Any] | None = None,
+    values: Values | None = None,
     **settings: Unpack[RunSettings],
 ) -> "PreparedModel":
     """Create a function of a model, ``f(numbers) -> array``, for code that calls it thousands of times.

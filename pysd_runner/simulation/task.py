@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.kinds import Array, Flags, Record, Values
 from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, key
@@ -67,7 +67,7 @@ class Labelled:
     units: Mapping[str, str]
     ranges: Mapping[str, tuple[str, ...]]
     failed: Flags
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Record = field(default_factory=dict)
     time_unit: str = ""
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -83,7 +83,7 @@ class Labelled:
             for name, values in self.data.items()
         }
 
-    def _coords(self) -> dict[str, Any]:
+    def _coords(self) -> Values:
         """Times and elements as coordinates of an xarray data set."""
         used = {dim for dims in self.dims.values() for dim in dims}
         found: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
@@ -106,9 +106,7 @@ def spelled(name: str, known: Iterable[str]) -> str | None:
     return {key(item): item for item in known}.get(key(name))
 
 
-def prepared(
-    model: Model, values: Mapping[str, Any] | None, *, outcomes: Sequence[str] | None = None, **settings: Any
-) -> Task:
+def prepared(model: Model, values: Values | None, *, outcomes: Sequence[str] | None = None, **settings: Any) -> Task:
     """Check the arguments of a simulation and create its task; settings are those of `simulate`."""
     given = model.by_variable({} if values is None else values)
     return prepared_task(
@@ -122,7 +120,7 @@ def prepared(
     )
 
 
-def provenance(model: Model, task: Task) -> dict[str, Any]:
+def provenance(model: Model, task: Task) -> Record:
     """How a task was computed: model, hash, engine, time controls, seed and method."""
     return {
         "model": model.name,
@@ -158,9 +156,7 @@ def _version(package: str) -> str:
     return metadata.version(package)
 
 
-def one_line(
-    kind: str, outcomes: Collection[str], cases: tuple[int, int], years: Array, made: Mapping[str, Any]
-) -> str:
+def one_line(kind: str, outcomes: Collection[str], cases: tuple[int, int], years: Array, made: Record) -> str:
     """Summary of results on one line, for ``repr``."""
     names = next(iter(outcomes)) if len(outcomes) == 1 else f"{len(outcomes)} outcomes"
     scenarios, draws = (
@@ -178,7 +174,7 @@ def time_unit(model: Model) -> str:
     return next((unit for unit in units if unit), "")
 
 
-def labels(model: Model, names: Iterable[str]) -> dict[str, Any]:
+def labels(model: Model, names: Iterable[str]) -> Record:
     """Labels of results: subscript ranges and units of variables, elements of the ranges, unit of time."""
     known = {name: model.ir.variables[name] for name in names}
     return {

@@ -1,15 +1,13 @@
 """The baseline: draws of a forecast without policy, from which projections start."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Record, frozen
 
 FILE = "baseline.nc"
 VARIABLE = "log_relative_output"
@@ -53,7 +51,7 @@ class Baseline:
     origin: int
     panel: str
     panel_sha256: str
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Record = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.paths.ndim != 3 or self.paths.shape[1:] != (len(self.regions), len(self.years)):

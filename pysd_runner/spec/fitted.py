@@ -5,12 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Indices, frozen
+from pysd_runner.core.kinds import Array, Indices, Record, frozen
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import Prior
@@ -103,7 +102,7 @@ class FittedParameters:
     residual_sd: Mapping[str, float] = field(default_factory=dict)
     shock_sd: float = 0.0
     fixed: Mapping[str, float] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Record = field(default_factory=dict)
     draws: tuple[tuple[float, ...], ...] = ()
 
     @property

@@ -1,12 +1,12 @@
 """Read the declarations of a model from ``model.toml`` into a `ModelSpec`."""
 
 import tomllib
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, of_parser, suggest
+from pysd_runner.core.kinds import Record
 from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec.bindings import Bindings, bound_keys, check_bindings
 from pysd_runner.spec.declarations import (
@@ -88,7 +88,7 @@ def schema_of(path: Path) -> Any:
     return parsed(path).get("schema")
 
 
-def parsed(path: Path, what: str = "declarations") -> dict[str, Any]:
+def parsed(path: Path, what: str = "declarations") -> Record:
     """Read a TOML file; the result is cached and must not be modified."""
     return _toml(_text(path, what), path.name)
 
@@ -103,16 +103,14 @@ def _text(path: Path, what: str = "declarations") -> str:
 
 
 @lru_cache(maxsize=8)
-def _toml(text: str, file: str) -> dict[str, Any]:
+def _toml(text: str, file: str) -> Record:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # invalid TOML, or an integer with too many digits
         raise InvalidModel("{file}: not readable as TOML: {reason}", file=file, reason=of_parser(error)) from error
 
 
-def without_schema(
-    content: Mapping[str, Any], place: str, schema: int, says: str = "this version reads"
-) -> dict[str, Any]:
+def without_schema(content: Record, place: str, schema: int, says: str = "this version reads") -> dict[str, Any]:
     """Content of a file without its schema; raises if the schema is another one."""
     rest = dict(content)
     if "schema" not in rest:
@@ -141,7 +139,7 @@ def read_prior(given: Any, place: str, lower: float, upper: float) -> Prior:
     return prior
 
 
-def _prior_of(given: Any, place: str, parameter: Mapping[str, Any]) -> Prior | None:
+def _prior_of(given: Any, place: str, parameter: Record) -> Prior | None:
     lower, upper = parameter["lower"], parameter["upper"]
     # Bounds in the wrong order are reported by the check of the parameter.
     return read_prior(given, place, lower, upper) if lower < upper else None
@@ -242,7 +240,7 @@ OTHERS = ("observations", "budget")
 
 def _check_names(spec: ModelSpec, file: str) -> None:
     """Check that keys and model names are unique, ignoring case."""
-    sections: dict[str, Mapping[str, Any]] = {
+    sections: dict[str, Record] = {
         "parameters": spec.parameters,
         "inputs": spec.inputs,
         "outcomes": spec.outcomes,

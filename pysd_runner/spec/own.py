@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.spec.declarations import (
     DIRECTIONS,
@@ -132,7 +132,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mappin
     )
 
 
-def _with_columns(content: dict[str, Any]) -> dict[str, Any]:
+def _with_columns(content: dict[str, Any]) -> Record:
     """Set the column of each measurement to the measurement's name, unless it declares another one."""
     measurements = content.get("measurements")
     if not isinstance(measurements, dict):
@@ -296,7 +296,7 @@ def with_prior(parameter: Parameter, prior: Prior) -> Parameter:
     )
 
 
-def record_of(parameter: Parameter) -> dict[str, Any]:
+def record_of(parameter: Parameter) -> Record:
     """Convert a declaration for JSON, so that a fit can be read without the declarations file."""
     content = {**asdict(parameter), "sources": list(parameter.sources)}
     prior = parameter.prior
@@ -309,7 +309,7 @@ def record_of(parameter: Parameter) -> dict[str, Any]:
     return {**content, "prior": {"family": family, **finite}}
 
 
-def parameter_of(record: Mapping[str, Any]) -> Parameter:
+def parameter_of(record: Record) -> Parameter:
     """Restore a declaration from the output of `record_of`."""
     try:
         content = dict(record)

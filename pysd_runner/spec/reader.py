@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
+from pysd_runner.core.kinds import Record
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 # Function of a key and a message that raises an error about an entry.
 Fail = Callable[[str, str], NoReturn]
 # Metadata of a field that is not read from files.
-NOT_READ: Mapping[str, Any] = {"key": None}
+NOT_READ: Record = {"key": None}
 
 
-def named(key: str) -> Mapping[str, Any]:
+def named(key: str) -> Record:
     """Metadata of a field whose key in files differs from its name."""
     return {"key": key}
 
@@ -35,7 +36,7 @@ class Reader:
     def __init__(
         self,
         checks: Mapping[type, Callable[[Any, Fail], None]] | None = None,
-        readers: Mapping[object, Callable[[Any, str, Mapping[str, Any]], Any]] | None = None,
+        readers: Mapping[object, Callable[[Any, str, Record], Any]] | None = None,
     ) -> None:
         # Checks of the fields of a data class; readers of types that are not data classes, from the entry, its location
         # and the fields already read.
@@ -69,7 +70,7 @@ class Reader:
             self._checks[kind](made, fail_at(place))
         return made
 
-    def value(self, hint: Any, value: Any, place: str, found: Mapping[str, Any] | None = None) -> Any:
+    def value(self, hint: Any, value: Any, place: str, found: Record | None = None) -> Any:
         """Read one entry according to its type."""
         kinds = [part for part in get_args(hint) if part is not NoneType] if isinstance(hint, UnionType) else [hint]
         # A number, or the name of one.
@@ -99,7 +100,7 @@ class Reader:
             )
         return tuple(self.read(kind, item, f"{place}[{number}]") for number, item in enumerate(values, start=1))
 
-    def _table(self, kind: Any, values: Any, place: str) -> dict[str, Any]:
+    def _table(self, kind: Any, values: Any, place: str) -> Record:
         """Read entries of one type with arbitrary names, such as ``[parameters.q_a]``, ``[parameters.c0]``."""
         is_section = is_dataclass(kind) and isinstance(kind, type)
         if not isinstance(values, dict):
@@ -129,7 +130,7 @@ def fail_at(place: str) -> Fail:
     return fail
 
 
-def refuse_unknown(values: Mapping[str, Any], keys: Mapping[str, Any], place: str) -> None:
+def refuse_unknown(values: Record, keys: Record, place: str) -> None:
     """Raise for unknown keys."""
     for key in values:
         if key not in keys:
@@ -192,7 +193,7 @@ def _numbers(value: Any, place: str) -> tuple[float, ...]:
     return tuple(_number(item, place) for item in value)
 
 
-def _untyped(value: Any, place: str) -> dict[str, Any]:
+def _untyped(value: Any, place: str) -> Record:
     if not isinstance(value, dict):
         raise InvalidModel("{place}: expected a table, found {what!r}", place=place, what=value)
     return value
@@ -203,7 +204,7 @@ _LISTS: Mapping[Any, Callable[[Any, str], Any]] = {str: _texts, float: _numbers}
 
 
 @lru_cache(maxsize=64)
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> Record:
     return get_type_hints(kind)
 
 

@@ -1,16 +1,14 @@
 """Combine models and data: a regional model with a panel, and the columns and times of a table with any model."""
 
-from collections.abc import Mapping
 from dataclasses import field, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.calendar import CALENDAR, PLAIN, Calendar, date_of, time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Values, frozen
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key
@@ -47,7 +45,7 @@ class RegionalModel:
 
     model: Model
     panel: Data
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Values = field(default_factory=dict)
     yuan_per_unit: float = 1.0
 
     @property
@@ -55,7 +53,7 @@ class RegionalModel:
         """Names of the variables, inputs, parameters and ranges of the model, by their role."""
         return self.model.bindings
 
-    def at(self, parameters: Mapping[str, Any]) -> "RegionalModel":
+    def at(self, parameters: Values) -> "RegionalModel":
         """Copy with other parameters."""
         return replace(self, parameters=parameters)
 

@@ -1,13 +1,13 @@
 """Common draws of all scenarios of a projection: parameters, the state at the origin, and shocks to growth."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
@@ -16,8 +16,6 @@ from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs, check_money, relative_growth
-
-Values = Mapping[str, Any]
 
 # Student t degrees of freedom of shocks, as in the forecasts: yearly growth has fatter tails than the normal.
 DEGREES_OF_FREEDOM = 5
@@ -161,7 +159,7 @@ def shock_paths(
 class CommonDraws:
     """Values common to all scenarios, for a set of draws."""
 
-    values: Mapping[str, Any]  # by model variable, as for `pysd_runner.simulation.simulate`
+    values: Values  # by model variable, as for `pysd_runner.simulation.simulate`
     parameters: Arrays
     inputs: RegionInputs  # initial values of the regions
     draws: tuple[int, ...]  # number of each draw; draws that could not follow the baseline are dropped

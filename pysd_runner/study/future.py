@@ -10,6 +10,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.kinds import Record
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import key
@@ -78,7 +79,7 @@ class Future(Tabled):
     time_unit: str = "year"
     imputed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Record = field(default_factory=dict)
 
     @property
     def axis(self) -> str:

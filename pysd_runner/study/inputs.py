@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Record, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath
@@ -71,7 +71,7 @@ class ProjectionInputs:
     bounds: tuple[float, float]
     step: float
     calendar: Calendar = PLAIN
-    settings: Mapping[str, Any]
+    settings: Record
 
     @property
     def spec(self) -> ModelSpec:
@@ -178,7 +178,7 @@ def _of_regions(
     panel: Data,
     fitted: FittedParameters | None,
     baseline: Baseline | None,
-    settings: Mapping[str, Any],
+    settings: Record,
     engine: Engine,
 ) -> ProjectionInputs:
     until, draws = year("until", settings["until"]), whole("draws", settings["draws"], least=1)
@@ -328,7 +328,7 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
     return spec
 
 
-def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> dict[str, Any]:
+def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> Values:
     """Draws from a fit as values of a run, shape (1, draw, element...), with the values that the fit held fixed."""
     spec = spec_of(fitted)
     if draws < 1:
@@ -339,7 +339,7 @@ def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: i
     return entered(model, fitted, vectors)
 
 
-def entered(model: Model, fitted: FittedParameters, vectors: Arrays) -> dict[str, Any]:
+def entered(model: Model, fitted: FittedParameters, vectors: Arrays) -> Values:
     """Convert parameter vectors to values of a run, shape (1, draw, element...), with those that the fit held fixed."""
     check_equations(model, fitted.provenance.get("equations", {}), "the fit")
     found: dict[str, Any] = held_of(fitted)
@@ -357,7 +357,7 @@ def entered(model: Model, fitted: FittedParameters, vectors: Arrays) -> dict[str
     return found
 
 
-def _elements(model: Model, variable: str, is_start: bool, held: Mapping[str, Any]) -> Array:
+def _elements(model: Model, variable: str, is_start: bool, held: Values) -> Array:
     if variable in held and not isinstance(held[variable], TimePath):
         return np.asarray(held[variable], dtype=float)
     if not is_start:

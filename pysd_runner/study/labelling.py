@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import Message, suggest
-from pysd_runner.core.kinds import Arrays, Flags
+from pysd_runner.core.kinds import Arrays, Flags, Record
 from pysd_runner.data import Data
 from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader, indicators_of
@@ -152,7 +152,7 @@ def history_dataset(panel: Data) -> xr.Dataset:
     return _with_laggards(dataset, output.drop_vars("group"), population.drop_vars("group"), laggards(last[0], last[1]))
 
 
-def region_coordinates(panel: Data) -> dict[str, Any]:
+def region_coordinates(panel: Data) -> Record:
     """Codes, names, classes and tile-map positions of the regions of a panel, as coordinates."""
     regions = panel.regions
     return {
@@ -255,7 +255,7 @@ def completed(data: xr.Dataset) -> xr.Dataset:
     return data.assign(rounded(added, KEPT_ERROR).data_vars)
 
 
-def computed(data: xr.Dataset) -> Mapping[str, Any]:
+def computed(data: xr.Dataset) -> Record:
     """Outcomes that are recomputed rather than stored, with the attributes of each."""
     return dict(json.loads(data.attrs.get(COMPUTED, "{}")))
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
@@ -142,14 +142,14 @@ def read_outcomes(file: Path) -> "xr.Dataset":
     return data
 
 
-def read_run_record(file: Path) -> dict[str, Any]:
+def read_run_record(file: Path) -> Record:
     """Read the record of a projection."""
     record = read_record(file, schema=SCHEMA, what=Message("record of a projection"), remedy=REMEDY)
     check_entries(Recorded, record, str(file), REMEDY, is_open=True)
     return record
 
 
-def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
+def changed_files(folder: Path, record: Record) -> list[str]:
     """List the files in the folder of a projection whose digests differ from those in its record."""
     return [
         Message("{path} is not the file this run wrote: its hash differs from the one in run.json", path=folder / name)
@@ -158,7 +158,7 @@ def changed_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_files(folder: Path, record: Mapping[str, Any]) -> None:
+def check_files(folder: Path, record: Record) -> None:
     """Raise if a file of a projection was changed after it was saved."""
     for text in changed_files(folder, record):
         raise InvalidInput(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, SimulationFailed
+from pysd_runner.core.kinds import Record, Values
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.core.progress import Told, counted, reporting
 from pysd_runner.data import Data, load_data
@@ -34,7 +35,7 @@ from pysd_runner.text import in_both
 if TYPE_CHECKING:
     from pysd_runner.data.sources import AnySource
 
-    OneScenario = Scenario | str | Mapping[str, Any]
+    OneScenario = Scenario | str | Values
     Scenarios = OneScenario | Sequence[OneScenario]
 
 # Maximum number of stocks that are saved by default.
@@ -265,7 +266,7 @@ def _of_any(
     )
 
 
-def _followed(baseline: Baseline, common: CommonDraws) -> dict[str, Any]:
+def _followed(baseline: Baseline, common: CommonDraws) -> Values:
     """Provenance of the baseline forecast, with diagnostics of the shocks that make the no-policy run follow it."""
     assert common.implied is not None  # noqa: S101
     systematic = dict(zip(baseline.regions, common.implied.systematic.tolist(), strict=True))
@@ -441,13 +442,13 @@ def _of_draws(run: Any, fitted: FittedParameters | None) -> tuple[str, ...]:
     return (*found, *(note for note in notes if "its last value holds" in note))
 
 
-def recorded_model(provenance: Mapping[str, Any]) -> str:
+def recorded_model(provenance: Record) -> str:
     """Argument for `load_model` to load the model of a projection: its name if it is shipped, else its path."""
     made = provenance["simulation"]
     return str(made.get("model_file", made["model"]))
 
 
-def _provenance(inputs: ProjectionInputs, panel: Data, scenarios: Sequence[Scenario], run: Run) -> dict[str, Any]:
+def _provenance(inputs: ProjectionInputs, panel: Data, scenarios: Sequence[Scenario], run: Run) -> Record:
     fitted, file = inputs.fitted, inputs.model.source
     rate = panel.provenance.get("yuan_per_unit")
     packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")

@@ -1,14 +1,13 @@
 """Initial values of the regions in the first simulated year: observed, or imputed and marked as such."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
 from pysd_runner.core.findings import listed
-from pysd_runner.core.kinds import Array, Arrays, Flags
+from pysd_runner.core.kinds import Array, Arrays, Flags, Values
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
@@ -103,8 +102,8 @@ def region_inputs(
     panel: Data,
     year: int,
     *,
-    parameters: Mapping[str, Any] | None = None,
-    carried: Mapping[str, Any] | None = None,
+    parameters: Values | None = None,
+    carried: Values | None = None,
     reference_years: int = 0,
     yuan_per_unit: float = 1.0,
 ) -> RegionInputs:

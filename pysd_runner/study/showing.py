@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Record
 from pysd_runner.core.numbers import spoken
 from pysd_runner.study.labelling import unknown
 from pysd_runner.text import say
@@ -109,7 +109,7 @@ def quantiles(values: Array) -> tuple[float, float, float]:
     return float(low), float(median), float(high)
 
 
-def together(runs: Mapping[str, Any]) -> Any:
+def together(runs: Record) -> Any:
     """Merge several projections into one, for common tables and figures.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Record, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key
@@ -43,7 +43,7 @@ def scenario_values(
 def changed_values(
     model: Model,
     scenarios: Sequence[Scenario],
-    common: Mapping[str, Any],
+    common: Values,
     *,
     start: float,
     stop: float,
@@ -194,7 +194,7 @@ def observed_of(model: Model, data: Data | None, fitted: FittedParameters | None
     return {name: column for name, column in found.items() if data is None or column in data}
 
 
-def _records_of(model: Model, fitted: FittedParameters | None) -> list[Mapping[str, Any]]:
+def _records_of(model: Model, fitted: FittedParameters | None) -> list[Record]:
     """Column, outcome and kind of the measurements of a fit, or else of the declarations."""
     if fitted is not None:
         return list(fitted.provenance.get("measurements", {}).values())

@@ -6,10 +6,10 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 78_886,
-    "nodes": 600_926,
+    "lines": 78_872,
+    "nodes": 599_225,
     "functions": 4_939,
-    "docstring lines": 11_805,
+    "docstring lines": 11_807,
     "lines of other texts": 5_516,
     "circles": 0,
     "functions of many parameters": 0,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Record, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Task, TimePath
 from pysd_runner.engine.ir import ModelIr, key
@@ -49,9 +49,9 @@ class Explored:
     times: Sequence[float]
     origin: float | None = None  # where observations end and the run begins
     saved: Sequence[str]  # names of the saved outputs, in the order of the task
-    outcomes: Sequence[Mapping[str, Any]]  # outcomes that can be plotted
-    constants: Sequence[Mapping[str, Any]]  # sliders by group
-    sections: Mapping[str, Any]  # optional parts of a page: policies, regions, whether a forecast is followed
+    outcomes: Sequence[Record]  # outcomes that can be plotted
+    constants: Sequence[Record]  # sliders by group
+    sections: Record  # optional parts of a page: policies, regions, whether a forecast is followed
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ def packed(data: bytes) -> str:
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
 
 
-def input_records(inputs: Mapping[str, Any], numbers: PackedNumbers) -> list[dict[str, Any]]:
+def input_records(inputs: Record, numbers: PackedNumbers) -> list[dict[str, Any]]:
     """Records of the inputs of a module, with values in the layout (time, draw, cell)."""
     found: list[dict[str, Any]] = []
     for name, value in inputs.items():
@@ -184,7 +184,7 @@ def constants_explored(
     )
 
 
-def _sliders(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _sliders(model: Model, common: Record) -> Iterator[dict[str, Any]]:
     """Sliders for the declared parameters, or else for the constants of the model file."""
     facts = facts_of(model.ir)
     declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
@@ -236,7 +236,7 @@ def _range(fact: Fact, declared: Parameter | None) -> tuple[float, float]:
     return lower, upper
 
 
-def _outcome(ir: ModelIr, model: Model, name: str) -> dict[str, Any]:
+def _outcome(ir: ModelIr, model: Model, name: str) -> Record:
     variable = ir.variables[name]
     labels = [", ".join(item) for item in product(*(ir.ranges[dim] for dim in variable.dims))]
     declared = {} if model.spec is None else {item.variable: item for item in model.spec.outcomes.values()}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Record, Values
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import meaning
 from pysd_runner.policy.ranking import start_of
@@ -95,7 +96,7 @@ def policies_explored(
     )
 
 
-def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:
+def _values(inputs: ProjectionInputs, root: Scenario) -> Values:
     """Inputs shared by all scenarios and settings of the no-policy run, as time paths where the page varies them."""
     common = inputs.common.values
     values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.years)}
@@ -134,7 +135,7 @@ def _words(entries: Iterable[Any]) -> list[dict[str, str]]:
     return [{"key": item.key, "element": item.element, "en": item.en, "zh": item.zh} for item in entries]
 
 
-def _history(inputs: ProjectionInputs) -> dict[str, Any]:
+def _history(inputs: ProjectionInputs) -> Record:
     years = [year for year in inputs.panel.years if year > inputs.years[0] - HISTORY]
     seen = inputs.panel.subset(times=years)
     series = {
