@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pysd_runner.reports.brief import brief as brief
     from pysd_runner.scenarios import load_scenario as load_scenario
     from pysd_runner.study.loading import load_future as load_future
+    from pysd_runner.study.loops import loops as loops
     from pysd_runner.study.projection import project as project
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

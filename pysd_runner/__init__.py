@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pysd_runner.simulation.sensitivities import jacobian as jacobian
     from pysd_runner.simulation.sensitivities import prepare as prepare
     from pysd_runner.study.loading import load_future as load_future
+    from pysd_runner.study.loops import loops as loops
     from pysd_runner.study.projection import project as project
     from pysd_runner.study.showing import together as together
 else:

@@ -26,6 +26,7 @@ from pysd_runner.engine.ir import (
     Table,
     Variable,
     key,
+    references,
 )
 from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.bindings import Bindings
@@ -214,6 +215,8 @@ def load_model(
     if spec is None and found.model is not None and is_there(beside):
         units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
         spec = load_own_spec(beside, facts_of(found.model), units)
+    if spec is not None and found.model is not None:
+        _check_loops(spec, found.model, beside.name)
     return Model(
         name=label,
         path=found.path,
@@ -245,6 +248,44 @@ def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None
             raise InvalidModel(
                 f"{declarations.name}: bindings.ranges: the model has no range {name!r}.{suggest(name, model.ranges)}"
             )
+
+
+def _check_loops(spec: ModelSpec, model: ModelIr, file: str) -> None:
+    """Raise `InvalidModel` for a declared path that is no loop of the model."""
+    known = {key(name): name for name, item in model.variables.items() if not item.hidden}
+    for loop in spec.loops.values():
+        place = f'{file}: loops["{loop.key}"].path'
+        ways = [[known.get(key(name), name) for name in either.split("|")] for either in loop.path]
+        for name in (name for either in ways for name in either if name not in known.values()):
+            near = suggest(name, known.values())
+            raise InvalidModel("{place}: the model has no variable {name!r}.{near}", place=place, name=name, near=near)
+        needs = {name: inputs_to(model, name) for either in ways for name in either}
+        chains = [[name] for name in ways[-1]]
+        for before, either in zip([ways[-1], *ways], ways, strict=False):
+            chains = [[*chain, name] for chain in chains for name in either if chain[-1] in needs[name]]
+            if either is ways[-1]:
+                chains = [chain for chain in chains if chain[0] == chain[-1]]
+            for name in either:
+                if not any(chain[-1] == name for chain in chains):
+                    raise InvalidModel(
+                        "{place}: {name!r} does not depend on {before}; a path lists the variables of a loop in the "
+                        "order of their links, and the last one acts on the first",
+                        place=place,
+                        before=" | ".join(map(repr, before)),
+                        name=name,
+                    )
+
+
+def inputs_to(model: ModelIr, name: str) -> set[str]:
+    """Variables of the file that a variable depends on, directly or through what is generated for delays."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for block in model.variables[waiting.pop()].blocks:
+            new = references(block.expression) - found
+            found |= new
+            waiting += [item for item in new if model.variables[item].hidden]
+    return found
 
 
 def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pysd_runner.engine.frontend.syntax import Budgets as Budgets
     from pysd_runner.engine.linearised import Linearised as Linearised
     from pysd_runner.engine.llvm.programs import host as host
+    from pysd_runner.engine.numpy.target import equation_of as equation_of
     from pysd_runner.engine.passes.derivatives import Direction as Direction
     from pysd_runner.engine.passes.integration import difference_of_methods as difference_of_methods
     from pysd_runner.engine.passes.order import plan as plan

@@ -1,6 +1,6 @@
 """Figures of policies: contributions and shares of levers, trade-offs, regret, switching values, measured effects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pysd_runner.core.numbers import interval, percent, written
-from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, open_sheet
+from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.marks import write_beside
 from pysd_runner.plots.style import (
     BASELINE,
@@ -34,27 +34,10 @@ def plot_wedges(
     """Draw the contributions of levers over time as stacked areas."""
     years = wedges.index.to_numpy(dtype=float)
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
-    colours = {name: HUES[place % len(HUES)] for place, name in enumerate(wedges.columns)}
     with drawing(ax):
-        sheet = open_sheet(
-            height=2.9,
-            title=title,
-            subtitle=unit,
-            caption=say("policy_figure.wedges_caption", lang),
-            key=[KeyEntry(text=labels.get(str(name), str(name)), colours=(colours[name],) * 2) for name in order],
-        )
-        axes = sheet.axes(0.5, 0.05, sheet.width - 0.6, 2.6)
-        above, below = np.zeros(len(years)), np.zeros(len(years))
-        for name in order:
-            values = wedges[name].to_numpy()
-            up, down = np.maximum(values, 0), np.minimum(values, 0)
-            for base, part in ((above, up), (below, down)):
-                if part.any():
-                    axes.fill_between(years, base, base + part, color=colours[name], linewidth=0.4, edgecolor="white")
-            above, below = above + up, below + down
+        told = {"title": title, "subtitle": unit, "caption": say("policy_figure.wedges_caption", lang)}
+        sheet, axes = _stacked(wedges, order, labels, told)
         axes.plot(years, wedges.sum(axis=1).to_numpy(), color=INK, linewidth=1.4)
-        axes.axhline(0, color=INK, linewidth=0.6)
-        axes.set_xlim(years[0], years[-1])
     long = wedges.reset_index(names="year").melt(id_vars="year", var_name="lever", value_name="value")
     last, first = wedges.iloc[-1], order[0]
     sentence = say(
@@ -67,6 +50,39 @@ def plot_wedges(
         unit=unit,
     )
     return sheet.told(long.assign(unit=unit), sentence)
+
+
+def _stacked(
+    parts: pd.DataFrame, order: Sequence[str], labels: Mapping[str, str], told: Mapping[str, Any]
+) -> tuple[Sheet, Axes]:
+    """Draw columns over their index as areas, stacked upwards where positive and downwards where negative."""
+    times = parts.index.to_numpy(dtype=float)
+    colours = {name: HUES[place % len(HUES)] for place, name in enumerate(parts.columns)}
+    key = [KeyEntry(text=labels.get(str(name), str(name)), colours=(colours[name],) * 2) for name in order]
+    sheet = open_sheet(height=2.9, key=key, **told)
+    axes = sheet.axes(0.5, 0.05, sheet.width - 0.6, 2.6)
+    above, below = np.zeros(len(times)), np.zeros(len(times))
+    for name in order:
+        values = parts[name].to_numpy()
+        up, down = np.maximum(values, 0), np.minimum(values, 0)
+        for base, part in ((above, up), (below, down)):
+            if part.any():
+                axes.fill_between(times, base, base + part, color=colours[name], linewidth=0.4, edgecolor="white")
+        above, below = above + up, below + down
+    axes.axhline(0, color=INK, linewidth=0.6)
+    axes.set_xlim(times[0], times[-1])
+    return sheet, axes
+
+
+def plot_loops(
+    relative: pd.DataFrame, *, labels: Mapping[str, str], told: Mapping[str, str], sentence: str, ax: Any = None
+) -> ReportFigure:
+    """Draw the relative scores of loops (columns) over time as stacked areas, balancing loops below zero."""
+    with drawing(ax):
+        sheet, axes = _stacked(relative, list(relative.columns), labels, told)
+        axes.set_ylim(-1, 1)
+    long = relative.rename_axis("time").reset_index().melt("time", var_name="loop", value_name="relative")
+    return sheet.told(long.assign(unit="Dmnl"), sentence)
 
 
 # Minimum share that is labelled in its bar.

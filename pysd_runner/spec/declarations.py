@@ -454,6 +454,26 @@ class DeclaredLever(PolicyClass):
 
 
 @frozen
+class DeclaredLoop:
+    """A feedback loop with a name.
+
+    Attributes
+    ----------
+    key
+        Short name.
+    path
+        Variables in the order of their links; the last one acts on the first. ``"A | B"`` takes either variable.
+    en, zh
+        Labels.
+    """
+
+    key: str
+    path: tuple[str, ...]
+    en: str = ""
+    zh: str = ""
+
+
+@frozen
 class ModelSpec:
     """The declarations of one model, read from its ``model.toml``.
 
@@ -461,7 +481,7 @@ class ModelSpec:
     ----------
     name
         Name of the model.
-    parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible, evidence
+    parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible, evidence, loops
         Declarations by key, in the order of the file.
     observations
         How columns of a table observe a model that is not regional, by key.
@@ -482,6 +502,7 @@ class ModelSpec:
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
     evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
+    loops: Mapping[str, DeclaredLoop] = field(default_factory=dict)
     observations: Mapping[str, Observation] = field(default_factory=dict)
     budget: float | None = None
     bindings: Bindings | None = None

@@ -13,6 +13,7 @@ from pysd_runner.spec.declarations import (
     DIRECTIONS,
     ROLES,
     DeclaredLever,
+    DeclaredLoop,
     DeclaredOutcome,
     ModelSpec,
     Observation,
@@ -95,6 +96,7 @@ class _Declarations:
     levers: Mapping[str, _Setting] = field(default_factory=dict)
     budget: _Budget | None = None
     evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
+    loops: Mapping[str, DeclaredLoop] = field(default_factory=dict)
 
 
 def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mapping[str, str]) -> ModelSpec:
@@ -128,6 +130,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mappin
         levers=levers,
         observations=declared.measurements,
         evidence=declared.evidence,
+        loops=declared.loops,
         budget=None if declared.budget is None else declared.budget.total,
     )
 

@@ -51,11 +51,11 @@ def _replaced(part: str, pattern: re.Pattern[str], new: dict[str, str]) -> str:
 
 
 def _quoted(text: str, new: dict[str, str]) -> str:
-    """Names that are values between quotes; keys, labels and notes stay."""
-    pattern = re.compile(rf'"({_any(new)})"')
+    """Names that are values between quotes, or several with bars; keys, labels and notes stay."""
+    pattern = re.compile(rf'("|\| )({_any(new)})(?="| \|)')
     lines = text.splitlines(keepends=True)
     kept = ("en =", "zh =", "element =", "note =", "region =", "lever =", "policy_class =", "unit =")
-    return "".join(line if line.startswith(kept) else pattern.sub(lambda m: f'"{new[m[1]]}"', line) for line in lines)
+    return "".join(line if line.startswith(kept) else pattern.sub(lambda m: m[1] + new[m[2]], line) for line in lines)
 
 
 def _as_keys(text: str, new: dict[str, str]) -> str:

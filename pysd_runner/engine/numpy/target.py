@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.ir import SMALL, Interpolation, Mode, ModelIr, remembered
+from pysd_runner.engine.ir import SMALL, Block, Interpolation, Mode, ModelIr, draws_numbers, remembered, shown
 from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.random_numbers import RandomStream
@@ -63,6 +63,47 @@ def _compiled(
     cells = max(sizes, default=1)
     shapes = tuple(model.shape(model.variables[name].dims) for name in outcomes)
     return NumpyProgram(outcomes, given, shapes, cells, namespace["simulate"], text)
+
+
+def equation_of(model: ModelIr, block: Block) -> Callable[[Mapping[str, Array], Array], Array]:
+    """The equation of a block as a function, for evaluation on values of a run.
+
+    Parameters
+    ----------
+    model
+        The model.
+    block
+        One of the blocks of one of its variables; of a stock it gives the net flow.
+
+    Returns
+    -------
+    Callable
+        Function of values of the variables that the equation refers to, shape (case, time, ...) by name, and of times,
+        shape (1, time); it returns an array of shape (case or 1, time or 1, ...) with the axes of the block.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the equation draws random numbers, whose values a run does not save.
+    """
+    from pysd_runner.engine.numpy.code import PythonWriter
+
+    if draws_numbers(block.expression):
+        raise UnsupportedFeature(f"random numbers outside of a run, in {shown(block.text)!r}")
+    symbols = {name: f"v{number}" for number, name in enumerate(model.variables)}
+    writer = PythonWriter(model, symbols)
+    code = compile(writer.aligned(block.expression, block.axes), "<equation>", "eval")
+    space = _namespace() | {name: _literal(value) for name, value in writer.literals.items()}
+    axes = len(block.axes) + 2
+
+    def evaluate(values: Mapping[str, Array], times: Array) -> Array:
+        own = {symbols[name]: value for name, value in values.items()}
+        with np.errstate(all="ignore"):
+            # The source is from `numpy.code`, as above.
+            found = np.asarray(eval(code, {**space, **own, "t": times}), dtype=float)  # noqa: S307
+        return found.reshape(found.shape + (1,) * (axes - found.ndim))
+
+    return evaluate
 
 
 @lru_cache(maxsize=1)

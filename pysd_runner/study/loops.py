@@ -1,0 +1,390 @@
+"""Feedback loops of a run and their shares in its change, by the method Loops that Matter."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import field
+from heapq import nlargest
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from pysd_runner.core.errors import NOTHING, InvalidInput, UnknownName
+from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.numbers import percent
+from pysd_runner.data.dataset import is_panel
+from pysd_runner.data.names import Entity, by_label, label_key
+from pysd_runner.engine.ir import key
+from pysd_runner.model import Model
+from pysd_runner.simulation.run import located
+from pysd_runner.simulation.task import spelled
+from pysd_runner.study.inputs import ProjectionInputs
+from pysd_runner.study.links import Links, Node, link_scores
+from pysd_runner.text import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from pysd_runner.plots import ReportFigure
+
+Cycle = tuple[Node, ...]
+Find = Literal["all", "strongest", "named"]
+
+# Largest number of loops that are counted one by one, and in addition to those of the strongest paths.
+MOST, COUNTED = 400_000, 10_000
+# Texts of why links have no score.
+REASONS = {"random": "loops.random", "memory": "loops.memory", "pipe": "loops.pipe"}
+# Loops that a result lists.
+LISTED = 200
+
+
+@frozen(repr=False)
+class Loops:
+    """Feedback loops and their shares in the change of the stocks they pass through.
+
+    Parameters
+    ----------
+    relative
+        Relative scores, dimensions (loop, time): the score of a loop divided by the sum of the magnitudes of all that
+        were counted in its partition; positive for reinforcing loops, negative for balancing ones.
+    paths
+        Variables of each loop in the order of its links; several paths where a loop has several.
+    share_held
+        Part of the sum of magnitudes that the listed loops hold, dimensions (partition, time), for each partition that
+        they lie in; missing where nothing changes.
+    counted
+        Number of loops counted.
+    longest
+        Number of links up to which every loop was counted, besides those of the strongest paths; None for all loops.
+    partitions
+        Variables that lie on loops with each other, largest set first; loops are listed in this order, those with the
+        largest shares first.
+    left_out
+        Variables whose incoming links have no score, with the reason.
+    of
+        Variable that all loops pass through; empty for all loops of the model.
+    """
+
+    relative: "xr.DataArray"
+    paths: Mapping[str, tuple[tuple[str, ...], ...]]
+    share_held: "xr.DataArray"
+    counted: int
+    longest: int | None
+    partitions: tuple[tuple[str, ...], ...]
+    left_out: Mapping[str, tuple[str, ...]]
+    of: str = ""
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Loops: {len(self.paths)} listed of {self.counted} counted, {percent(self.held)} % held>"
+
+    @property
+    def held(self) -> float:
+        """Mean over time of the part that the listed loops hold of the first partition they lie in."""
+        return float(self.share_held[0].mean()) if self.paths else 0.0
+
+    def table(self, periods: int = 3) -> "pd.DataFrame":
+        """Mean share of each loop over the run and in periods of equal length, the largest first.
+
+        Parameters
+        ----------
+        periods
+            Number of periods.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per loop: ``share``, the mean magnitude; one column for each period, the mean of the relative score;
+            and ``path``.
+        """
+        import pandas as pd
+
+        times = self.relative["time"].to_numpy()
+        found = pd.DataFrame({"share": np.abs(self.relative.to_numpy()).mean(axis=1)}, index=list(self.paths))
+        for part in np.array_split(np.arange(times.size), max(1, min(periods, times.size))):
+            mean = self.relative.isel(time=part).mean("time").to_numpy()
+            found[f"{times[part[0]]:g}-{times[part[-1]]:g}"] = mean
+        found["path"] = [" | ".join(" > ".join(path) for path in self.paths[name]) for name in self.paths]
+        return found.rename_axis("loop")
+
+    def sentence(self, lang: str = "en") -> str:
+        """Say which loop carries most of the change, in which period, and how much the listed loops hold."""
+        if not self.paths:
+            return say("loops.none", lang)
+        table = self.table()
+        first = str(table.index[0])
+        shares = table.drop(columns=["share", "path"]).abs()
+        leading = ", ".join(f"{period}: {name}" for period, name in shares.idxmax().items())
+        told = say(
+            "loops.sentence",
+            lang,
+            loop=self.label(first, lang),
+            of=self.of or say("loops.connected", lang),
+            share=percent(float(table["share"].iloc[0])),
+            leading=leading,
+        )
+        return f"{told} {self.caveat(lang)}"
+
+    def caveat(self, lang: str = "en") -> str:
+        """Say how much the listed loops hold of what was counted, and what was left out."""
+        how = "loops.every" if self.longest is None else "loops.some"
+        held = {"listed": len(self.paths), "counted": self.counted, "longest": self.longest, "held": percent(self.held)}
+        told = say(how, lang, **held)
+        reasons = {name: ", ".join(say(REASONS[why], lang) for why in set(own)) for name, own in self.left_out.items()}
+        names = ", ".join(f"{name} ({why})" for name, why in reasons.items())
+        return " ".join([told, say("loops.left_out", lang, names=names)]) if names else told
+
+    def label(self, name: str, lang: str = "en") -> str:
+        """A loop with its label, or the variables of its path."""
+        return f"{name} ({self.labels.get(name, {}).get(lang) or ' > '.join(self.paths[name][0])})"
+
+    def plot(self, *, most: int = 8, title: str = "", lang: str = "en") -> "ReportFigure":
+        """Draw the relative scores of the largest loops over time as stacked areas.
+
+        Parameters
+        ----------
+        most
+            Number of loops drawn.
+        title
+            Title of the figure.
+        lang
+            Language of the labels, ``"en"`` or ``"zh"``.
+
+        Returns
+        -------
+        ReportFigure
+            The figure.
+        """
+        import pandas as pd
+
+        from pysd_runner.plots.policies import plot_loops
+
+        wide = pd.DataFrame(
+            self.relative[:most].T.to_numpy(), self.relative["time"].to_numpy(), list(self.paths)[:most]
+        )
+        title = title or say("loops.title" if self.of else "loops.titles", lang, of=self.of)
+        told = {"title": title, "subtitle": say("loops.subtitle", lang), "caption": self.caveat(lang)}
+        names = {name: self.label(name, lang) for name in wide.columns}
+        return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
+
+
+class _Graph:
+    """The links of a run, and the loops they make."""
+
+    def __init__(self, links: Links, through: Iterable[Node]) -> None:
+        import networkx as nx  # takes half a second
+
+        self.links, self.scores, self.graph = links, links.scores, nx.DiGraph(list(links.scores))
+        parts = nx.strongly_connected_components(self.graph)
+        self.parts = sorted((sorted(part) for part in parts if len(part) > 1 or (*part, *part) in self.scores), key=len)
+        self.parts.reverse()
+        self.part = {node: place for place, part in enumerate(self.parts) for node in part}
+        self.through = {node for node in through if node in self.part}
+        self.starts = self.through or {node for node in links.stocks if node in self.part}
+
+    def kept(self, loops: Iterable[Sequence[Node]]) -> set[Cycle]:
+        """Loops that pass where all have to pass, each beginning there or else with its first stock."""
+        found = set()
+        for loop in loops:
+            if not self.through or self.through.intersection(loop):
+                first = loop.index(min(self.starts.intersection(loop) or loop))
+                found.add((*loop[first:], *loop[:first]))
+        return found
+
+    def every(self, most: int, longest: int | None = None) -> set[Cycle] | None:
+        """All loops, or those of at most some links; None where there are too many."""
+        from networkx import simple_cycles
+
+        found = list(islice(simple_cycles(self.graph, length_bound=longest), most + 1))
+        return None if len(found) > most else self.kept(found)
+
+    def counted(self) -> tuple[set[Cycle], int | None]:
+        """All loops where they can be counted, else those up to the longest length for which they can."""
+        found = self.every(COUNTED)
+        if found is not None:
+            return found, None
+        longest, found = 2, set()
+        while (more := self.every(COUNTED, longest + 4)) is not None:
+            longest, found = longest + 4, more
+        return found, longest
+
+    def strongest(self) -> set[Cycle]:
+        """Loops along the strongest path from each start to itself at each step (Eberlein and Schoenberg 2020)."""
+        found: list[list[Node]] = []
+        inner = [link for link in self.scores if self.part.get(link[0], -1) == self.part.get(link[1])]
+        for sizes in np.abs([self.scores[link] for link in inner]).T.tolist():
+            out: dict[Node, list[tuple[float, Node]]] = {}
+            for size, (first, last) in sorted(zip(sizes, inner, strict=True), reverse=True):
+                if size:
+                    out.setdefault(first, []).append((size, last))
+            for start in self.starts:
+                best: dict[Node, float] = {}
+                path, ways, reached = [start], [iter(out.get(start, ()))], [1.0]
+                while path:
+                    size, node = next(ways[-1], (0.0, None))
+                    size *= reached[-1]
+                    if node is None:
+                        del path[-1], ways[-1], reached[-1]
+                    elif node == start:
+                        found.append([*path])
+                    elif node not in path and size > best.get(node, 0.0):
+                        best[node] = size
+                        path, ways, reached = [*path, node], [*ways, iter(out.get(node, ()))], [*reached, size]
+        return self.kept(found)
+
+    def along(self, names: Iterable[str]) -> set[Cycle]:
+        """Loops through some variables in the given order, whichever of their elements they pass."""
+        paths: list[Cycle] = [()]
+        for either in ({key(name) for name in names.split("|")} for names in names):
+            on = ((path, node) for path in paths for node in (self.graph[path[-1]] if path else self.part))
+            paths = [(*path, node) for path, node in on if key(node[0]) in either]
+        return self.kept(path for path in paths if (path[-1], path[0]) in self.scores)
+
+    def score(self, loop: Cycle) -> Array:
+        """Score of a loop over time: the product of those of its links."""
+        return np.asarray(np.prod([self.scores[link] for link in zip(loop, (*loop[1:], loop[0]), strict=True)], axis=0))
+
+    def alike(self, loops: Iterable[Cycle], named: Mapping[str, Iterable[Cycle]]) -> dict[Any, list[Cycle]]:
+        """Loops by name, or by their stocks and variables; those alike differ in elements of other variables."""
+        names = {loop: name for name, own in named.items() for loop in own}
+        found: dict[Any, list[Cycle]] = {}
+        for loop in sorted(loops):
+            same = tuple(node if node in self.starts else node[0] for node in loop)
+            found.setdefault(names.get(loop, same), []).append(loop)
+        return found
+
+    def shares(self, groups: Mapping[Any, Collection[Cycle]], counted: Collection[Cycle], **more: Any) -> Loops:
+        """The largest of some groups of loops, with their shares of all that were counted."""
+        import xarray as xr
+
+        times = self.links.times
+        total, held = np.zeros((2, len(self.parts), times.size))
+        for loop in sorted(counted):
+            total[self.part[loop[0]]] += np.abs(self.score(loop))
+        scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
+        share = {
+            name: np.sum([self.score(loop) * scale[self.part[loop[0]]] for loop in own], axis=0)
+            for name, own in groups.items()
+            if own
+        }
+        largest = nlargest(LISTED, share, key=lambda name: np.abs(share[name]).mean())
+        largest.sort(key=lambda name: min(self.part[loop[0]] for loop in groups[name]))
+        listed = {loop for name in largest for loop in groups[name]}
+        for loop in listed:
+            held[self.part[loop[0]]] += np.abs(self.score(loop)) * scale[self.part[loop[0]]]
+        paths: dict[str, tuple[tuple[str, ...], ...]] = {}
+        for name in largest:
+            falls, rises = share[name].min() < 0, share[name].max() > 0
+            letter = "U" if falls and rises else "B" if falls else "R"
+            letter = letter.lower() if more.get("labels") else letter  # unlike the names of the declarations
+            own = name if isinstance(name, str) else f"{letter}{sum(item[0] == letter for item in paths) + 1}"
+            paths[own] = tuple(dict.fromkeys(tuple(map(self.links.label, loop)) for loop in sorted(groups[name])))
+        places = sorted({self.part[loop[0]] for loop in listed})
+        relative = np.reshape([share[name] for name in largest], (len(largest), times.size))
+        found = np.where(total > 0, held, np.nan)[places]
+        return Loops(
+            relative=xr.DataArray(relative, {"loop": list(paths), "time": times}, ("loop", "time")),
+            paths=paths,
+            share_held=xr.DataArray(found, {"partition": places, "time": times}, ("partition", "time")),
+            partitions=tuple(tuple(map(self.links.label, part)) for part in self.parts),
+            left_out=self.links.left_out,
+            counted=len(counted),
+            **more,
+        )
+
+
+def loops(
+    model: Model | ProjectionInputs,
+    values: Mapping[str, Any] | None = None,
+    *,
+    focus: Mapping[str, str] = NOTHING,
+    of: str = "",
+    find: Find = "all",
+) -> Loops:
+    """Feedback loops of a run, and the share of each in its change over time.
+
+    Link scores are those of Schoenberg, Davidsen and Eberlein (2020), with the links into stocks of Schoenberg, Hayward
+    and Eberlein (2023). Delays and smooths are merged into the variables that use them.
+
+    Parameters
+    ----------
+    model
+        A model, or the inputs of a projection with one draw (`inputs_of`).
+    values
+        As for `simulate`, with a single scenario and draw.
+    focus
+        The only element that is kept of some ranges, by the name of the range: ``{"Region": "Gansu"}``. What other
+        elements do then comes in from outside. Regions of a projection go by code or name.
+    of
+        A variable, or one element of it: only loops through it are counted. Empty for all loops.
+    find
+        ``"all"``: every loop. ``"strongest"``: the loops along the strongest paths from each stock at each step, where
+        there are too many to count. ``"named"``: the loops that the declarations of the model name.
+
+    Returns
+    -------
+    Loops
+        The loops with the largest shares, at most 200 of them, and the part of all they hold. With Runge-Kutta's method
+        scores are those from step to step.
+
+    Raises
+    ------
+    InvalidInput
+        If there are more than 400,000 loops and `find` is ``"all"``, or the values make several runs.
+    UnknownName
+        If there is no such variable, range, element or way to find loops.
+
+    References
+    ----------
+    Schoenberg, W., Davidsen, P., and Eberlein, R. (2020). Understanding model behavior using the Loops that Matter
+    method. System Dynamics Review 36(2), 158-190.
+
+    Schoenberg, W., Hayward, J., and Eberlein, R. (2023). Improving Loops that Matter. System Dynamics Review 39(2),
+    140-151.
+
+    Eberlein, R., and Schoenberg, W. (2020). Finding the Loops that Matter. International System Dynamics Conference.
+    """
+    if find not in get_args(Find):
+        raise UnknownName("loops are found as {known}; {find!r} is none of them", known=get_args(Find), find=find)
+    settings: dict[str, float] = {}
+    regions: Sequence[Entity] = ()
+    if isinstance(model, ProjectionInputs):
+        settings = {"start": model.bounds[0], "stop": model.bounds[1], "step": model.step}
+        values = {**model.common.values, **(values or {})}
+        regions = model.data.regions if is_panel(model.data) else ()
+        model = model.run_model
+    places = dict(_place(model, regions, name, item) for name, item in focus.items())
+    links = link_scores(model, values, places, **settings)
+    variable, position = located(model, of) if of else ("", None)
+    cells = () if not of else links.kept(variable) if position is None else [position]
+    graph, longest = _Graph(links, [(variable, cell) for cell in cells]), None
+    if of and not graph.through:
+        return graph.shares({}, (), longest=None, of=of)
+    declared = {} if model.spec is None else model.spec.loops
+    named = {name: graph.along(item.path) for name, item in declared.items()}
+    groups: Mapping[Any, Collection[Cycle]] = named
+    if find == "all":
+        every = graph.every(MOST)
+        if every is None:
+            raise InvalidInput(
+                "there are more than {most} loops; take find='strongest', focus= or of=", most=f"{MOST:,}"
+            )
+        counted, groups = every, graph.alike(every, named)
+    else:
+        strong, (counted, longest) = graph.strongest(), graph.counted()
+        counted |= strong.union(*named.values())
+        groups = named if find == "named" else graph.alike(strong, named)
+    labels = {name: {"en": item.en, "zh": item.zh} for name, item in declared.items()}
+    return graph.shares(groups, counted, longest=longest, of=of, labels=labels)
+
+
+def _place(model: Model, regions: Sequence[Entity], name: str, item: str) -> tuple[str, int]:
+    """Name of a range and position of an element in it, from their names in any case or the label of a region."""
+    dim = spelled(name, model.ranges) or ""
+    labelled = by_label(regions).get(label_key(item)) if dim == model.region_range else None
+    if labelled is not None:
+        return dim, list(regions).index(labelled)
+    element = spelled(item, model.ranges.get(dim, ()))
+    if element is None:
+        raise UnknownName("{model} has no element {item!r} of a range {name!r}", model=model.name, item=item, name=name)
+    return dim, model.ranges[dim].index(element)
