@@ -12,9 +12,9 @@ from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from calibration.sdeval.fit import PointFit as PointFit
+    from calibration.sdeval.fit import Run as Run
+    from calibration.sdeval.fit import Simulate as Simulate
     from calibration.sdeval.fit import point_fit as point_fit
-    from calibration.sdeval.pairs import Run as Run
-    from calibration.sdeval.pairs import Simulate as Simulate
     from calibration.sdeval.patterns import BehaviourPatterns as BehaviourPatterns
     from calibration.sdeval.patterns import PatternStep as PatternStep
     from calibration.sdeval.patterns import behaviour_patterns as behaviour_patterns

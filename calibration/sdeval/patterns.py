@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import line_up, ratio
+from calibration.sdeval.fit import line_up, ratio
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.export.files import Tabled

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from calibration.sdeval.pairs import centred, numbers_of, ratio
+from calibration.sdeval.fit import centred, numbers_of, ratio
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, frozen
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of, ratio
+from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of, ratio
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
 

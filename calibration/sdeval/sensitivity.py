@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from calibration.sdeval.pairs import BREAKDOWNS, Run, Simulate, arrays_of
+from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Record, frozen
 

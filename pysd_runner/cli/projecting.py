@@ -211,8 +211,8 @@ def write(
     """Write the results of a projection."""
     if inputs is None:
         return _write_any(session, projection, folder.draft)
-    from pysd_runner.reports.answer import three_sentences
     from pysd_runner.reports.evidence import noticed
+    from pysd_runner.reports.headline import three_sentences
     from pysd_runner.reports.results import event_lines, figure_count, level_table, overview, write_results
 
     def finished(name: str) -> None:

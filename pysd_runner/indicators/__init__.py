@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pysd_runner.engine.lazy import lazy_exports
 from pysd_runner.indicators.inequality import TheilParts as TheilParts
+from pysd_runner.indicators.inequality import class_totals as class_totals
 from pysd_runner.indicators.inequality import coefficient_of_variation as coefficient_of_variation
 from pysd_runner.indicators.inequality import gini as gini
 from pysd_runner.indicators.inequality import sigma_dispersion as sigma_dispersion
 from pysd_runner.indicators.inequality import theil as theil
 from pysd_runner.indicators.inequality import theil_decomposition as theil_decomposition
-from pysd_runner.indicators.regions import class_totals as class_totals
 from pysd_runner.indicators.relative import gap_to_leader as gap_to_leader
 from pysd_runner.indicators.relative import log_relative_output as log_relative_output
 from pysd_runner.indicators.relative import output_share as output_share

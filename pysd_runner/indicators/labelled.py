@@ -12,13 +12,14 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array
 from pysd_runner.indicators.inequality import (
     TheilParts,
+    class_names,
+    class_totals,
     coefficient_of_variation,
     gini,
     sigma_dispersion,
     theil,
     theil_decomposition,
 )
-from pysd_runner.indicators.regions import class_names, class_totals
 from pysd_runner.indicators.relative import (
     gap_to_leader,
     log_relative_output,

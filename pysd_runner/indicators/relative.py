@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Flags
-from pysd_runner.indicators.regions import non_negative_regions_last, output_and_people, positive_regions_last
+from pysd_runner.indicators.inequality import non_negative_regions_last, output_and_people, positive_regions_last
 
 
 def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> Array:

@@ -11,9 +11,18 @@ from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
-from pysd_runner.reports.answer import FEW, joined, odds, rests_on
 from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, Cause, alike, causes, declarations_of, foreign_costs
-from pysd_runner.reports.headline import amount, currency_of, failed_checks, is_assumed, label_of
+from pysd_runner.reports.headline import (
+    FEW,
+    amount,
+    currency_of,
+    failed_checks,
+    is_assumed,
+    joined,
+    label_of,
+    odds,
+    rests_on,
+)
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, has_text, say

@@ -1,4 +1,4 @@
-"""What a report says beside its tables: outlook, cost of the policy, constraints and the basis of the results."""
+"""What a report says beside its tables: the answer in three sentences, outlook, cost, constraints and basis."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,11 +7,12 @@ import numpy as np
 
 from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.evidence.weights import ENTRY
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
-from pysd_runner.policy.ranking import Answer, Ranking
-from pysd_runner.reports.evidence import declarations_of, meaning_of, rests
-from pysd_runner.scenarios.policy import FrozenMapping
+from pysd_runner.policy.ranking import ROBUST, Answer, Ranking, first_shares
+from pysd_runner.reports.evidence import alike, declarations_of, foreign_costs, meaning_of, rests
+from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
 from pysd_runner.text import said, say, variable_names
@@ -25,6 +26,12 @@ LEAST_SHARE = 0.05
 # Minimum share of draws in which one allocation rule must beat the other by all measures to be said to do so.
 SURE = 0.95
 _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
+# Minimum number of draws from which probabilities are told.
+FEW = 5
+# Smallest probabilities that have a name of their own, in descending order.
+ODDS = (0.95, 0.8, 0.6, 0.4, 0.2, 0.05, 0.0)
+# Settings of a policy: only assumptions that are not chosen are named as what would change the answer.
+_CHOSEN = ("budget", "redistribution", "until")
 
 
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
@@ -242,3 +249,123 @@ def some_of(texts: Sequence[str], lang: str, *, between: str = "report.list") ->
     """The first of some texts, and how many more there are."""
     more = say("report.more", lang, count=len(texts) - NAMED) if len(texts) > NAMED else ""
     return say(between, lang).join(texts[:NAMED]) + more
+
+
+def three_sentences(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
+    """What happens without policy, what to do for whom and what it does, how sure that is and what would change it.
+
+    A sentence on failed checks of the fit comes before them; one on costs of another country, or on regions that start
+    alike for want of an indicator, follows.
+    """
+    if not below_mean(projection).any():
+        return []
+    advice = [] if answer is None else [_advice(projection, answer, lang)]
+    cautions = (*filter(None, [foreign_costs(projection, lang)]), *alike(projection, lang))
+    failed = failed_checks(projection, lang)
+    return [*failed, _outlook(projection, lang), *advice, _certainty(projection, answer, lang), *cautions]
+
+
+def odds(share: float, lang: str) -> str:
+    """A probability in words, such as "likely"."""
+    words = say("answer.odds", lang).split("; ")
+    return next(word for word, least in zip(words, ODDS, strict=True) if share >= least)
+
+
+def _outlook(projection: Future, lang: str) -> str:
+    """Sentence on the path without policy."""
+    basis, shortfall = without_policy(projection)
+    before, after = (written(float(np.median(shortfall[:, at]))) for at in (0, -1))
+    falls = odds(float((shortfall[:, -1] < shortfall[:, 0]).mean()), lang)
+    return say(
+        "answer.outlook",
+        lang,
+        basis=say(f"answer.basis_{basis}", lang),
+        before=before,
+        after=after,
+        origin=projection.origin,
+        year=int(projection.data["year"][-1]),
+        chance=say("answer.narrows", lang, odds=falls) if len(shortfall) >= FEW else "",
+    )
+
+
+def recommended(answer: Answer) -> str:
+    """The policy that is robustly first, or else first most often."""
+    return answer.robust or str(answer.main.first.idxmax())
+
+
+def _advice(projection: Future, answer: Answer, lang: str) -> str:
+    """Sentence on the policy that closes most, for whom, and what it does."""
+    name, main = recommended(answer), answer.main
+    policy = main.scenarios[name].policy
+    closed = main.effects[HEADLINE].sel(scenario=name).to_numpy()
+    low, middle, high = map(float, np.quantile(closed, (0.05, 0.5, 0.95)))
+    is_constant = policy.budget is not None and not isinstance(policy.budget, Schedule)
+    return say(
+        "answer.advice" if middle > 0 else "answer.no_advice",
+        lang,
+        policy=label_of(projection, answer, name, lang),
+        need=say("answer.by_need", lang) if policy.redistribution else "",
+        money=say("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
+        closed=written(middle, 1),
+        range=say("answer.range", lang, low=written(low, 1), high=written(high, 1)) if closed.size >= FEW else "",
+        others=say("answer.levels_down", lang) if float(main.levels_down[name]) > ROBUST else "",
+    )
+
+
+def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
+    """Sentence on what is certain, what is open, what would change it, and what it rests on."""
+    if answer is None:
+        low, high = np.quantile(without_policy(projection)[1][:, -1], (0.05, 0.95))
+        parts = [say("answer.rests_outlook", lang, low=written(float(low)), high=written(float(high)))]
+    else:
+        parts = [*_sure(projection, answer, lang), rests_on(projection, lang)]
+    return joined(parts, lang)
+
+
+def rests_on(projection: Future, lang: str) -> str:
+    """Clause on what the size of an effect rests on."""
+    record = (projection.provenance.get("fitted") or {}).get("provenance", {})
+    return say(f"answer.rests_{'measured' if record.get(ENTRY) else 'judged'}", lang)
+
+
+def joined(clauses: Sequence[str], lang: str) -> str:
+    """One sentence of several clauses."""
+    text = say("report.clauses", lang).join(clauses)
+    return text[:1].upper() + text[1:] + say("answer.stop", lang)
+
+
+def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
+    """Clauses on how sure the recommendation is, and on what would change it."""
+    main, name = answer.main, recommended(answer)
+    if main.effects.sizes["draw"] < FEW:
+        yield say("answer.few", lang)
+        return
+    if len(main.scenarios) < 2:
+        works = float((main.effects[HEADLINE].sel(scenario=name) > 0).mean())
+        yield say("answer.works", lang, odds=odds(works, lang), policy=label_of(projection, answer, name, lang))
+        return
+    if answer.by_need is not None and main.scenarios[name].policy.redistribution:
+        yield say("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
+    best = odds(float(main.first[name]), lang)
+    yield say("answer.best", lang, odds=best, policy=label_of(projection, answer, name, lang)) + _otherwise(
+        projection, answer, name, lang
+    )
+
+
+def _otherwise(projection: Future, answer: Answer, name: str, lang: str) -> str:
+    """Clause on the assumption under which another policy is first most clearly."""
+    cases = {
+        say("answer.if_skills", lang, definition=definition_label(projection, key, lang)): item.first
+        for key, item in list(answer.comparisons.items())[1:]
+    }
+    cases |= {
+        say("answer.if", lang, case=case_label(projection, key, change, lang)): first_shares(values)
+        for (key, change), values in answer.main.cases.items()
+        if key not in _CHOSEN
+    }
+    other = {case: shares for case, shares in cases.items() if shares.idxmax() != name}
+    if not other:
+        return "" if float(answer.main.first[name]) >= ROBUST else say("answer.open", lang)
+    case = max(other, key=lambda case: float(other[case].max()))
+    best = label_of(projection, answer, str(other[case].idxmax()), lang)
+    return say("answer.otherwise", lang, case=case, policy=best)

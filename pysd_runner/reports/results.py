@@ -21,7 +21,6 @@ from pysd_runner.plots.marks import largest
 from pysd_runner.policy.cost import Switching
 from pysd_runner.policy.effects import HEADLINE, OWN
 from pysd_runner.policy.ranking import ROBUST, SWITCHED, Answer, first_error, first_shares
-from pysd_runner.reports.answer import three_sentences
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -46,7 +45,14 @@ from pysd_runner.reports.document import (
 )
 from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, meaning_of, noticed
 from pysd_runner.reports.figures import figure_jobs
-from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of, range_of
+from pysd_runner.reports.headline import (
+    case_label,
+    definition_label,
+    headline_lines,
+    label_of,
+    range_of,
+    three_sentences,
+)
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future

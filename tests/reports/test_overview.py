@@ -9,10 +9,9 @@ from scipy import stats
 
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_size
-from pysd_runner.reports.answer import odds, three_sentences
 from pysd_runner.reports.document import aligned
 from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreign_costs, implausible, meaning_of
-from pysd_runner.reports.headline import headline_lines, label_of
+from pysd_runner.reports.headline import headline_lines, label_of, odds, three_sentences
 from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table, switching_line
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import distinct, two_by_two
