@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_494,
-    "nodes": 605_470,
-    "functions": 4_970,
-    "docstring lines": 11_970,
-    "lines of other texts": 5_546,
+    "lines": 79_322,
+    "nodes": 605_141,
+    "functions": 4_969,
+    "docstring lines": 11_967,
+    "lines of other texts": 5_547,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_584,
+    "lines of tests": 42_626,
 }
 
 

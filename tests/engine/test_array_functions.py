@@ -65,7 +65,7 @@ def test_an_allocation_shares_out_what_there_is(kind):
 def test_an_allocation_that_makes_no_sense_is_no_number():
     width, supply = np.array(1.0), np.array(1.0)
     assert np.isnan(allocate_by_priority(np.array([-1.0, 3.0]), np.zeros(2), width, supply)).all()
-    assert np.isnan(allocate_by_priority(np.array([1.0, 3.0]), np.zeros(2), np.array(0.0), supply)).all()
+    assert np.isnan(allocate_by_priority(np.array([1.0, 3.0]), np.zeros(2), np.array(-1.0), supply)).all()
     assert np.isnan(allocate_by_priority(np.array([1.0, 3.0]), np.zeros(2), width, np.array(-1.0))).all()
     profile = np.array([[5.0, 1.0, 1.0, 0.0]] * 2)
     assert np.isnan(allocate_available(np.array([1.0, 3.0]), profile, supply)).all()
@@ -194,7 +194,7 @@ def test_values_between_elements(engine, tmp_path):
     [
         ("INTERPOLATE(x)", "INTERPOLATE takes an array and a place"),
         ("INTERPOLATE(x, 1, 1)", "INTERPOLATE of an array over 1 dimensions with 2 places"),
-        ("ALLOCATE(1, N, x, x, 1)", "ALLOCATE takes 6 arguments, 5 are given"),
+        ("ALLOCATE(1, N, x, x)", "ALLOCATE takes 5 or 6 arguments, 4 are given"),
         ("FIND_MARKET_PRICE(1, 2)", "FIND MARKET PRICE takes 4 arguments, 2 are given"),
         ("FIND_MARKET_PRICE(1, 2, 3, 4)", "FIND MARKET PRICE takes quantities and profiles by their first elements"),
         ("SUPPLY_AT_PRICE(1, 2)", "SUPPLY AT PRICE takes 3 arguments, 2 are given"),

@@ -31,12 +31,8 @@ def asked(model):
         ('<aux name="a" mystery="3"><eqn>1</eqn></aux>', 'attribute mystery="3" of <aux> is not known'),
         (flow("f", 1, '<gf kind="x"><ypts>1,2</ypts></gf>'), 'attribute kind="x" of <gf>'),
         (
-            aux(
-                "a",
-                1,
-                '<event_poster min="0"><threshold value="1"><event sim_action="stop"/></threshold></event_poster>',
-            ),
-            '<event> sim_action="stop" is not covered; expected sim_action="pause"',
+            aux("a", 1, "<mystery/>") + aux("b", 1, "<mystery/><riddle/>"),
+            r"line 6, column 15: <mystery> in <aux> is not known.*; line 7, column 25: <riddle> in <aux> is not known",
         ),
     ],
 )
@@ -48,12 +44,7 @@ def test_what_is_not_known_of_a_variable_is_refused_by_name(variables, message, 
 @pytest.mark.parametrize(
     ("before", "message"),
     [
-        (
-            '<data><import resource="x.csv"/></data>',
-            '<import> without enabled is not covered; expected enabled="false"',
-        ),
-        ('<data><import resource="x.csv" enabled="true"/></data>', '<import> enabled="true"'),
-        ("<mystery/>", "<mystery> in <xmile> is not known"),
+        ("<mystery><eqn>1</eqn></mystery>", "<mystery> in <xmile> is not known"),
         (
             "<header><options><uses_arrays invalid_index_value='NaN'/></options></header>",
             '<uses_arrays> invalid_index_value="NaN" is not covered; expected invalid_index_value="0"',
@@ -76,9 +67,12 @@ def test_steps_of_a_module_or_a_macro_are_refused(tmp_path):
 
 
 def test_what_changes_no_number_is_listed(tmp_path):
-    before = '<isee:prefs layer="model"/><data><import resource="x.csv" enabled="false"/></data>'
+    before = '<isee:prefs layer="model"/><data><import resource="x.csv" enabled="false"/></data><ports/>'
+    before += '<isee:payoffs><eqn>a</eqn></isee:payoffs><data><import resource="y.csv"/></data>'
     before += '<isee:controls><isee:control name="a" value="7"/></isee:controls>'
-    path = write_xmile(tmp_path, aux("a", 1, "<doc>what it is</doc>") + aux("b", 2), before=before)
+    path = write_xmile(
+        tmp_path, aux("a", 1, "<doc>what it is</doc>") + aux("b", 2, "<isee:trick/><format/>"), before=before
+    )
     path.write_text(
         path.read_text(encoding="utf-8").replace("<xmile", '<xmile xmlns:isee="http://iseesystems.com/XMILE"', 1),
         encoding="utf-8",
@@ -87,9 +81,11 @@ def test_what_changes_no_number_is_listed(tmp_path):
     found = asked(model)
     assert found["<eqn>"] == found["<aux name>"] == "honoured"
     assert found["<doc>"] == "about the file; no number depends on it"
-    assert found["<isee:prefs>"].startswith("settings of the program")
-    assert found["<import>"] == "values that are read from a file, switched off"
-    assert [item.name for item in model.ir.features if item.warns] == ["<isee:controls>"]
+    assert found["<isee:prefs>"] == found["<isee:payoffs>"] == "of the program that wrote the file; not read here"
+    assert found["<ports>"] == "beside what defines numbers; not read here"
+    # Of two files with values, one is switched off.
+    warned = [(item.name, item.count) for item in model.ir.features if item.warns]
+    assert warned == [("<import>", 1), ("<isee:controls>", 1), ("<isee:trick>", 1)]
     assert next(item.count for item in model.ir.features if item.name == "<aux>") == 2
 
 
@@ -106,13 +102,19 @@ def test_the_doctor_lists_what_a_file_asks_for(tmp_path, capsys):
     assert '"kind": "setting: equivalent units"' in capsys.readouterr().out
 
 
-def test_a_setting_that_is_not_known_is_refused_unless_it_is_off(tmp_path):
-    load_model(vensim(tmp_path, settings="200:0\n201:\n1:Current.vdf"))
-    for line in ("200:3", "nonsense"):
-        path = vensim(tmp_path, settings=f"1:Current.vdf\n{line}")
-        number = path.read_text(encoding="utf-8").split("\n").index(line) + 1
-        with pytest.raises(InvalidModel, match=f"line {number}: the setting '{line}' is not known here"):
-            load_model(path)
+def test_settings_that_are_not_known_are_refused_together_unless_they_are_off_or_above_thirty(tmp_path):
+    model = load_model(vensim(tmp_path, settings="2:0\n3:\n1:Current.vdf\n70:1\n108:x"))
+    assert next(item.count for item in model.ir.features if item.name == "setting: other settings") == 2
+    with pytest.raises(
+        InvalidModel, match=r"not known here.*: line \d+: '2:3', line \d+: 'nonsense'; remove those that"
+    ):
+        load_model(vensim(tmp_path, settings="1:Current.vdf\n2:3\nnonsense"))
+
+
+def test_a_placeholder_gives_way_to_the_equation_that_follows(tmp_path):
+    model = load_model(vensim(tmp_path, "x = A FUNCTION OF(a) ~~|\na = 2 ~~|\nx = 3*a ~~|\n"))
+    assert simulate(model)["x"][0, 0, 0] == 6
+    assert asked(model)["A FUNCTION OF"].startswith("placeholder")
 
 
 READS = "a = GET DIRECT CONSTANTS('?data', ',', 'B2') ~~|\nb = GET DIRECT CONSTANTS('?more', ',', 'B2') ~~|\n"

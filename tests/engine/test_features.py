@@ -35,12 +35,12 @@ ELSEWHERE = {
     *("pi", "ramp on", "impulse", "impulses", "random 0 1", "random uniform", "random normal", "random exponential"),
     *("floor", "remainder", "round", "rootn", "log10", "percent", "sinwave", "coswave", "factorial", "permutations"),
     *("combinations", "gamma ln", "npv", "previous", "if missing", "normal probability", "normal quantile"),
-    *("uniform", "free normal", "log normal", "free exponential", "triangular", "weibull", "pareto", "logistic"),
+    *("uniform", "log normal", "weibull", "pareto", "logistic"),
     "chance",
     # In test_quantiles, test_past_values and test_library.
     *(
         f"random {name}"
-        for name in ("triangular", "gamma", "beta", "weibull", "poisson", "binomial", "negative binomial")
+        for name in ("pink noise", "triangular", "gamma", "beta", "weibull", "poisson", "binomial", "negative binomial")
     ),
     *("gamma", "beta", "poisson", "binomial", "failures", "derivn", "sinteg", "delay material", "delay information"),
     *("cgrowth", "pmt", "fv", "pv", "counter", "time base", "npve"),

@@ -157,7 +157,10 @@ DISTRIBUTIONS = {
     "TRIANGULAR(1, 5, 5)": stats.triang(1, 1, 4),
     "WEIBULL(1.5, 2)": stats.weibull_min(1.5, 0, 2),
     "PARETO(3, 2)": stats.pareto(3, 0, 2),
+    "PARETO(3, 2, 1, NAN, 4)": stats.truncpareto(3, 2, 0, 2),
+    "WEIBULL(1.5, 2, NAN, 1, 3)": stats.truncweibull_min(1.5, 0.5, 1.5, 0, 2),
     "LOGISTIC(1, 2)": stats.logistic(1, 2),
+    "LOGISTIC(1, 2, 7, 1)": stats.halflogistic(1, 2),
     "LOGNORMAL(10, 4)": stats.lognorm(math.sqrt(math.log(1.16)), 0, math.exp(math.log(10) - 0.5 * math.log(1.16))),
 }
 
@@ -170,6 +173,24 @@ def test_random_functions_have_their_distributions(text, tmp_path):
     assert values.mean() == pytest.approx(law.mean(), abs=5 * law.std() / math.sqrt(values.size))
     again = simulate(load_xmile(tmp_path, aux("x", text), stop=4000), engine="llvm", outcomes=["x"], seed=0)
     np.testing.assert_allclose(again["x"][0, 0], values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_pink_noise_keeps_its_deviation_at_every_step(engine, tmp_path):
+    variables = aux("x", "NORMALPINK(3, 2, 4)") + aux("white", "NORMALPINK(3, 2, 0.1)")
+    run = simulate(load_xmile(tmp_path, variables, step=0.5, stop=20000), engine=engine, seed=0)
+    values = run["x"][0, 0]
+    # 40,000 values with an autocorrelation of 7/8 count as 2,667 independent ones.
+    assert values.mean() == pytest.approx(3, abs=0.15)
+    assert values.std() == pytest.approx(2, abs=0.1)
+    assert np.corrcoef(values[1:], values[:-1])[0, 1] == pytest.approx(7 / 8, abs=0.01)
+    assert np.corrcoef(run["white"][0, 0, 1:], run["white"][0, 0, :-1])[0, 1] == pytest.approx(0, abs=0.02)
+
+
+def test_a_random_number_is_kept_for_a_time(tmp_path):
+    values = simulate(load_xmile(tmp_path, aux("x", "UNIFORM(0, 1, NAN, NAN, NAN, 2)"), step=0.5, stop=7))["x"][0, 0]
+    assert [len(set(values[start : start + 4])) for start in range(0, 15, 4)] == [1] * 4
+    assert len(set(values)) == 4
 
 
 def test_an_event_of_so_many_percent_in_a_unit_of_time(tmp_path):

@@ -149,8 +149,8 @@ def test_every_element_has_a_number_of_its_own(tmp_path):
 def test_faults_are_said(tmp_path):
     with pytest.raises(InvalidModel, match="RANDOM POISSON takes 6 arguments, 1 are given"):
         simulate(load_model(write_model(tmp_path, "x = RANDOM POISSON(3) ~~|")))
-    with pytest.raises(InvalidModel, match="POISSON takes 1 or 2 or 3 or 4 arguments, 5 are given"):
-        load_xmile(tmp_path, aux("x", "POISSON(3, 1, 0, 9, 1)"))
+    with pytest.raises(InvalidModel, match="POISSON takes 1 or 2 or 3 or 4 or 5 arguments, 6 are given"):
+        load_xmile(tmp_path, aux("x", "POISSON(3, 1, 0, 9, 1, 1)"))
     model = load_model(write_model(tmp_path, "m = 3 ~~|\nx = RANDOM POISSON(0, 99, m, 0, 1, 0) ~~|"))
     with pytest.raises(UnsupportedFeature, match="derivative of POISSON QUANTILE in 'x'"):
         jacobian(model, parameters=["m"], outcomes=["x"])

@@ -47,6 +47,11 @@ def test_the_declared_encoding_is_read(declared, encoding, mark, end, tmp_path):
     assert model.variables["人口"].group == "人口部门"
 
 
+def test_the_code_page_of_the_settings_is_read(tmp_path):
+    text = EQUATIONS + CONTROL.format(final=1, step=1, saveper=1) + "\\\\\\---///\n///---\\\\\\\n:L<%^E!@\n61:936\n"
+    assert simulate(load_model(write(tmp_path, text.encode("gbk"))))["人口"][0, 0, 0] == 3
+
+
 def test_bytes_of_another_encoding_are_refused_with_their_place_and_what_they_may_be(tmp_path):
     path = write(tmp_path, file_of("{UTF-8}", "a = 1 ~~|\n人口 = 3 ~~|\n", "gbk"))
     with pytest.raises(InvalidModel) as caught:

@@ -56,6 +56,7 @@ def test_a_pulse_lasts_one_step_and_carries_its_magnitude(tmp_path):
     hit = {name: run.years[run[name][0, 0] > 0].tolist() for name in run.data}
     assert hit == {"once": [1.5], "often": [1.5, 2.5, 3.5, 4.5], "never again": [1.5]}
     assert run["once"].max() == 3 / 0.25
+    assert (simulate(write(tmp_path, {"always": "PULSE(3)"}))["always"] == 3 / 0.25).all()
 
 
 def test_a_forecast_starts_from_the_trend_it_is_given(tmp_path):
@@ -96,6 +97,19 @@ def test_a_wildcard_takes_one_dimension_of_several(tmp_path):
     run = simulate(load_model(path))
     assert run["rows"][0, 0, :, 0].tolist() == [23, 43, 63]
     assert run["whole"][0, 0, 0] == 21.5 + 63
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_an_allocation_without_widths_follows_the_priorities(engine, tmp_path):
+    dims = '<dimensions><dim name="R"/></dimensions>'
+    rows = {"wanted": "2, 4, 3", "first": "1, 1, 2", "got": "ALLOCATE(TIME*2, R, wanted, first, 0)"}
+    variables = "".join(f'<aux name="{name}">{dims}<eqn>{text}</eqn></aux>' for name, text in rows.items())
+    path = tmp_path / "shares.xmile"
+    path.write_text(FILE.format(variables=variables), encoding="utf-8")
+    got = simulate(load_model(path), engine=engine)["got"][0, 0]
+    assert got[:, 4].tolist() == [0, 0, 2]
+    assert got[:, 12].tolist() == pytest.approx([1, 2, 3])
+    assert got[:, 20].tolist() == [2, 4, 3]
 
 
 def test_a_sum_without_wildcard_says_how_it_is_written(tmp_path):

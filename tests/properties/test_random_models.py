@@ -111,8 +111,8 @@ SEARCHED = {"allocate available"}
 XMILE = {
     *("pi", "ramp on", "impulse", "impulses", "floor", "remainder", "round", "rootn", "log10", "percent", "sinwave"),
     *("coswave", "factorial", "permutations", "combinations", "gamma ln", "npv", "previous", "if missing"),
-    *("normal probability", "normal quantile", "uniform", "free normal", "log normal", "free exponential"),
-    *("triangular", "weibull", "pareto", "logistic", "chance", "lookup invert", "vector elm map", "rank", "transposed"),
+    *("normal probability", "normal quantile", "uniform", "log normal"),
+    *("weibull", "pareto", "logistic", "chance", "lookup invert", "vector elm map", "rank", "transposed"),
     *(
         "max of several",
         "min of several",

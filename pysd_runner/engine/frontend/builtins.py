@@ -79,22 +79,29 @@ def _extreme(name: str) -> Forms:
     return {1: _as(f"{name} of array", 0), None: lambda *arguments: Call(f"{name} of several", arguments)}
 
 
-def _random(name: str, count: int) -> Forms:
-    """Random function with an optional last argument, a seed, that is ignored: only the seed of the run is used."""
-    return dict.fromkeys((count, count + 1), _as(name, *range(count)))
+def _drawn(count: int, build: Build) -> Forms:
+    """Random function with optional arguments: seed, lower and upper bound, and how long a number is kept.
 
-
-def _bounded(count: int, build: Build) -> Forms:
-    """Random function with optional arguments after its parameters: seed, lower bound and upper bound."""
+    The seed is ignored: only the seed of the run is used.
+    """
 
     def made(*arguments: Node) -> Node:
-        none = Numeral(math.nan), Numeral(math.nan)
-        low, high = (*arguments[count + 1 :], *none)[:2]
+        none = Numeral(math.nan)
+        low, high, kept = (*arguments[count + 1 :], none, none, none)[:3]
         low = Numeral(-math.inf) if _is_absent(low) else low
         high = Numeral(math.inf) if _is_absent(high) else high
-        return build(low, high, *arguments[:count])
+        number = build(low, high, *arguments[:count])
+        if _is_absent(kept):
+            return number
+        step = Name("dt")
+        phase = Call("remainder", (OperatorCall(("+",), (Name("time"), _half(step))), kept))
+        return Call("sample if true", (OperatorCall(("<",), (phase, step)), number, number))
 
-    return dict.fromkeys(range(count, count + 4), made)
+    return dict.fromkeys(range(count, count + 5), made)
+
+
+def _half(node: Node) -> Node:
+    return OperatorCall(("/",), (node, Numeral(2.0)))
 
 
 def _law(name: str, count: int) -> Build:
@@ -129,7 +136,12 @@ XMILE: Mapping[str, Forms] = {
         2: _as("ramp on", 0, 1),
         3: _as("ramp", 0, 1, 2),
     },
-    "pulse": {2: _as("impulse", 1, 0), 3: _as("impulses", 1, 2, 0)},
+    "pulse": {
+        # Without a time and an interval, pulses follow each other without gaps.
+        1: lambda volume: OperatorCall(("/",), (volume, Name("dt"))),
+        2: _as("impulse", 1, 0),
+        3: _as("impulses", 1, 2, 0),
+    },
     "max": _extreme("max"),
     "min": _extreme("min"),
     "mean": {1: _as("mean of array", 0), None: _mean},
@@ -138,23 +150,28 @@ XMILE: Mapping[str, Forms] = {
     "prod": _renamed("prod of array", 1),
     "stddev": _renamed("stddev of array", 1),
     "if then else": _renamed("if then else", 3),
-    "random": _random("uniform", 2),
-    "uniform": _random("uniform", 2),
-    "exprnd": _random("free exponential", 1),
-    "lognormal": _random("log normal", 2),
-    "normal": {**_random("free normal", 2), 5: _as("random normal", 3, 4, 0, 1, 2)},
-    "triangular": _random("triangular", 3),
-    "weibull": _random("weibull", 2),
-    "pareto": _random("pareto", 2),
-    "logistic": _random("logistic", 2),
-    "montecarlo": _random("chance", 1),
-    "poisson": _bounded(1, _law("poisson", 1)),
-    "binomial": _bounded(2, _law("binomial", 2)),
-    "negbinomial": _bounded(2, _law("failures", 2)),
+    **dict.fromkeys(
+        ("random", "uniform"),
+        _drawn(
+            2, lambda low, high, *ends: Call("uniform", (Call("max", (ends[0], low)), Call("min", (ends[1], high))))
+        ),
+    ),
+    "exprnd": _drawn(1, _as("random exponential", 0, 1, 0.0, 2, 0.0)),
+    "lognormal": _drawn(2, _as("log normal", 0, 1, 2, 3)),
+    "normal": _drawn(2, _as("random normal", 0, 1, 2, 3, 0.0)),
+    "normalpink": _drawn(3, _as("random pink noise", 2, 3, 4, 0.0)),
+    "triangular": _drawn(3, _as("random triangular", 0, 1, 2, 3, 4, 0.0)),
+    "weibull": _drawn(2, _as("weibull", 0, 1, 2, 0.0, 3)),
+    "pareto": _drawn(2, _as("pareto", 0, 1, 2, 3)),
+    "logistic": _drawn(2, _as("logistic", 0, 1, 2, 3)),
+    "montecarlo": _drawn(1, _as("chance", 2)),
+    "poisson": _drawn(1, _law("poisson", 1)),
+    "binomial": _drawn(2, _law("binomial", 2)),
+    "negbinomial": _drawn(2, _law("failures", 2)),
     # Number of trials up to and including the first success.
-    "geometric": _bounded(1, _as("failures", 0, 1, 1.0, 2, 1.0, 1.0)),
-    "beta": _bounded(2, _law("beta", 2)),
-    "gamma": {1: _as("gamma", -math.inf, math.inf, 0, 0.0, 1.0), **_bounded(2, _as("gamma", 0, 1, 2, 0.0, 3))},
+    "geometric": _drawn(1, _as("failures", 0, 1, 1.0, 2, 1.0, 1.0)),
+    "beta": _drawn(2, _law("beta", 2)),
+    "gamma": {1: _as("gamma", -math.inf, math.inf, 0, 0.0, 1.0), **_drawn(2, _as("gamma", 0, 1, 2, 0.0, 3))},
     "normalcdf": {2: _as("normal probability", 0, 1, 0.0, 1.0), 4: _as("normal probability", 0, 1, 2, 3)},
     "invnorm": {
         1: _as("normal quantile", 0),
@@ -163,6 +180,8 @@ XMILE: Mapping[str, Forms] = {
         ),
     },
     "gammaln": _renamed("gamma ln", 1),
+    # Without kinds of priority, widths are those of rectangles, as in ALLOCATE BY PRIORITY.
+    "allocate": {5: _as("allocate", 0, 1, 2, 3, 4, 1.0), 6: _as("allocate", *range(6))},
     "npv": {2: _as("npv", 0, 1, 0.0, 1.0), 3: _as("npv", 0, 1, 2, 1.0), 4: _as("npv", 0, 1, 2, 3)},
     # Every run counts as the first of its session, so there is no previous run to take the final value from.
     "endval": {1: _as("initial", 0), 2: _as("initial", 1)},

@@ -240,9 +240,11 @@ def _allocated(request: Array, kind: Array, priority: Array, width: Array, suppl
     fixed = np.where(kind == 0, request, 0.0)
     total = fixed.sum(axis=-1)
     share = np.where(total > supply, supply / np.where(total > 0, total, 1.0), 1.0)
+    enough = supply >= request.sum(axis=-1)
+    if (enough & (request >= 0).all(axis=-1)).all():
+        return np.broadcast_to(request, (*enough.shape, request.shape[-1]))
     found, usable = _at_one_price(np.where(kind == 0, 0.0, request), kind, priority, width, supply - share * total)
     found = found + share[..., None] * fixed
-    enough = supply >= request.sum(axis=-1)
     found = np.where(enough[..., None], request, np.where(supply[..., None] == 0, 0.0, found))
     valid = (request >= 0).all(axis=-1) & (enough | usable) & (supply >= 0)
     return np.where(valid[..., None], found, np.nan)
@@ -254,7 +256,9 @@ def _at_one_price(
     """Quantities at the price where demand equals the supply, and whether all priority curves are valid."""
     # Requests of zero neither bound the price nor make an allocation invalid.
     wants = request > 0
-    reach = _by_kind(kind, REACH.values()) * width
+    # A width of zero is a step of the curve at the priority.
+    reach = np.where(width == 0, 1.0, _by_kind(kind, REACH.values()) * width)
+    width = np.where(width == 0, np.finfo(np.float64).tiny, width)
     usable = ~wants | ((width > 0) & np.isfinite(reach))
     width, reach = np.where(usable & (width > 0), width, 1.0), np.where(usable & wants, reach, 1.0)
     low = np.broadcast_to(np.where(wants, priority - reach, np.inf).min(axis=-1), supply.shape)
@@ -323,6 +327,8 @@ def _share(kind: Array, distance: Array) -> Array:
 
     inside = np.clip(distance, -0.5, 0.5)
     rectangle = 0.5 - inside
+    if (kind == 1).all():
+        return np.asarray(rectangle)
     triangle = np.where(inside < 0, 1 - 2 * (inside + 0.5) ** 2, 2 * (0.5 - inside) ** 2)
     normal = 0.5 * erfc(distance / np.sqrt(2.0))
     tail = 0.5 * np.exp(-np.abs(distance))

@@ -105,44 +105,37 @@ def free_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expres
     return mean + deviation * normal_quantile(scope, _open(standard(scope, mean, deviation)))
 
 
-def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
-    """Log-normal; mean and standard deviation are those of the log-normal variable, not of its logarithm."""
+def log_normal(scope: Scope, low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
+    """Log-normal, truncated; mean and standard deviation are those of the variable, not of its logarithm."""
     share = deviation / mean
     variance = operation("ln", 1.0 + share * share)
     middle = operation("ln", mean) - 0.5 * variance
-    return operation("exp", free_normal(scope, middle, operation("sqrt", variance)))
+    return operation("exp", normal(scope, *_logarithms(low, high), middle, operation("sqrt", variance)))
 
 
-def free_exponential(scope: Scope, mean: Expression) -> Expression:
-    """Exponential with a given mean: ``-mean * ln(1 - u)``."""
-    return mean * _waited(standard(scope, mean))
+def pareto(scope: Scope, low: Expression, high: Expression, shape: Expression, scale: Expression) -> Expression:
+    """Pareto with minimum `scale`, truncated: its logarithm is exponential."""
+    return operation("exp", exponential(scope, *_logarithms(low, high), operation("ln", scale), 1.0 / shape))
 
 
-def triangular(scope: Scope, low: Expression, peak: Expression, high: Expression) -> Expression:
-    """Triangular between two bounds, with its peak between them."""
-    number, width = standard(scope, low, peak, high), high - low
-    rise, fall = peak - low, high - peak
-    left = operation("sqrt", number * (width * rise))
-    right = operation("sqrt", (1.0 - number) * (width * fall))
-    return operation("where", number * width < rise, low + left, high - right)
+def _logarithms(low: Expression, high: Expression) -> tuple[Expression, Expression]:
+    return operation("ln", operation("max", low, 0.0)), operation("ln", operation("max", high, 0.0))
 
 
-def weibull(scope: Scope, shape: Expression, scale: Expression) -> Expression:
-    """Weibull: ``scale * (-ln(1 - u))^(1 / shape)``."""
-    waited = _waited(standard(scope, shape, scale))
-    return scale * waited ** (1.0 / shape)
-
-
-def pareto(scope: Scope, shape: Expression, scale: Expression) -> Expression:
-    """Pareto with minimum `scale`: ``scale * (1 - u)^(-1 / shape)``."""
-    waited = _waited(standard(scope, shape, scale)) / shape
-    return scale * operation("exp", waited)
-
-
-def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
-    """Logistic: ``mean + scale * ln(u / (1 - u))``."""
-    inside = _open(standard(scope, mean, scale))
+def logistic(scope: Scope, low: Expression, high: Expression, mean: Expression, scale: Expression) -> Expression:
+    """Logistic, truncated: ``mean + scale * ln(p / (1 - p))``, p uniform between the probabilities of the bounds."""
+    below, above = (1.0 / (1.0 + operation("exp", (mean - bound) / scale)) for bound in (low, high))
+    inside = below + _open(standard(scope, low, high, mean, scale)) * (above - below)
     return mean + scale * operation("ln", inside / (1.0 - inside))
+
+
+def pink(scope: Scope, mean: Expression, deviation: Expression, time: Expression) -> Expression:
+    """RANDOM PINK NOISE: normal noise with a correlation time, and the same deviation for all steps (Anderson)."""
+    share = operation("min", time_step() / time, 1.0)
+    white = free_normal(scope, mean, deviation * operation("sqrt", (2.0 - share) / share))
+    noise = scope.hide("memory", white, free_normal(scope, mean, deviation))
+    scope.replace_hidden(noise, noise + share * (white - noise))
+    return noise
 
 
 def triangular_within(scope: Scope, *bounds_and_parameters: Expression) -> Expression:
@@ -202,11 +195,6 @@ def probability_between(low: Expression, high: Expression, mean: Expression, dev
 def _open(number: Expression) -> Expression:
     """Map [0, 1) linearly into (0, 1), as the quantile of zero is infinite."""
     return number * (1 - 2.0**-53) + 2.0**-54
-
-
-def _waited(number: Expression) -> Expression:
-    """Exponential variable of mean one from a uniform one."""
-    return -operation("ln", 1.0 - number)
 
 
 def _probability(quantile: Expression) -> Expression:

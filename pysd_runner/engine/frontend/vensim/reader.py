@@ -210,6 +210,8 @@ def _blank(text: str) -> str:
 # Reality checks and test inputs of Vensim, which do not affect runs.
 _CHECK = re.compile(r":\s*(?:THE\s+CONDITION|TEST\s+INPUT|IMPLIES)\s*:", re.IGNORECASE)
 
+_PLACEHOLDER = re.compile(r"=\s*A\s+FUNCTION\s+OF\s*\(", re.IGNORECASE)
+
 # Definition of a named string, such as a file name.
 _TEXT = re.compile(r"(.+?):\s*IS\s*:\s*'([^']*)'", re.IGNORECASE | re.DOTALL)
 
@@ -239,12 +241,14 @@ def read_vensim(path: Path) -> Syntax:
 def _features(text: VensimText, main: FileSection, macros: Sequence[FileSection]) -> Iterator[Feature]:
     """Contents of a file before its settings, and how each is handled."""
     checks = sum(bool(_CHECK.search(item.equation)) for item in main.entries)
+    holes = sum(bool(_PLACEHOLDER.search(item.equation)) for item in main.entries)
     groups = {item.group for item in main.entries if item.group}
     for name, done, count in (
         ("equations", READ, len(main.entries) - checks),
         ("macros", READ, len(macros)),
         ("groups", "kept", len(groups)),
         ("reality checks and test inputs", STUDY, checks),
+        ("A FUNCTION OF", "placeholder of an equation that is read where it follows", holes),
         ("sketch", DRAWN, bool(text.sketch.strip())),
         (
             f"bytes of comments and units that are no {text.encoding.upper()}",
@@ -293,6 +297,15 @@ def _definitions(
     return tuple(ranges), tuple(_variable(*item) for item in found.values())
 
 
+def _whole(equations: list[Equation]) -> list[Equation]:
+    """Equations without placeholders, unless there is nothing else."""
+    return [item for item in equations if not _is_placeholder(item.expression)] or equations
+
+
+def _is_placeholder(node: object) -> bool:
+    return isinstance(node, Call) and key(node.function) == "a function of"
+
+
 def _given_by_macros(equation: Equation, outputs: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Equation]]:
     """Variables defined as additional outputs of macro calls in an equation: ``y = MACRO(a : b)`` also defines b."""
     if ":" not in equation.text:
@@ -316,7 +329,7 @@ def _variable(name: str, equations: list[Equation], entries: list[FileEntry]) ->
         unit, limits = own or unit, bounds or limits
     doc = next((entry.doc for entry in reversed(entries) if entry.doc), "")
     return DefinedVariable(
-        name=name, equations=tuple(equations), unit=unit, doc=doc, group=entries[0].group, limits=limits
+        name=name, equations=tuple(_whole(equations)), unit=unit, doc=doc, group=entries[0].group, limits=limits
     )
 
 

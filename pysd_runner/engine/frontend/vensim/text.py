@@ -5,10 +5,11 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend.syntax import ABOUT, OUTPUT, PROGRAM, READ, SHOWN, STUDY
+from pysd_runner.engine.frontend.syntax import OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.ir import Drawn, Feature, Integration
 
 # Separator between equations and sketch; some files have one backslash too many or too few.
@@ -25,6 +26,9 @@ UNREAD = re.compile("[\udc80-\udcff]")
 _HIDDEN_MARK = re.compile(r'[\udc80-\udcff](?=[{}~|"\\])')
 
 _SETTINGS = re.compile(r":L\x7f?<%\^E!@")
+
+# Settings that name the encoding of a file by the number of its code page.
+_CODE_PAGE = re.compile(rb"^(?:44|61):\s*(\d{3,5})\s*$", re.MULTILINE)
 
 _METHOD = re.compile(r"15:(?:[^,]*,){3}\s*([^,]*)")
 
@@ -94,15 +98,20 @@ def readable(text: str) -> str:
 
 
 def _encoding(data: bytes) -> str:
+    """Encoding that a file declares in its first line; otherwise UTF-8 if it is, or the code page of its settings."""
     if data.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
-    declared = _DECLARED.match(data)
-    name = "" if declared is None else declared[1].decode("ascii", errors="replace").strip()
+    names = [found[1].decode("ascii", errors="replace").strip() for found in [_DECLARED.match(data)] if found]
     try:
+        data.decode()
+    except ValueError:
+        names += [f"cp{page.decode()}" for page in _CODE_PAGE.findall(data)]
+    for name in names:
         # The braces may hold an ordinary comment, or a codec that is not a text encoding and changes ASCII text.
-        return name if b"a = 1 ~~|".decode(name) == "a = 1 ~~|" else "utf-8"
-    except (LookupError, ValueError):
-        return "utf-8"
+        with suppress(LookupError, ValueError):
+            if name and b"a = 1 ~~|".decode(name) == "a = 1 ~~|":
+                return name
+    return "utf-8"
 
 
 def _lines(text: str) -> str:
@@ -116,15 +125,8 @@ def _decoded(line: bytes, encoding: str) -> str:
         return ""
 
 
-CALENDAR = "the calendar of the axis of time; no number depends on it"
-
-# Number of a setting -> its name and how it is handled.
+# Number of a setting -> its name and how it is handled; numbers above `ALIAS` are none of a run.
 KNOWN: dict[int, tuple[str, str]] = {
-    1: ("runs", SHOWN),
-    4: ("axis of time", SHOWN),
-    5: ("selected variable", SHOWN),
-    6: ("selected subscript", SHOWN),
-    8: ("graphs", SHOWN),
     9: ("name of the run", OUTPUT),
     10: ("changed constants", "constants that the program reads from a file before a run; give their values instead"),
     11: ("optimisation", STUDY),
@@ -132,19 +134,10 @@ KNOWN: dict[int, tuple[str, str]] = {
     13: ("data", "series that the program reads from other runs; give their values"),
     15: ("method of integration", READ),
     18: ("sensitivity", STUDY),
-    19: ("zoom", SHOWN),
     20: ("list of saved variables", OUTPUT),
     22: ("equivalent units", "honoured where units are checked"),
     30: ("names of files", READ),
-    31: ("reference mode", SHOWN),
-    32: ("reference mode", SHOWN),
-    33: ("reference mode", SHOWN),
-    44: ("encoding", ABOUT),
-    48: ("list of saved variables", OUTPUT),
-    **dict.fromkeys(range(35, 42), ("calendar", CALENDAR)),
-    **dict.fromkeys((23, 24, 25, 26, 27, 34), ("graphs", SHOWN)),
-    **dict.fromkeys((42, 43, 45, 46, 47, *range(49, 60), *range(71, 98)), ("other settings", PROGRAM)),
-    **dict.fromkeys((*range(102, 106), 110, 111), ("other settings", PROGRAM)),
+    **dict.fromkeys((1, 4, 5, 6, 8, 19, *range(23, 28)), ("what is shown", SHOWN)),
 }
 
 # Settings that change the results of a run in Vensim.
@@ -155,19 +148,24 @@ ALIAS = 30
 
 def features(lines: Iterable[tuple[int, str]]) -> list[Feature]:
     """Settings of a file, and how each is handled."""
-    found: Counter[tuple[str, str, bool]] = Counter()
+    found: Counter[Feature] = Counter()
+    unknown = []
     for number, line in lines:
         code, colon, value = line.partition(":")
         if not line.strip() or (colon and value.strip() in ("", "0")):
             continue
-        known = KNOWN.get(int(code)) if colon and code.strip().isdecimal() else None
-        if known is None:
-            raise InvalidModel(
-                f"line {number}: the setting {line.strip()[:60]!r} is not known here, and the numbers may depend on "
-                "it; remove it if they do not"
-            )
-        found[f"setting: {known[0]}", known[1], int(code) in WARN] += 1
-    return [Feature(name, done, count, warns) for (name, done, warns), count in found.items()]
+        setting = int(code) if colon and code.strip().isdecimal() else 0
+        name, done = KNOWN.get(setting, ("other settings", PROGRAM if setting > ALIAS else ""))
+        found[Feature(f"setting: {name}", done, warns=setting in WARN)] += 1
+        if not done:
+            unknown.append(f"line {number}: {line.strip()[:60]!r}")
+    if unknown:
+        raise InvalidModel(
+            "settings that are not known here, and on which the numbers may depend: {lines}; remove those that do not "
+            "matter",
+            lines=", ".join(unknown),
+        )
+    return [replace(feature, count=count) for feature, count in found.items()]
 
 
 def aliases(lines: Iterable[tuple[int, str]]) -> dict[str, str]:

@@ -22,7 +22,6 @@ from pysd_runner.engine.frontend.syntax import (
     Range,
     Syntax,
     changed,
-    parts,
 )
 from pysd_runner.engine.frontend.xmile.allowed import features
 from pysd_runner.engine.frontend.xmile.containers import with_containers
@@ -55,7 +54,8 @@ def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Defin
     outermost = next((item for item in models if not item.get("name")), models[0])
     found = _Place({key(name_of(item)): item for item in models}, read, seen)
     budgets.check("equations", found.size(outermost, (), {}), "modules are expanded into")
-    return list(found.variables(outermost, (), ()))
+    found.connect(outermost, (), ())
+    return list(found.variables(outermost, ()))
 
 
 class _Place:
@@ -63,36 +63,84 @@ class _Place:
 
     def __init__(self, models: Mapping[str, Any], read: Read, seen: Seen) -> None:
         self._models, self._read, self._seen = models, read, seen
+        self._modules: dict[str, str] = {}  # full name of every module, by its key
+        self._given: dict[str, tuple[str, Any]] = {}  # source and element of a connection, by the key of its target
 
     def size(self, model: Any, path: tuple[str, ...], sizes: dict[Any, int]) -> int:
         """Number of variables and modules of a model, nested ones included, counted before they are read."""
         if model not in sizes:
             sizes[model] = 0
-            for item in model.iter("aux", "flow", "stock", "gf", "module"):
+            for item in within(model, "aux", "flow", "stock", "gf", "module"):
                 sizes[model] += 1
                 if item.tag == "module":
                     name = name_of(item)
                     sizes[model] += self.size(self._model_of(item, name, path), (*path, name), sizes)
         return sizes[model]
 
-    def variables(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[DefinedVariable]:
-        """Variables of the model at a path of modules, and of its own modules."""
+    def connect(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> None:
+        """Collect modules, and then the connections between them."""
         if model in above:
             raise fault_at(model, f"models hold each other: {'.'.join(path)}")
+        modules = [(item, name_of(item)) for item in within(model, "module")]
+        for _, name in modules:
+            self._modules[key(".".join((*path, name)))] = ".".join((*path, name))
+        for item, name in modules:
+            self.connect(self._model_of(item, name, path), (*path, name), (*above, model))
+        for item, name in modules:
+            # Stella writes every connection twice; the second copy is for older versions.
+            for link in list(children(item, "connect")) or list(children(item, "connect2")):
+                to, source = _path(link.get("to", "")), _path(link.get("from", ""))
+                if to and source:
+                    inward = "." not in to and key(source.split(".")[0]) != key(name)
+                    target = self.full(f"{name}.{to}" if inward else to, path)
+                    self._given[key(target)] = (self.full(source, path), link)
+
+    def full(self, name: str, path: tuple[str, ...]) -> str:
+        """Full name of a variable that the model at a path calls by a name, which may begin with any module's name."""
+        if name.startswith("."):
+            return name[1:]
+        first, dot, rest = name.partition(".")
+        if dot:
+            for depth in range(len(path), -1, -1):
+                found = ".".join((*path[:depth], first))
+                if key(found) in self._modules:
+                    return f"{found}.{rest}"
+            ends = [found for end, found in self._modules.items() if end.endswith(f".{key(first)}")]
+            return f"{ends[0]}.{rest}" if len(ends) == 1 else name
+        return ".".join((*path, name))
+
+    def variables(self, model: Any, path: tuple[str, ...]) -> Iterator[DefinedVariable]:
+        """Variables of the model at a path of modules, and of its own modules."""
         own = self._read(model)
         self._seen(model, "".join(f"{name}." for name in path))
-        modules = [item for group in (model, *children(model, "variables")) for item in children(group, "module")]
-        names = {key(item.name) for item in own} | {key(name_of(item)) for item in modules}
-        given = _connections(modules)
+        names = {key(item.name) for item in own}
         for variable in own:
-            outer = given.get(f".{key(variable.name)}") if not path else None
-            connected = variable if outer is None else _with_source(variable, *outer)
-            yield _answered(_renamed(connected, path, names), {}, "")
-        for item in modules:
+            yield self._placed(variable, path, names)
+        for item in within(model, "module"):
             name = name_of(item)
-            inner = self._model_of(item, name, path)
-            for variable in self.variables(inner, (*path, name), (*above, model)):
-                yield _connected(_answered(variable, given, ".".join(path)), given, path)
+            yield from self.variables(self._model_of(item, name, path), (*path, name))
+
+    def _placed(self, variable: DefinedVariable, path: tuple[str, ...], names: set[str]) -> DefinedVariable:
+        """Variable under its full name, as are those it refers to, or with the value that a connection supplies."""
+
+        def moved(node: Any) -> Any:
+            if isinstance(node, Call):
+                if key(node.function) == "ismoduleinput" and isinstance(node.arguments[0], Name):
+                    return Numeral(float(key(node.arguments[0].name) in self._given))
+                return replace(node, function=called(node.function))
+            return replace(node, name=called(node.name)) if isinstance(node, Name) else node
+
+        def called(name: str) -> str:
+            return self.full(name, path) if "." in name or key(name) in names else name
+
+        name = ".".join((*path, variable.name))
+        if key(name) in self._given:
+            source, item = self._given[key(name)]
+            expression, text, place = Name(source, variable.dims or None), f"{name} = {source}", place_of(item)
+            equation = Equation(subscripts=variable.dims, expression=expression, text=text, place=place)
+            return replace(variable, name=name, equations=(equation,))
+        equations = tuple(replace(item, expression=changed(item.expression, moved)) for item in variable.equations)
+        return replace(variable, name=name, equations=equations)
 
     def _model_of(self, module: Any, name: str, path: tuple[str, ...]) -> Any:
         wanted = plain_name(module.get("model_name", name))
@@ -102,21 +150,11 @@ class _Place:
         raise fault_at(module, f"there is no <model> for the module {name!r}")
 
 
-def _connections(modules: list[Any]) -> dict[str, tuple[str, Any]]:
-    """Source and XML element of every connection, by the name of its target in the enclosing model."""
-    found = {}
-    for module in modules:
-        own = name_of(module)
-        # Stella writes every connection twice; the second copy is for older versions.
-        for item in list(children(module, "connect")) or list(children(module, "connect2")):
-            to, source = _path(item.get("to", "")), _path(item.get("from", ""))
-            if not to or not source:
-                continue
-            if "." not in to:
-                outward = key(source.split(".")[0]) == key(own)
-                to = f".{to}" if outward else f"{own}.{to}"
-            found[f".{key(to[1:])}" if to.startswith(".") else key(to)] = (source, item)
-    return found
+def within(model: Any, *tags: str) -> Iterator[Any]:
+    """Elements of a model with one of the tags, inside <variables> or, in drafts of the standard, outside of it."""
+    yield from children(model, *tags)
+    for group in children(model, "variables"):
+        yield from children(group, *tags)
 
 
 def _path(text: str) -> str:
@@ -130,75 +168,6 @@ def _path(text: str) -> str:
         else:
             current += character
     return ".".join(plain_name(part) for part in (*parts, current))
-
-
-def _connected(
-    variable: DefinedVariable, given: Mapping[str, tuple[str, Any]], path: tuple[str, ...]
-) -> DefinedVariable:
-    """Replace the equation of a module's variable if a connection supplies its value."""
-    prefix = ".".join(path)
-    local = variable.name[len(prefix) + 1 :] if prefix else variable.name
-    if key(local) not in given:
-        return variable
-    source, item = given[key(local)]
-    name = source if source.startswith(".") or not prefix else f"{prefix}.{source}"
-    return _with_source(variable, name, item)
-
-
-def _with_source(variable: DefinedVariable, source: str, item: Any) -> DefinedVariable:
-    """Copy of a variable whose equation refers to another variable."""
-    name = source.removeprefix(".")
-    subscripts = variable.equations[0].subscripts if len(variable.equations) == 1 else ()
-    equation = Equation(
-        subscripts=subscripts,
-        expression=Name(name, subscripts or None),
-        text=f"{variable.name} = {name}",
-        place=place_of(item),
-    )
-    return replace(variable, equations=(equation,))
-
-
-def _answered(variable: DefinedVariable, given: Mapping[str, Any], prefix: str) -> DefinedVariable:
-    """Replace ISMODULEINPUT in the equations of a variable by 1 or 0, where it is known which."""
-
-    def answered(node: Any) -> Any:
-        if isinstance(node, Call) and key(node.function) == "ismoduleinput" and isinstance(node.arguments[0], Name):
-            name = node.arguments[0].name
-            local = name[len(prefix) + 1 :] if prefix and name.startswith(f"{prefix}.") else name
-            connected = key(local) in given
-            return Numeral(1.0) if connected else Numeral(0.0) if not prefix and "." not in local else node
-        return node
-
-    equations = variable.equations
-    if not any(
-        isinstance(part, Call) and key(part.function) == "ismoduleinput"
-        for item in equations
-        for part in parts(item.expression)
-    ):
-        return variable
-    return replace(
-        variable, equations=tuple(replace(item, expression=changed(item.expression, answered)) for item in equations)
-    )
-
-
-def _renamed(variable: DefinedVariable, path: tuple[str, ...], names: set[str]) -> DefinedVariable:
-    """Prefix a variable's name, and references to its own module, with the module path."""
-    prefix = ".".join(path)
-
-    def called(name: str) -> str:
-        if name.startswith("."):
-            return name[1:]
-        first = key(name.split(".")[0])
-        return f"{prefix}.{name}" if prefix and (key(name) in names or first in names) else name
-
-    def moved(node: Any) -> Any:
-        if isinstance(node, Call):
-            return replace(node, function=called(node.function))
-        return replace(node, name=called(node.name)) if isinstance(node, Name) else node
-
-    equations = tuple(replace(item, expression=changed(item.expression, moved)) for item in variable.equations)
-    name = f"{prefix}.{variable.name}" if prefix else variable.name
-    return replace(variable, name=name, equations=equations)
 
 
 # Maximum number of digits read of the size of a dimension, as more exceed every limit on elements.
@@ -279,10 +248,10 @@ def _variables(model: Any, habits: Habits) -> list[DefinedVariable]:
     habits = _with_behaviour(model, habits)
     groups = {
         key(name_of(entity)): name_of(group)
-        for group in _within(model, "group")
+        for group in within(model, "group")
         for entity in children(group, "entity", "var")
     }
-    items = list(_within(model, "aux", "flow", "stock", "gf"))
+    items = list(within(model, "aux", "flow", "stock", "gf"))
     habits = replace(habits, multipliers=dict(_multipliers(items, habits)))
     found = []
     for item in items:
@@ -302,13 +271,6 @@ def _multipliers(items: Iterable[Any], habits: Habits) -> Iterator[tuple[str, No
             if node is None:
                 raise fault_at(factor, "<multiplier> is empty")
             yield key(name_of(item)), node
-
-
-def _within(model: Any, *tags: str) -> Iterator[Any]:
-    """Elements of a model with one of the tags, inside <variables> or, in drafts of the standard, outside of it."""
-    yield from children(model, *tags)
-    for group in children(model, "variables"):
-        yield from children(group, *tags)
 
 
 def _macro(item: Any, habits: Habits) -> Macro:
