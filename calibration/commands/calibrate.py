@@ -204,11 +204,7 @@ _STAGES_OF_FIT = 3
 _STAGES = _STAGES_OF_FIT + 6
 
 
-@command(
-    "demo",
-    "gapsim demo",
-    "gapsim demo --draws 20 --out demo",
-)
+@command("demo", "gapsim demo", "gapsim demo --draws 20 --out demo")
 def demo(
     session: Session,
     *,

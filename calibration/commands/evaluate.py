@@ -9,16 +9,7 @@ import typer
 from calibration.commands import steps
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import (
-    MODEL,
-    OF_REGIONS,
-    SHIPPED_PANEL,
-    DataOptions,
-    Force,
-    ModelPath,
-    Seed,
-    Until,
-)
+from pysd_runner.cli.options import MODEL, OF_REGIONS, SHIPPED_PANEL, DataOptions, Force, ModelPath, Seed, Until
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
@@ -64,8 +55,7 @@ class EvaluatedOptions:
 def evaluate(
     session: Session,
     fit: Annotated[
-        Path | None,
-        typer.Argument(metavar="[FIT]", help="What `gapsim calibrate` wrote [default: calibrates first]."),
+        Path | None, typer.Argument(metavar="[FIT]", help="What `gapsim calibrate` wrote [default: calibrates first].")
     ] = None,
     *,
     asked: EvaluatedOptions,

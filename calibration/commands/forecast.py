@@ -53,16 +53,9 @@ class ForecastOptions:
         typer.Option("--forecaster", metavar="NAME", help="One of those that `gapsim backtest` scores."),
         OF_REGIONS,
     ] = FINAL
-    fit: Annotated[
-        Path | None,
-        typer.Option(
-            "--fit",
-            help="What `gapsim calibrate` wrote.",
-        ),
-    ] = None
+    fit: Annotated[Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote.")] = None
     events: Annotated[
-        list[str] | None,
-        typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
+        list[str] | None, typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable.")
     ] = None
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000
     seed: Seed = 0

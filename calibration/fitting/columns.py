@@ -1,14 +1,13 @@
 """Match the columns of a table to a model: columns with observations, and columns that are inputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.observation.series import FOUND, Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
+from pysd_runner.core.kinds import Array, Indices, Values, frozen
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -17,14 +16,12 @@ from pysd_runner.spec import ModelSpec, Observation
 from pysd_runner.study.binding import matched, same
 from pysd_runner.study.equations import Expression, expression_of
 
-Array = NDArray[np.float64]
-
 # Initial standard deviation of the errors, relative to that of the observations.
 START_SD = 0.5
 Measurements = Mapping[str, Observation] | Iterable[Observation]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Binding:
     """Assignment of a table's columns to observed variables and to inputs of a model, with notes for the user."""
 
@@ -91,7 +88,7 @@ def _nothing(model: Model, table: Data, unused: Sequence[str]) -> str:
 
 
 def series_of(
-    model: Model, table: Data, binding: Binding, *, held: Mapping[str, Any], moments: Array, step: float
+    model: Model, table: Data, binding: Binding, *, held: Values, moments: Array, step: float
 ) -> tuple[tuple[Series, ...], list[str]]:
     """Build the series of a table within the time span of a run, with notes on omitted values."""
     found, notes = [], []
@@ -118,7 +115,7 @@ def series_of(
     return tuple(found), notes
 
 
-def _starts_at_zero(model: Model, series: Series, held: Mapping[str, Any], start: float, step: float) -> bool:
+def _starts_at_zero(model: Model, series: Series, held: Values, start: float, step: float) -> bool:
     """Whether a series on the log scale is observed at the start of the run, where the model gives zero or less."""
     if series.scale != "log" or series.times[0] > start:
         return False
@@ -230,9 +227,7 @@ def _weights(times: Array, values: Array, moments: Array, kind: str, step: float
     return found
 
 
-def _rows(
-    model: Model, table: Data, column: Column, expression: Expression
-) -> tuple[tuple[str, ...], NDArray[np.intp], Array]:
+def _rows(model: Model, table: Data, column: Column, expression: Expression) -> tuple[tuple[str, ...], Indices, Array]:
     """Labels of a column's entities, their indices among the elements of the expression, and the values by row."""
     if not expression.dims:
         if column.axes:
@@ -268,7 +263,7 @@ def _rows(
     return tuple(np.array(labels, dtype=object)[seen]), elements[seen], raw[seen]
 
 
-def _places(model: Model, table: Data, column: Column, axis: str, dim: str) -> NDArray[np.intp]:
+def _places(model: Model, table: Data, column: Column, axis: str, dim: str) -> Indices:
     known = {item: place for place, item in enumerate(model.ir.ranges[dim])}
     found = []
     for label in table.labels[axis]:

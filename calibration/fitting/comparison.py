@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.tying import Block, Parameters, Tied, unit
 from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
@@ -17,8 +16,7 @@ from calibration.observation.noise import (
     saturated,
     size_of,
 )
-
-Array = NDArray[np.float64]
+from pysd_runner.core.kinds import Array, Indices
 
 # Minimum degrees of freedom, for which a Student-t still has a variance.
 LEAST_FREEDOM = 3.0
@@ -33,7 +31,7 @@ class Comparison(Tied):
         """Values of estimated and fixed parameters by key; arrays of shape (draw,) for the estimated ones."""
         return {**self.fixed, **self.space.to_values(np.atleast_2d(z))}
 
-    def rows(self, stage: Block | None = None) -> NDArray[np.intp]:
+    def rows(self, stage: Block | None = None) -> Indices:
         """Indices of the data residuals of a block of `stages`, or of all blocks."""
         owner = np.repeat(np.arange(len(self.series)), [len(item.cells) for item in self.series])
         kept = [place for place, item in enumerate(self.series) if stage is None or stage.owns(item)]

@@ -8,7 +8,6 @@ from pathlib import Path
 from time import monotonic, perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.ending import Ending
 from calibration.fitting.estimates import laplace
@@ -32,13 +31,12 @@ from calibration.optimisers import (
 )
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.kinds import Array, Indices
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
-
-Array = NDArray[np.float64]
 
 # Relative change of the errors' standard deviations below which their estimation has converged, and maximum number of
 # rounds: for models with blocks (which start from the end of the stages) and for models without.
@@ -52,9 +50,7 @@ TRIED = 3
 # Optimiser for models whose derivatives are not informative.
 WITHOUT_SLOPES = "cma"
 CALIBRATION = Computation(
-    name="calibration",
-    label="calibration.json",
-    settings="model, panel, window, parameters, errors, seed or optimiser",
+    name="calibration", label="calibration.json", settings="model, panel, window, parameters, errors, seed or optimiser"
 )
 
 
@@ -350,7 +346,7 @@ def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array
     return point
 
 
-def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: NDArray[np.intp]) -> SumOfSquares:
+def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: Indices) -> SumOfSquares:
     """Objective for some parameters and some residuals of a problem, with the other parameters fixed at `base`."""
 
     def linearised(point: Array) -> tuple[Array, Array]:

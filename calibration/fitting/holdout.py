@@ -3,7 +3,6 @@
 from copy import copy
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.columns import series_of
 from calibration.fitting.estimates import HeldOut
@@ -12,18 +11,10 @@ from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
 from calibration.observation.noise import LEAST_COUNT, size_of
 from calibration.observation.series import last_level
+from pysd_runner.core.kinds import Array, Flags
 
-Array = NDArray[np.float64]
 
-
-def disturbed(
-    series: Series,
-    predicted: Array,
-    noise: Noise,
-    rng: np.random.Generator,
-    *,
-    seen: NDArray[np.bool_],
-) -> Array:
+def disturbed(series: Series, predicted: Array, noise: Noise, rng: np.random.Generator, *, seen: Flags) -> Array:
     """Add random errors to predictions; at times in `seen` the errors are those of the actual observations."""
     if series.errors.is_count:
         return _counted(predicted, series, noise, rng)
@@ -72,12 +63,7 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tu
         return ()
     run, step = problem.runs_to(float(problem.data.times[-1]))
     series, _ = series_of(
-        problem.model,
-        problem.data,
-        problem.binding,
-        held=problem.runs.entering.held,
-        moments=run.moments,
-        step=step,
+        problem.model, problem.data, problem.binding, held=problem.runs.entering.held, moments=run.moments, step=step
     )
     rng = np.random.default_rng([seed, 1])
     drawn = result.fitted.sample(rng, DRAWS, spec=problem.spec)
@@ -99,7 +85,7 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tu
     return tuple(found)
 
 
-def _scored(series: Series, predicted: Array, after: NDArray[np.bool_]) -> HeldOut:
+def _scored(series: Series, predicted: Array, after: Flags) -> HeldOut:
     """Scores in the units of the data; `predicted` has shape (draw, row, time)."""
     raw = series.observed
     last = last_level(raw[:, ~after])

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.space import ParameterSpace, chosen, overrides
 from calibration.fitting.tying import (
@@ -23,6 +22,7 @@ from calibration.observation import MOST_PERSISTENT, Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
+from pysd_runner.core.kinds import Array, Arrays, Values
 from pysd_runner.data import Data
 from pysd_runner.data.checks import JUMPED
 from pysd_runner.data.coverage import LEFT_OUT
@@ -32,8 +32,6 @@ from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs
-
-Array = NDArray[np.float64]
 
 # Maximum length of the default window in years: parameters are unlikely to be constant for longer.
 LONGEST = 25
@@ -51,7 +49,7 @@ def tied_to_panel(
     *,
     free: Iterable[str] | None,
     values: Mapping[str, float] | None,
-    observations: Mapping[str, Mapping[str, Any]] | None,
+    observations: Mapping[str, Values] | None,
     start: int | None,
     until: int | None,
     yuan_per_unit: float,
@@ -107,7 +105,7 @@ def tied_to_panel(
     )
 
 
-def with_observations(spec: ModelSpec, changes: Mapping[str, Mapping[str, Any]]) -> ModelSpec:
+def with_observations(spec: ModelSpec, changes: Mapping[str, Values]) -> ModelSpec:
     """Copy of the declarations with other error models or national series for some measurements."""
     measurements = dict(spec.measurements)
     for key, fields in changes.items():
@@ -357,7 +355,7 @@ class PanelValues:
         return self.bound.model
 
     @property
-    def held(self) -> Mapping[str, Array]:
+    def held(self) -> Arrays:
         """Empty: no other values of the model are overridden."""
         return {}
 

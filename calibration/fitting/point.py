@@ -1,21 +1,17 @@
 """The end point of a fit, with the problem and its estimated error models: the input of uncertainty methods."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.estimates import Laplace, laplace
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Array, frozen
 
-Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class FittedPoint:
     """The end point of a fit and the normal approximation at that point.
 

@@ -11,7 +11,6 @@ from typing import Any, ParamSpec
 from warnings import warn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.panel_tying import tied_to_panel
@@ -21,6 +20,7 @@ from calibration.fitting.table_tying import tied_to_table, with_free
 from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.core.kinds import Array, Values
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import year
 from pysd_runner.evidence import ExperimentRuns, experiments_of, experiments_of_any, terms_of
@@ -28,15 +28,13 @@ from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
 
-Array = NDArray[np.float64]
-
 # Step of finite differences, in prior standard deviations. Rounding errors of a run are about 1e-14 relative to a
 # residual, truncation errors proportional to the square of the step: both give relative errors of about 1e-7.
 STEP = 1e-3
 # Step of finite differences for models with discontinuities.
 WIDE_STEP = 0.1
 P = ParamSpec("P")
-Observations = Mapping[str, Observation | Mapping[str, Any]] | Iterable[Observation]
+Observations = Mapping[str, Observation | Values] | Iterable[Observation]
 
 
 def _tied(
@@ -161,7 +159,7 @@ class CalibrationProblem(Comparison):
         data: Data,
         *,
         free: Iterable[str] | None = None,
-        values: Mapping[str, Any] | None = None,
+        values: Values | None = None,
         priors: Mapping[str, Prior] | None = None,
         observations: Observations | None = None,
         start: float | None = None,
@@ -194,7 +192,7 @@ class CalibrationProblem(Comparison):
             return experiments_of(self.model, self.data, terms, **where)
         entering = self.runs.entering
 
-        def values(parameters: Mapping[str, Any], draws: int) -> dict[str, Any]:
+        def values(parameters: Values, draws: int) -> dict[str, Any]:
             return {**entering.held, **entering.values(parameters, draws)}
 
         start, last = self.runs.bounds["start"], self.last_year

@@ -1,12 +1,11 @@
 """The result of a fit, and the folder in which it is stored."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import asdict, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.fitting.tying import Description
@@ -14,6 +13,7 @@ from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.kinds import Values, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 
     from pysd_runner.plots.figure import ReportFigure
 
-Array = NDArray[np.float64]
 SCHEMA = 2
 FITTED, RECORD, RESIDUALS, PARAMETERS = "fitted.json", "fit.json", "residuals.csv", "parameters.csv"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class ResidualTable:
     """Observed and fitted values of every observed cell, as shown in reports (see `Series.shown`)."""
 
@@ -62,7 +61,7 @@ COLUMN_NAMES = {"low": "low_90", "high": "high_90", "prior_low": "prior_low_90",
 RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "observed", "fitted", "standardised")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class FitResult(Tabled):
     """Result of a fit: estimates of a model's parameters, and how they were obtained.
 
@@ -409,5 +408,5 @@ def _plain(value: Any) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _one(kind: type, entries: Mapping[str, Any]) -> Any:
+def _one(kind: type, entries: Values) -> Any:
     return kind(**{name: null_to_nan(value) for name, value in entries.items()})

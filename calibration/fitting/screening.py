@@ -1,12 +1,10 @@
 """Screen a model before the search: failing prior draws, discontinuities, and parameters the data are sensitive to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.space import ParameterSpace, with_part
 from calibration.observation import Noise, Series
@@ -14,25 +12,25 @@ from calibration.optimisers import LeastSquares
 from calibration.optimisers.objective import half_squares
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.core.numbers import three_digits
 
 if TYPE_CHECKING:
     from calibration.fitting.problem import CalibrationProblem
 
-Array = NDArray[np.float64]
 
 DRAWS = 256
 # Minimum share of draws that a threshold on one parameter classifies correctly as failed or not, to be reported.
 TOLD = 0.9
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Screening:
     """Results of running a model for prior draws; the first point is the centre of the prior."""
 
     points: Array
     costs: Array
-    failed: NDArray[np.bool_]
+    failed: Flags
     reason: str
 
     @property
@@ -87,7 +85,7 @@ def screened(problem: "CalibrationProblem", *, seed: int) -> Screening:
     points = _drawn(problem, [seed, 0], DRAWS)
     with np.errstate(all="ignore"):
         residuals = problem.residual_batch(points)
-    failed: NDArray[np.bool_] = np.asarray(~np.isfinite(residuals).all(axis=1))
+    failed: Flags = np.asarray(~np.isfinite(residuals).all(axis=1))
     reason = _reason(problem, points[failed])
     if failed.all():
         raise SimulationFailed(

@@ -1,18 +1,15 @@
 """Estimated parameters as a vector on the unbounded scale of their priors, and coordinates along ridges."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import exp, isfinite
 from numbers import Real
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.optimisers import SumOfSquares
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Parameter, Prior, Ridge, Uniform
-
-Array = NDArray[np.float64]
 
 
 def prior_median(prior: Prior) -> float:
@@ -44,7 +41,7 @@ def prior_quantile(prior: Prior, score: float) -> float:
     return float(min(max(value, prior.lower), prior.upper))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ParameterSpace:
     """Parameters as a vector on the unbounded scale of their priors (log, normal score or the value itself).
 
@@ -162,7 +159,7 @@ def with_part(base: Array, columns: Sequence[int], part: Array) -> Array:
     return point
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RidgeChange:
     """Coordinates along and across those declared ridges whose parameters are all estimated.
 

@@ -5,21 +5,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding
 from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, joined
+from pysd_runner.core.kinds import Array, Arrays, Record, Values, frozen
 from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 
-Array = NDArray[np.float64]
-Parameters = Mapping[str, Any]
+Parameters = Values
 Spreads = Mapping[str, float]
 
 
@@ -31,7 +30,7 @@ class Entering(Protocol):
         """The model that is simulated."""
 
     @property
-    def held(self) -> Mapping[str, Any]:
+    def held(self) -> Values:
         """Values that override the model file in every run, by variable."""
 
     def imputed(self, parameters: Parameters) -> tuple[str, ...]:
@@ -116,16 +115,14 @@ class ModelRuns:
         values = {**self.entering.held, **self.entering.values(parameters, draws)}
         return simulate(self.entering.model, values, outcomes=self.outcomes, throw=False, **self.bounds)
 
-    def _prepared(self, values: Mapping[str, Array]) -> Task:
+    def _prepared(self, values: Arrays) -> Task:
         if self._task is None:
             every = {**self.entering.held, **values}
             self._task = prepared(self.entering.model, every, outcomes=self.outcomes, **self.bounds)
         return self._task
 
 
-def whole_steps(
-    model: Model, held: Mapping[str, Any], *, start: float | None, last: float
-) -> tuple[float, float, float]:
+def whole_steps(model: Model, held: Values, *, start: float | None, last: float) -> tuple[float, float, float]:
     """Start, stop and step of a run that ends with the first step at or after the time `last`."""
     clock = prepared(model, held, start=start, outcomes=[]).clock
     steps = max(int(np.ceil((last - clock.start) / clock.step - 1e-6)), 1)
@@ -137,7 +134,7 @@ def unit(spreads: Spreads, key: str) -> Array:
     return np.array([float(item == key) for item in spreads])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Block:
     """A block of parameters and the measurements that are informative about them, which are fitted together."""
 
@@ -222,7 +219,7 @@ FIRST_YEAR = Message(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Description:
     """Description of a calibration before it is run: observations, estimated parameters and notes."""
 
@@ -290,9 +287,9 @@ class Tied:
     description: Description  # description for the user, before anything is computed
     codes: tuple[str, ...] = ()  # codes of the regions; empty for a table
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # English and Chinese labels of the regions
-    record: Mapping[str, Any] = field(default_factory=dict)  # settings to store in the provenance of a fit
+    record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
     # Arguments of the caller, to build the same problem again; for tables only.
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    asked: Values = field(default_factory=dict)
     binding: Binding | None = None  # assignment of columns; None for a panel of regions
     until: float | None = None  # last fitted time if later observations are held out
     time_unit: str = ""  # unit of the model's time; empty for a panel of regions

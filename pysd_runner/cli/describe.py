@@ -25,12 +25,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.simulation import Run
 
 
-@command(
-    "describe",
-    "gapsim describe zoned_need",
-    "gapsim describe Sichuan",
-    'gapsim describe "Access Share"',
-)
+@command("describe", "gapsim describe zoned_need", "gapsim describe Sichuan", 'gapsim describe "Access Share"')
 def describe(
     session: Session,
     name: Annotated[
@@ -57,11 +52,7 @@ def describe(
 FIRST = ("models", "panels", "scenarios", "outcomes")
 
 
-@command(
-    "list",
-    "gapsim list",
-    "gapsim list parameters --lang zh",
-)
+@command("list", "gapsim list", "gapsim list parameters --lang zh")
 def show(
     session: Session,
     kind: Annotated[
@@ -100,10 +91,7 @@ def show(
         )
 
 
-@command(
-    "schema",
-    "gapsim schema > scenario.schema.json",
-)
+@command("schema", "gapsim schema > scenario.schema.json")
 def schema(
     session: Session,
     *,
@@ -130,11 +118,7 @@ WIDTH = 20
 NAMED = 8
 
 
-@command(
-    "doctor",
-    "gapsim doctor",
-    "gapsim doctor my_model.mdl",
-)
+@command("doctor", "gapsim doctor", "gapsim doctor my_model.mdl")
 def doctor(
     session: Session,
     model: Annotated[

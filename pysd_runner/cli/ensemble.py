@@ -67,8 +67,7 @@ class Storing:
         ),
     ] = None
     executor: Annotated[
-        str,
-        typer.Option("--executor", metavar="threads|processes", help="With --store: what computes the blocks."),
+        str, typer.Option("--executor", metavar="threads|processes", help="With --store: what computes the blocks.")
     ] = "threads"
     part: Annotated[
         str,
@@ -100,8 +99,7 @@ def ensemble(
         list[str] | None, typer.Option("--outcome", metavar="NAME", help="Variable to show; repeatable [default: all].")
     ] = None,
     statistics: Annotated[
-        bool,
-        typer.Option("--statistics", help="Keep mean, variance, extremes and quantiles over draws, not the runs."),
+        bool, typer.Option("--statistics", help="Keep mean, variance, extremes and quantiles over draws, not the runs.")
     ] = False,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Blocks of draws at once [default: every core].")
@@ -166,13 +164,7 @@ def ensemble(
 
 
 def _run(
-    session: Session,
-    job: "EnsembleJob",
-    storing: Storing,
-    workers: int | None,
-    out: Path | None,
-    *,
-    force: bool,
+    session: Session, job: "EnsembleJob", storing: Storing, workers: int | None, out: Path | None, *, force: bool
 ) -> int:
     """Compute the missing blocks of a stored ensemble; once all are complete, write their statistics."""
     recipe, path, part = job.store.recipe, job.store.path, _share(storing.part)

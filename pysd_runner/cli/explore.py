@@ -12,15 +12,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import (
-    OF_OTHERS,
-    SHIPPED_PANEL,
-    DataOptions,
-    Force,
-    RunOptions,
-    alone,
-    given,
-)
+from pysd_runner.cli.options import OF_OTHERS, SHIPPED_PANEL, DataOptions, Force, RunOptions, alone, given
 from pysd_runner.cli.projecting import Job, files_of, project_asked, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
@@ -45,9 +37,7 @@ class PageOptions(RunOptions):
 
     draws: Annotated[int | None, typer.Option("--draws", min=1, help="Draws written into the page.")] = DRAWS
     outcome: Annotated[
-        list[str] | None,
-        typer.Option("--outcome", metavar="NAME", help="Variable to show; repeatable."),
-        OF_OTHERS,
+        list[str] | None, typer.Option("--outcome", metavar="NAME", help="Variable to show; repeatable."), OF_OTHERS
     ] = None
 
 
@@ -201,11 +191,7 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
         options.append(f"--panel {found.source}")
     if found.baseline is None:
         options.append("--open-loop")
-    told = {
-        "draws": settings["draws"],
-        "policies": summarised(folder, EFFECTS),
-        "answer": record.get("answer"),
-    }
+    told = {"draws": settings["draws"], "policies": summarised(folder, EFFECTS), "answer": record.get("answer")}
     return partial(policies_explored, inputs, scenarios, told=told), " ".join(["gapsim run SCENARIO", *options])
 
 

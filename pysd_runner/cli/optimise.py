@@ -85,9 +85,7 @@ def optimise(
     start: Annotated[
         str,
         typer.Option(
-            "--start",
-            help="Scenario that gives budget, first year and the first start.",
-            autocompletion=shipped,
+            "--start", help="Scenario that gives budget, first year and the first start.", autocompletion=shipped
         ),
     ] = "zoned_need",
     aim: Aim,

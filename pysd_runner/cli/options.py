@@ -107,8 +107,7 @@ ModelPath = Annotated[
     ),
 ]
 DeclaredModel = Annotated[
-    str,
-    typer.Option("--model", help="A shipped model, or the path of one whose model.toml has [bindings]."),
+    str, typer.Option("--model", help="A shipped model, or the path of one whose model.toml has [bindings].")
 ]
 Free = Annotated[
     str | None,
@@ -127,11 +126,7 @@ class DataOptions:
 
     columns: Annotated[
         list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="COLUMN=NAME",
-            help="What a heading means, for instance Jahr=year; repeatable.",
-        ),
+        typer.Option("--map", metavar="COLUMN=NAME", help="What a heading means, for instance Jahr=year; repeatable."),
     ] = None
     units: Annotated[
         list[str] | None,
@@ -205,10 +200,9 @@ class RunOptions:
             "--data", "--panel", metavar="FILE", help="File of data, or the name of a shipped panel [default: china]."
         ),
     ] = None
-    fit: Annotated[
-        Path | None,
-        typer.Option("--fit", help="What `gapsim calibrate` wrote [default: the priors]."),
-    ] = None
+    fit: Annotated[Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote [default: the priors].")] = (
+        None
+    )
     until: Until = None
     draws: Draws = None
     seed: Annotated[

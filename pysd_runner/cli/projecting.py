@@ -1,7 +1,7 @@
 """Project scenarios from data and a fit, and write a folder of results; shared by several commands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import definitions_of, started, weighed
 from pysd_runner.core.errors import Message
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -29,7 +30,7 @@ DEFAULT_PARENT = Path("results")
 LEAST_SEARCHED = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Job:
     """Inputs and settings of a projection."""
 
@@ -46,12 +47,12 @@ class Job:
     check: bool = False  # whether the behaviour rules and units of the model are checked
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Report:
     """Summary of results, printed once their folder is complete."""
 
     lines: Sequence[str]
-    data: Mapping[str, Any]
+    data: Record
     page: str = "summary"  # name of the page to start with
     again: str = ""  # file in the folder from which the run can be repeated
     broken: Sequence[str] = ()  # rules of the model that some draw breaks
@@ -99,14 +100,7 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
         for other in job.others.values():
             check_fit(other, job.model, last_origin(job.data))
     start = started(
-        session,
-        job.model,
-        job.data,
-        job.fitted,
-        job.asked,
-        scenarios=count,
-        regions=job.regions,
-        events=job.events,
+        session, job.model, job.data, job.fitted, job.asked, scenarios=count, regions=job.regions, events=job.events
     )
     checks = ModelChecks(job.model)
     inspection: dict[str, Any] = {}

@@ -1,7 +1,6 @@
 """Inputs shared by all scenarios: model, data, fit, and the forecast without policy, stored with the fit."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, of_system
+from pysd_runner.core.kinds import Record, frozen
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Data
@@ -21,7 +21,7 @@ FITTED_FILE, BEFORE_FILE, FIT = "fitted.json", "fitted_before.json", "fit"
 GROUP = "gapsim.baselines"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RunStart:
     """Inputs and settings shared by all scenarios."""
 
@@ -29,7 +29,7 @@ class RunStart:
     data: "Data | None"  # a panel ends at the origin of the projection
     fitted: "FittedParameters | None"  # weighed by measured effects, if the model declares any
     baseline: "Baseline | None"
-    settings: Mapping[str, Any]
+    settings: Record
 
     def drawn(self, session: Session, title: str) -> "ProjectionInputs":
         """Draw the inputs of a projection."""
@@ -52,11 +52,7 @@ def read_fit(path: Path) -> "FittedParameters":
 
 
 def weighed(
-    session: Session,
-    model: "Model",
-    data: "Data | None",
-    fitted: "FittedParameters",
-    asked: RunOptions,
+    session: Session, model: "Model", data: "Data | None", fitted: "FittedParameters", asked: RunOptions
 ) -> "FittedParameters":
     """Weigh a fit by the measured effects of the model, unless it used them; warn if too few draws agree."""
     if not asked.evidence or model.spec is None or not any(item.is_used for item in model.spec.evidence.values()):
@@ -97,7 +93,7 @@ def settings_of(
     model: "Model",
     panel: "Data",
     fitted: "FittedParameters | None",
-    given: Mapping[str, Any],
+    given: Record,
     *,
     draws: int = DRAWS,
     scenarios: int = 1,

@@ -387,9 +387,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def remembered(
-    most: int,
-) -> Callable[[Callable[Concatenate[ModelIr, P], R]], Callable[Concatenate[ModelIr, P], R]]:
+def remembered(most: int) -> Callable[[Callable[Concatenate[ModelIr, P], R]], Callable[Concatenate[ModelIr, P], R]]:
     """Memoise a function of a model and hashable arguments, by fingerprint, for the latest `most` calls."""
 
     def made(function: Callable[Concatenate[ModelIr, P], R]) -> Callable[Concatenate[ModelIr, P], R]:

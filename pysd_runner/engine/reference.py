@@ -262,12 +262,7 @@ def _run_case(
 
 
 def _given(
-    built: BuiltModel,
-    model: ModelIr,
-    name: str,
-    value: Array | TimePath,
-    clock: Clock,
-    case: tuple[int, int],
+    built: BuiltModel, model: ModelIr, name: str, value: Array | TimePath, clock: Clock, case: tuple[int, int]
 ) -> Any:
     dims = model.variables[name].dims
     if not isinstance(value, TimePath):

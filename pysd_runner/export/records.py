@@ -125,13 +125,7 @@ def file_digest(path: Path) -> str:
 
 
 def check_entries(
-    kind: type,
-    content: Record,
-    where: str,
-    remedy: str,
-    *,
-    without: tuple[str, ...] = (),
-    is_open: bool = False,
+    kind: type, content: Record, where: str, remedy: str, *, without: tuple[str, ...] = (), is_open: bool = False
 ) -> None:
     """Validate a record against a data class; null stands for NaN, and extra entries need `is_open`."""
     from pydantic import ValidationError

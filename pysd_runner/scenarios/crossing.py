@@ -25,10 +25,7 @@ REFERENCE = "uniform_mean_mix"
 
 
 def load_scenario(
-    name_or_path: str | Path | Record,
-    *,
-    model: "str | Model" = SHIPPED_MODEL,
-    regions: "Sequence[Entity]" = (),
+    name_or_path: str | Path | Record, *, model: "str | Model" = SHIPPED_MODEL, regions: "Sequence[Entity]" = ()
 ) -> Scenario:
     """Load a scenario, with the scenarios that it extends.
 

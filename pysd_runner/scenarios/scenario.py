@@ -89,12 +89,7 @@ class Scenario:
 
     @classmethod
     def of(
-        cls,
-        name: str,
-        changes: Record,
-        *,
-        label: str | Mapping[str, str] = "",
-        note: str | Mapping[str, str] = "",
+        cls, name: str, changes: Record, *, label: str | Mapping[str, str] = "", note: str | Mapping[str, str] = ""
     ) -> "Scenario":
         """Make a scenario of any model.
 

@@ -240,11 +240,7 @@ OTHERS = ("observations", "budget")
 
 def _check_names(spec: ModelSpec, file: str) -> None:
     """Check that keys and model names are unique, ignoring case."""
-    sections: dict[str, Record] = {
-        "parameters": spec.parameters,
-        "inputs": spec.inputs,
-        "outcomes": spec.outcomes,
-    }
+    sections: dict[str, Record] = {"parameters": spec.parameters, "inputs": spec.inputs, "outcomes": spec.outcomes}
     first: dict[str, str] = {}
     for section, declared in sections.items():
         for key, item in declared.items():

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_322,
-    "nodes": 605_141,
+    "lines": 79_114,
+    "nodes": 604_734,
     "functions": 4_969,
     "docstring lines": 11_967,
     "lines of other texts": 5_547,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_626,
+    "lines of tests": 42_594,
 }
 
 

@@ -21,13 +21,7 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
     last = table[(table["year"] == 2028) & (table["way"] == "shapley")]
     whole = table[(table["year"] == 2028) & (table["way"] == "total")]["mean"].item()
     assert last["mean"].sum() == pytest.approx(whole, rel=1e-7)
-    for name in (
-        "attribution.csv",
-        "attribution.md",
-        "split.csv",
-        "loops.csv",
-        "costs.csv",
-    ):
+    for name in ("attribution.csv", "attribution.md", "split.csv", "loops.csv", "costs.csv"):
         assert (tmp_path / "parts" / name).is_file()
     costs = pd.read_csv(tmp_path / "parts" / "costs.csv")
     assert {name.partition(".")[0] for name in costs["name"]} >= {"lever", "region"}

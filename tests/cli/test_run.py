@@ -44,12 +44,7 @@ QUICK = ("--draws", 2, "--until", 2026)
 def test_the_folder_holds_everything_a_reader_needs(results):
     assert {path.name for path in results.iterdir()} == WRITTEN
     figures = {path.name for path in (results / "figures").iterdir()}
-    for name in (
-        "tiles_zoned_need",
-        "classes_zoned_need",
-        "mixes_nation",
-        "differences_national_output",
-    ):
+    for name in ("tiles_zoned_need", "classes_zoned_need", "mixes_nation", "differences_national_output"):
         assert {f"{name}.{ending}" for ending in ("png", "svg", "csv", "txt")} <= figures
     # What each shows and how it is read, once each.
     texts = [path.read_text(encoding="utf-8").split("\n\n") for path in sorted((results / "figures").glob("*.txt"))]
@@ -306,10 +301,7 @@ class TestReplay:
             (lambda record: record.update(scenarios=None), "scenarios: expected a valid list"),
             (lambda record: record["simulation"].update(engine="odd"), "simulation: engine: expected"),
             (lambda record: record.update(simulation=[]), "simulation"),
-            (
-                lambda record: record["simulation"].update(model="../mine.mdl"),
-                "../mine.mdl: there is no such file",
-            ),
+            (lambda record: record["simulation"].update(model="../mine.mdl"), "../mine.mdl: there is no such file"),
             (
                 lambda record: record["inputs"]["panel"].update(file="../panel.json"),
                 "expected a file of its own folder",

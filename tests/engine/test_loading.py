@@ -17,18 +17,7 @@ from pysd_runner.engine.frontend.lowering import model as lowering
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model
 
-SLOW = (
-    "lark",
-    "pysd",
-    "parsimonious",
-    "pandas",
-    "xarray",
-    "scipy",
-    "pydantic",
-    "openpyxl",
-    "h5netcdf",
-    "matplotlib",
-)
+SLOW = ("lark", "pysd", "parsimonious", "pandas", "xarray", "scipy", "pydantic", "openpyxl", "h5netcdf", "matplotlib")
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,7 @@ def test_a_line_joins_years_and_is_held_beyond_them():
     assert [path.at(time) for time in (2019, 2021, 2024, 2040)] == [1, 1.5, 3, 3]
 
 
-@given(
-    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=6),
-    st.floats(-10, 20),
-)
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=6), st.floats(-10, 20))
 def test_lines_agree_with_numpy(values, time):
     times = np.arange(len(values), dtype=float)
     path = TimePath(times=times, values=np.array(values), interpolate="linear")

@@ -945,11 +945,7 @@ def output_lost_by_sameness() -> float:
         ("C41", "0.5 %", output_lost_by_sameness),
         ("C42", "0.08 points", lambda: closed({"Redistribution Exponent": -1.0})),
         ("C42", "39 %", lambda: share_that_widens(OUTPUT_MONEY, {})),
-        (
-            "C42",
-            "36 %",
-            lambda: share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS),
-        ),
+        ("C42", "36 %", lambda: share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS)),
         ("C52", "0.86 points", lambda: gap_closed_when("Transition", "Frontier")),
         ("C53", "0.85", lambda: gap_closed_when("Lagging", "Transition")),
         ("C53", "62 %", lambda: share_that_widens(ZONED, {**POLICY, **exchanged("Lagging", "Transition")})),

@@ -53,12 +53,7 @@ class Misread(Exception):
 
 def make_parser(grammar: Path, reader: Transformer[Any, Any]) -> Lark:
     """LALR parser of a grammar file; `reader` builds the syntax tree during parsing."""
-    return Lark(
-        grammar.read_text(encoding="utf-8"),
-        parser="lalr",
-        maybe_placeholders=False,
-        transformer=reader,
-    )
+    return Lark(grammar.read_text(encoding="utf-8"), parser="lalr", maybe_placeholders=False, transformer=reader)
 
 
 def parsed(parser: Lark, text: str, place: SourcePlace) -> Any:

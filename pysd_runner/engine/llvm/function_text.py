@@ -37,14 +37,7 @@ _POINTERS = {
     "%positions": POSITIONS,
     "%shares": SHARES,
 }
-_NUMBERS = {
-    "%count": COUNT,
-    "%in": IN_STRIDE,
-    "%out": OUT_STRIDE,
-    "%rows": ROWS,
-    "%seed": SEED,
-    "%draws": FIRST_DRAW,
-}
+_NUMBERS = {"%count": COUNT, "%in": IN_STRIDE, "%out": OUT_STRIDE, "%rows": ROWS, "%seed": SEED, "%draws": FIRST_DRAW}
 
 
 class FunctionText:

@@ -202,10 +202,7 @@ class _Writer:
         body[1:1] = self.frame.allocas
         intrinsics = self.frame.intrinsics
         functions = mathematics.declarations(
-            sorted(self.frame.functions),
-            intrinsics,
-            permutes=self.types.permutes,
-            fused=self.types.fused,
+            sorted(self.frame.functions), intrinsics, permutes=self.types.permutes, fused=self.types.fused
         )
         parts = [
             *self.frame.globals,

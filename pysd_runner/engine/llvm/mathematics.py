@@ -244,10 +244,7 @@ _BODIES: dict[str, _Body] = {"exp": elementary.exp, "ln": elementary.ln, "power"
 
 # As measured, calls of long functions cost less time than inlining them, which adds to compilation and run time; a
 # single exponential is better inlined. Loops over lanes must not be inlined, so that they free their stack memory.
-_INLINING = {
-    "exp": '"function-inline-cost-multiplier"="4"',
-    **dict.fromkeys(["ln", "power", *C_LIBRARY], "noinline"),
-}
+_INLINING = {"exp": '"function-inline-cost-multiplier"="4"', **dict.fromkeys(["ln", "power", *C_LIBRARY], "noinline")}
 
 # Functions that are only called by other functions here, and rarely.
 _HELPERS: dict[str, _Body] = {
@@ -262,11 +259,7 @@ FUNCTIONS: Mapping[str, int] = dict.fromkeys((*_BODIES, *C_LIBRARY), 1) | {"powe
 
 
 def declarations(
-    functions: Iterable[tuple[str, int]],
-    declared: Iterable[str] = (),
-    *,
-    permutes: bool = False,
-    fused: bool = True,
+    functions: Iterable[tuple[str, int]], declared: Iterable[str] = (), *, permutes: bool = False, fused: bool = True
 ) -> str:
     """Definitions of functions and of all functions they call, each once."""
     texts: dict[str, str] = {}

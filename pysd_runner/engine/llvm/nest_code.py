@@ -5,17 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pysd_runner.engine.errors import UnsupportedFeature
-from pysd_runner.engine.ir import (
-    Expression,
-    Index,
-    Interpolation,
-    Number,
-    Operation,
-    Random,
-    Reference,
-    Table,
-    Time,
-)
+from pysd_runner.engine.ir import Expression, Index, Interpolation, Number, Operation, Random, Reference, Table, Time
 from pysd_runner.engine.llvm.emitter import REAL_BYTES, Value, Writer
 from pysd_runner.engine.llvm.operations import (
     COMPILED,

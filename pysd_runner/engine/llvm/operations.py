@@ -165,11 +165,7 @@ def _quotient(numerator: Value, inverse: Value, lacking: Value) -> Value:
 
 
 # Operations that exist in compiled programs only.
-COMPILED: dict[str, Build] = {
-    "inverse_below": _inverse_below,
-    "inverse_lacks": _inverse_lacks,
-    "quotient": _quotient,
-}
+COMPILED: dict[str, Build] = {"inverse_below": _inverse_below, "inverse_lacks": _inverse_lacks, "quotient": _quotient}
 
 # Operations that accept booleans as arguments.
 TAKES_TRUTH = frozenset({"and", "or", "not", "where"})

@@ -62,10 +62,7 @@ class Temporaries:
 
 
 def items_of(
-    model: ModelIr,
-    statements: Iterable[Statement],
-    temporaries: Temporaries,
-    part: Callable[[Block], Expression],
+    model: ModelIr, statements: Iterable[Statement], temporaries: Temporaries, part: Callable[[Block], Expression]
 ) -> list[Item]:
     """Items of equations in order, each preceded by the reductions and array functions it contains."""
     items: list[Item] = []

@@ -45,11 +45,7 @@ def compiled(
 
 
 def recipe_of(
-    outcomes: Sequence[str],
-    values: Mapping[str, Any],
-    *,
-    single: bool | None = None,
-    processor: Processor,
+    outcomes: Sequence[str], values: Mapping[str, Any], *, single: bool | None = None, processor: Processor
 ) -> Recipe:
     """The recipe of a program: everything except the model that determines it."""
     _, draws = leading_shape(values)

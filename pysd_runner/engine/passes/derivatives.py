@@ -153,12 +153,7 @@ class _Pass:
     """State of the differentiation of one model."""
 
     def __init__(
-        self,
-        model: ModelIr,
-        directions: Sequence[Direction],
-        given: frozenset[str],
-        seeded: frozenset[str],
-        count: int,
+        self, model: ModelIr, directions: Sequence[Direction], given: frozenset[str], seeded: frozenset[str], count: int
     ) -> None:
         self.model, self.directions, self.given, self.seeded, self.count = model, directions, given, seeded, count
         self.moved = {item.variable for item in directions}
@@ -374,9 +369,7 @@ def _parts(block: Block) -> tuple[Expression, ...]:
 def _with_parts(variable: Variable, change: Callable[[Expression], Expression]) -> Variable:
     blocks = tuple(
         replace(
-            block,
-            expression=change(block.expression),
-            initial=None if block.initial is None else change(block.initial),
+            block, expression=change(block.expression), initial=None if block.initial is None else change(block.initial)
         )
         for block in variable.blocks
     )

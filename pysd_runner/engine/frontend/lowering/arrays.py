@@ -74,11 +74,7 @@ def _made(scope: Scope, vector: Expression, core: tuple[str, ...]) -> tuple[str,
 
 
 def _applied(
-    scope: Scope,
-    name: str,
-    arguments: Sequence[Expression],
-    cores: Sequence[tuple[str, ...]],
-    result: tuple[str, ...],
+    scope: Scope, name: str, arguments: Sequence[Expression], cores: Sequence[tuple[str, ...]], result: tuple[str, ...]
 ) -> Expression:
     """Put the function and its arguments into hidden variables, so that targets handle plain arrays only."""
     plain = [
@@ -116,12 +112,7 @@ _IDENTITY = {"sum": 0.0, "product": 1.0, "least": math.inf, "largest": -math.inf
 
 
 def vector_select(
-    scope: Scope,
-    selection: Expression,
-    values: Expression,
-    missing: Expression,
-    action: Expression,
-    error: Expression,
+    scope: Scope, selection: Expression, values: Expression, missing: Expression, action: Expression, error: Expression
 ) -> Expression:
     """VECTOR SELECT: reduce the elements whose selection is not zero; NaN if `error` does not allow their number."""
     del scope

@@ -138,10 +138,7 @@ def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits
     if len(several) > 1:
         raise fault_at(several[1], f"{len(several)} <eqn> stand where one is expected; write an <element> for each")
     if part is not item and child(part, "non_negative") is not None:
-        raise fault_at(
-            part,
-            f"<non_negative> holds for all elements of {name!r}; write it outside of <element>",
-        )
+        raise fault_at(part, f"<non_negative> holds for all elements of {name!r}; write it outside of <element>")
     return _given(item, part, name, subscripts, habits, several[0] if several else None)
 
 
