@@ -215,6 +215,7 @@ def load_model(
     if spec is None and found.model is not None and is_there(beside):
         units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
         spec = load_own_spec(beside, facts_of(found.model), units)
+        found = replace(found, model=_with_declared(found.model, spec))
     if spec is not None and found.model is not None:
         _check_loops(spec, found.model, beside.name)
     return Model(
@@ -228,6 +229,29 @@ def load_model(
         budgets=budgets,
         uncovered=found.uncovered,
     )
+
+
+def _with_declared(model: ModelIr, spec: ModelSpec) -> ModelIr:
+    """Copy of a model with the values that declarations give to numbers of the file."""
+    facts, variables = facts_of(model), dict(model.variables)
+    moved = {name: item.value for name, item in spec.parameters.items() if item.value != facts[name].value}
+    for name in {item.partition("[")[0] for item in moved}:
+        item = variables[name]
+        values = np.array([moved.get(fact.name, fact.value) for fact in _facts(model, item)], dtype=float)
+        values = values.reshape(model.shape(item.dims))
+        variables[name] = replace(item, blocks=tuple(_with_literals(block, values) for block in item.blocks))
+    return replace(model, variables=variables, fingerprint=f"{model.fingerprint} with {moved}") if moved else model
+
+
+def _with_literals(block: Block, values: np.ndarray) -> Block:
+    """Copy of a block with the given values of its variable, where none is missing (NaN)."""
+    part = values[np.ix_(*(item.places(size) for item, size in zip(block.index, values.shape, strict=True)))]
+    if np.isnan(part).any():
+        return block
+    shape = tuple(size for size, item in zip(part.shape, block.index, strict=True) if isinstance(item, Axis))
+    literal = Table(tuple(part.ravel().tolist()), shape, block.axes) if shape else Number(float(part.item()))
+    text = f"{block.text} (declared: {', '.join(map(str, part.ravel()))})"
+    return replace(block, text=text, **{"expression" if block.initial is None else "initial": literal})
 
 
 @lru_cache(maxsize=64)

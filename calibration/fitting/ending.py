@@ -147,7 +147,7 @@ class Ending:
             missing=series.missing,
             unusable=series.unusable,
             declared_sd=series.declared_sd,
-            sd=noise.sd,
+            sd=0.0 if series.errors.family == "poisson" else noise.sd,
             persistence=noise.persistence,
             total_sd=noise.total_sd,
             rms=float(np.sqrt(np.mean(innovations**2))),

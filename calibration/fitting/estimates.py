@@ -143,7 +143,9 @@ class SeriesFit:
     @property
     def words(self) -> str:
         """Description of the errors in one clause, for reports."""
-        parts = [Message("{label}: {errors}; sd {sd:.3g}", label=self.label, errors=self.errors, sd=self.sd)]
+        parts = [Message("{label}: {errors}", label=self.label, errors=self.errors)]
+        if self.sd:
+            parts.append(Message("; sd {sd:.3g}", sd=self.sd))
         if self.region_sds:
             low, high = min(self.region_sds), max(self.region_sds)
             parts.append(Message(", in regions {low:.3g} to {high:.3g}", low=low, high=high))
@@ -333,7 +335,7 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
             yield Finding(
                 "far-from-prior",
                 Message(
-                    "{name} ({parameter}) lies {score:.1f} prior standard deviations from its prior median: panel "
+                    "{name} ({parameter}) lies {score:.1f} prior standard deviations from its prior median: data "
                     "and prior contradict each other.",
                     name=item.name,
                     parameter=item.key,

@@ -23,7 +23,7 @@ from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
-from pysd_runner.spec.own import record_of, weak_parameter, with_prior
+from pysd_runner.spec.own import DECLARED, record_of, weak_parameter, with_prior
 from pysd_runner.study.binding import in_time_of
 from pysd_runner.study.equations import PREFIX, with_starts
 
@@ -208,9 +208,11 @@ def known_numbers(model: Model, series: Sequence[Series], start: float) -> dict[
         for item in series
         if item.kind == "level" and item.expression.text == item.outcome and item.times[0] <= start
     }
+    declared = {} if model.spec is None else model.spec.parameters
+    wanted = {key for key, item in declared.items() if item.note.startswith(DECLARED)}
     found = {}
     for name, fact in facts_of(model.ir).items():
-        if model.ir.variables[name.partition("[")[0]].kind != "constant" or not fact.value:
+        if model.ir.variables[name.partition("[")[0]].kind != "constant" or not fact.value or name in wanted:
             continue
         seen = [stock for stock in initial.get(name, ()) if first.get(stock, 0.0) / fact.value > 0]
         if _DOSE.search(name.replace("_", " ")):
@@ -235,11 +237,9 @@ def _candidates(model: Model, held: Mapping[str, Any], own: Mapping[str, Prior],
         names = [
             name
             for name, item in model.variables.items()
-            if item.kind == "constant"
-            and not item.dims
-            and facts[name].value is not None
-            and (name not in known or name in own)
+            if item.kind == "constant" and not item.dims and facts[name].value is not None
         ]
+    names = [name for name in names if name not in known or name in own]
     found = [item for item in targets_of(model, names) if item.variable not in held and _has_prior(model, item)]
     if not found:
         raise InvalidInput(
@@ -271,6 +271,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     """Set up a model for a table; see `calibration.CalibrationProblem`."""
     named: Iterable[str] | None = None if free is None else listed(free)
     clocked, calendar = in_time_of(model, table, start)
+    given = start
     start, until = (None if time is None else calendar.moment_of(time_of(time)) for time in (start, until))
     kept = clocked if until is None else clocked.until(until)
     binding = bound(model, kept, spec=model.spec, measurements=observations)
@@ -309,7 +310,8 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
             opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {span}.",
         ),
         record={"notes": list(notes), **({"calendar": calendar.record} if calendar.record else {})},
-        asked={"values": values, "priors": priors, "start": start, "seed": seed},
+        # A problem that is made again finds its calendar anew from dates, but has years as moments already.
+        asked={"values": values, "priors": priors, "start": given if clocked.dates else start, "seed": seed},
         binding=binding,
         until=until,
         time_unit=unit,

@@ -225,7 +225,18 @@ class Outlook(Tabled):
         chosen = name or next(iter(self.draws))
         seen: Any = self.data[self.provenance["columns"][chosen]]
         seen = seen.assign_coords(time=self.target.calendar.shown(self.data.times))
-        return plot_fan(self[chosen].rename(chosen), seen, ax=ax)
+        return plot_fan(self._after_fit(chosen).rename(chosen), seen, ax=ax)
+
+    def _after_fit(self, name: str) -> xr.DataArray:
+        """Draws of a column after its fitted values, at the times when all entities have one."""
+        assert isinstance(self.fit, FitResult)  # noqa: S101
+        later, frame = self.draws[name], self.fit.to_frame()
+        frame = frame[frame["used"] & (frame["indicator"] == self.provenance["columns"][name])]
+        fitted = frame.pivot(index="year", columns="region", values="fitted")[list(later["entity"].to_numpy())].dropna()
+        past = later.isel(time=[0] * len(fitted)).assign_coords(time=("time", fitted.index, later["time"].attrs))
+        past[:] = fitted.to_numpy().T
+        found = xr.concat([past, later], "time").assign_attrs(later.attrs, fitted=True)
+        return found.isel(entity=0, drop=True) if found.sizes["entity"] == 1 else found
 
     def _percent(self, logs: xr.DataArray) -> xr.DataArray:
         """Per cent of the geometric mean, with names and places of the regions."""

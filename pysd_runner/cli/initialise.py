@@ -103,8 +103,12 @@ MOST_ELEMENTS = 20
 
 def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[dict[str, str], str]:
     """Declarations of a model and a scenario, by file name, and the commands to run next."""
+    from pysd_runner.study.binding import in_time_of
+
     data = None if choice.source is None else choice.read(session)
     model = choice.load_model(data)
+    if data is not None and not data.is_panel:
+        in_time_of(model, data)  # raises what the printed commands would
     declared = f"{model.path.stem}.toml"
     fit, results = (str(place / name) for name in ("fit", "results"))
     calibrate = ["calibrate", choice.source or "obs.csv", *choice.words, "--out", fit]
@@ -225,10 +229,15 @@ def scenario_text(model: "Model") -> str:
 
     facts = [item for item in facts_of(model.ir).values() if "[" not in item.name and item.value]
     constants = [item for item in facts if model.ir.variables[item.name].kind == "constant"]
-    lines = ["schema: 2", "name: scenario", "label: What this scenario is", "changes:"]
     if not constants:
-        return "\n".join([*lines[:-1], "changes: {}", ""])
+        return "schema: 2\nname: scenario\nchanges: {}\n"
     first = constants[0]
+    lines = [
+        "schema: 2",
+        "name: scenario",
+        f"label: {_quoted(f'{first.name} -20 %')}  # how results call it",
+        "changes:",
+    ]
     lines += [f"  {_quoted(first.name)}: -20 %  # a fifth less than what was estimated, in every draw"]
     for item in constants[1:3]:
         lines += [

@@ -150,9 +150,14 @@ class SeriesTable:
         if self._clock.time is not None:
             return self._position(self._clock.time)
         header = self._table.header
-        for place, item in enumerate(header):
-            if _is_time(item):
+        times = [place for place, item in enumerate(header) if _is_time(item)]
+        # Numbers called `Time`, as models call theirs, count in the unit of the model where dates may not.
+        for place in times:
+            cells = _different(self._table.columns[place])
+            if key(header[place]) == "time" and None not in [_number(text) for text in cells if text]:
                 return place
+        if times:
+            return times[0]
         across = [place for place, item in enumerate(header) if _number(item) is not None or read_dates([item])]
         if len(across) > 1:
             self._turn(across)

@@ -137,6 +137,7 @@ def _figure(
     several = draws > 1
     caption = say("caption.fan", lang, draws=draws) if several else ""
     first = next(iter(lines.values()))
+    caption += " " + say("caption.fitted", lang) if first.attrs.get("fitted") else ""
     if len(panels) < (count := first.size // first.sizes["draw"] // first.sizes["time"]):
         caption += " " + say("caption.first", lang, shown=len(panels), all=count)
     colours = _colours(lines)

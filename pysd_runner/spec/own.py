@@ -28,6 +28,8 @@ from pysd_runner.spec.reader import Fail, Reader, fail_at
 SCHEMA = 2
 # Standard deviation of the logarithm: a 90 % interval from a fifth to five times the value in the file.
 SDLOG = 1.0
+# Begins the note of a parameter whose prior is not the weakly informative one.
+DECLARED = "declared: "
 # Without limits, the bounds of an estimate are this factor above and below the value in the file.
 FARTHEST = 1000.0
 
@@ -159,7 +161,7 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
             lower, upper = -size if lower is None else lower, size if upper is None else upper
             prior = read_prior(said.prior, f"{where}.prior", lower, upper)
             base = weak_parameter(fact.name, value=value or 1.0, unit=fact.unit, label=label)
-            note = f"declared: {prior_words(prior)}"
+            note = base.note if prior == base.prior else f"{DECLARED}{prior_words(prior)}"
             found = replace(base, value=value, prior=prior, lower=lower, upper=upper, note=note)
         else:
             limits = () if lower is None or upper is None else (lower, upper)
@@ -295,7 +297,7 @@ def with_prior(parameter: Parameter, prior: Prior) -> Parameter:
     size = max(abs(parameter.value), 1.0) * FARTHEST
     lower, upper = (lower if isfinite(lower) else -size), (upper if isfinite(upper) else size)
     return replace(
-        parameter, prior=prior, lower=lower, upper=upper, note=f"declared: {prior_words(prior)}", judgement=True
+        parameter, prior=prior, lower=lower, upper=upper, note=f"{DECLARED}{prior_words(prior)}", judgement=True
     )
 
 

@@ -246,7 +246,9 @@ def in_time_of(
         )
     counted = table.in_unit(unit) if table.dates and unit else table
     first, counts_years = float(counted.times[0]), max(clock.start, clock.stop) >= CALENDAR
-    is_yearly = (unit or theirs or "year") == "year" and first >= CALENDAR
+    # Years that a mislabelled model (time_unit repeats its unit) could not reach.
+    is_mislabelled = not table.dates and first > FURTHEST * max(clock.stop, 1.0)
+    is_yearly = first >= CALENDAR and (is_mislabelled or (unit or theirs or "year") == "year")
     if (is_yearly and counts_years) or not (is_yearly or table.dates):
         return counted, PLAIN
     begins = clock.start if start is None else time_of(start)
@@ -274,15 +276,15 @@ def end_of(
     model: Model, until: float | str | None, table: Data | None, fitted: FittedParameters | None, calendar: Calendar
 ) -> float | None:
     """Moment of an end time; raise if it is implausible for the model, such as 2040 where nothing says when 0 is."""
-    if until is None:
-        return None
-    moment = calendar.moment_of(time_of(until))
     clock = prepared(model, None, outcomes=[]).clock
     start, span, last = clock.start, clock.stop - clock.start, clock.stop
     if fitted is not None and not fitted.regions:
         start, last = fitted.first_year, max(last, fitted.last_year)
     if table is not None:
         last = max(last, float(in_time_of(model, table, start, calendar=calendar)[0].times[-1]))
+    if until is None:
+        return last
+    moment = calendar.moment_of(time_of(until))
     most = start + FURTHEST * max(span, last - start)
     if calendar.since is None and unit_of_time(time_unit(model)) == "year" and max(start, clock.stop) < CALENDAR:
         most = min(most, CALENDAR)

@@ -164,7 +164,8 @@ def together(runs: Record) -> Any:
     )
 
 
-# Distance of the middle of simulations from the last observation, relative to it, from which a reader is warned.
+# Distance of the middle of simulations from the last observation, relative to it or to the mean size of all of them,
+# from which a reader is warned: the tail of an epidemic is small beside its errors.
 MISSED = 0.5
 # Ratio to the difference at the end from which an earlier one is told instead.
 MORE_BEFORE = 2.0
@@ -177,7 +178,11 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
         return ()
     seen = future.seen_of(name)
     times, paths = future[name]["time"].to_numpy(), future[name].sel(scenario=future.cast[0].name).to_numpy()
-    since, first = (times[0], quantiles(paths[:, 0])[1]) if seen is None else (seen.index[-1], seen.iloc[-1])
+    since, first = times[0], quantiles(paths[:, 0])[1]
+    if seen is not None:
+        # The first observation where the run goes no further than the last one.
+        from_first = 0 if seen.index[-1] >= times[-1] else -1
+        since, first = seen.index[from_first], seen.iloc[from_first]
     low, last, high = quantiles(paths[:, -1])
     unit = future[name].attrs.get("units", "")
     spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" ({unit})"
@@ -213,7 +218,7 @@ def _missed(future: Any, name: str, lang: str) -> str:
         return ""
     paths = future[name].sel(scenario=future.cast[0].name).sel(time=seen.index[-1], method="nearest").to_numpy()
     low, middle, high = quantiles(paths)
-    if abs(middle - float(seen.iloc[-1])) <= MISSED * abs(float(seen.iloc[-1])):
+    if abs(middle - float(seen.iloc[-1])) <= MISSED * max(abs(float(seen.iloc[-1])), float(seen.abs().mean())):
         return ""
     return say("own.missed", lang, low=spoken(low, lang), high=spoken(high, lang))
 
