@@ -26,6 +26,7 @@ from pysd_runner.engine.ir import (
     Table,
     Variable,
     key,
+    operation,
     references,
 )
 from pysd_runner.spec import ModelSpec, load_spec
@@ -237,21 +238,30 @@ def _with_declared(model: ModelIr, spec: ModelSpec) -> ModelIr:
     moved = {name: item.value for name, item in spec.parameters.items() if item.value != facts[name].value}
     for name in {item.partition("[")[0] for item in moved}:
         item = variables[name]
-        values = np.array([moved.get(fact.name, fact.value) for fact in _facts(model, item)], dtype=float)
-        values = values.reshape(model.shape(item.dims))
-        variables[name] = replace(item, blocks=tuple(_with_literals(block, values) for block in item.blocks))
+        values = np.array([(fact.value, moved.get(fact.name, fact.value)) for fact in _facts(model, item)], dtype=float)
+        old, new = values.T.reshape(2, *model.shape(item.dims))
+        variables[name] = replace(item, blocks=tuple(_with_values(block, old, new) for block in item.blocks))
     return replace(model, variables=variables, fingerprint=f"{model.fingerprint} with {moved}") if moved else model
 
 
-def _with_literals(block: Block, values: np.ndarray) -> Block:
-    """Copy of a block with the given values of its variable, where none is missing (NaN)."""
-    part = values[np.ix_(*(item.places(size) for item, size in zip(block.index, values.shape, strict=True)))]
-    if np.isnan(part).any():
+def _with_values(block: Block, old: np.ndarray, new: np.ndarray) -> Block:
+    """Copy of a block with the new values of its variable; those not in the file (NaN) stay computed."""
+    where = np.ix_(*(item.places(size) for item, size in zip(block.index, new.shape, strict=True)))
+    part = new[where]
+    if np.array_equal(part, old[where], equal_nan=True):
         return block
     shape = tuple(size for size, item in zip(part.shape, block.index, strict=True) if isinstance(item, Axis))
-    literal = Table(tuple(part.ravel().tolist()), shape, block.axes) if shape else Number(float(part.item()))
-    text = f"{block.text} (declared: {', '.join(map(str, part.ravel()))})"
-    return replace(block, text=text, **{"expression" if block.initial is None else "initial": literal})
+
+    def literal(values: np.ndarray) -> Expression:
+        flat = tuple(values.astype(float).ravel().tolist())
+        return Table(flat, shape, block.axes) if shape else Number(flat[0])
+
+    name, computed = ("expression", block.expression) if block.initial is None else ("initial", block.initial)
+    unknown = np.isnan(part)
+    found = (
+        operation("where", literal(unknown), computed, literal(np.nan_to_num(part))) if unknown.any() else literal(part)
+    )
+    return replace(block, text=f"{block.text} (declared: {', '.join(map(str, part.ravel()))})", **{name: found})
 
 
 @lru_cache(maxsize=64)

@@ -393,6 +393,11 @@ def test_declarations_beside_the_model_are_read(tmp_path):
     problem = CalibrationProblem(model, load_data({"day": [1, 2], "cases": [5, 7]}))
     assert problem.space.keys == ("Contact Rate",)
     assert problem.space.priors == (Normal(8, 2, 1, 15),)
+    declared = [f"[parameters.{name}]\nvalue = 7\n" for name in ('"Rate[South]"', '"Stock[South, new]"')]
+    elements = written(tmp_path, REGIONS, name="regions")
+    elements.with_suffix(".toml").write_text("schema = 2\n" + "".join(declared), encoding="utf-8")
+    run = simulate(load_model(elements), outcomes=["Rate", "Stock"], stop=0.25)
+    assert run["Rate"][0, 0, :, 0].tolist()[1] == run["Stock"][0, 0, 1, 1, 0] == 7
     path.with_suffix(".toml").write_text("schema = 2\n[parameters.Contct]\nvalue = 3\n", encoding="utf-8")
     with pytest.raises(InvalidInput, match="no such constant or stock"):
         load_model(path)
