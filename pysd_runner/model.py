@@ -256,12 +256,13 @@ def _with_values(block: Block, old: np.ndarray, new: np.ndarray) -> Block:
         flat = tuple(values.astype(float).ravel().tolist())
         return Table(flat, shape, block.axes) if shape else Number(flat[0])
 
-    name, computed = ("expression", block.expression) if block.initial is None else ("initial", block.initial)
-    unknown = np.isnan(part)
-    found = (
-        operation("where", literal(unknown), computed, literal(np.nan_to_num(part))) if unknown.any() else literal(part)
-    )
-    return replace(block, text=f"{block.text} (declared: {', '.join(map(str, part.ravel()))})", **{name: found})
+    computed, unknown = block.expression if block.initial is None else block.initial, np.isnan(part)
+    known = literal(np.nan_to_num(part))
+    found = operation("where", literal(unknown), computed, known) if unknown.any() else known
+    text = f"{block.text} (declared: {', '.join(map(str, part.ravel()))})"
+    if block.initial is None:
+        return replace(block, text=text, expression=found)
+    return replace(block, text=text, initial=found)
 
 
 @lru_cache(maxsize=64)
