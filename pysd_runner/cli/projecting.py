@@ -1,7 +1,7 @@
 """Project scenarios from data and a fit, and write a folder of results; shared by several commands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,6 @@ from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import definitions_of, started, weighed
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -30,7 +29,7 @@ DEFAULT_PARENT = Path("results")
 LEAST_SEARCHED = 4
 
 
-@frozen
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """Inputs and settings of a projection."""
 
@@ -47,12 +46,12 @@ class Job:
     check: bool = False  # whether the behaviour rules and units of the model are checked
 
 
-@frozen
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """Summary of results, printed once their folder is complete."""
 
     lines: Sequence[str]
-    data: Record
+    data: Mapping[str, Any]
     page: str = "summary"  # name of the page to start with
     again: str = ""  # file in the folder from which the run can be repeated
     broken: Sequence[str] = ()  # rules of the model that some draw breaks

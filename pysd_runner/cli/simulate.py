@@ -11,7 +11,6 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
-from pysd_runner.core.kinds import Record
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -137,7 +136,9 @@ def _table(model: "Model", run: "Run") -> tuple[dict[str, Any], dict[str, str]]:
     return table, units
 
 
-def _tell(session: Session, run: "Run", table: Record, units: Mapping[str, str], shown: Sequence[str]) -> None:
+def _tell(
+    session: Session, run: "Run", table: Mapping[str, Any], units: Mapping[str, str], shown: Sequence[str]
+) -> None:
     import numpy as np
 
     from pysd_runner.reports.document import aligned
@@ -178,7 +179,7 @@ def _tell(session: Session, run: "Run", table: Record, units: Mapping[str, str],
         )
 
 
-def _save(table: Record, run: "Run", path: Path) -> None:
+def _save(table: Mapping[str, Any], run: "Run", path: Path) -> None:
     import pandas as pd
 
     from pysd_runner.export import save_csv
@@ -186,7 +187,7 @@ def _save(table: Record, run: "Run", path: Path) -> None:
     save_csv(pd.DataFrame({f"time [{run.time_unit}]" if run.time_unit else "time": run.years, **table}), path)
 
 
-def _draw(table: Record, units: Mapping[str, str], shown: Sequence[str], run: "Run", path: Path) -> None:
+def _draw(table: Mapping[str, Any], units: Mapping[str, str], shown: Sequence[str], run: "Run", path: Path) -> None:
     import pandas as pd
 
     from pysd_runner.plots.figure import save_png

@@ -1,6 +1,7 @@
 """Inputs shared by all scenarios: model, data, fit, and the forecast without policy, stored with the fit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.core.kinds import Record, frozen
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Data
@@ -21,7 +21,7 @@ FITTED_FILE, BEFORE_FILE, FIT = "fitted.json", "fitted_before.json", "fit"
 GROUP = "gapsim.baselines"
 
 
-@frozen
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunStart:
     """Inputs and settings shared by all scenarios."""
 
@@ -29,7 +29,7 @@ class RunStart:
     data: "Data | None"  # a panel ends at the origin of the projection
     fitted: "FittedParameters | None"  # weighed by measured effects, if the model declares any
     baseline: "Baseline | None"
-    settings: Record
+    settings: Mapping[str, Any]
 
     def drawn(self, session: Session, title: str) -> "ProjectionInputs":
         """Draw the inputs of a projection."""
@@ -93,7 +93,7 @@ def settings_of(
     model: "Model",
     panel: "Data",
     fitted: "FittedParameters | None",
-    given: Record,
+    given: Mapping[str, Any],
     *,
     draws: int = DRAWS,
     scenarios: int = 1,

@@ -7,7 +7,7 @@ from tests.architecture.size import counts
 CEILINGS = {
     "files": 307,
     "lines": 79_188,
-    "nodes": 605_783,
+    "nodes": 605_848,
     "functions": 4_973,
     "docstring lines": 11_970,
     "lines of other texts": 5_550,
