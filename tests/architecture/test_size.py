@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_188,
-    "nodes": 605_848,
-    "functions": 4_973,
-    "docstring lines": 11_970,
+    "lines": 79_231,
+    "nodes": 606_371,
+    "functions": 4_975,
+    "docstring lines": 11_974,
     "lines of other texts": 5_550,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_770,
+    "lines of tests": 42_809,
 }
 
 

@@ -91,6 +91,14 @@ def test_each_element_has_its_own_transit_time(tmp_path):
     assert paths(load_xmile(tmp_path, variables))["o"] == [[6, 0, 0, 0, 0], [2, 2, 2, 0, 0]]
 
 
+def test_an_inflow_that_is_no_leak_has_no_place_at_its_source(tmp_path):
+    found = [
+        paths(load_xmile(tmp_path, BELT + f'<flow name="i"{more}><eqn>1</eqn></flow>' + driven("o")))["o"]
+        for more in ("", ' isee:spreadflow="source"')
+    ]
+    assert found[0] == found[1]
+
+
 def test_conveyors_in_a_row(tmp_path):
     variables = stock("first", 0, ["i"], ["m"], more=conveyor(2)) + stock("second", 0, ["m"], ["o"], more=conveyor(1))
     variables += flow("i", "IF TIME = 0 THEN 5 ELSE 0") + driven("m") + driven("o")
@@ -125,8 +133,8 @@ def test_a_queue_empties_into_a_stock_and_waits_for_a_conveyor(tmp_path):
             'batch_integrity="true" is not covered',
         ),
         (
-            BELT + '<flow name="i" isee:spreadflow="source"><eqn>1</eqn></flow>' + driven("o"),
-            'isee:spreadflow="source" is not covered',
+            BELT + '<flow name="i" isee:spreadflow="dest"><eqn>1</eqn></flow>' + driven("o"),
+            'isee:spreadflow="dest" is not covered',
         ),
     ],
 )

@@ -67,6 +67,27 @@ def test_connections_carry_arrays_and_are_written_twice_by_stella(tmp_path):
     assert paths(load_xmile(tmp_path, with_models(variables, inner)))["m.t"][0] == 7
 
 
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_a_module_over_a_dimension_has_its_variables_for_each_element(engine, tmp_path):
+    arrayed = module("town", ("town.supply", "tap"), model="tank").replace("><connect", f">{OVER_D}<connect")
+    variables = arrayed + f'<aux name="tap">{OVER_D}<eqn>4, 6</eqn></aux>'
+    variables += aux("sum", "SUM(town.level[*])") + aux("second", "town.level[b]")
+    run = simulate(load_xmile(tmp_path, with_models(variables, TANK), stop=2), engine=engine)
+    assert run["town.level"][0, 0].tolist() == [[10, 9, 8.5], [10, 11, 11.5]]
+    assert run["sum"][0, 0].tolist() == [20, 20, 20]
+    assert run["second"][0, 0].tolist() == [10, 11, 11.5]
+
+
+def test_a_module_may_be_named_in_full_from_anywhere(tmp_path):
+    inner = "<model name='m'><variables>" + aux("a", "2*m.base") + aux("base", "house.k") + "</variables></model>"
+    outer = "<model name='house'><variables>" + module("m") + aux("k", 3) + aux("x", 0) + "</variables></model>"
+    far = module("yard", ("yard.z", "m.a"))
+    yard = "<model name='yard'><variables>" + aux("z", 0) + aux("twice", "yard.z + D.b") + "</variables></model>"
+    found = paths(load_xmile(tmp_path, with_models(module("house", ("house.x", "yard.z")) + far, outer, inner, yard)))
+    assert (found["house.m.a"][0], found["yard.z"][0], found["house.x"][0]) == (6, 6, 6)
+    assert found["yard.twice"][0] == 6 + 2
+
+
 def test_modules_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(InvalidModel, match="there is no <model> for the module 'none'"):
         load_xmile(tmp_path, module("none") + aux("a", 1))

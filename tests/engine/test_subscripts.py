@@ -298,3 +298,13 @@ def test_a_range_that_is_summed_over_is_a_number_in_the_sum(engine, tmp_path):
     run = simulate(load_model(write_model(tmp_path, equations)), engine=engine)
     assert [run[name][0, 0, 0] for name in "xyz"] == [3, 3, 2 * 3 + 3 * 9]
     assert run["w"][0, 0, :, 0].tolist() == [5, 8, 17]
+
+
+def test_a_range_may_list_an_element_twice_to_match_a_mapping(tmp_path):
+    equations = (
+        "All: coal, gas, solar ~~|\nsub: coal, gas, solar, solar ~~|\nBig: c1, g1, pv, thermal -> sub ~~|\n"
+        "x[Big] = 1, 2, 3, 4 ~~|\ny[sub] :EXCEPT: [solar] = x[Big] ~~|\ny[solar] = x[pv] + x[thermal] ~~|\n"
+    )
+    assert simulate(load_model(write_model(tmp_path, equations)))["y"][0, 0, :, 0].tolist() == [1, 2, 7]
+    with pytest.raises(InvalidModel, match="the mapping of 'Big' to 'sub' does not say what 'solar' stands for"):
+        load_model(write_model(tmp_path, equations.replace(":EXCEPT: [solar]", "").partition("y[solar]")[0]))

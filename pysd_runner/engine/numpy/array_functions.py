@@ -269,12 +269,27 @@ def _at_one_price(
     def wanted(price: Array) -> Array:
         return np.where(wants, request * _share(kind, (price[..., None] - priority) / width), 0.0)
 
-    low, high = _bisected(low, high, lambda price: wanted(price).sum(axis=-1) <= supply)
+    def is_enough(price: Array) -> Array:
+        return np.asarray(wanted(price).sum(axis=-1) <= supply)
+
+    if (kind == 1).all():
+        low, high = _between_corners(np.broadcast_to(priority, (*supply.shape, kind.shape[-1])), width, is_enough)
+    else:
+        low, high = _bisected(low, high, is_enough)
     most, least = wanted(low), wanted(high)
     gap = most.sum(axis=-1) - least.sum(axis=-1)
     part = np.where(gap > 0, (supply - least.sum(axis=-1)) / np.where(gap > 0, gap, 1.0), 0.0)
     found = least + np.clip(part, 0.0, 1.0)[..., None] * (most - least)
     return found, np.asarray(usable.all(axis=-1))
+
+
+def _between_corners(priority: Array, width: Array, is_enough: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """Corners of rectangular curves around the lowest price at which there is enough; between them demand is linear."""
+    ends = np.nextafter(priority - width / 2, -np.inf), np.nextafter(priority + width / 2, np.inf)
+    prices = np.sort(np.moveaxis(np.concatenate(ends, axis=-1), -1, 0), axis=0)
+    first = np.maximum(is_enough(prices).argmax(axis=0), 1)[None]
+    low, high = (np.take_along_axis(prices, place, axis=0)[0] for place in (first - 1, first))
+    return low, high
 
 
 def market_price(wanted: Array, demand: Array, capacity: Array, supply: Array) -> Array:

@@ -1,6 +1,7 @@
 """Subscript ranges of a model: their elements, aliases and mappings, and the positions that subscripts select."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -55,6 +56,8 @@ class Ranges:
         for name, entries in listed.items():
             if name in self._copies:
                 self._map_copy(name, entries[0])
+        # Keys of elements as listed: a part of a range may list an element several times, to match a mapping to it.
+        self._listed = {name: tuple(map(key, self._expanded(name, listed, (name,)))) for name in listed}
         for name in listed:
             self.elements[name] = tuple(dict.fromkeys(self._expanded(name, listed, (name,))))
         self._keys = {name: tuple(map(key, items)) for name, items in self.elements.items()}
@@ -244,6 +247,9 @@ class Ranges:
             found = {own: others[0] for own, others in pairs if len(others) == 1}
         else:
             found = {other: own for own, others in pairs for other in others}
+            if way.target.listed is None:
+                counts = Counter(other for _, others in pairs for other in others)
+                found = {other: own for other, own in found.items() if counts[other] == 1}
         missing = [item for item in items if item not in found]
         if missing:
             raise InvalidModel(f"the mapping of {first!r} to {last!r} does not say what {missing[0]!r} stands for")
@@ -251,8 +257,12 @@ class Ranges:
 
     def _pairs(self, name: str, to: str, target: MappedTo) -> list[tuple[str, tuple[str, ...]]]:
         """Elements of a range, each with the elements of another range that it is mapped to."""
-        own = self._keys[name]
-        listed = [(item,) for item in self._keys[to]] if target.listed is None else [*map(self._items, target.listed)]
+        own = self._listed.get(name, self._keys[name])
+        listed = (
+            [(item,) for item in self._listed.get(to, self._keys[to])]
+            if target.listed is None
+            else [*map(self._items, target.listed)]
+        )
         if len(listed) != len(own):
             raise InvalidModel(
                 f"range {name!r} has {len(own)} elements, its mapping to {to!r} has {len(listed)}; they are mapped one "

@@ -34,7 +34,7 @@ _READ = {
     **dict.fromkeys(("aux", "flow", "stock"), _VARIABLE),
     "gf": (f"{_POINTS} units dimensions element", "name type discrete"),
     "element": (f"{_PARTS} {_POINTS}", "subscript"),
-    "module": ("connect", "name model_name"),
+    "module": ("connect dimensions", "name model_name"),
     "connect": ("", "to from"),
     "group": ("entity var", "name"),
     **dict.fromkeys(("entity", "var", "elem"), ("", "name")),

@@ -110,7 +110,8 @@ class _Containers:
             where = "beginning" if found is None else found.get("isee.spreadflow", "beginning")
             if found is not None and child(found, "multiplier") is not None:
                 raise fault_at(found, "a flow with a <multiplier> that enters a conveyor is not covered")
-            if where not in _OTHERWISE:
+            # Only a leak has a place at its source; other flows enter at the beginning then.
+            if where not in _OTHERWISE and (where != "source" or key(flow) in self.leaks):
                 message = f'a flow onto a conveyor with isee:spreadflow="{where}" is not covered'
                 raise fault_at(found, f'{message}; set it to "beginning" or "even"')
         if child(options, "arrest") is not None and any(

@@ -36,7 +36,7 @@ from pysd_runner.engine.frontend.xmile.document import (
     read_document,
     text_of,
 )
-from pysd_runner.engine.frontend.xmile.variables import Habits, read_expression, read_variable, says_yes
+from pysd_runner.engine.frontend.xmile.variables import Habits, dimensions_of, read_expression, read_variable, says_yes
 from pysd_runner.engine.ir import HIDDEN, Drawn, Integration, Method, key
 
 Read = Callable[[Any], list[DefinedVariable]]
@@ -109,21 +109,30 @@ class _Place:
             return f"{ends[0]}.{rest}" if len(ends) == 1 else name
         return ".".join((*path, name))
 
-    def variables(self, model: Any, path: tuple[str, ...]) -> Iterator[DefinedVariable]:
-        """Variables of the model at a path of modules, and of its own modules."""
+    def variables(self, model: Any, path: tuple[str, ...], dims: tuple[str, ...] = ()) -> Iterator[DefinedVariable]:
+        """Variables of the model at a path of modules, and of its own modules; `dims` are those of the modules."""
         own = self._read(model)
         self._seen(model, "".join(f"{name}." for name in path))
-        names = {key(item.name) for item in own}
+        added = {key(item.name): tuple(dim for dim in dims if dim not in item.dims) for item in own}
         for variable in own:
-            yield self._placed(variable, path, names)
+            yield self._placed(variable, path, added)
         for item in within(model, "module"):
             name = name_of(item)
-            yield from self.variables(self._model_of(item, name, path), (*path, name))
+            inner = (*dims, *dimensions_of(item))
+            yield from self.variables(self._model_of(item, name, path), (*path, name), inner)
 
-    def _placed(self, variable: DefinedVariable, path: tuple[str, ...], names: set[str]) -> DefinedVariable:
-        """Variable under its full name, as are those it refers to, or with the value that a connection supplies."""
+    def _placed(
+        self, variable: DefinedVariable, path: tuple[str, ...], added: Mapping[str, tuple[str, ...]]
+    ) -> DefinedVariable:
+        """Variable under its full name, as are those it refers to, or with the value that a connection supplies.
+
+        A module over dimensions adds these to its variables, and to the subscripts with which they are called.
+        """
+        more = added[key(variable.name)]
 
         def moved(node: Any) -> Any:
+            if isinstance(node, Name) and node.subscripts is not None:
+                node = replace(node, subscripts=(*added.get(key(node.name), ()), *node.subscripts))
             if isinstance(node, Call):
                 if key(node.function) == "ismoduleinput" and isinstance(node.arguments[0], Name):
                     return Numeral(float(key(node.arguments[0].name) in self._given))
@@ -131,15 +140,23 @@ class _Place:
             return replace(node, name=called(node.name)) if isinstance(node, Name) else node
 
         def called(name: str) -> str:
-            return self.full(name, path) if "." in name or key(name) in names else name
+            return self.full(name, path) if "." in name or key(name) in added else name
 
         name = ".".join((*path, variable.name))
         if key(name) in self._given:
             source, item = self._given[key(name)]
-            expression, text, place = Name(source, variable.dims or None), f"{name} = {source}", place_of(item)
-            equation = Equation(subscripts=variable.dims, expression=expression, text=text, place=place)
+            expression = Name(source, None if more else variable.dims or None)
+            text, place = f"{name} = {source}", place_of(item)
+            equation = Equation(subscripts=(*more, *variable.dims), expression=expression, text=text, place=place)
             return replace(variable, name=name, equations=(equation,))
-        equations = tuple(replace(item, expression=changed(item.expression, moved)) for item in variable.equations)
+        equations = tuple(
+            replace(
+                item,
+                subscripts=(*(() if item.kind == "table" else more), *item.subscripts),
+                expression=changed(item.expression, moved),
+            )
+            for item in variable.equations
+        )
         return replace(variable, name=name, equations=equations)
 
     def _model_of(self, module: Any, name: str, path: tuple[str, ...]) -> Any:
