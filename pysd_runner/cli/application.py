@@ -18,7 +18,7 @@ from pysd_runner.cli.explore import brief, explore
 from pysd_runner.cli.initialise import check, initialise
 from pysd_runner.cli.optimise import optimise
 from pysd_runner.cli.options import Language
-from pysd_runner.cli.policies import attribute
+from pysd_runner.cli.policies import attribute, explain
 from pysd_runner.cli.run import plot, run
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, finish, never_refuse, silence, write_line
 from pysd_runner.cli.simulate import run_once
@@ -41,7 +41,7 @@ SECTIONS = {
         "forecast",
         "run",
     ),
-    "Policies in depth": ("attribute", "optimise", "evidence", "plot"),
+    "Policies in depth": ("attribute", "optimise", "explain", "evidence", "plot"),
     "Tests of models and forecasts": ("evaluate", "backtest"),
     "Any Vensim or XMILE model": ("simulate", "ensemble"),
     "Look up": ("list", "describe", "schema", "doctor"),
@@ -107,7 +107,7 @@ def application() -> typer.Typer:
     )
     check.add_to(data)
     app.add_typer(data, short_help="Work on panels: `data check` lists everything that is wrong with one.")
-    whole = (initialise, update, run, plot, brief, explore, attribute, optimise, run_once, ensemble)
+    whole = (initialise, update, run, plot, brief, explore, attribute, optimise, explain, run_once, ensemble)
     for item in (*whole, describe, show, schema, doctor):
         item.add_to(app)
     for point in entry_points(group=ENTRY_POINTS):

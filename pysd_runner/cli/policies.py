@@ -1,4 +1,4 @@
-"""Policy studies shared by several commands, and ``gapsim attribute``: the contribution of each lever."""
+"""Policy studies shared by several commands; ``gapsim attribute``, what each lever does, and ``explain``, each loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,18 +9,21 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import DataOptions, Force, Out, RunOptions
+from pysd_runner.cli.options import DataOptions, Force, ModelPath, Out, RunOptions, Until
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit, started
 from pysd_runner.core.errors import InvalidInput, Message
+from pysd_runner.core.numbers import percent
+from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.policy.cost import Costs
     from pysd_runner.policy.study import Study
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs
+    from pysd_runner.study.loops import Loops
 
 # Default number of draws, repeated in the help: a search runs the model hundreds of times for each draw.
 SEARCH_DRAWS = 200
@@ -175,3 +178,113 @@ def _money(
         f"region.{item.code}": item.name_zh if session.lang == "zh" else item.name_en for item in inputs.panel.regions
     }
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
+
+
+# Maximum number of loops shown on the screen.
+MOST_LOOPS = 15
+
+
+@command(
+    "explain",
+    "gapsim explain --model mine.mdl --of Stock",
+    "gapsim explain --region Gansu --fit fit --out gansu.png",
+    "gapsim explain --region Gansu --scenario skills_programme --find strongest --of 'Skilled People'",
+)
+def explain(
+    session: Session,
+    *,
+    model: ModelPath = None,
+    of: Annotated[
+        str, typer.Option("--of", metavar="NAME", help="Stock or variable that all loops pass through [default: any].")
+    ] = "",
+    region: Annotated[str, typer.Option("--region", help="Region whose loops are shown, by name or code.")] = "",
+    scenario: Annotated[
+        str, typer.Option("--scenario", help="Scenario of the run [default: none].", autocompletion=shipped)
+    ] = "",
+    find: Annotated[
+        str,
+        typer.Option(
+            "--find", metavar="all|strongest|named", help="Which loops [default: named ones, else all, else strongest]."
+        ),
+    ] = "",
+    data: Annotated[
+        str | None, typer.Option("--data", "--panel", metavar="FILE", help="File of data, or a shipped panel.")
+    ] = None,
+    fit: Annotated[
+        Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote [default: the priors].")
+    ] = None,
+    until: Until = None,
+    reading: DataOptions,
+    out: Annotated[Path | None, typer.Option("--out", help="Figure to write [default: loops.png].")] = None,
+    force: Force = False,
+) -> None:
+    """Say which feedback loops drive a run, with the share of each in the change, by period, and draw them.
+
+    Loops are scored by the method Loops that Matter on one run with central values. What the loops shown hold of all
+    loops is said, and what was left out. Of a model of regions one region is explained at a time.
+    """
+    from pysd_runner.plots.figure import save_png
+    from pysd_runner.reports.document import aligned, filled
+
+    asked = RunOptions(data=data, fit=fit, until=until, draws=1)
+    choice = choose(model, data, reading, asked)
+    picture = out or Path("loops.png")
+    check_file(picture, ".png", replace=force, inputs=choice.files)
+    inputs = _one_run(session, choice, asked)
+    if bool(region) != inputs.model.is_regional:
+        raise InvalidInput("--region names the region of a model of regions, and no other model has one")
+    with session.stage(Message("Following the feedback loops")):
+        found = _loops(inputs, scenario, {"Region": region} if region else {}, of, find)
+    table = found.table()
+    session.data = {
+        "loops": table.reset_index().to_dict("records"),
+        "held": found.held,
+        "counted": found.counted,
+        "longest": found.longest,
+        "partitions": found.partitions,
+        "left_out": found.left_out,
+        "sentence": found.sentence(session.lang),
+        "picture": picture,
+    }
+    shown = table.head(MOST_LOOPS)
+    numbers = shown.drop(columns="path")
+    labels = ["%", *(found.label(name, session.lang) for name in shown.index)]
+    rows = [list(map(str, numbers)), *(list(map(percent, row)) for row in numbers.to_numpy().tolist())]
+    lines = [[*row, label] for row, label in zip(rows, labels, strict=True)]
+    for line in aligned(lines, words={len(lines[0]) - 1}):
+        session.say(line)
+    session.say()
+    for line in filled(found.sentence(session.lang)):
+        session.say(line)
+    if found.paths:
+        save_whole(picture, ".png", lambda path: save_png(found.plot(lang=session.lang), path), replace=force)
+        session.say(Message("picture: {picture}", picture=picture))
+
+
+def _one_run(session: Session, choice: DataChoice, asked: RunOptions) -> "ProjectionInputs":
+    """Inputs of one run with central values, for regions from the forecast without policy."""
+    from pysd_runner.study.inputs import inputs_of
+
+    fitted = None if asked.fit is None else read_fit(asked.fit)
+    data = None if choice.source is None else choice.read(session, fitted)
+    model = choice.load_model(data)
+    if not model.is_regional:
+        return inputs_of(model, data, fitted, until=asked.until, draws=1)
+    return started(session, model, data, fitted, asked).drawn(session, Message("Drawing what the run starts from"))
+
+
+def _loops(inputs: "ProjectionInputs", scenario: str, focus: Mapping[str, str], of: str, find: Any) -> "Loops":
+    """The loops asked for: named ones where there are some, else all of them where they can be counted."""
+    from pysd_runner.policy.studies import policy_of
+    from pysd_runner.study.loops import loops
+
+    scenario = scenario or "baseline" * inputs.model.is_regional
+    values = policy_of(inputs, scenario) if scenario else {}
+    named = not of and inputs.model.spec is not None and inputs.model.spec.loops
+    settings: Any = {"focus": focus, "of": of}
+    if find or named:
+        return loops(inputs, values, find=find or "named", **settings)
+    try:
+        return loops(inputs, values, **settings)
+    except InvalidInput:
+        return loops(inputs, values, find="strongest", **settings)

@@ -12,7 +12,8 @@ from pysd_runner.core.errors import NOTHING, InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.numbers import percent
 from pysd_runner.data.dataset import is_panel
-from pysd_runner.data.names import Entity, by_label, label_key
+from pysd_runner.data.names import Entity
+from pysd_runner.data.regions import RegionBook
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import located
@@ -34,8 +35,8 @@ Find = Literal["all", "strongest", "named"]
 MOST, COUNTED = 400_000, 10_000
 # Texts of why links have no score.
 REASONS = {"random": "loops.random", "memory": "loops.memory", "pipe": "loops.pipe"}
-# Loops that a result lists.
-LISTED = 200
+# Loops that a result lists, and variables of a path that a label shows.
+LISTED, SHOWN = 200, 6
 
 
 @frozen(repr=False)
@@ -135,8 +136,10 @@ class Loops:
         return " ".join([told, say("loops.left_out", lang, names=names)]) if names else told
 
     def label(self, name: str, lang: str = "en") -> str:
-        """A loop with its label, or the variables of its path."""
-        return f"{name} ({self.labels.get(name, {}).get(lang) or ' > '.join(self.paths[name][0])})"
+        """A loop with its label, or the first and last variables of its path."""
+        path = self.paths[name][0]
+        path = path if len(path) <= SHOWN else (*path[: SHOWN - 2], "…", path[-1])
+        return f"{name} ({self.labels.get(name, {}).get(lang) or ' > '.join(path)})"
 
     def plot(self, *, most: int = 8, title: str = "", lang: str = "en") -> "ReportFigure":
         """Draw the relative scores of the largest loops over time as stacked areas.
@@ -381,10 +384,16 @@ def loops(
 def _place(model: Model, regions: Sequence[Entity], name: str, item: str) -> tuple[str, int]:
     """Name of a range and position of an element in it, from their names in any case or the label of a region."""
     dim = spelled(name, model.ranges) or ""
-    labelled = by_label(regions).get(label_key(item)) if dim == model.region_range else None
+    labelled = RegionBook(regions).find(item) if dim == model.region_range else None
     if labelled is not None:
         return dim, list(regions).index(labelled)
     element = spelled(item, model.ranges.get(dim, ()))
     if element is None:
-        raise UnknownName("{model} has no element {item!r} of a range {name!r}", model=model.name, item=item, name=name)
+        raise UnknownName(
+            "{model} has no element {item!r} of a range {name!r}.{near}",
+            model=model.name,
+            item=item,
+            name=name,
+            near=RegionBook(regions).suggestion(item),
+        )
     return dim, model.ranges[dim].index(element)

@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_231,
-    "nodes": 606_371,
-    "functions": 4_975,
-    "docstring lines": 11_974,
-    "lines of other texts": 5_550,
+    "lines": 79_353,
+    "nodes": 607_284,
+    "functions": 4_978,
+    "docstring lines": 11_981,
+    "lines of other texts": 5_563,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_809,
+    "lines of tests": 42_845,
 }
 
 

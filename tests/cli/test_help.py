@@ -22,6 +22,7 @@ COMMANDS = [
     "run",
     "attribute",
     "optimise",
+    "explain",
     "evidence",
     "plot",
     "evaluate",

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner.scenarios import load_scenario
+from tests.study.test_loops import MODELS, model_of
 
 QUICK = ("--draws", 6, "--until", 2028, "--open-loop")
 
@@ -97,3 +98,20 @@ def test_bad_command_lines_say_what_is_wrong(gapsim, small, arguments, message):
         arguments = ("optimise",)
     answer = gapsim(*arguments, *small, *extra, code=2)
     assert message in answer.err
+
+
+def test_loops_of_an_own_model_are_explained_and_drawn(gapsim, tmp_path):
+    model_of(tmp_path, MODELS["logistic"])
+    answer = gapsim("explain", "--model", "model.mdl", "--of", "P", "--json", code=0).json["data"]
+    assert (answer["counted"], answer["longest"], answer["held"]) == (3, None, pytest.approx(1))
+    assert {row["loop"] for row in answer["loops"]} == {"R1", "B1", "B2"}
+    assert (tmp_path / "loops.png").is_file()
+    assert "exists already" in gapsim("explain", "--model", "model.mdl", code=2).err
+    assert "--region" in gapsim("explain", "--model", "model.mdl", "--region", "West", "--force", code=2).err
+
+
+@pytest.mark.filterwarnings("ignore:no font for Chinese")
+def test_loops_of_a_region_are_explained_by_their_names(gapsim, small):
+    answer = gapsim("explain", *small, "--region", "甘肃", "--until", 2026, "--lang", "zh", code=0)
+    assert "技能与应用的阶梯" in answer.out
+    assert "所列" in answer.out

@@ -19,6 +19,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.loops import loops
 from tests.validation.four_regions import (
     DESIGN,
     FOUR_REGIONS,
@@ -1068,3 +1069,19 @@ def test_with_every_switch_at_zero_the_model_is_the_one_without_the_mechanisms(r
     expected = simulate(plain, {**DESIGN, **FOUR_REGIONS, **policy}, **span)
     for name in names:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("place", [EAST, WEST])
+def test_named_loops_are_reinforcing_or_balancing_as_their_names_say(place: int) -> None:
+    model = loaded(4)
+    found = loops(model, {**FOUR_REGIONS, **DESIGN}, focus={"Region": model.ranges["Region"][place]}, find="named")
+    means = dict(zip(found.paths, found.relative.mean("time").to_numpy(), strict=True))
+    assert {name[0] for name, mean in means.items() if mean > 1e-6} == {"R"}
+    assert {name[0] for name, mean in means.items() if mean < -1e-6} == {"B"}
+    # Catch-up is stronger than talent, and talent acts by technology, not by capital.
+    assert -means["B1"] > means["R1"] > 10 * means["R1 capital"]
+    early, late = (found.relative.isel(time=part).mean("time") for part in (slice(40), slice(-40, None)))
+    # Imitation of access gives way to saturation.
+    shares = [-float(part.sel(loop="R7 access") / part.sel(loop="B3 access")) for part in (early, late)]
+    assert shares[1] < shares[0]
+    assert found.held < 0.3
