@@ -135,7 +135,7 @@ class Model:
             "{model} has no variable {variable!r}.{suggestion}",
             model=self.path.name,
             variable=name,
-            suggestion=suggest(name, [*self.variables, *declared]),
+            among=[*self.variables, *declared],
         )
 
     def by_variable(self, values: Values) -> dict[str, Any]:

@@ -158,15 +158,13 @@ class Evaluation:
         UnknownName
             If there is no such section.
         """
-        from pysd_runner.core.errors import UnknownName, suggest
+        from pysd_runner.core.errors import UnknownName
 
         for item in self.sections:
             if item.key == key:
                 return item
         names = [item.key for item in self.sections]
-        raise UnknownName(
-            "the evaluation has no section {name!r}.{suggestion}", name=key, suggestion=suggest(key, names)
-        )
+        raise UnknownName("the evaluation has no section {name!r}.{suggestion}", name=key, among=names)
 
     def count(self, verdict: Verdict) -> int:
         """Number of tests with a verdict."""

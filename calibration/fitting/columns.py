@@ -273,10 +273,10 @@ def _places(model: Model, table: Data, column: Column, axis: str, dim: str) -> I
                 "column {column!r}: {axis} {label!r} is no element of {dim}.{suggestion} Expected one of {known}",
                 column=column.name,
                 axis=axis,
-                label=label,
                 dim=dim,
-                suggestion=suggest(label, known),
                 known=", ".join([*list(known)[:6], *["..."][: len(known) > 6]]),
+                label=label,
+                among=known,
             )
         found.append(match)
     return np.array(found, dtype=np.intp)

@@ -21,7 +21,7 @@ from calibration.fitting.tying import (
 from calibration.observation import MOST_PERSISTENT, Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined
 from pysd_runner.core.kinds import Array, Arrays, Values
 from pysd_runner.data import Data
 from pysd_runner.data.checks import JUMPED
@@ -110,18 +110,14 @@ def with_observations(spec: ModelSpec, changes: Mapping[str, Values]) -> ModelSp
     measurements = dict(spec.measurements)
     for key, fields in changes.items():
         if key not in measurements:
-            raise UnknownName(
-                "the model declares no measurement {name!r}.{suggestion}",
-                name=key,
-                suggestion=suggest(key, measurements),
-            )
+            raise UnknownName("the model declares no measurement {name!r}.{suggestion}", name=key, among=measurements)
         for name in fields:
             if name not in _CHECKS:
                 raise UnknownName(
                     "{name!r} of measurement {measurement!r} cannot be set.{suggestion}",
-                    name=name,
                     measurement=key,
-                    suggestion=suggest(name, _CHECKS),
+                    name=name,
+                    among=_CHECKS,
                 )
             _CHECKS[name](measurements[key], fields[name])
         measurements[key] = replace(measurements[key], **fields)

@@ -11,7 +11,7 @@ from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstima
 from calibration.fitting.tying import Description
 from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.kinds import Values, frozen
 from pysd_runner.core.numbers import three_digits
@@ -179,9 +179,7 @@ class FitResult(Tabled):
             if key in (item.key, item.name):
                 return item
         raise UnknownName(
-            "the fit has no parameter {name!r}.{suggestion}",
-            name=key,
-            suggestion=suggest(key, [item.key for item in self.parameters]),
+            "the fit has no parameter {name!r}.{suggestion}", name=key, among=[item.key for item in self.parameters]
         )
 
     def table(self) -> "pd.DataFrame":

@@ -14,7 +14,7 @@ from calibration.fitting.space import ParameterSpace, listed
 from calibration.fitting.tying import Block, Description, ModelRuns, Parameters, Spreads, Tied, whole_steps
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -67,8 +67,7 @@ def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
         for place in places:
             called = element_name(model.ir, variable, tuple(place))
             found.setdefault(
-                called,
-                Target(name=called, variable=variable, position=tuple(place), is_start=item.kind == "stock"),
+                called, Target(name=called, variable=variable, position=tuple(place), is_start=item.kind == "stock")
             )
     return tuple(found.values())
 
@@ -99,7 +98,7 @@ def parameters_of(
             raise UnknownName(
                 "a prior is given for {name!r}, which is not estimated.{suggestion}",
                 name=name,
-                suggestion=suggest(name, [item.name for item in wanted]),
+                among=[item.name for item in wanted],
             )
     found = []
     for target in wanted:

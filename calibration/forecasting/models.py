@@ -25,7 +25,7 @@ from calibration.forecasting.combination import Combination, Mixture
 from calibration.forecasting.empirical_intervals import FIRST_SEEN, EmpiricalIntervals
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, digest
 from calibration.forecasting.target import Target, years_told
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName
 from pysd_runner.core.kinds import frozen
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
@@ -116,12 +116,7 @@ def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
     chosen = {REFERENCE: known[REFERENCE]}
     for name in names:
         if name not in known:
-            raise UnknownName(
-                "there is no forecaster {name!r}; there are {known}.{suggestion}",
-                name=name,
-                known=", ".join(known),
-                suggestion=suggest(name, known),
-            )
+            raise UnknownName("there is no forecaster {name!r}; there are {known}.{suggestion}", name=name, among=known)
         chosen[name] = known[name]
     return chosen
 

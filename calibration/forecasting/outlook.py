@@ -14,7 +14,7 @@ from calibration.fitting.results import FitResult
 from calibration.forecasting.target import RELATIVE, Target, by_region
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import said_time
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName
 from pysd_runner.core.kinds import Array, Record
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
@@ -81,9 +81,7 @@ class Outlook(Tabled):
     def __getitem__(self, name: str) -> xr.DataArray:
         """Draws by name, without ``entity`` for a single series."""
         if name not in self.draws:
-            raise UnknownName(
-                "nothing called {name!r} was forecast.{suggestion}", name=name, suggestion=suggest(name, self.draws)
-            )
+            raise UnknownName("nothing called {name!r} was forecast.{suggestion}", name=name, among=self.draws)
         values = self.draws[name]
         return values.isel(entity=0, drop=True) if values.sizes.get("entity") == 1 else values
 

@@ -15,7 +15,7 @@ from calibration.fitting.results import FitResult, cells_of
 from calibration.observation import BEND
 from calibration.reporting.facts import region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
 from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
@@ -160,9 +160,7 @@ def _chosen(result: FitResult, label: str) -> SeriesFit:
     if not label:
         return next(iter(regional.values()))
     if label not in regional:
-        raise UnknownName(
-            "the fit has no series {name!r} by region.{suggestion}", name=label, suggestion=suggest(label, regional)
-        )
+        raise UnknownName("the fit has no series {name!r} by region.{suggestion}", name=label, among=regional)
     return regional[label]
 
 

@@ -14,7 +14,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.fitting.space import with_part
 from calibration.optimisers import LeastSquares
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.records import Checkpoint, Computation
@@ -199,9 +199,7 @@ def profile(
     wanted = set(at.problem.space.keys if keys is None else keys)
     for key in wanted - set(at.problem.space.keys):
         raise UnknownName(
-            "{name!r} is not among the moved parameters.{suggestion}",
-            name=key,
-            suggestion=suggest(key, at.problem.space.keys),
+            "{name!r} is not among the moved parameters.{suggestion}", name=key, among=at.problem.space.keys
         )
     places = [place for place, key in enumerate(at.problem.space.keys) if key in wanted]
     tell = progress or (lambda _done, _count: None)

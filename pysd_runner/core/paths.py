@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName
 
 FILE = "model.mdl"
 
@@ -47,9 +47,6 @@ def model_folder(name: str) -> Path:
     shipped = sorted(path.parent.name for path in models_folder().glob(f"*/{FILE}"))
     if name not in shipped:
         raise UnknownName(
-            "no shipped model is called {name!r}; shipped: {known}.{suggestion}",
-            name=name,
-            known=", ".join(shipped),
-            suggestion=suggest(name, shipped),
+            "no shipped model is called {name!r}; shipped: {known}.{suggestion}", name=name, among=shipped
         )
     return models_folder() / name

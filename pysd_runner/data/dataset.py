@@ -312,7 +312,7 @@ class Data(Tabled):
                     data=self.name,
                     axis=axis,
                     name=name,
-                    suggestion=suggest(name, labels),
+                    among=labels,
                 )
             found.append(known[label_key(name)])
         return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.paths import models_folder
@@ -57,9 +57,9 @@ def panel_file(name_or_path: str | Path) -> Path:
         raise UnknownName("{path!r} is a folder; expected a CSV or xlsx file in it", path=str(path))
     raise UnknownName(
         "no file and no shipped panel is called {panel!r}; shipped: {panels}.{suggestion}",
-        panel=str(name_or_path),
         panels=", ".join(shipped),
-        suggestion=suggest(str(name_or_path), shipped),
+        panel=str(name_or_path),
+        among=shipped,
     )
 
 

@@ -110,7 +110,12 @@ class InvalidModel(InvalidInput):
 
 
 class UnknownName(InvalidInput):
-    """A requested name does not exist."""
+    """A requested name, the last of the values, is not `among` those that exist, of which the most similar is named."""
+
+    def __init__(self, template: str = "", /, among: Iterable[str] = (), **values: object) -> None:
+        known = list(among)
+        asked = str(list(values.values())[-1]) if known else ""
+        super().__init__(template, **{"known": ", ".join(known), "suggestion": suggest(asked, known), **values})
 
 
 class UnsupportedFeature(InvalidModel):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import experiments_of_fit
@@ -58,9 +58,7 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
         raise InvalidInput("none of the measured effects of {model} is in use", model=model.name)
     for key in chosen:
         if key not in declared:
-            raise UnknownName(
-                "the model declares no evidence {name!r}.{suggestion}", name=key, suggestion=suggest(key, declared)
-            )
+            raise UnknownName("the model declares no evidence {name!r}.{suggestion}", name=key, among=declared)
     return tuple(declared[key] for key in chosen)
 
 

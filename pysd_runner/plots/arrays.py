@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import listed
 from pysd_runner.core.kinds import frozen
 from pysd_runner.export.layout import in_layout
@@ -39,9 +39,9 @@ def position_of(values: xr.DataArray, dim: str, label: str) -> int:
     raise UnknownName(
         "no {dim} is called {label!r}; there are {known}.{suggestion}",
         dim=dim,
-        label=label,
         known=listed(known, 6),
-        suggestion=suggest(str(label), known),
+        label=label,
+        among=known,
     )
 
 

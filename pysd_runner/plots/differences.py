@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
@@ -349,12 +349,8 @@ def baselines_of(scenarios: Sequence[str], baseline: str | Mapping[str, str]) ->
     pairs = {name: found[name] for name in scenarios}
     for name in pairs.values():
         if name not in scenarios:
-            known = ", ".join(scenarios)
             raise UnknownName(
-                "no scenario is called {name!r}; there are {known}.{suggestion}",
-                name=name,
-                known=known,
-                suggestion=suggest(name, scenarios),
+                "no scenario is called {name!r}; there are {known}.{suggestion}", name=name, among=scenarios
             )
     references = set(pairs.values())
     compared = {name: other for name, other in pairs.items() if name not in references}

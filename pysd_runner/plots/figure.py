@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.files import csv_bytes, write_bytes_whole
@@ -364,8 +364,7 @@ def fan_caption(
             raise UnknownName(
                 "includes={name!r} is no source of uncertainty; choose from {known}.{suggestion}",
                 name=name,
-                known=", ".join(UNCERTAINTIES),
-                suggestion=suggest(name, UNCERTAINTIES),
+                among=UNCERTAINTIES,
             )
     bands = max(all_bands, key=lambda own: own.failed)
     if bands.is_single:

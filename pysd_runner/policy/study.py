@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, Indices, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath, fitted_to
@@ -193,12 +193,8 @@ class Study:
         if key in self.watched:
             raise InvalidInput("{outcome!r} has a value for each region; an objective is one number", outcome=key)
         if key not in self.outcomes:
-            known = ", ".join(self.outcomes)
             raise UnknownName(
-                "there is no outcome {outcome!r}; known: {known}.{suggestion}",
-                outcome=key,
-                known=known,
-                suggestion=suggest(key, self.outcomes),
+                "there is no outcome {outcome!r}; known: {known}.{suggestion}", outcome=key, among=self.outcomes
             )
         return self.outcomes[key]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
@@ -156,10 +156,7 @@ def check_scenarios(projection: Future, names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise UnknownName(
-                "the results hold no scenario {name!r}; they hold {known}.{suggestion}",
-                name=name,
-                known=", ".join(known),
-                suggestion=suggest(name, known),
+                "the results hold no scenario {name!r}; they hold {known}.{suggestion}", name=name, among=known
             )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName
 from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file, models_folder
@@ -69,10 +69,7 @@ def catalogue(kind: str, *, model: str) -> tuple[Described, ...]:
     """All named items of one kind; the unit of each is in its `facts`."""
     if kind not in _LISTS:
         raise UnknownName(
-            "nothing of kind {kind!r} can be listed; choose from {known}.{suggestion}",
-            kind=kind,
-            known=", ".join(KINDS),
-            suggestion=suggest(kind, KINDS),
+            "nothing of kind {kind!r} can be listed; choose from {known}.{suggestion}", kind=kind, among=KINDS
         )
     return tuple(_LISTS[kind](model))
 
@@ -139,9 +136,7 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described,
         known += [key for _, section, _ in _sections(spec) for key in section]
         known += [text for item in regions for text in (item.name_en, item.name_zh, item.group) if text]
         raise UnknownName(
-            "nothing is called {name!r}; `gapsim list` shows what there is.{suggestion}",
-            name=name,
-            suggestion=suggest(name, known),
+            "nothing is called {name!r}; `gapsim list` shows what there is.{suggestion}", name=name, among=known
         )
     return tuple(found)
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.plots.mixes import MOST_MIXES
 from pysd_runner.reports.brief_paths import chart_of, check_scenarios, regions_of
@@ -40,12 +40,7 @@ def figure_jobs(
     """Figures of a projection: for each, the name of its files and a function that draws it."""
     for kind in kinds:
         if kind not in KINDS:
-            raise UnknownName(
-                "no figure is of kind {kind!r}; choose from {known}.{suggestion}",
-                kind=kind,
-                known=", ".join(KINDS),
-                suggestion=suggest(kind, KINDS),
-            )
+            raise UnknownName("no figure is of kind {kind!r}; choose from {known}.{suggestion}", kind=kind, among=KINDS)
     check_scenarios(projection, scenarios)
     shown = list(scenarios or projection.policies or projection.scenarios)
     codes = list(regions) or spread_regions(projection)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pysd_runner.core.errors import Message, UnknownName, joined, suggest
+from pysd_runner.core.errors import Message, UnknownName, joined
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.numbers import written
@@ -77,11 +77,11 @@ def find_place(text: str, regions: Sequence[Entity], lang: str = "") -> Area:
     classes = Message(", the classes {classes}", classes=named) if groups else ""
     raise UnknownName(
         "the panel has no region {region!r}: it has {shown}{more}{classes} and 'nation'.{suggestion}",
-        region=text,
         shown=shown,
         more=more,
         classes=classes,
-        suggestion=suggest(text, known),
+        region=text,
+        among=known,
     )
 
 

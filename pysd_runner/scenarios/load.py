@@ -144,10 +144,7 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
     if not shipped:
         raise UnknownName("no scenario is called {name!r}; the model ships none; or give a file.", name=name)
     raise UnknownName(
-        "no scenario is called {name!r}; shipped: {known}; or give a file.{suggestion}",
-        name=name,
-        known=", ".join(shipped),
-        suggestion=suggest(name, shipped),
+        "no scenario is called {name!r}; shipped: {known}; or give a file.{suggestion}", name=name, among=shipped
     )
 
 

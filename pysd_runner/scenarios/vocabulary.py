@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.kinds import frozen
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.data.names import CHINESE_ENDING
@@ -90,9 +90,9 @@ def find_region(text: str, regions: "Sequence[Entity]") -> int:
     listed = [region.name_en or region.code for region in regions]
     raise UnknownName(
         "no region is called {name!r}; regions: {regions}.{suggestion}",
-        name=text,
         regions=_listing(listed),
-        suggestion=suggest(text, every),
+        name=text,
+        among=every,
     )
 
 
@@ -108,9 +108,9 @@ def find_group(text: str, regions: "Sequence[Entity]") -> tuple[int, ...]:
         raise UnknownName("no group of regions is called {name!r}; the regions have no groups.", name=text)
     raise UnknownName(
         "no group of regions is called {name!r}; groups: {groups}.{suggestion}",
-        name=text,
         groups=_listing(groups),
-        suggestion=suggest(text, groups),
+        name=text,
+        among=groups,
     )
 
 

@@ -325,9 +325,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
 
 def _prior_of(key: str, spec: ModelSpec) -> Prior:
     if key not in spec.parameters:
-        raise UnknownName(
-            "the model declares no parameter {name!r}.{suggestion}", name=key, suggestion=suggest(key, spec.parameters)
-        )
+        raise UnknownName("the model declares no parameter {name!r}.{suggestion}", name=key, among=spec.parameters)
     prior = spec.parameters[key].prior
     if prior is None:
         raise InvalidInput("parameter {name!r} has no prior in model.toml, so no scale to draw it on", name=key)

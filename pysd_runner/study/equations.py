@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Operation, Reference, Variable, references
 from pysd_runner.export.files import write_text_whole
@@ -327,7 +327,7 @@ def _formula(model: Model, text: str) -> Expression:
             "{model} has no variable {variable!r}.{suggestion}",
             model=model.path.name,
             variable=text,
-            suggestion=suggest(text, model.variables),
+            among=model.variables,
         )
     try:
         tree = ast.parse(plain.replace("^", "**").strip(), mode="eval").body

@@ -140,11 +140,7 @@ class Future(Tabled):
         """
         values = self[outcome]
         if against is not None and against not in self.scenarios:
-            raise UnknownName(
-                "there is no scenario {against!r}.{suggestion}",
-                against=against,
-                suggestion=suggest(against, self.scenarios),
-            )
+            raise UnknownName("there is no scenario {against!r}.{suggestion}", against=against, among=self.scenarios)
         others = list(self.policies) if against is None else [name for name in self.scenarios if name != against]
         found = values.sel(scenario=others)
         reference = values.sel(scenario=[against or self.baselines[name] for name in others])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.calendar import is_year, said_time
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Record
 from pysd_runner.core.numbers import spoken
 from pysd_runner.study.labelling import unknown
@@ -33,9 +33,7 @@ def region_code(data: "xr.Dataset", text: str) -> str:
         if found.size:
             return str(columns[0][found[0]])
     known = [str(name) for column in columns for name in column if name]
-    raise UnknownName(
-        "the projection has no region {region!r}.{suggestion}", region=text, suggestion=suggest(text, known)
-    )
+    raise UnknownName("the projection has no region {region!r}.{suggestion}", region=text, among=known)
 
 
 def chosen(

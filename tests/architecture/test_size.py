@@ -6,9 +6,9 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_353,
-    "nodes": 607_284,
-    "functions": 4_978,
+    "lines": 79_300,
+    "nodes": 607_105,
+    "functions": 4_979,
     "docstring lines": 11_981,
     "lines of other texts": 5_563,
     "circles": 0,
