@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_300,
-    "nodes": 607_105,
+    "lines": 79_306,
+    "nodes": 607_164,
     "functions": 4_979,
     "docstring lines": 11_981,
     "lines of other texts": 5_563,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_845,
+    "lines of tests": 42_854,
 }
 
 

@@ -86,6 +86,15 @@ def test_comments_inside_an_equation_do_not_cut_it(tmp_path):
     assert simulate(model)["a"][0, 0, 0] == 9
 
 
+def test_what_stella_writes_badly_into_its_interface_is_no_fault(tmp_path):
+    drawn = b'<views><view>\n<isee:animation_css_transform a="1"b="2"/>\n<table font="\xd0R"/>\n</view></views></model>'
+    named = WHOLE.replace(b"<xmile", b'<xmile xmlns:isee="http://iseesystems.com/XMILE"', 1)
+    text = named.replace(b"</model>", drawn, 1)
+    assert simulate(load(tmp_path, text))["a"][0, 0, 0] == 2
+    with pytest.raises(InvalidModel, match="Invalid bytes"):
+        load(tmp_path, text.replace(b"<table font", b"<stock font"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

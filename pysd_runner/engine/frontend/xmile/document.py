@@ -1,7 +1,7 @@
 """Parse the XML document of an XMILE file safely, check that it is complete, and shorten the names of its tags."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Any
 
@@ -19,6 +19,10 @@ ISEE = re.compile(r"https?://(?:www\.)?iseesystems\.com/XMILE", re.IGNORECASE)
 
 # Frequent but harmless XML errors: an undeclared namespace prefix, two hyphens in a comment.
 HARMLESS = frozenset({"NS_ERR_UNDEFINED_NAMESPACE", "ERR_HYPHEN_IN_COMMENT"})
+
+# Tags of the interface, and errors that Stella writes into them: no blank between attributes, bytes that are no text.
+_INTERFACE = ("<isee:animation", "<table ", "<graph ")
+_SLOPPY = frozenset({"ERR_SPACE_REQUIRED", "ERR_GT_REQUIRED", "ERR_INVALID_ENCODING"})
 
 _ESCAPED = re.compile(r"\\([nrt\"'\\])")
 _SPACES = {"n": " ", "r": " ", "t": " "}
@@ -52,7 +56,7 @@ def read_document(data: bytes) -> Any:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise InvalidModel(f"this is no XML document: {error.msg}") from error
-    unclosed = _harmless(parser.error_log, whole=data.rstrip().endswith(b"</xmile>"))
+    unclosed = _harmless(parser.error_log, lines, whole=data.rstrip().endswith(b"</xmile>"))
     if root is None or etree.QName(root).localname != "xmile" or None not in root.nsmap:
         raise InvalidModel('this is no XMILE document; expected <xmile xmlns="...">')
     if root.getroottree().docinfo.internalDTD is not None:
@@ -63,12 +67,14 @@ def read_document(data: bytes) -> Any:
     return root
 
 
-def _harmless(faults: Any, *, whole: bool) -> bool:
+def _harmless(faults: Any, lines: Sequence[str], *, whole: bool) -> bool:
     """Whether the end tag of a variable is missing; raise other errors unless they are harmless."""
     unclosed = False
     for found in faults:
         if whole and _UNCLOSED.match(found.message):
             unclosed = True
+        elif found.type_name in _SLOPPY and lines[found.line - 1].lstrip().startswith(_INTERFACE):
+            continue
         elif found.level_name != "WARNING" and found.type_name not in HARMLESS:
             raise InvalidModel(f"line {found.line} is no well-formed XML: {found.message.strip()}; is the file whole?")
     return unclosed
