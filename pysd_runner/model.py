@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
-from pysd_runner.core.kinds import Values
+from pysd_runner.core.kinds import Texts, Values
 from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
 from pysd_runner.engine import Budgets, ModelFile, load_lowered
 from pysd_runner.engine.ir import (
@@ -151,7 +151,7 @@ class Model:
         return {found: values[name] for found, name in spelled.items()}
 
 
-def _declared(spec: ModelSpec | None) -> dict[str, str]:
+def _declared(spec: ModelSpec | None) -> Texts:
     if spec is None:
         return {}
     groups = (spec.inputs, spec.parameters, spec.outcomes)

@@ -24,7 +24,7 @@ from calibration.sdeval import (
     point_fit,
 )
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Numbers, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
 
@@ -260,7 +260,7 @@ def _step(pair: ComparedSeries, name: str, found: Mapping[str, BehaviourPatterns
     return Judgement.of(test, pair.name, share > 0.5, value=share, bound=0.5, note=note)
 
 
-def _numbers(values: Mapping[str, float]) -> str:
+def _numbers(values: Numbers) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in values.items() if np.isfinite(value))
 
 

@@ -1,6 +1,6 @@
 """Sensitivity to parameters: numerical and behavioural, of the gaps, and of the ranking of the shipped policies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -13,7 +13,7 @@ from calibration.evaluation.subject import Calibrated, Subject
 from calibration.fitting.space import prior_quantile
 from calibration.sdeval import RankingSensitivity, Sensitivity, behavioural_sensitivity, morris, ranking_sensitivity
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, Texts, frozen
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Parameter
@@ -48,12 +48,12 @@ class Effort:
 QUICK = Effort(trajectories=4, draws=50)
 
 
-def factor_ranges(calibrated: Calibrated) -> dict[str, tuple[float, float]]:
+def factor_ranges(calibrated: Calibrated) -> dict[str, Interval]:
     """Parameters to vary, with their lower and upper values."""
     spec = calibrated.model.spec
     fitted = {item.key: (item.low, item.high) for item in calibrated.result.parameters}
     fixed = set(calibrated.result.fitted.fixed)
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, Interval] = {}
     for key, item in ({} if spec is None else spec.parameters).items():
         if key in fixed or item.role == "POL" or not item.variable:
             continue
@@ -63,7 +63,7 @@ def factor_ranges(calibrated: Calibrated) -> dict[str, tuple[float, float]]:
     return {key: ends for key, ends in found.items() if ends[0] < ends[1]}
 
 
-def _prior_range(item: Parameter) -> tuple[float, float] | None:
+def _prior_range(item: Parameter) -> Interval | None:
     if item.prior is None:
         return None
     low, high = (
@@ -87,13 +87,13 @@ class GapRuns:
         return self.subject.calibrated
 
     @property
-    def outcomes(self) -> dict[str, str]:
+    def outcomes(self) -> Texts:
         """Model variables of the analysed outcomes, by key."""
         spec = self.subject.model.spec
         declared = {} if spec is None else spec.outcomes
         return {key: declared[key].variable for key in GAPS if key in declared}
 
-    def one(self, parameters: Mapping[str, float]) -> Path:
+    def one(self, parameters: Numbers) -> Path:
         """Gaps for one parameter vector, in every year; cached."""
         place = frozenset(parameters.items())
         if place not in self.known:
@@ -101,20 +101,20 @@ class GapRuns:
         found = self.known[place]
         return self._nothing() if found is None else found
 
-    def ahead(self, central: Mapping[str, float], change: float) -> None:
+    def ahead(self, central: Numbers, change: float) -> None:
         """Run all one-at-a-time changes of parameters in one ensemble and cache the results."""
         rows = [dict(central)]
         for key, value in central.items():
             rows += [{**central, key: value + sign * change * abs(value)} for sign in (-1, 1)]
         self.known.update((frozenset(row.items()), found) for row, found in zip(rows, self._all(rows), strict=True))
 
-    def batch(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
+    def batch(self, rows: Sequence[Numbers]) -> list[Path | None]:
         """Gaps for many parameter vectors in the last year."""
         return [
             None if item is None else {name: path[..., -1] for name, path in item.items()} for item in self._all(rows)
         ]
 
-    def _all(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
+    def _all(self, rows: Sequence[Numbers]) -> list[Path | None]:
         """Gaps of all rows from one ensemble; row by row if the initial state of some row cannot be computed."""
         from pysd_runner.ensemble import run_ensemble
 

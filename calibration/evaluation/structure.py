@@ -20,7 +20,7 @@ from pysd_runner.checks import (
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.kinds import Array, Arrays, Numbers, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation import Run
 
@@ -143,7 +143,7 @@ def _compared(subject: Subject) -> tuple[str, ...]:
 
 
 def _knocked_out(subject: Subject, loop: SwitchableLoop, names: list[str]) -> pd.DataFrame:
-    def simulate(changes: Mapping[str, float]) -> Arrays:
+    def simulate(changes: Numbers) -> Arrays:
         run = subject.run(changes, years=loop.years)
         if run.failed.any():
             raise ArithmeticError(str(run.failures[0]) if run.failures else "values that are not finite")
@@ -272,7 +272,7 @@ def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach | Be
     return [*broken, *(item for item in found if item is not None)]
 
 
-def _everywhere(subject: Subject, values: Mapping[str, float]) -> dict[str, object]:
+def _everywhere(subject: Subject, values: Numbers) -> dict[str, object]:
     """Broadcast numbers to the subscripts of their variables."""
     found: dict[str, object] = {}
     for name, value in values.items():

@@ -1,6 +1,6 @@
 """The evaluated model, in its base run and with other inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Arrays, Values, frozen
+from pysd_runner.core.kinds import Arrays, Numbers, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
@@ -41,7 +41,7 @@ class Calibrated:
         return float(self.result.fitted.provenance.get("yuan_per_unit", 1.0))
 
     @property
-    def estimates(self) -> dict[str, float]:
+    def estimates(self) -> Numbers:
         """Estimates and declared values by key, without policy parameters."""
         spec = self.model.spec
         declared = {} if spec is None else spec.parameters
@@ -173,7 +173,7 @@ class Subject:
         return {name: run[name][0, 0, ..., 0] for name in wanted}
 
     @cached_property
-    def clock(self) -> Mapping[str, float]:
+    def clock(self) -> Numbers:
         """Start, stop, time step and saving interval of the base run, in its time unit."""
         made = self.base.provenance
         return {name: float(made[name]) for name in ("start", "stop", "step", "save_every")}

@@ -15,7 +15,7 @@ import numpy as np
 from calibration.filtering.stocks import StockLaw
 from calibration.observation import Series
 from calibration.observation.noise import LEAST_SPREAD
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Numbers, frozen
 from pysd_runner.model import Model
 from pysd_runner.study.equations import Expression
 
@@ -38,7 +38,7 @@ class Disturbance:
 
     size: float
     memory: float
-    errors: Mapping[str, float]
+    errors: Numbers
     likelihood: float = float("nan")
 
 
@@ -134,9 +134,7 @@ def _read(model: Model, expression: Expression, element: int) -> dict[tuple[str,
     return found
 
 
-def learn(
-    law: StockLaw, grid: FilterSetup, errors: Mapping[str, float], given: Mapping[str, bool], *, seed: int
-) -> Disturbance:
+def learn(law: StockLaw, grid: FilterSetup, errors: Numbers, given: Mapping[str, bool], *, seed: int) -> Disturbance:
     """Estimate process and observation noise from one-step-ahead predictions."""
     in_logs = bool(grid.logs[grid.disturbed].all())
     scale = float(np.mean([errors[item.label] / _unit(item, in_logs=in_logs) for item in law.series]))

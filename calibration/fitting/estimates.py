@@ -1,6 +1,6 @@
 """Results of a fit for each parameter, series and search, the normal approximation, and findings about problems."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from calibration.fitting.space import ParameterSpace
 from calibration.optimisers import SAME_COST, SearchOutcome, Starts
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.kinds import Numbers
 from pysd_runner.core.numbers import three_digits
 
 Array = NDArray[np.float64]
@@ -205,7 +206,7 @@ class LocalOptimum:
     rise: float
     distance: float
     furthest: str
-    point: Mapping[str, float]  # values of the estimated parameters, by key
+    point: Numbers  # values of the estimated parameters, by key
 
     @property
     def words(self) -> str:

@@ -22,7 +22,7 @@ from calibration.observation import MOST_PERSISTENT, Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined
-from pysd_runner.core.kinds import Array, Arrays, Values
+from pysd_runner.core.kinds import Array, Arrays, Numbers, Values
 from pysd_runner.data import Data
 from pysd_runner.data.checks import JUMPED
 from pysd_runner.data.coverage import LEFT_OUT
@@ -48,7 +48,7 @@ def tied_to_panel(
     panel: Data,
     *,
     free: Iterable[str] | None,
-    values: Mapping[str, float] | None,
+    values: Numbers | None,
     observations: Mapping[str, Values] | None,
     start: int | None,
     until: int | None,

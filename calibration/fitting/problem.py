@@ -20,7 +20,7 @@ from calibration.fitting.table_tying import tied_to_table, with_free
 from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.core.kinds import Array, Values
+from pysd_runner.core.kinds import Array, Texts, Values
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import year
 from pysd_runner.evidence import ExperimentRuns, experiments_of, experiments_of_any, terms_of
@@ -257,7 +257,7 @@ class CalibrationProblem(Comparison):
         return self.model.sha256 if self.codes else equations_hash(self.equations)
 
     @cached_property
-    def equations(self) -> Mapping[str, str]:
+    def equations(self) -> Texts:
         """Equations of the model, stored with a fit in case the model file is not available later."""
         return equations_of(self.model)
 

@@ -13,7 +13,7 @@ from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Values, frozen
+from pysd_runner.core.kinds import Numbers, Values, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
@@ -147,7 +147,7 @@ class FitResult(Tabled):
         return tuple(sorted(found, key=lambda item: not item.role.startswith("FREE")))
 
     @property
-    def shifts(self) -> dict[str, float]:
+    def shifts(self) -> Numbers:
         """Posterior centre (median of the draws, or mode) less prior median, in prior standard deviations."""
         sampled = (self.fitted.provenance.get("sampling") or {}).get("shift", {})
         return {item.key: sampled.get(item.key, item.score) for item in self.parameters}

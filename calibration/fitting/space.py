@@ -1,6 +1,6 @@
 """Estimated parameters as a vector on the unbounded scale of their priors, and coordinates along ridges."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import exp, isfinite
 from numbers import Real
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.optimisers import SumOfSquares
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Interval, Numbers, frozen
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Parameter, Prior, Ridge, Uniform
 
 
@@ -95,11 +95,11 @@ class ParameterSpace:
         values = self._columns("from_unbounded", z)
         return {key: values[..., column] for column, key in enumerate(self.keys)}
 
-    def to_vector(self, values: Mapping[str, float]) -> Array:
+    def to_vector(self, values: Numbers) -> Array:
         """Convert values to a vector of shape (parameter,); the inverse of `to_values`."""
         return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
 
-    def interval(self, place: int, centre: float, half: float) -> tuple[float, float]:
+    def interval(self, place: int, centre: float, half: float) -> Interval:
         """Limits of an interval of a parameter in its unit, from centre and half-width on the unbounded scale."""
         prior = self.priors[place]
         return float(prior.from_unbounded(centre - half)), float(prior.from_unbounded(centre + half))
@@ -247,10 +247,10 @@ def _log_share(odds: Array) -> Array:
 
 
 Free = Iterable[str] | None
-Values = Mapping[str, float] | None
+Values = Numbers | None
 
 
-def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
+def overrides(spec: ModelSpec, values: Values) -> Numbers:
     """Check user-supplied parameter values by key or model name, and return them by key."""
     checked: dict[str, float] = {}
     for name, value in (values or {}).items():

@@ -15,6 +15,7 @@ from calibration.fitting.tying import Block, Description, ModelRuns, Parameters,
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
+from pysd_runner.core.kinds import Texts
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -193,7 +194,7 @@ _DOSE = re.compile(r"\b(?:dose|dosage)s?\b|\u5242\u91cf", re.IGNORECASE)
 ALIKE = 1.25
 
 
-def known_numbers(model: Model, series: Sequence[Series], start: float) -> dict[str, str]:
+def known_numbers(model: Model, series: Sequence[Series], start: float) -> Texts:
     """Constants that are known, with the reason: doses, and initial values of stocks as they are observed at first."""
     initial: dict[str, set[str]] = {}
     elsewhere: set[str] = set()

@@ -11,7 +11,7 @@ from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, joined
-from pysd_runner.core.kinds import Array, Arrays, Record, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Numbers, Record, Values, frozen
 from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
@@ -19,7 +19,7 @@ from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 
 Parameters = Values
-Spreads = Mapping[str, float]
+Spreads = Numbers
 
 
 class Entering(Protocol):
@@ -231,7 +231,7 @@ class Description:
     absent: tuple[str, ...]  # declared measurements without usable data, with the reason
     estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unobserved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    fixed: Mapping[str, float]  # values the user has set, by key
+    fixed: Numbers  # values the user has set, by key
     imputed: tuple[str, ...] = ()  # start values that were not observed, one line each
     notes: tuple[str, ...] = field(default=())  # further notes for the user
     opening: str = ""  # first line, if the data are a table
@@ -277,7 +277,7 @@ class Tied:
     model: Model  # with as many regions as the panel
     data: Any  # the panel or table
     spec: ModelSpec  # declarations, with changes by the caller
-    fixed: Mapping[str, float]  # values set by the caller, by key
+    fixed: Numbers  # values set by the caller, by key
     space: ParameterSpace  # parameters to estimate
     first_year: Any  # start time of the simulation
     last_year: Any  # end time of the simulation

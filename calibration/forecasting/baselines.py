@@ -9,7 +9,7 @@ import numpy as np
 from calibration.forecasting.forecaster import PointMethod
 from calibration.observation.noise import MAD_TO_SD, median_size
 from calibration.observation.series import carried, last_level
-from pysd_runner.core.kinds import Array, Indices
+from pysd_runner.core.kinds import Array, Indices, Interval
 
 # Minimum number of observations of a regression.
 LEAST_PAIRS = 10
@@ -190,7 +190,7 @@ class Smoothing:
         return result
 
 
-def smoothed(series: Array) -> tuple[float, float]:
+def smoothed(series: Array) -> Interval:
     """Final level and weight of the smoothing with the smallest squared one-step errors; the largest weight in ties."""
     levels = np.full(len(WEIGHTS), series[0])
     squares = np.zeros(len(WEIGHTS))
@@ -201,7 +201,7 @@ def smoothed(series: Array) -> tuple[float, float]:
     return float(levels[best]), float(WEIGHTS[best])
 
 
-def coefficients(history: Array, step: int) -> tuple[float, float] | None:
+def coefficients(history: Array, step: int) -> Interval | None:
     r"""Regress the change over `step` years on level and last change, pooled over regions and years.
 
     :math:`r_{i,t+h} - r_{it} = a_h r_{it} + b_h (r_{it} - r_{i,t-1})`.
@@ -209,7 +209,7 @@ def coefficients(history: Array, step: int) -> tuple[float, float] | None:
     return least_squares(*pairs(history, step))
 
 
-def least_squares(level: Array, change: Array, following: Array) -> tuple[float, float] | None:
+def least_squares(level: Array, change: Array, following: Array) -> Interval | None:
     """Regress the following change on level and last change (NaN where missing); None if there are too few data."""
     whole = np.isfinite(level + change + following)
     regressors = np.column_stack((level[whole], change[whole]))
@@ -349,7 +349,7 @@ class ShrunkenErrorCorrection:
         years = float(np.isfinite(rows[0]).any(axis=0).sum()) / step if found else 0.0
         prior = self._prior(rows, years, step)
 
-        def shrunken(own: tuple[float, float] | None) -> Array:
+        def shrunken(own: Interval | None) -> Array:
             on_level, on_change = own or (0.0, 0.0)
             on_level = prior + kept(years, self.level_years) * (on_level - prior)
             return np.array([min(on_level, 0.0), kept(years, self.change_years) * on_change])

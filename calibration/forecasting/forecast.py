@@ -29,7 +29,7 @@ from calibration.forecasting.target import Target, target_of
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, apart
-from pysd_runner.core.kinds import Array, Record
+from pysd_runner.core.kinds import Array, Numbers, Record
 from pysd_runner.core.parallel import Pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
@@ -291,7 +291,7 @@ def _is_this(kept: Baseline, panel: Data, target: Target, made: Record, draws: i
     )
 
 
-def _weights(chosen: Forecaster) -> dict[str, float]:
+def _weights(chosen: Forecaster) -> Numbers:
     """Weight of each member of a mixture, or 1 for a single forecaster."""
     if not isinstance(chosen, Mixture):
         return {chosen.name: 1.0}

@@ -15,7 +15,7 @@ from calibration.forecasting.target import RELATIVE, Target, by_region
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.core.kinds import Array, Record
+from pysd_runner.core.kinds import Array, Numbers, Record
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance
@@ -67,7 +67,7 @@ class Outlook(Tabled):
     target: Target
     data: Data
     model: str
-    weights: Mapping[str, float]
+    weights: Numbers
     chances: tuple[Chance, ...]
     past: tuple[dict[str, Any], ...]
     past_origins: tuple[float, ...]
@@ -120,7 +120,7 @@ class Outlook(Tabled):
         return np.asarray(np.array(self.target.times[::-1])[seen.argmax(axis=1)], dtype=np.int64)
 
     @property
-    def events(self) -> dict[str, float]:
+    def events(self) -> Numbers:
         """Probabilities of events, by their text."""
         return {item.event: item.probability for item in self.chances}
 

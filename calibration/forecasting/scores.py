@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.series import last_level
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Interval
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 # Level of the bootstrap intervals.
@@ -181,7 +181,7 @@ def _block_variance(correlation: Array, length: int) -> float:
 
 def ratio_interval(
     loss: Array, benchmark: Array, horizon: int, *, power: float = 1.0, seed: int = 0, repetitions: int = 999
-) -> tuple[float, float]:
+) -> Interval:
     """90 % block-bootstrap interval over origins of the ratio of pooled losses, widened by `spread_factor`."""
     both = np.isfinite(loss) & np.isfinite(benchmark)
     above, below = (np.where(both, part, 0.0).sum(axis=1) for part in (loss, benchmark))
@@ -192,7 +192,7 @@ def ratio_interval(
     return (found * (low / found) ** factor) ** power, (found * (high / found) ** factor) ** power
 
 
-def mean_interval(values: Array, horizon: int, *, seed: int = 0, repetitions: int = 999) -> tuple[float, float]:
+def mean_interval(values: Array, horizon: int, *, seed: int = 0, repetitions: int = 999) -> Interval:
     """90 % block-bootstrap interval of a coverage, the pooled mean of ones and zeros; see `ratio_interval`."""
     known = np.isfinite(values)
     above = np.where(known, values, 0.0).sum(axis=1)

@@ -1,14 +1,14 @@
 """Summarise a forecast in words: one paragraph for a panel of regions, a list of sentences for a table."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
 from pysd_runner.core.calendar import said_time
-from pysd_runner.core.kinds import Array, Record
+from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
 from pysd_runner.indicators.events import is_gap_to_mean
 from pysd_runner.text import texts
@@ -65,7 +65,7 @@ def chance(share: float) -> str:
     return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 
 
-def _made_of(outlook: "Outlook", words: Mapping[str, str]) -> str:
+def _made_of(outlook: "Outlook", words: Texts) -> str:
     """Name the forecaster, or the members of the mixture with their weights."""
     if len(outlook.weights) == 1:
         return words["baseline"].format(model=outlook.model)
@@ -76,7 +76,7 @@ def _made_of(outlook: "Outlook", words: Mapping[str, str]) -> str:
     return words["mixture"].format(parts=words["and"].join(parts))
 
 
-def _spread(outlook: "Outlook", words: Mapping[str, str]) -> str:
+def _spread(outlook: "Outlook", words: Texts) -> str:
     before = float(np.nanstd(outlook.last))
     after = np.nanstd(outlook.paths.to_numpy()[:, :, -1], axis=1)
     middle, low, high = (float(value) for value in np.quantile(after, (0.5, 0.05, 0.95)))
@@ -95,7 +95,7 @@ def _spread(outlook: "Outlook", words: Mapping[str, str]) -> str:
     )
 
 
-def _odds(past: Record, falls: str, *, after: int, words: Mapping[str, str]) -> str:
+def _odds(past: Record, falls: str, *, after: int, words: Texts) -> str:
     """How often the direction of dispersion was predicted correctly, and the probability of a fall if skilful."""
     steps = [step for step in past.get("held", ()) if step <= after]
     if not steps:
@@ -107,7 +107,7 @@ def _odds(past: Record, falls: str, *, after: int, words: Mapping[str, str]) -> 
     return text + (words["falls"].format(falls=falls) if past["brier"] < min(past["brier_base"], COIN) else "")
 
 
-def _silent(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[str]:
+def _silent(outlook: "Outlook", words: Texts, lang: str) -> list[str]:
     """Name the regions without output in the last year, whose last level is from an earlier year."""
     unseen = np.flatnonzero(np.isnan(outlook.history.to_numpy()[:, -1]) & np.isfinite(outlook.last))
     if not len(unseen):
@@ -121,7 +121,7 @@ def _silent(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[str
     return [words["silent"].format(count=len(unseen), regions=count, origin=outlook.origin, names=names)]
 
 
-def _regions(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[str]:
+def _regions(outlook: "Outlook", words: Texts, lang: str) -> list[str]:
     last = outlook.last
     draws = outlook.paths.to_numpy()[:, :, -1]
     known = np.flatnonzero(np.isfinite(last) & np.isfinite(draws).all(axis=0))
@@ -154,7 +154,7 @@ def _regions(outlook: "Outlook", words: Mapping[str, str], lang: str) -> list[st
     return found
 
 
-def _past(outlook: "Outlook", words: Mapping[str, str]) -> str:
+def _past(outlook: "Outlook", words: Texts) -> str:
     first, last = outlook.past_origins[0], outlook.past_origins[-1]
     origins = str(first) if first == last else words["range"].format(first=first, last=last)
     all_few = all(_few(row) for row in outlook.past)
@@ -176,7 +176,7 @@ def _few(row: Record) -> bool:
     return int(row["origins"]) < LEAST_ORIGINS
 
 
-def _error(row: Record, words: Mapping[str, str], *, told: bool) -> str:
+def _error(row: Record, words: Texts, *, told: bool) -> str:
     """Errors at one horizon; `told` if the sentence already says that there are few origins."""
     number, ahead = int(row["origins"]), int(row["horizon"])
     count = words["count" if number == 1 else "counts"].format(count=number)
@@ -189,7 +189,7 @@ def _error(row: Record, words: Mapping[str, str], *, told: bool) -> str:
     )
 
 
-def _error_range(row: Record, words: Mapping[str, str]) -> str:
+def _error_range(row: Record, words: Texts) -> str:
     """The 90 % interval of the change of errors; empty if there are too few origins for one."""
     low, high = row.get("rmse_ratio_low"), row.get("rmse_ratio_high")
     if low is None or high is None:
@@ -197,7 +197,7 @@ def _error_range(row: Record, words: Mapping[str, str]) -> str:
     return words["error_range"].format(low=percent(low - 1, signed=True), high=percent(high - 1, signed=True))
 
 
-def _change(ratio: float | None, words: Mapping[str, str]) -> str:
+def _change(ratio: float | None, words: Texts) -> str:
     """Describe the errors relative to those of persistence; a ratio of None is undefined."""
     if ratio is None:
         return words["untold"]

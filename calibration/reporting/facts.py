@@ -8,7 +8,7 @@ from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult, cells_of
 from calibration.sdeval import PointFit, autocorrelation_band, ljung_box, point_fit
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Texts, frozen
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import has_text, panel_title, said, say, variable_names
 
@@ -88,7 +88,7 @@ def say_found(line: str, result: FitResult, lang: str) -> str:
     return line if lang == "en" else said(line, lang, _names(result, lang))
 
 
-def _names(result: FitResult, lang: str) -> dict[str, str]:
+def _names(result: FitResult, lang: str) -> Texts:
     """Names of variables and parameters in a language, by variable."""
     try:
         inputs = load_bound_spec(result.fitted.model).inputs

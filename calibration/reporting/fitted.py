@@ -16,7 +16,7 @@ from calibration.observation import BEND
 from calibration.reporting.facts import region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Interval, frozen
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
 from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
 from pysd_runner.plots.style import (
@@ -199,16 +199,14 @@ def _draw_paths(
         _set_axes(axes, years, limits, is_left=column == 0, is_lowest=is_lowest)
 
 
-def _limits(table: pd.DataFrame) -> tuple[float, float]:
+def _limits(table: pd.DataFrame) -> Interval:
     values = table[["observed", "fitted"]].to_numpy(dtype=float)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     edge = 0.06 * (high - low) or 0.05
     return low - edge, high + edge
 
 
-def _set_axes(
-    axes: Axes, years: tuple[int, int], limits: tuple[float, float], *, is_left: bool, is_lowest: bool
-) -> None:
+def _set_axes(axes: Axes, years: tuple[int, int], limits: Interval, *, is_left: bool, is_lowest: bool) -> None:
     set_ends(axes, *years)
     axes.set_xlim(years[0] - 0.3, years[1] + 0.3)
     axes.set_ylim(*limits)
@@ -365,7 +363,7 @@ def _check_row(item: PredictiveCheck, series: str, lang: str) -> _Row:
     return _Row(name=name, prior=prior[[0, 2]].tolist(), posterior=posterior.tolist())
 
 
-def _drawn(result: FitResult, key: str, rows: Sequence[_Row], beside: tuple[float, float], ax: Any, lang: str) -> Sheet:
+def _drawn(result: FitResult, key: str, rows: Sequence[_Row], beside: Interval, ax: Any, lang: str) -> Sheet:
     """Draw a figure of rows of intervals; `beside` is the space in inches on their left and right."""
     with drawing(ax):
         entries = (

@@ -24,7 +24,7 @@ from calibration.reporting.facts import (
 from calibration.sdeval import point_fit
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.plots.figure import ReportFigure
@@ -55,7 +55,7 @@ def write_report(
     result: FitResult,
     folder: str | Path,
     *,
-    figures: Mapping[str, str] | None = None,
+    figures: Texts | None = None,
     panel: Data | None = None,
     lang: str = "en",
 ) -> tuple[Path, Path]:
@@ -69,9 +69,7 @@ def write_report(
     return save_document(document, folder, NAME)
 
 
-def report_of(
-    result: FitResult, *, figures: Mapping[str, str], panel: Data | None = None, lang: str = "en"
-) -> ReportDocument:
+def report_of(result: FitResult, *, figures: Texts, panel: Data | None = None, lang: str = "en") -> ReportDocument:
     """Build the report; ``InvalidInput`` if there is no such language."""
     if lang not in ("en", "zh"):
         raise InvalidInput("no reports in language {language!r}; expected one of en, zh", language=lang)
@@ -288,7 +286,7 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
     yield TextTable(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
 
 
-def _figures(figures: Mapping[str, str], lang: str) -> Iterator[Part]:
+def _figures(figures: Texts, lang: str) -> Iterator[Part]:
     if figures:
         yield Heading(say("fit_report.figures", lang))
         for name, sentence in figures.items():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Numbers, frozen
 
 
 @frozen
@@ -79,7 +79,7 @@ def numbers_of(what: str, values: ArrayLike) -> Array:
 Run = Mapping[str, ArrayLike]
 
 #: Function that runs a model with changed parameters and returns outcomes. It may raise, or return NaN, if a run fails.
-Simulate = Callable[[Mapping[str, float]], Run]
+Simulate = Callable[[Numbers], Run]
 
 # Exceptions that mean that a run of the model failed; all others are errors of the caller and are not caught.
 BREAKDOWNS = (SimulationFailed, ArithmeticError, ValueError, RuntimeError)

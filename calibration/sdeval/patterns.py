@@ -1,6 +1,5 @@
 """Barlas's sequence of tests of whether the model reproduces the observed behaviour pattern."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.fit import line_up, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.kinds import Array, Flags, Numbers, frozen
 from pysd_runner.export.files import Tabled
 
 Status = Literal["passed", "failed", "skipped"]
@@ -45,7 +44,7 @@ class PatternStep:
 
     name: StepName
     status: Status
-    values: Mapping[str, float]
+    values: Numbers
     message: str
 
 
@@ -211,7 +210,7 @@ def _longest_stretch(present: Flags) -> slice:
     return slice(int(starts[longest]), int(ends[longest]))
 
 
-def _judged(name: StepName, passed: bool, values: Mapping[str, float], message: str) -> PatternStep:
+def _judged(name: StepName, passed: bool, values: Numbers, message: str) -> PatternStep:
     return PatternStep(name=name, status="passed" if passed else "failed", values=values, message=message)
 
 

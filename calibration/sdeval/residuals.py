@@ -10,7 +10,7 @@ from scipy import special
 
 from calibration.sdeval.fit import centred, numbers_of, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Interval, frozen
 
 
 @frozen
@@ -221,7 +221,7 @@ def cross_dependence(residuals: ArrayLike) -> HypothesisTest:
     return HypothesisTest(statistic=statistic, p_value=np.asarray(2 * special.ndtr(-np.abs(statistic))))
 
 
-def _lagrange_multiplier(errors: Array, regressors: Array) -> tuple[float, float]:
+def _lagrange_multiplier(errors: Array, regressors: Array) -> Interval:
     """N R^2 of squared errors on regressors of shape (time, regressor), and the rank of the regressors."""
     given = np.isfinite(errors) & np.isfinite(regressors).all(axis=-1)
     columns = centred(regressors[given].T)

@@ -1,6 +1,6 @@
 """What one change does, of a parameter, a feedback loop or the step of time: to numbers and to behaviour modes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Numbers, frozen
 
 # Changes smaller than this share of the range of a series are ignored.
 STILL = 1e-9
@@ -71,7 +71,7 @@ def _turns(row: Array) -> int:
 
 
 def behavioural_sensitivity(
-    simulate: Simulate, base: Mapping[str, float], *, change: float = 0.1, outcomes: Sequence[str] | None = None
+    simulate: Simulate, base: Numbers, *, change: float = 0.1, outcomes: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Whether a change of a parameter changes the mode of behaviour, and not only numerical values.
 
@@ -121,7 +121,7 @@ def behavioural_sensitivity(
     return pd.DataFrame(rows, columns=["parameter", "direction", "outcome", "series_changed", "status"])
 
 
-def _base(simulate: Simulate, base: Mapping[str, float], outcomes: Sequence[str] | None) -> Arrays:
+def _base(simulate: Simulate, base: Numbers, outcomes: Sequence[str] | None) -> Arrays:
     """Outcomes of the base run, which must have a time axis."""
     try:
         run = simulate(dict(base))
@@ -158,7 +158,7 @@ class KnockOut:
     """
 
     name: str
-    inputs: Mapping[str, float]
+    inputs: Numbers
 
 
 def knock_out(
@@ -166,7 +166,7 @@ def knock_out(
     loops: Sequence[KnockOut],
     *,
     outcomes: Sequence[str] | None = None,
-    base: Mapping[str, float] | None = None,
+    base: Numbers | None = None,
 ) -> pd.DataFrame:
     r"""Cut one feedback loop at a time and measure the change of behaviour.
 

@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Record, frozen
+from pysd_runner.core.kinds import Array, Interval, Numbers, Record, frozen
 
 #: Function that runs many parameter sets at once and returns None for each failed run.
-Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]
+Batch = Callable[[Sequence[Numbers]], Sequence[Run | None]]
 
 # Minimum number of complete trajectories for an index.
 FEWEST_TRAJECTORIES = 2
@@ -53,7 +53,7 @@ class Sensitivity:
 
 def morris(
     simulate: Simulate,
-    bounds: Mapping[str, tuple[float, float]],
+    bounds: Mapping[str, Interval],
     *,
     trajectories: int = 20,
     outcomes: Sequence[str] | None = None,
@@ -155,7 +155,7 @@ def _dataset(
     return xr.Dataset(variables, coords={**outcome.coords, "parameter": list(parameters)})
 
 
-def _problem(bounds: Mapping[str, tuple[float, float]]) -> Record:
+def _problem(bounds: Mapping[str, Interval]) -> Record:
     """Check the bounds and define the problem for SALib."""
     if not bounds:
         raise InvalidInput("bounds names no parameter")
@@ -194,7 +194,7 @@ def _stacked(runs: Sequence[Run | None], count: int, outcomes: Sequence[str] | N
     return found
 
 
-def _attempt(simulate: Simulate, parameters: Mapping[str, float]) -> Run | None:
+def _attempt(simulate: Simulate, parameters: Numbers) -> Run | None:
     try:
         return simulate(parameters)
     except BREAKDOWNS:

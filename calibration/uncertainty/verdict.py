@@ -15,7 +15,7 @@ from calibration.fitting.results import FitResult
 from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Record, frozen
+from pysd_runner.core.kinds import Array, Interval, Record, frozen
 from pysd_runner.export.files import Tabled
 from pysd_runner.spec.fitted import MOVED_BY, has_moved
 
@@ -326,7 +326,7 @@ def _verdict(
     shift: float,
     curve: Profile | None,
     partners: Sequence[tuple[str, float]],
-    interval: tuple[float, float],
+    interval: Interval,
 ) -> ParameterVerdict:
     low, high = interval if curve is None else (curve.low, curve.high)
     return ParameterVerdict(

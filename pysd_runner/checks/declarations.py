@@ -1,12 +1,11 @@
 """Declared checks of a model, in the ``checks.toml`` in its folder: behaviour rules and experiments."""
 
-from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidModel, Message
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Numbers, frozen
 from pysd_runner.model import Model
 from pysd_runner.spec.load import parsed, without_schema
 from pysd_runner.spec.reader import NOT_READ, Fail, Reader, named
@@ -61,7 +60,7 @@ class BehaviourRule:
     bound: float | None = None
     over: str = ""
     value: float | None = None
-    when: Mapping[str, float] = field(default_factory=dict)
+    when: Numbers = field(default_factory=dict)
     en: str = ""
     zh: str = ""
 
@@ -116,8 +115,8 @@ class Experiment:
 
     kind: Literal["extreme", "reality"] = field(default="extreme", metadata=NOT_READ)
     name: str
-    values: Mapping[str, float] = field(default_factory=dict)
-    given: Mapping[str, float] = field(default_factory=dict)
+    values: Numbers = field(default_factory=dict)
+    given: Numbers = field(default_factory=dict)
     pulse: Pulse | None = None
     regions: int | None = None
     is_alike: bool = field(default=False, metadata=named("alike"))
@@ -133,9 +132,9 @@ class SwitchableLoop:
 
     name: str  # unique in its file
     # Parameter values that switch the loop off.
-    values: Mapping[str, float] = field(default_factory=dict, metadata=named("off"))
+    values: Numbers = field(default_factory=dict, metadata=named("off"))
     moves: tuple[str, ...] = ()  # variables that the loop should affect
-    given: Mapping[str, float] = field(default_factory=dict)
+    given: Numbers = field(default_factory=dict)
     years: float = YEARS  # length of the run
     en: str = ""
     zh: str = ""

@@ -8,7 +8,7 @@ from typing import Literal
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch
 from pysd_runner.checks.units import Synonyms, UnitProduct, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Texts, frozen
 from pysd_runner.engine.ir import (
     HIDDEN,
     ORDER,
@@ -150,7 +150,7 @@ def _in_time(unit: UnitProduct, time: MaybeUnit) -> UnitProduct:
     return unit / UnitProduct({TIME_WORD: power}) * time**power
 
 
-def _owners(model: ModelIr) -> dict[str, str]:
+def _owners(model: ModelIr) -> Texts:
     """For each hidden variable, the variable of the file from which it was expanded."""
     owners: dict[str, str] = {}
     waiting = [(name, item) for name, item in model.variables.items() if not item.hidden]

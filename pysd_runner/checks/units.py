@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import NoReturn
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Texts
 
 # Vensim's default equivalences, further words for "no unit", and the currency of the shipped model.
 SYNONYMS = (
@@ -30,7 +31,7 @@ SYNONYMS = (
     ("Yuan", "rmb", "cny", "\u5143"),
 )
 
-Synonyms = Mapping[str, str]
+Synonyms = Texts
 _TABLE: Synonyms = {word.casefold(): group[0] for group in SYNONYMS for word in group}
 _NO_UNIT = SYNONYMS[0][0]
 # A range note such as [0,1] or [0,?,0.1] may follow a unit in Vensim.
@@ -51,7 +52,7 @@ class UnitProduct:
     """
 
     powers: Mapping[str, Fraction] = field(default_factory=dict)
-    written: Mapping[str, str] = field(default_factory=dict, compare=False)  # display form of each name
+    written: Texts = field(default_factory=dict, compare=False)  # display form of each name
 
     def __hash__(self) -> int:
         return hash(frozenset(self.powers.items()))

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
-# Arrays of numbers by name; values of variables or parameters of a model by name; entries of a file or a table by key.
+# Mappings by name: arrays, numbers and texts; values of variables or parameters of a model; entries of a file or table.
 Arrays = Mapping[str, Array]
+Numbers = Mapping[str, float]
+Texts = Mapping[str, str]
 Values = Mapping[str, Any]
 Record = Mapping[str, Any]
+# Lower and upper end.
+Interval = tuple[float, float]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))

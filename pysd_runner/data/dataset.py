@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.findings import Finding, listed
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Texts, frozen
 from pysd_runner.data import sources
 from pysd_runner.data.cells import Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key
@@ -92,7 +92,7 @@ class Data(Tabled):
         regions: Iterable[Entity],
         years: Iterable[int],
         values: Mapping[str, ArrayLike],
-        units: Mapping[str, str],
+        units: Texts,
         national: Mapping[str, Mapping[int, float]] | None = None,
         currency: str = CURRENCY,
         price_basis: str = "",
@@ -155,7 +155,7 @@ class Data(Tabled):
         return {name: column.values for name, column in self._own.items()}
 
     @property
-    def units(self) -> dict[str, str]:
+    def units(self) -> Texts:
         """Units by name."""
         return {name: column.unit for name, column in self._own.items()}
 
@@ -441,7 +441,7 @@ class Data(Tabled):
     def with_values(
         self,
         values: Mapping[str, ArrayLike],
-        units: Mapping[str, str] | None = None,
+        units: Texts | None = None,
         marks: Mapping[str, TextArray] | None = None,
     ) -> Self:
         """Return the data with these columns in place of all others; supplementary series are kept.

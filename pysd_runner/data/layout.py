@@ -12,7 +12,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Texts, frozen
 from pysd_runner.data.cells import (
     IndexArray,
     Keys,
@@ -60,7 +60,7 @@ class Layout:
         return self.roles[role].position if role in self.roles else None
 
 
-def interpret(table: TextFile, columns: Mapping[str, str]) -> tuple[Layout, list[Finding]]:
+def interpret(table: TextFile, columns: Texts) -> tuple[Layout, list[Finding]]:
     """Interpret the headings of a panel file."""
     header, row = table.header, table.header_row
     problems = _mapping_faults(columns)
@@ -77,7 +77,7 @@ def interpret(table: TextFile, columns: Mapping[str, str]) -> tuple[Layout, list
     return layout, problems
 
 
-def _mapping_faults(columns: Mapping[str, str]) -> list[Finding]:
+def _mapping_faults(columns: Texts) -> list[Finding]:
     known = (*VARIABLES, *ROLES, IGNORE)
     return [
         Finding(
@@ -97,7 +97,7 @@ def _mapping_faults(columns: Mapping[str, str]) -> list[Finding]:
     ]
 
 
-def _meaning(position: int, heading: str, columns: Mapping[str, str]) -> Meaning:
+def _meaning(position: int, heading: str, columns: Texts) -> Meaning:
     label, unit = split_unit(heading)
     given = mapped(heading, columns)
     if given is not None:
@@ -256,7 +256,7 @@ def _is_unit_row(table: TextFile, layout: Layout) -> bool:
     return nameless and bool(units) and not any(_is_number(text) or known_unit(text) is None for text in units)
 
 
-def observe(table: TextFile, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Finding]]:
+def observe(table: TextFile, layout: Layout, columns: Texts) -> tuple[Observations, list[Finding]]:
     """Collect the cells of each variable."""
     table, problems = _with_names(table, layout)
     region, name, group, year, units, flags = (
@@ -318,7 +318,7 @@ def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding
 
 
 def _named(
-    table: TextFile, layout: Layout, columns: Mapping[str, str], units: TextArray
+    table: TextFile, layout: Layout, columns: Texts, units: TextArray
 ) -> tuple[list[tuple[str, IndexArray, TextArray]], list[Finding]]:
     """Rows of each variable named in the variable column, with the units that it gives."""
     import pandas as pd
@@ -337,7 +337,7 @@ def _named(
 
 
 def _variables(
-    names: Sequence[str], columns: Mapping[str, str], firsts: Sequence[int], heading: str
+    names: Sequence[str], columns: Texts, firsts: Sequence[int], heading: str
 ) -> tuple[dict[int, str], list[Finding]]:
     """Choose the variable of each name; an alias of a variable that the user has mapped keeps its own name."""
     explicit = {

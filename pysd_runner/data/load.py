@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.kinds import Array, Record
+from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.dataset import Data
 from pysd_runner.data.mapping import PanelMapping, as_mapping
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from pysd_runner.data.sources import AnySource
 
-Roles = PanelMapping | Mapping[str, str] | str | Path | None
+Roles = PanelMapping | Texts | str | Path | None
 
 
 def load_data(  # noqa: PLR0913 - a public entry point
     source: "AnySource | Data",
     *,
     roles: Roles = None,
-    units: Mapping[str, str] | None = None,
+    units: Texts | None = None,
     regions: Regions = None,
     national: National = None,
     yuan_per_unit: float | None = None,
@@ -283,7 +283,7 @@ def check_table(source: Any, **settings: Any) -> list[Finding]:
 
 def _of_table(
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: Texts | None = None,
     missing: Iterable[str] = (),
     decimal: str | None = None,
     **settings: Any,

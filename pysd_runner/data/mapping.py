@@ -11,7 +11,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message, joined, of_parser, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Texts, frozen
 from pysd_runner.data.cells import TextFile, texts_of
 from pysd_runner.data.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, bare, key, visible
 from pysd_runner.data.numbers import DECIMALS
@@ -53,8 +53,8 @@ class PanelMapping:
         Price basis of the monetary values; overrides that of the units.
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
+    columns: Texts = field(default_factory=dict)
+    units: Texts = field(default_factory=dict)
     drop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class PanelMapping:
         return replace(self, columns=columns, units=units, **chosen)  # type: ignore[arg-type]
 
 
-def mapped(name: str, columns: Mapping[str, str]) -> str | None:
+def mapped(name: str, columns: Texts) -> str | None:
     """Look a name up in the user's mapping: the exact spelling first, then ignoring case, separators and unit."""
     if name in columns:
         return columns[name]
@@ -141,7 +141,7 @@ def _left_out(table: TextFile, heading: str, values: tuple[str, ...], out: np.nd
 _KEYS = ("schema", *PanelMapping.__dataclass_fields__)
 
 
-def as_mapping(given: "PanelMapping | Mapping[str, str] | str | Path | None") -> PanelMapping:
+def as_mapping(given: "PanelMapping | Texts | str | Path | None") -> PanelMapping:
     """Convert None, a dictionary of columns, the path of a mapping file or a mapping to a `PanelMapping`."""
     if given is None:
         return PanelMapping()
@@ -247,7 +247,7 @@ def _entries(value: object, where: str) -> dict[str, object]:
     return {str(name): entry for name, entry in value.items()}
 
 
-def _texts(value: object, where: str) -> dict[str, str]:
+def _texts(value: object, where: str) -> Texts:
     return {name: _text(entry, f"{where}.{name}") for name, entry in _entries(value, where).items()}
 
 
@@ -317,7 +317,7 @@ class Declarations:
     """Declarations of a panel, from the file in its folder."""
 
     name: str = ""  # name of the panel
-    units: Mapping[str, str] = field(default_factory=dict)
+    units: Texts = field(default_factory=dict)
     marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
     regions: Path | None = None
     national: Path | None = None

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Texts, frozen
 
 Kind = Literal["money", "money per head", "person", "user", "port", "share", "per 100", "index", "duration", "rate"]
 
@@ -177,7 +177,7 @@ def key(text: str) -> str:
     return _SEPARATORS.sub("", plain.casefold())
 
 
-def _table(aliases: Mapping[str, Iterable[str]], own: Iterable[str]) -> dict[str, str]:
+def _table(aliases: Mapping[str, Iterable[str]], own: Iterable[str]) -> Texts:
     spellings = {key(alias): name for name, names in aliases.items() for alias in names}
     return spellings | {key(name): name for name in own}
 

@@ -14,7 +14,7 @@ import numpy as np
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, listed
-from pysd_runner.core.kinds import Flags
+from pysd_runner.core.kinds import Flags, Texts
 from pysd_runner.data.cells import VALUE, Entries, TextFile, each_once, of_texts, same, texts_of
 from pysd_runner.data.files import TWO_ROWS, is_of_regions
 from pysd_runner.data.mapping import IGNORE, mapped, variable_name
@@ -51,7 +51,7 @@ _DESCRIBED, _SCALES, _TOTALS, _WHOLES, _CODES = (
     set(map(key, OFFICES.get(name) or SPELLINGS[name])) for name in ("described", "scales", "totals", "wholes", "codes")
 )
 _MISSING: set[str] = {*OFFICES["missing"]}
-_UNITS: Mapping[str, str] = OFFICES["units"]
+_UNITS: Texts = OFFICES["units"]
 _NATIONS = {key(name) for names in SPELLINGS["countries"].values() for name in names}
 _FLOWS = {code: name for name, codes in OFFICES["flows"].items() for code in codes}
 # Names of the main variables at the beginning of a title, the longest first.
@@ -116,7 +116,7 @@ def _codes_and_labels(column: Entries) -> list[Entries]:
     return [of_texts([match[part] for match in matches])[codes] for part in (1, 2)]
 
 
-def _role(heading: str, columns: Mapping[str, str]) -> str:
+def _role(heading: str, columns: Texts) -> str:
     """Role of a heading, given or known; empty for none."""
     given = mapped(heading, columns)
     name = ROLE_OF.get(bare(heading), "")
@@ -125,7 +125,7 @@ def _role(heading: str, columns: Mapping[str, str]) -> str:
     return _NAMED if name == "value" else ""
 
 
-def with_years_below(table: TextFile, columns: Mapping[str, str]) -> TextFile:
+def with_years_below(table: TextFile, columns: Texts) -> TextFile:
     """Turn a table with a column for each year to one with a row for each."""
     roles = [_role(heading, columns) for heading in table.header]
     years = [
@@ -139,7 +139,7 @@ def with_years_below(table: TextFile, columns: Mapping[str, str]) -> TextFile:
     return table.turned(years, year=[str(year_heading(table.header[place])) for place in years])
 
 
-def in_panel_form(table: TextFile, columns: Mapping[str, str], *, is_file: bool) -> tuple[TextFile, list[Finding]]:
+def in_panel_form(table: TextFile, columns: Texts, *, is_file: bool) -> tuple[TextFile, list[Finding]]:
     """Convert a file with values by region and year in the manner of offices; of others settle the regions alone."""
     export = _Export(table, columns, is_file=is_file)
     return export.table, export.problems
@@ -152,7 +152,7 @@ class _Export:
     columns that tell the rows of one region and year apart name the measure, of which one is read for each variable.
     """
 
-    def __init__(self, table: TextFile, columns: Mapping[str, str], *, is_file: bool) -> None:
+    def __init__(self, table: TextFile, columns: Texts, *, is_file: bool) -> None:
         self.table, self.columns = table, columns
         self.problems: list[Finding] = []
         self.roles = [_role(heading, columns) for heading in table.header]
@@ -387,7 +387,7 @@ def _plain(text: str) -> str:
     return "" if text.casefold() in _MISSING else text if match is None else match[1] or ""
 
 
-def wholes_of(regions: Mapping[str, str]) -> list[str]:
+def wholes_of(regions: Texts) -> list[str]:
     """Codes of regions that contain others, by their codes and names: nations, their groups, and coarser levels.
 
     >>> wholes_of({"DE": "Germany", "DE1": "Baden", "DE2": "Bayern"}), wholes_of({"R1": "", "R2": "", "R10": ""})

@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.kinds import Arrays, frozen
+from pysd_runner.core.kinds import Arrays, Texts, frozen
 from pysd_runner.data.cells import (
     DERIVED,
     Cells,
@@ -174,7 +174,7 @@ def read_panel(
     """Read files as one panel, or as figures for some of the columns and years of the panel `onto`."""
     context, problems = _context(files, mapping, regions, national)
     if onto is not None:
-        units = cast("Mapping[str, str]", onto.provenance.get("file_units", {}))
+        units = cast("Texts", onto.provenance.get("file_units", {}))
         declared = replace(context.declared, units={**context.declared.units, **units})
         context = replace(context, declared=declared, is_part=True)
     parts: list[tuple[TextFile, Layout, Observations]] = []

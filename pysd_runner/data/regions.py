@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil, sqrt
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import InvalidPanel, Message, suggest
 from pysd_runner.core.findings import Finding, listed, with_hint
+from pysd_runner.core.kinds import Texts
 from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, same, texts_of
 from pysd_runner.data.files import read_table
 from pysd_runner.data.names import ROLE_OF, Entity, by_label, key, label_key, split_unit
@@ -80,7 +81,7 @@ def _records(table: TextFile, path: Path) -> list[dict[str, str]]:
     return [dict(zip(names, map(str, row), strict=True)) for row in rows]
 
 
-def _region(record: Mapping[str, str], path: Path, row: int) -> Entity:
+def _region(record: Texts, path: Path, row: int) -> Entity:
     code = record["code"]
     if not code:
         raise InvalidPanel(
@@ -97,7 +98,7 @@ def _region(record: Mapping[str, str], path: Path, row: int) -> Entity:
     )
 
 
-def _tile(record: Mapping[str, str], name: str, path: Path, row: int) -> int:
+def _tile(record: Texts, name: str, path: Path, row: int) -> int:
     text = record.get(name, "")
     if not text:
         return -1

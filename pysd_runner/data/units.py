@@ -14,7 +14,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.kinds import Array, Flags, Texts, frozen
 from pysd_runner.data.cells import Cells, is_empty
 from pysd_runner.data.names import VARIABLE_OF, VARIABLES, Kind, key, split_unit
 
@@ -241,8 +241,8 @@ class Measure:
 
 def measures(
     observed: Sequence[Cells],
-    given: Mapping[str, str],
-    declared: Mapping[str, str],
+    given: Texts,
+    declared: Texts,
     missing: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Measure], list[Finding]]:
     """Find the unit of each variable: from the file, else from the caller, else from the declarations."""
@@ -261,12 +261,12 @@ def measures(
     return found, problems + _two_currencies(found, observed)
 
 
-def _asked(cells: Cells, given: Mapping[str, str]) -> str:
+def _asked(cells: Cells, given: Texts) -> str:
     loose = {VARIABLE_OF.get(key(name), key(name)): unit for name, unit in given.items()}
     return loose.get(cells.variable) or loose.get(key(cells.variable)) or loose.get(key(cells.heading), "")
 
 
-def _unknown_targets(observed: Sequence[Cells], given: Mapping[str, str]) -> list[Finding]:
+def _unknown_targets(observed: Sequence[Cells], given: Texts) -> list[Finding]:
     names = {cells.variable for cells in observed}
     known = {key(name) for cells in observed for name in (cells.variable, cells.heading)}
     return [

@@ -1,6 +1,6 @@
 """New figures laid over a panel: what they add, what they revise, and the panel that results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import log10
@@ -10,7 +10,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import errors_of
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data.cells import DERIVED
 from pysd_runner.data.checks import JUMP
@@ -144,9 +144,9 @@ def factor_of(data: Data, name: str) -> float:
     return factor_for(parse_unit(unit), VARIABLES[name].kind) if unit and name in VARIABLES else 1.0
 
 
-def units_of(data: Data) -> Mapping[str, str]:
+def units_of(data: Data) -> Texts:
     """Units of the columns in the file of a panel."""
-    return cast("Mapping[str, str]", data.provenance.get("file_units", {}))
+    return cast("Texts", data.provenance.get("file_units", {}))
 
 
 def _taken(before: Data, new: Data) -> tuple[list[str], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Record, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Interval, Record, Values, frozen
 from pysd_runner.engine.counts import whole
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
@@ -336,7 +336,7 @@ def _text(distribution: Any) -> str:
     return f"{family}({', '.join(parts)})"
 
 
-def _bounds(model: Model, name: str, value: Any) -> tuple[float, float]:
+def _bounds(model: Model, name: str, value: Any) -> Interval:
     """Bounds given by the caller, or else those of the variable, which all its elements share."""
     if value is not None:
         try:
@@ -387,6 +387,6 @@ def _numbers(value: Any, what: str) -> Array:
         raise InvalidInput("{what}: expected numbers; found {value!r}", what=what, value=value) from error
 
 
-def intervals(model: Model, ranges: Values) -> dict[str, tuple[float, float]]:
+def intervals(model: Model, ranges: Values) -> dict[str, Interval]:
     """Bounds of every parameter, by its name in the model file."""
     return {name: _bounds(model, name, value) for name, value in _named(model, ranges).items()}

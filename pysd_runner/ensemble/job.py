@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, Values
+from pysd_runner.core.kinds import Array, Arrays, Flags, Texts, Values
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
 from pysd_runner.engine import Failure, TimePath
@@ -419,7 +419,7 @@ def _size(part: slice) -> int:
     return int(part.stop - part.start)
 
 
-def _told(found: Mapping[str, str]) -> str:
+def _told(found: Texts) -> str:
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 

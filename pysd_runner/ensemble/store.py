@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Arrays, Flags
+from pysd_runner.core.kinds import Arrays, Flags, Interval, Texts
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, Precision, cases_of
@@ -58,7 +58,7 @@ class Draws(_Record):
     """
 
     method: PartMethod
-    ranges: dict[str, tuple[float, float]]
+    ranges: dict[str, Interval]
     draws: int
     seed: int = 0
 
@@ -171,7 +171,7 @@ def _value(item: Mapping[str, Any]) -> Any:
     return TimePath(times=np.asarray(item["times"]), values=numbers, interpolate=item["interpolate"])
 
 
-def _stored(store: Path, values: Mapping[str, str], part: slice, count: int) -> dict[str, NDArray[np.float64]]:
+def _stored(store: Path, values: Texts, part: slice, count: int) -> dict[str, NDArray[np.float64]]:
     """Stored values of the consecutive draws `part`, by variable."""
     found = {}
     for name, digest in values.items():

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, of_parser, of_system, suggest
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
@@ -105,7 +105,7 @@ def _put_together(kept: Any) -> str:
     return Message.restored(kept["template"], {name: _put_together(item) for name, item in kept["values"].items()})
 
 
-def _with_messages(content: Any, told: Mapping[str, str]) -> Any:
+def _with_messages(content: Any, told: Texts) -> Any:
     """Plain data in which English sentences are replaced by their messages."""
     if isinstance(content, str):
         return told.get(content, content)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from pysd_runner.core.calendar import date_of, said_time, time_of
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Flags, Indices, Texts, frozen
 
 FORMS = (
     "WHO closes 10% of its gap by YEAR",
@@ -111,7 +111,7 @@ def event_draws(
 
 
 # Whether an event happens in each draw and year, from its parsed parts, the `EventDraws`, and the draws up to its year.
-_Rule = Callable[[Mapping[str, str], EventDraws, Array], Flags]
+_Rule = Callable[[Texts, EventDraws, Array], Flags]
 
 
 def chances(events: Sequence[str], futures: EventDraws) -> tuple[Chance, ...]:
@@ -183,7 +183,7 @@ def _read(event: str) -> tuple[_Rule, dict[str, str]]:
     )
 
 
-def _size(parts: Mapping[str, str], event: str) -> float:
+def _size(parts: Texts, event: str) -> float:
     """Size of a change, as a fraction."""
     size = float(parts["size"]) / 100
     if size <= 0:
@@ -191,7 +191,7 @@ def _size(parts: Mapping[str, str], event: str) -> float:
     return size
 
 
-def _closes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
+def _closes(parts: Texts, futures: EventDraws, then: Array) -> Flags:
     who, part = futures.of(parts["who"]), _size(parts, "closing a gap")
     gap, after, whom = float(futures.last[who].mean()), then[:, who].mean(axis=1), "the mean of the regions"
     if parts["other"] is not None:
@@ -212,7 +212,7 @@ def is_gap_to_mean(event: str) -> bool:
     return happens is _closes and parts["other"] is None
 
 
-def _overtakes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
+def _overtakes(parts: Texts, futures: EventDraws, then: Array) -> Flags:
     who, other = futures.of(parts["who"]), futures.of(parts["other"])
     if set(who) == set(other):
         raise InvalidInput(
@@ -225,7 +225,7 @@ def _overtakes(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Fl
     return np.asarray(then[:, who].mean(axis=1) > then[:, other].mean(axis=1))
 
 
-def _level(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
+def _level(parts: Texts, futures: EventDraws, then: Array) -> Flags:
     size = float(parts["size"]) / 100
     if size <= 0:
         raise InvalidInput("a level must be above 0% of the mean")
@@ -234,7 +234,7 @@ def _level(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
     return np.asarray(found > np.log(size) if parts["side"].lower() == "above" else found < np.log(size))
 
 
-def _dispersion(parts: Mapping[str, str], futures: EventDraws, then: Array) -> Flags:
+def _dispersion(parts: Texts, futures: EventDraws, then: Array) -> Flags:
     before, after = float(np.nanstd(futures.last)), np.nanstd(then, axis=1)
     falls = parts["way"].lower() == "falls"
     part = 0.0 if parts["size"] is None else _size(parts, "a change of dispersion")

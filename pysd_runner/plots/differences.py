@@ -1,7 +1,7 @@
 """Effects of policies: paired differences from the baseline over time, and their ranking in the last year."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Interval, Texts, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
@@ -61,7 +61,7 @@ def plot_differences(
     *,
     region: str | None = None,
     scenarios: Sequence[str] | None = None,
-    baseline: str | Mapping[str, str] = "baseline",
+    baseline: str | Texts = "baseline",
     year: int | None = None,
     includes: Sequence[str] | None = None,
     ax: Any = None,
@@ -159,7 +159,7 @@ class _Grid:
     columns: int
     margin: float
     wide: float
-    limits: tuple[float, float]
+    limits: Interval
 
 
 def _region_position(full: xr.DataArray, region: str | None) -> int:
@@ -175,7 +175,7 @@ def _region_position(full: xr.DataArray, region: str | None) -> int:
     return 0
 
 
-def _wanted(full: xr.DataArray, pairs: dict[str, str], scenarios: Sequence[str] | None) -> dict[str, str]:
+def _wanted(full: xr.DataArray, pairs: Texts, scenarios: Sequence[str] | None) -> Texts:
     """Baselines of the requested scenarios, in the requested order."""
     if scenarios is None:
         return pairs
@@ -187,9 +187,7 @@ def _wanted(full: xr.DataArray, pairs: dict[str, str], scenarios: Sequence[str] 
     return wanted
 
 
-def _effects(
-    full: xr.DataArray, pairs: dict[str, str], place: int, quantity: Quantity, names: PrintedNames
-) -> list[_Effect]:
+def _effects(full: xr.DataArray, pairs: Texts, place: int, quantity: Quantity, names: PrintedNames) -> list[_Effect]:
     """Paired differences of scenarios from their baselines."""
     return [
         _Effect(
@@ -268,7 +266,7 @@ def _draw_path(axes: Axes, effect: _Effect, grid: _Grid, position: int, count: i
         axes.set_xlabel(say("axis.year", lang))
 
 
-def draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity, lang: str) -> None:
+def draw_directions(axes: Axes, limits: Interval, quantity: Quantity, lang: str) -> None:
     """Label the directions above and below the baseline, where there is room."""
     low, high = limits
     below, above = quantity.directions[::-1] if quantity.lower_is_better else quantity.directions
@@ -332,7 +330,7 @@ def _sentence(view: _View) -> str:
     )
 
 
-def baselines_of(scenarios: Sequence[str], baseline: str | Mapping[str, str]) -> dict[str, str]:
+def baselines_of(scenarios: Sequence[str], baseline: str | Texts) -> Texts:
     """Baseline of each scenario that has one.
 
     >>> baselines_of(["baseline", "zoned"], "baseline")

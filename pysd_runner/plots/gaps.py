@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Interval
 from pysd_runner.plots.arrays import Quantity, position_of
 from pysd_runner.plots.bands import RegionPaths, View, table_of, view_of
 from pysd_runner.plots.figure import (
@@ -309,7 +310,7 @@ def _draw_dispersion(
     return sheet.figure
 
 
-def _axes(sheet: Sheet, quantity: Quantity, left: float, top: float, size: tuple[float, float], lang: str) -> Axes:
+def _axes(sheet: Sheet, quantity: Quantity, left: float, top: float, size: Interval, lang: str) -> Axes:
     """Axes with the quantity and its unit above them."""
     axes = sheet.axes(_LEFT + left, _ABOVE + top, *size, quantity.title, quantity.unit)
     axes.set_xlabel(say("axis.year", lang))

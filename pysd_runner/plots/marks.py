@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Interval, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.plots.bands import MEDIAN, Bands, RegionPaths
 from pysd_runner.plots.figure import LABEL_SIZE, Sheet
@@ -151,13 +151,13 @@ def value_labels(low: float, high: float, ticks: int) -> tuple[list[float], list
     return places, [written(place, digits) for place in places]
 
 
-def label_room(figure: Figure, limits: Sequence[tuple[float, float]], ticks: int, *, size: float = 7.5) -> float:
+def label_room(figure: Figure, limits: Sequence[Interval], ticks: int, *, size: float = 7.5) -> float:
     """Width of the tick labels of a vertical value axis, in inches."""
     texts = [text for low, high in limits for text in value_labels(low, high, ticks)[1]]
     return max((text_width(figure, text, size) for text in texts), default=0.0) + 0.07
 
 
-def limits_of(arrays: Sequence[Array], *, share: float = 0.06, floor: float | None = None) -> tuple[float, float]:
+def limits_of(arrays: Sequence[Array], *, share: float = 0.06, floor: float | None = None) -> Interval:
     """Axis limits that contain all values, with a margin."""
     values = np.concatenate([np.ravel(array) for array in arrays])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
@@ -177,7 +177,7 @@ def draw_panel(axes: Axes, panel: RegionPaths, origin: float, *, width: float = 
     draw_origin(axes, origin)
 
 
-def common_limits(panels: Sequence[RegionPaths]) -> tuple[tuple[float, float], tuple[float, float]]:
+def common_limits(panels: Sequence[RegionPaths]) -> tuple[Interval, Interval]:
     """Common limits of years and of values for all panels."""
     years = [panel.bands.years for panel in panels] + [panel.years for panel in panels]
     values = [panel.bands.quantiles for panel in panels] + [panel.history for panel in panels]

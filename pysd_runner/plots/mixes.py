@@ -1,6 +1,6 @@
 """Policy mixes: what each changes over time, large, below the path without policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Interval, Texts, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
@@ -64,9 +64,9 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
     values: xr.DataArray,
     history: xr.DataArray | None = None,
     *,
-    baselines: Mapping[str, str],
+    baselines: Texts,
     origin: int,
-    titles: Mapping[str, str],
+    titles: Texts,
     changed: xr.DataArray | None = None,
     ax: Any = None,
     lang: str = "en",
@@ -228,7 +228,7 @@ def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float)
     return sheet.figure
 
 
-def _draw_levels(axes: Axes, view: _View, limits: tuple[float, float], *, ticks: int) -> None:
+def _draw_levels(axes: Axes, view: _View, limits: Interval, *, ticks: int) -> None:
     """History, and the path without policy with its interval."""
     ground, past = view.ground, view.past
     set_years(axes, float(ground.years[0] if past is None else past["year"].min()), float(ground.years[-1]))
@@ -242,7 +242,7 @@ def _draw_levels(axes: Axes, view: _View, limits: tuple[float, float], *, ticks:
 
 
 def _draw_changes(
-    sheet: Sheet, lines: Sequence[_Line], view: _View, place: tuple[float, float, float], limits: tuple[float, float]
+    sheet: Sheet, lines: Sequence[_Line], view: _View, place: tuple[float, float, float], limits: Interval
 ) -> None:
     """The change by each mix: lines, the interval of the first, and beside them the last intervals of all."""
     left, top, room = place

@@ -9,7 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from pysd_runner.core.calendar import said_time, unit_of_time
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.core.numbers import MINUS, spoken
 from pysd_runner.plots.arrays import label_of
 from pysd_runner.plots.bands import LEVELS, MEDIAN
@@ -78,9 +78,7 @@ def plot_fan(
         return _figure(lines, observed, panels, title or str(first.name or ""), unit, lang)
 
 
-def plot_series(
-    table: pd.DataFrame, units: Mapping[str, str], *, title: str, time_unit: str = "", ax: Any = None
-) -> ReportFigure:
+def plot_series(table: pd.DataFrame, units: Texts, *, title: str, time_unit: str = "", ax: Any = None) -> ReportFigure:
     """Draw the series of one run, each in a small chart: the first nine columns of a table by time."""
     names = [str(name) for name in table.columns[:MOST_PANELS]]
     if not names:

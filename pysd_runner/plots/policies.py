@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from pysd_runner.core.kinds import Interval, Texts
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.marks import write_beside
@@ -29,7 +30,7 @@ HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#9999
 
 
 def plot_wedges(
-    wedges: pd.DataFrame, *, labels: Mapping[str, str], unit: str, title: str, lang: str, ax: Any = None
+    wedges: pd.DataFrame, *, labels: Texts, unit: str, title: str, lang: str, ax: Any = None
 ) -> ReportFigure:
     """Draw the contributions of levers over time as stacked areas."""
     years = wedges.index.to_numpy(dtype=float)
@@ -52,9 +53,7 @@ def plot_wedges(
     return sheet.told(long.assign(unit=unit), sentence)
 
 
-def _stacked(
-    parts: pd.DataFrame, order: Sequence[str], labels: Mapping[str, str], told: Mapping[str, Any]
-) -> tuple[Sheet, Axes]:
+def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Mapping[str, Any]) -> tuple[Sheet, Axes]:
     """Draw columns over their index as areas, stacked upwards where positive and downwards where negative."""
     times = parts.index.to_numpy(dtype=float)
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(parts.columns)}
@@ -74,9 +73,7 @@ def _stacked(
     return sheet, axes
 
 
-def plot_loops(
-    relative: pd.DataFrame, *, labels: Mapping[str, str], told: Mapping[str, str], sentence: str, ax: Any = None
-) -> ReportFigure:
+def plot_loops(relative: pd.DataFrame, *, labels: Texts, told: Texts, sentence: str, ax: Any = None) -> ReportFigure:
     """Draw the relative scores of loops (columns) over time as stacked areas, balancing loops below zero."""
     with drawing(ax):
         sheet, axes = _stacked(relative, list(relative.columns), labels, told)
@@ -185,7 +182,7 @@ def plot_forest(
     return sheet.told(rows.assign(unit=basis), sentence)
 
 
-def _limits_of_forest(rows: pd.DataFrame, *, is_log: bool) -> tuple[float, float]:
+def _limits_of_forest(rows: pd.DataFrame, *, is_log: bool) -> Interval:
     """Limits that hold every value and the intervals below; a logarithmic axis leaves out low ends of the model."""
     of_model = rows["kind"].isin(("prior", "posterior", "weighted"))
     ends = rows[rows["kind"].isin(SUMMARIES)]
@@ -198,7 +195,7 @@ def _limits_of_forest(rows: pd.DataFrame, *, is_log: bool) -> tuple[float, float
     return (float(np.exp(first)), float(np.exp(last))) if is_log else (float(first), float(last))
 
 
-def _draw_effect(axes: Axes, place: int, row: Mapping[Any, Any], limits: tuple[float, float]) -> None:
+def _draw_effect(axes: Axes, place: int, row: Mapping[Any, Any], limits: Interval) -> None:
     """Draw the line of an effect, with an arrow where its interval goes on beyond the axis."""
     is_summary = row["kind"] in SUMMARIES
     colour = SUMMARIES.get(row["kind"], ORIGIN if row["kind"] in ("assumed", "null") else INK)

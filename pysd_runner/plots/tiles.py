@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.kinds import Interval
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, RegionPaths, View, table_of, view_of
 from pysd_runner.plots.figure import (
@@ -259,7 +260,7 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cel
         sheet.text(left - margin, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
 
 
-def _windows(panels: Sequence[RegionPaths]) -> list[tuple[float, float]]:
+def _windows(panels: Sequence[RegionPaths]) -> list[Interval]:
     """Value-axis limits per tile: the same span for all (the widest needed), centred on each tile's own range."""
     own = [common_limits([panel])[1] for panel in panels]
     span = max(top - low for low, top in own)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Texts, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import unsupported_costs
@@ -142,7 +142,7 @@ def costs(
     )
 
 
-def unit_costs(model: Model) -> dict[str, str]:
+def unit_costs(model: Model) -> Texts:
     """Variables declared as unit costs, by parameter key, or by variable name if they have elements."""
     found: dict[str, str] = {}
     for key, item in ({} if model.spec is None else model.spec.parameters).items():

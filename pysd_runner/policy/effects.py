@@ -1,6 +1,6 @@
 """Effects of policies relative to no policy: labelled arrays for one year, and outcomes with exact derivatives."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, frozen
+from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Texts, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil, theil_decomposition
 from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 from pysd_runner.policy.study import Data, Outcome
@@ -64,7 +64,7 @@ class Start:
 
 
 def effects(
-    output: xr.DataArray, population: xr.DataArray, money: xr.Dataset | None, baselines: Mapping[str, str], start: Start
+    output: xr.DataArray, population: xr.DataArray, money: xr.Dataset | None, baselines: Texts, start: Start
 ) -> xr.Dataset:
     """Compare every policy with its baseline in the last year; `money` has budget and national output of all years."""
     policies = [name for name, other in baselines.items() if other != name]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, Texts, Values, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.engine.counts import whole
@@ -91,16 +91,16 @@ class Optimum(Tabled):
     in_sample: float
     out_of_sample: float
     effects: Arrays
-    rivals: Mapping[str, float]
+    rivals: Numbers
     breaking: tuple[str, ...]
     starts: tuple[SearchEnd, ...]
-    binding: Mapping[str, float]
+    binding: Numbers
     residual: float
-    relaxed: Mapping[str, float]
-    ranges: Mapping[str, tuple[float, float]]
+    relaxed: Numbers
+    ranges: Mapping[str, Interval]
     rounding: float
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
-    levers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    levers: Mapping[str, Texts] = field(default_factory=dict)
     elements: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -261,7 +261,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
     rated, breaking = _rated(judged, known, root, judged.miss(point) + SLACK)
     measured = [*study.outcomes.values(), *study.watched.values()]
     every = end_effects(other, [space.policy(other, point)], measured, none=root)
-    ranges: dict[str, tuple[float, float]] = {}
+    ranges: dict[str, Interval] = {}
     loss = float("nan")
     if describe:
         ranges = near_optimal_ranges(coarse, point, progress)

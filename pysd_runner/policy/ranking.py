@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Array, Values, frozen
+from pysd_runner.core.kinds import Array, Texts, Values, frozen
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
@@ -196,9 +196,7 @@ def compare(
     )
 
 
-def _limits(
-    data: xr.Dataset, baselines: Mapping[str, str], policies: Collection[str], model: Model, panel: Data
-) -> pd.DataFrame:
+def _limits(data: xr.Dataset, baselines: Texts, policies: Collection[str], model: Model, panel: Data) -> pd.DataFrame:
     """Whether policies keep the default constraints of a search, and the region that is most often worse off."""
     names = model.bindings.variables
     ordered = data.transpose("scenario", "draw", "region", "year")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Interval, Numbers, frozen
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
@@ -135,7 +135,7 @@ def least_relaxed(problem: SearchProblem, nearest: SearchEnd) -> tuple[SearchEnd
     return _search_end(problem, ended, steps), slack
 
 
-def given_way(problem: SearchProblem, point: Array) -> dict[str, float]:
+def given_way(problem: SearchProblem, point: Array) -> Numbers:
     """Violation of each constraint that is not met, in the unit of its effect."""
     margins = problem.margins(point)
     return {name: float(-margin) for name, margin in zip(problem.labels(), margins, strict=True) if margin < 0}
@@ -204,7 +204,7 @@ def kept_searches(kept: Checkpoint, count: int) -> dict[int, SearchEnd]:
     return ends
 
 
-def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) -> dict[str, tuple[float, float]]:
+def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) -> dict[str, Interval]:
     """Range of each variable within which the loss of the objective and of each constraint stays below `NEAR`."""
     best = problem.value(point)
     least = best - NEAR * abs(best)
@@ -224,7 +224,7 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) ->
         )
         low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
         teller(progress)("near-optimal ranges", step + 1, 6)
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, Interval] = {}
     for place, knob in enumerate(problem.space.knobs):
         sides = [
             _pushed(problem.space, point, *ends[2 * place + side], low[2 * place + side])[place] for side in (0, 1)

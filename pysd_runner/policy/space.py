@@ -1,13 +1,13 @@
 """Search spaces: decision variables, their bounds, and the policy at a point."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Values, frozen
+from pysd_runner.core.kinds import Array, Interval, Numbers, Texts, Values, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.study import Named, Study
 from pysd_runner.scenarios import Scenario
@@ -71,7 +71,7 @@ class Space:
 
     knobs: tuple[Knob, ...]
     base: Values
-    sums: Mapping[str, float]
+    sums: Numbers
     root: Scenario | None = None
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class Space:
         return len(self.knobs)
 
     @property
-    def bounds(self) -> list[tuple[float, float]]:
+    def bounds(self) -> list[Interval]:
         """Lower and upper bound of each decision variable."""
         return [(knob.lower, knob.upper) for knob in self.knobs]
 
@@ -178,9 +178,7 @@ class Space:
             found[own] = rng.dirichlet(np.ones(len(own))) * total / weights
         return self.projected(found)
 
-    def scenario(
-        self, study: Study | None, point: Iterable[float], *, name: str, label: str | Mapping[str, str] = ""
-    ) -> Scenario:
+    def scenario(self, study: Study | None, point: Iterable[float], *, name: str, label: str | Texts = "") -> Scenario:
         """Convert a point to a scenario, for `project` and ``gapsim run``.
 
         Parameters
@@ -206,14 +204,14 @@ class Space:
             return self._of_changes(study, point, name, labels)
         return self._of_policy(self.root, point, name, labels)
 
-    def _of_changes(self, study: Study, point: Iterable[float], name: str, labels: Mapping[str, str]) -> Scenario:
+    def _of_changes(self, study: Study, point: Iterable[float], name: str, labels: Texts) -> Scenario:
         changes = {
             element_name(study.model.ir, knob.variable, knob.position): _rounded(float(value), knob.upper - knob.lower)
             for knob, value in zip(self.knobs, point, strict=True)
         }
         return Scenario.of(name, changes, label=labels["en"])
 
-    def _of_policy(self, scenario: Scenario, point: Iterable[float], name: str, labels: Mapping[str, str]) -> Scenario:
+    def _of_policy(self, scenario: Scenario, point: Iterable[float], name: str, labels: Texts) -> Scenario:
         mixes: dict[str, dict[str, float]] = {}
         changes: dict[str, Any] = {}  # settings of the policy
         money: dict[float, float] = {}

@@ -1,6 +1,6 @@
 """Build search spaces: all levers of any model; for regional models also mixes, allocation rule and spending path."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Values
+from pysd_runner.core.kinds import Array, Texts, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -247,9 +247,7 @@ def lever_space(study: Study) -> Space:
     return space_of(study)[0]
 
 
-def chosen_scenario(
-    scenario: Scenario, space: Space, point: Array, *, name: str, labels: Mapping[str, str]
-) -> Scenario:
+def chosen_scenario(scenario: Scenario, space: Space, point: Array, *, name: str, labels: Texts) -> Scenario:
     """Deprecated for regional models: use `Space.scenario`."""
     return replace(space, root=scenario).scenario(None, point, name=name, label=labels)
 

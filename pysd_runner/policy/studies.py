@@ -8,7 +8,7 @@ import numpy as np
 
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
-from pysd_runner.core.kinds import Values
+from pysd_runner.core.kinds import Texts, Values
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
@@ -168,7 +168,7 @@ def loop_values(model: Model) -> dict[str, dict[str, float]]:
     return {loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)}
 
 
-def loop_labels(model: Model, lang: str) -> dict[str, str]:
+def loop_labels(model: Model, lang: str) -> Texts:
     """Labels of the loops of `loop_values`, by name."""
     return {loop.name: (loop.zh if lang == "zh" else loop.en) or loop.name for loop in _loops(model)}
 

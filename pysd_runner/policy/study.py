@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Arrays, Indices, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Indices, Interval, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
@@ -141,7 +141,7 @@ class Study:
     model: Model
     values: Values
     draws: int
-    bounds: tuple[float, float]
+    bounds: Interval
     step: float
     none: Values = field(default_factory=dict)
     levers: Mapping[str, Lever] = field(default_factory=dict)

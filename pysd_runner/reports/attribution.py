@@ -1,11 +1,11 @@
 """Reports on an attribution, on the screen and as a folder, with the cost of the policy."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pysd_runner.core.kinds import Numbers, Texts
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.attribution import Attribution
 from pysd_runner.policy.cost import Costs
@@ -51,7 +51,7 @@ def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str
     return [lead, say("policy.attribution ladder", lang)]
 
 
-def attribution_screen(found: Attribution, label: str, lang: str, loops: Mapping[str, str]) -> list[str]:
+def attribution_screen(found: Attribution, label: str, lang: str, loops: Texts) -> list[str]:
     """An attribution for the screen: sentences, then one row per lever, part and loop."""
     lines = screen_of(attribution_sentences(found, label, lang), _table(found, lang), *_further(found, lang, loops))
     return [*lines, "", *filled(_how(found, lang))]
@@ -63,7 +63,7 @@ def _how(found: Attribution, lang: str) -> str:
     return say("policy.unit", lang, outcome=outcome.label(lang), unit=outcome.unit_in(lang), draws=draws)
 
 
-def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[str]:
+def cost_sentences(whole: Costs, more: Costs, names: Texts, lang: str) -> list[str]:
     """Sentences on the cost of the policy, and on where additional spending has most effect."""
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
@@ -87,7 +87,7 @@ def _gains(costs: Costs, kind: str) -> "pd.Series[float]":
     return own["effect_p50"] / own["money_p50"]
 
 
-def _cost_table(more: Costs, names: Mapping[str, str], lang: str) -> TextTable:
+def _cost_table(more: Costs, names: Texts, lang: str) -> TextTable:
     """Table of the effect and unit cost of additional spending, by lever and class."""
     rows = []
     for name, row in more.table().iterrows():
@@ -107,12 +107,12 @@ def _cost_table(more: Costs, names: Mapping[str, str], lang: str) -> TextTable:
 
 def write_attribution(
     found: Attribution,
-    label: Mapping[str, str],
+    label: Texts,
     folder: Path,
     lang: str,
     *,
-    loops: Mapping[str, str],
-    money: tuple[Costs, Costs, Mapping[str, str]] | None,
+    loops: Texts,
+    money: tuple[Costs, Costs, Texts] | None,
 ) -> None:
     """Write the page, tables and figures of an attribution into a folder."""
     from pysd_runner.plots.policies import plot_wedges
@@ -150,7 +150,7 @@ def write_attribution(
     save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)
 
 
-def _further(found: Attribution, lang: str, words: Mapping[str, str]) -> list[TextTable]:
+def _further(found: Attribution, lang: str, words: Texts) -> list[TextTable]:
     """Tables of the split into allocation and mix, and of loops, each if it was computed."""
     split = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
     loops = found.loop_table().head(MOST_ROWS)
@@ -176,7 +176,7 @@ def titles(lang: str, *keys: str) -> list[str]:
     return [say(f"policy.{key}", lang) for key in keys]
 
 
-def cell(row: "Mapping[str, float] | pd.Series", key: str = "") -> str:
+def cell(row: "Numbers | pd.Series", key: str = "") -> str:
     """A median and its interval, from the columns whose names start with `key`."""
     low, middle, high = (float(row[f"{key}{part}"]) for part in ("p05", "p50", "p95"))
     return f"{written(middle, DIGITS)} ({interval(low, high, DIGITS)})"

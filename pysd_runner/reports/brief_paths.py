@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.kinds import Array, Flags, Texts, frozen
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.data import Entity
 from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, Cause, alike, causes, declarations_of, foreign_costs
@@ -342,7 +342,7 @@ class Sentences:
         return self.say("brief.first_year", money=money, whom=whom, levers=told)
 
     @property
-    def levers(self) -> dict[str, str]:
+    def levers(self) -> Texts:
         """Printed names of the levers."""
         return {item.element: getattr(item, self.lang) for item in declarations_of(self.projection).levers.values()}
 

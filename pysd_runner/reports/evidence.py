@@ -1,12 +1,12 @@
 """How far a projection rests on data or on priors, and on which parameters a result depends."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
 
-from pysd_runner.core.kinds import Flags, Record, frozen
+from pysd_runner.core.kinds import Flags, Interval, Numbers, Record, frozen
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.data.units import YUAN
@@ -142,7 +142,7 @@ def certainty_lines(fitted: Record, spec: ModelSpec, *, lang: str = "en") -> lis
     return lines + [line for note in notes for line in filled(note, indent=_INDENT)]
 
 
-def _shifts(fitted: Record, spec: ModelSpec) -> dict[str, float]:
+def _shifts(fitted: Record, spec: ModelSpec) -> Numbers:
     """Posterior centre less prior median of every parameter, in prior standard deviations."""
     sampled = (fitted["provenance"].get("sampling") or {}).get("shift", {})
     priors = {key: spec.parameters[key].prior for key in fitted["keys"]}
@@ -153,7 +153,7 @@ def _shifts(fitted: Record, spec: ModelSpec) -> dict[str, float]:
     return {**modes, **sampled}
 
 
-def _rows(fitted: Record, spec: ModelSpec, verdicts: Record, shifts: Mapping[str, float], lang: str) -> list[list[str]]:
+def _rows(fitted: Record, spec: ModelSpec, verdicts: Record, shifts: Numbers, lang: str) -> list[list[str]]:
     shares = _shares(fitted)
     order = sorted(range(len(shares)), key=lambda place: -shares[place])
     judged = verdicts.get("parameters", {})
@@ -185,7 +185,7 @@ def _judged(verdict: Record, lang: str) -> list[str]:
     return [shape, partner, say(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
 
-def _interval(fitted: Record, spec: ModelSpec, place: int) -> tuple[float, float]:
+def _interval(fitted: Record, spec: ModelSpec, place: int) -> Interval:
     prior = spec.parameters[fitted["keys"][place]].prior
     if prior is None:
         return np.nan, np.nan

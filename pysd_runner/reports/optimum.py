@@ -1,11 +1,11 @@
 """Report on an optimal policy, on the screen and as a folder."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pysd_runner.core.kinds import Texts
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
@@ -20,7 +20,7 @@ def _share(value: float, digits: int = 0) -> str:
     return f"{percent(value, digits)} %"
 
 
-def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+def optimum_sentences(found: Optimum, labels: Texts, lang: str) -> list[str]:
     """Sentences on the result of an optimisation."""
     draws = next(iter(found.effects.values())).shape[0]
     lines = [
@@ -69,7 +69,7 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
     return lines
 
 
-def _compared(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+def _compared(found: Optimum, labels: Texts, lang: str) -> list[str]:
     """Sentence that compares the optimum with the best other policy."""
     if not found.rivals:
         return []
@@ -83,7 +83,7 @@ def _compared(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]
     return [say(f"policy.{key}", lang, rival=labels.get(best, best), value=value)]
 
 
-def _names(found: Optimum, lang: str) -> dict[str, str]:
+def _names(found: Optimum, lang: str) -> Texts:
     """Constraints in words: national output and the leader by their labels, regions by name."""
     return {
         **{f"region_change: {name}": name for name in found.elements},
@@ -92,13 +92,13 @@ def _names(found: Optimum, lang: str) -> dict[str, str]:
     }
 
 
-def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
+def optimum_screen(found: Optimum, labels: Texts, lang: str) -> list[str]:
     """An optimum for the screen: sentences, the policy, its effects, who loses, and other policies."""
     tables = (_policy_table(found, lang), _effect_table(found, lang), *_others(found, labels, lang))
     return screen_of(optimum_sentences(found, labels, lang), *tables)
 
 
-def write_optimum(found: Optimum, labels: Mapping[str, str], folder: Path, lang: str) -> None:
+def write_optimum(found: Optimum, labels: Texts, folder: Path, lang: str) -> None:
     """Write the page, tables and figures of an optimum into a folder."""
     from pysd_runner.plots.policies import plot_shares
     from pysd_runner.plots.style import usable_language
@@ -126,7 +126,7 @@ def write_optimum(found: Optimum, labels: Mapping[str, str], folder: Path, lang:
     save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)
 
 
-def _others(found: Optimum, labels: Mapping[str, str], lang: str) -> list[TextTable]:
+def _others(found: Optimum, labels: Texts, lang: str) -> list[TextTable]:
     """Tables of losing regions, and of the objective under other policies."""
     losers = [
         [str(name), _share(float(row["share_worse"])), written(float(row["median"]), DIGITS)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, joined
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.data import Data, Entity
 from pysd_runner.data.checks import SHOWN
@@ -38,7 +38,7 @@ class Area:
 
     kind: Literal["region", "class", "nation"]
     code: str  # code of the region, or name of the class; empty for the nation
-    names: dict[str, str]  # names by language
+    names: Texts  # names by language
 
     @property
     def file_name(self) -> str:
@@ -85,7 +85,7 @@ def find_place(text: str, regions: Sequence[Entity], lang: str = "") -> Area:
     )
 
 
-def _names(room: str, name: str) -> dict[str, str]:
+def _names(room: str, name: str) -> Texts:
     text = f"{room}.{name}"
     return {lang: say(text, lang) if has_text(text) else name for lang in LANGUAGES}
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.data import Data, Entity, load_data, shipped_panels
 from pysd_runner.engine import Engine
 from pysd_runner.export import write_text_whole
@@ -109,7 +109,7 @@ def read_inputs(record: Record, folder: Path) -> Inputs:
     )
 
 
-def _once(path: Path, known: Path, folder: Path) -> dict[str, str]:
+def _once(path: Path, known: Path, folder: Path) -> Texts:
     """Record of a file; if the fit in the same folder has an identical one, that one is recorded and kept."""
     if known.is_file() and known.read_bytes() == path.read_bytes():
         path.unlink()
@@ -117,11 +117,11 @@ def _once(path: Path, known: Path, folder: Path) -> dict[str, str]:
     return _entry(path, folder)
 
 
-def _entry(path: Path, folder: Path) -> dict[str, str]:
+def _entry(path: Path, folder: Path) -> Texts:
     return {"file": path.relative_to(folder).as_posix(), "sha256": file_digest(path)}
 
 
-def _checked(entry: Mapping[str, str], folder: Path) -> Path:
+def _checked(entry: Texts, folder: Path) -> Path:
     path = folder / entry["file"]
     if folder.resolve() not in path.resolve().parents:
         raise InvalidInput(
@@ -226,7 +226,7 @@ class RunRecord:
     panel: RecordedPanel
     simulation: Record
     scenarios: tuple[Record, ...]
-    versions: Mapping[str, str]
+    versions: Texts
     inputs: RecordedInputs
 
 
@@ -325,7 +325,7 @@ def _changed_scenarios(scenarios: list[Scenario], model: str) -> list[str]:
     ]
 
 
-def _changed_versions(then: Mapping[str, str]) -> list[str]:
+def _changed_versions(then: Texts) -> list[str]:
     now = {name: platform.python_version() if name == "python" else _version(name) for name in then}
     return [f"{name} {before} then, {now[name]} now" for name, before in then.items() if now[name] != before]
 

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Texts, frozen
 from pysd_runner.core.numbers import percent, three_digits, written
 from pysd_runner.export import save_csv
 from pysd_runner.export.records import read_record, write_record
@@ -132,7 +132,7 @@ def write_results(
     return Results(folder=folder, figures=tuple(sentences), events=shares)
 
 
-def save_summary(folder: Path, lang: str, figures: Mapping[str, str]) -> None:
+def save_summary(folder: Path, lang: str, figures: Texts) -> None:
     """Write the summary page of a folder of results in one of the languages it is kept in, with figures by name."""
     kept = read_record(folder / SUMMARY, schema=SCHEMA, what=Message("summary"), remedy=REMEDY)
     page = of_record(kept[lang])

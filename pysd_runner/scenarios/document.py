@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pysd_runner.core.errors import InvalidScenario, Message, joined, of_parser
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Numbers, Record, frozen
 from pysd_runner.core.yaml_text import guard, read_text, reader
 from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule
 from pysd_runner.scenarios.schema import (
@@ -207,12 +207,12 @@ class Delta:
 
     path: Path
     file: ScenarioFile
-    assumptions: Mapping[str, float]  # by model variable if a loaded model was given, else by key as written
+    assumptions: Numbers  # by model variable if a loaded model was given, else by key as written
     settings: Record  # policy settings in the file, by dotted key; None resets a target
     interpolation: Interpolation | None  # new interpolation of inherited schedules; None keeps it
 
 
-def read_delta(path: Path, file: ScenarioFile, assumptions: Mapping[str, float], vocabulary: Vocabulary) -> Delta:
+def read_delta(path: Path, file: ScenarioFile, assumptions: Numbers, vocabulary: Vocabulary) -> Delta:
     """Build the delta of a validated file."""
     policy = file.policy or PolicyPart()
     settings = dict(policy_settings(policy, vocabulary))
@@ -281,7 +281,7 @@ def _schedule(entries: Record, interpolation: Interpolation) -> Schedule[Any]:
     )
 
 
-def _mix(mix: Mapping[str, float], levers: Words) -> Mix:
+def _mix(mix: Numbers, levers: Words) -> Mix:
     shares = {_canonical(name, levers): float(share) for name, share in mix.items()}
     order = [key for key in levers if key in shares] or list(shares)
     return FrozenMapping((key, shares[key]) for key in order)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.paths import is_there, model_file
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
@@ -100,7 +100,7 @@ def _changes(document: ScenarioDocument, name: str) -> Scenario:
         raise InvalidScenario("{where}: {said}", where=place, said=error) from error
 
 
-def _text(content: Record, key: str, document: ScenarioDocument) -> str | Mapping[str, str]:
+def _text(content: Record, key: str, document: ScenarioDocument) -> str | Texts:
     value = content.get(key, "")
     texts = list(value.values()) if isinstance(value, Mapping) else [value]
     if not all(isinstance(item, str) for item in texts):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Numbers, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.scenarios.document import InvalidScenarioFile
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
@@ -163,7 +163,7 @@ class _Axis:
         )
         return None
 
-    def array(self, entries: Mapping[str, float], path: str) -> Array:
+    def array(self, entries: Numbers, path: str) -> Array:
         """Array along the range; zero for elements without an entry."""
         values = np.zeros(len(self.elements))
         for name, value in entries.items():

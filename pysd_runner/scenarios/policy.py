@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Numbers, Record, frozen
 
 Value = TypeVar("Value")
 Interpolation = Literal["step", "linear"]
@@ -236,7 +236,7 @@ class Policy:
         return cls(**fields, class_mixes=FrozenMapping(groups["class_mixes"]), levers=FrozenMapping(groups["levers"]))
 
 
-def _frozen(mix: Mapping[str, float] | Schedule[Any] | None) -> Mix | Schedule[Mix] | None:
+def _frozen(mix: Numbers | Schedule[Any] | None) -> Mix | Schedule[Mix] | None:
     if isinstance(mix, Schedule):
         return replace(mix, values=tuple(FrozenMapping(entry) for entry in mix.values))
     return None if mix is None else FrozenMapping(mix)

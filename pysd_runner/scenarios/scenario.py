@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, suggest
-from pysd_runner.core.kinds import Array, Record, frozen
+from pysd_runner.core.kinds import Array, Numbers, Record, Texts, frozen
 from pysd_runner.scenarios.policy import (
     CHANGES_SCHEMA,
     SCHEMA_VERSION,
@@ -71,10 +71,10 @@ class Scenario:
     """
 
     name: str
-    label: Mapping[str, str]
-    note: Mapping[str, str] = FrozenMapping({"en": "", "zh": ""})
+    label: Texts
+    note: Texts = FrozenMapping({"en": "", "zh": ""})
     policy: Policy = NO_POLICY
-    assumptions: Mapping[str, float] = FrozenMapping()
+    assumptions: Numbers = FrozenMapping()
     assumption_set: str = ""
     changes: Mapping[str, Change] = NO_CHANGES
     written: tuple[str, ...] = ()
@@ -88,9 +88,7 @@ class Scenario:
             object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
 
     @classmethod
-    def of(
-        cls, name: str, changes: Record, *, label: str | Mapping[str, str] = "", note: str | Mapping[str, str] = ""
-    ) -> "Scenario":
+    def of(cls, name: str, changes: Record, *, label: str | Texts = "", note: str | Texts = "") -> "Scenario":
         """Make a scenario of any model.
 
         Parameters
@@ -173,7 +171,7 @@ class Scenario:
         """Name of the scenario that this one must be compared with."""
         return self.baseline().name
 
-    def with_(self, *, name: str = "", assumptions: Mapping[str, float] | None = None, **policy: Any) -> "Scenario":
+    def with_(self, *, name: str = "", assumptions: Numbers | None = None, **policy: Any) -> "Scenario":
         """Copy the scenario with changed policy settings or assumptions: ``zoned.with_(budget=0.006)``.
 
         Parameters
@@ -385,7 +383,7 @@ class Scenario:
         )
 
 
-def both_languages(text: "str | Languages | Mapping[str, str] | None", default: str = "") -> FrozenMapping[str]:
+def both_languages(text: "str | Languages | Texts | None", default: str = "") -> FrozenMapping[str]:
     """Text by language; a missing language falls back to the other, then to `default`."""
     given = {"en": text} if text is None or isinstance(text, str) else dict(text)
     other = next((item for item in given.values() if item), default)
@@ -408,7 +406,7 @@ def _paid(policy: Policy) -> set[str]:
     """Levers with a positive share in a mix that is in use."""
     used: list[Any] = [] if policy.differentiation == 1 else [policy.mix]
     used += list(policy.class_mixes.values()) if policy.differentiation else []
-    mixes: list[Mapping[str, float]] = []
+    mixes: list[Numbers] = []
     for item in used:
         mixes += item.values if isinstance(item, Schedule) else [item or {}]
     return {lever for mix in mixes for lever, share in mix.items() if share > 0}

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Numbers, Texts, frozen
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.data.names import CHINESE_ENDING
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
@@ -59,7 +59,7 @@ def load_vocabulary(model: "str | Model", regions: "Sequence[Entity]" = ()) -> V
     return Vocabulary(levers=spec.levers, classes=spec.classes, regions=regions)
 
 
-def policy_variables(model: "Model") -> Mapping[str, str]:
+def policy_variables(model: "Model") -> Texts:
     """Model variable of each policy setting; empty if the model declares no bindings."""
     return {} if model.spec is None or model.spec.bindings is None else model.spec.bindings.policy
 
@@ -137,7 +137,7 @@ class Assumed:
     remedy: str = ""
 
 
-def examine(assumptions: Mapping[str, float], model: "Model") -> Iterator[Assumed]:
+def examine(assumptions: Numbers, model: "Model") -> Iterator[Assumed]:
     """Look up every assumption in a model."""
     seen: dict[str, str] = {}
     for key, value in assumptions.items():
@@ -198,7 +198,7 @@ class _Writer:
     """Formatter of settings in one language."""
 
     language: str
-    phrases: Mapping[str, str]
+    phrases: Texts
     vocabulary: Vocabulary
 
     def say(self, phrase: str, **parts: object) -> str:

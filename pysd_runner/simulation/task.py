@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, Record, Values
+from pysd_runner.core.kinds import Array, Flags, Record, Texts, Values
 from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, key
@@ -64,7 +64,7 @@ class Labelled:
     years: Array
     data: Mapping[str, NDArray[Any]]
     dims: Mapping[str, tuple[str, ...]]
-    units: Mapping[str, str]
+    units: Texts
     ranges: Mapping[str, tuple[str, ...]]
     failed: Flags
     provenance: Record = field(default_factory=dict)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Indices, Record, frozen
+from pysd_runner.core.kinds import Array, Indices, Numbers, Record, frozen
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import Prior
@@ -34,7 +34,7 @@ def has_moved(shift: float, contraction: float) -> bool:
     return abs(shift) > MOVED and contraction < UNTOLD
 
 
-def moved_words(shifts: Mapping[str, float], contraction: Sequence[float]) -> str:
+def moved_words(shifts: Numbers, contraction: Sequence[float]) -> str:
     """Sentence on the parameters of which `has_moved` holds; empty if there are none."""
     pairs = zip(shifts.items(), contraction, strict=True)
     found = ", ".join(f"{key} {shift:+.2f}" for (key, shift), share in pairs if has_moved(shift, share))
@@ -99,9 +99,9 @@ class FittedParameters:
     at_bound: tuple[str, ...]
     status: str
     message: str
-    residual_sd: Mapping[str, float] = field(default_factory=dict)
+    residual_sd: Numbers = field(default_factory=dict)
     shock_sd: float = 0.0
-    fixed: Mapping[str, float] = field(default_factory=dict)
+    fixed: Numbers = field(default_factory=dict)
     provenance: Record = field(default_factory=dict)
     draws: tuple[tuple[float, ...], ...] = ()
 

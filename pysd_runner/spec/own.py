@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.spec.declarations import (
     DIRECTIONS,
@@ -101,7 +101,7 @@ class _Declarations:
     loops: Mapping[str, DeclaredLoop] = field(default_factory=dict)
 
 
-def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mapping[str, str]) -> ModelSpec:
+def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts) -> ModelSpec:
     """Read the declarations file of a user's model."""
     path = Path(path)
     place = f"{path.name}: "
@@ -175,7 +175,7 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
     return replace(found, role=said.role)
 
 
-def _outcome(name: str, seen: _Seen, variables: Mapping[str, str], file: str) -> DeclaredOutcome:
+def _outcome(name: str, seen: _Seen, variables: Texts, file: str) -> DeclaredOutcome:
     known = {loose(item): item for item in variables}
     variable = seen.variable or name
     if loose(variable) not in known:

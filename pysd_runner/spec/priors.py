@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Interval
 
 # Smallest probability of a normal score, which keeps scores finite at the bounds of an interval (about 7).
 _EDGE = 1e-12
@@ -29,7 +29,7 @@ class Prior:
     upper: float
 
     @property
-    def unbounded_bounds(self) -> tuple[float, float]:
+    def unbounded_bounds(self) -> Interval:
         """The declared bounds on the unbounded scale; may be infinite."""
         return (-inf, inf)
 
@@ -115,7 +115,7 @@ class Normal(Prior):
         _require_order(self.lower, self.upper)
 
     @property
-    def unbounded_bounds(self) -> tuple[float, float]:
+    def unbounded_bounds(self) -> Interval:
         """The declared bounds."""
         return (self.lower, self.upper)
 
@@ -162,7 +162,7 @@ class Normal(Prior):
         """``(x - mean) / sd``: half its square is minus the log density, up to a constant."""
         return (np.asarray(x, dtype=float) - self.mean) / self.sd
 
-    def _tails(self) -> tuple[float, float]:
+    def _tails(self) -> Interval:
         from scipy.special import ndtr
 
         low, high = ndtr((np.array([self.lower, self.upper]) - self.mean) / self.sd)
@@ -206,7 +206,7 @@ class LogNormal(Prior):
             raise InvalidInput(f"a lognormal prior needs lower >= 0, found {self.lower}")
 
     @property
-    def unbounded_bounds(self) -> tuple[float, float]:
+    def unbounded_bounds(self) -> Interval:
         """Logarithms of the declared bounds; a lower bound of 0 is ``-inf``."""
         return (_log(self.lower), _log(self.upper))
 

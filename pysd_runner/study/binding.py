@@ -8,7 +8,7 @@ import numpy as np
 from pysd_runner.core.calendar import CALENDAR, PLAIN, Calendar, date_of, time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Arrays, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Texts, Values, frozen
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key
@@ -140,7 +140,7 @@ def same(name: str, other: str) -> bool:
     return key(name.replace("_", " ")) == key(other.replace("_", " "))
 
 
-def matched(model: Model, table: Data) -> dict[str, str]:
+def matched(model: Model, table: Data) -> Texts:
     """Model variable of each column that has its name, or that the caller mapped to it."""
     found = {}
     for name, column in table.columns.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Arrays
+from pysd_runner.core.kinds import Array, Arrays, Interval, Texts
 from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Operation, Reference, Variable, references
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.model import Model
@@ -22,7 +22,7 @@ SHOWN = 5
 PREFIX = "Starting value of "
 
 
-def equations_of(model: Model) -> dict[str, str]:
+def equations_of(model: Model) -> Texts:
     """Hash of the equation of each variable, ignoring layout and comments."""
     return {
         name: hashlib.sha256(
@@ -32,12 +32,12 @@ def equations_of(model: Model) -> dict[str, str]:
     }
 
 
-def equations_hash(equations: Mapping[str, str]) -> str:
+def equations_hash(equations: Texts) -> str:
     """Hash of all equations together."""
     return hashlib.sha256(repr(sorted(equations.items())).encode()).hexdigest()
 
 
-def check_equations(model: Model, kept: Mapping[str, str], where: str) -> None:
+def check_equations(model: Model, kept: Texts, where: str) -> None:
     """Raise if stored equation hashes differ from those of a model, naming the variables that changed."""
     now = equations_of(model)
     parts = []
@@ -174,8 +174,8 @@ def save_diagram(model: Model, path: str | Path) -> Path:
     return write_text_whole(path, diagram(model))
 
 
-def _placed(shown: Mapping[str, Variable], flows: list[Flow]) -> tuple[dict[str, tuple[float, float]], int]:
-    places: dict[str, tuple[float, float]] = {}
+def _placed(shown: Mapping[str, Variable], flows: list[Flow]) -> tuple[dict[str, Interval], int]:
+    places: dict[str, Interval] = {}
     stocks = [name for name, item in shown.items() if item.kind == "stock"]
     sides = {
         (name, side): [flow for flow in flows if flow.stock == name and flow.is_inflow == side and flow.name]
@@ -201,7 +201,7 @@ def _placed(shown: Mapping[str, Variable], flows: list[Flow]) -> tuple[dict[str,
     return places, int(top + -(-len(left) // columns) * 34 + 30)
 
 
-def _links(shown: Mapping[str, Variable], flows: list[Flow], places: Mapping[str, tuple[float, float]]) -> list[str]:
+def _links(shown: Mapping[str, Variable], flows: list[Flow], places: Mapping[str, Interval]) -> list[str]:
     piped = {(flow.stock, flow.name) for flow in flows}
     found = []
     for name, item in shown.items():
@@ -215,7 +215,7 @@ def _links(shown: Mapping[str, Variable], flows: list[Flow], places: Mapping[str
     return found
 
 
-def _pipes(flows: list[Flow], places: Mapping[str, tuple[float, float]]) -> list[str]:
+def _pipes(flows: list[Flow], places: Mapping[str, Interval]) -> list[str]:
     found = []
     for flow in flows:
         x, y = places[flow.stock]
@@ -227,7 +227,7 @@ def _pipes(flows: list[Flow], places: Mapping[str, tuple[float, float]]) -> list
     return found
 
 
-def _labels(shown: Mapping[str, Variable], places: Mapping[str, tuple[float, float]]) -> list[str]:
+def _labels(shown: Mapping[str, Variable], places: Mapping[str, Interval]) -> list[str]:
     found = []
     for name, item in shown.items():
         x, y = places[name]

@@ -1,7 +1,7 @@
 """Results of a projection: outcomes by scenario and draw, with the observed history."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import key
@@ -67,15 +67,15 @@ class Future(Tabled):
     """
 
     data: "xr.Dataset"
-    baselines: Mapping[str, str]
+    baselines: Texts
     history: "xr.Dataset"
     cast: tuple[Scenario, ...] = ()
     model: str = ""
     origin: int = 0
     observations: Data | None = None
-    observed: Mapping[str, str] = field(default_factory=dict)
+    observed: Texts = field(default_factory=dict)
     parameters: "xr.DataArray | None" = None
-    better: Mapping[str, str] = field(default_factory=dict)
+    better: Texts = field(default_factory=dict)
     time_unit: str = "year"
     imputed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

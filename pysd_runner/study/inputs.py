@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.core.kinds import Array, Arrays, Record, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Interval, Record, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath
@@ -68,7 +68,7 @@ class ProjectionInputs:
     fitted: FittedParameters | None
     baseline: Baseline | None
     common: CommonDraws
-    bounds: tuple[float, float]
+    bounds: Interval
     step: float
     calendar: Calendar = PLAIN
     settings: Record

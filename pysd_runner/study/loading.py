@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
@@ -25,10 +25,10 @@ class Recorded:
     """Required entries of the record of a regional projection, besides its provenance."""
 
     origin: int
-    baselines: Mapping[str, str]
+    baselines: Texts
     imputed: tuple[str, ...]
     warnings: tuple[str, ...]
-    files: Mapping[str, str] = field(default_factory=dict)  # digests of the files in its folder, by name
+    files: Texts = field(default_factory=dict)  # digests of the files in its folder, by name
 
 
 def load_future(folder: str | Path) -> Future:

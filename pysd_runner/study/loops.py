@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from pysd_runner.core.errors import NOTHING, InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.kinds import Array, Texts, frozen
 from pysd_runner.core.numbers import percent
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.data.names import Entity
@@ -74,7 +74,7 @@ class Loops:
     partitions: tuple[tuple[str, ...], ...]
     left_out: Mapping[str, tuple[str, ...]]
     of: str = ""
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    labels: Mapping[str, Texts] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Loops: {len(self.paths)} listed of {self.counted} counted, {percent(self.held)} % held>"
@@ -300,7 +300,7 @@ def loops(
     model: Model | ProjectionInputs,
     values: Mapping[str, Any] | None = None,
     *,
-    focus: Mapping[str, str] = NOTHING,
+    focus: Texts = NOTHING,
     of: str = "",
     find: Find = "all",
 ) -> Loops:

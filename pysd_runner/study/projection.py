@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, SimulationFailed
-from pysd_runner.core.kinds import Record, Values
+from pysd_runner.core.kinds import Record, Texts, Values
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.core.progress import Told, counted, reporting
 from pysd_runner.data import Data, load_data
@@ -230,7 +230,7 @@ def _of_any(
     inputs: ProjectionInputs,
     cast: Sequence[Scenario],
     run: Run,
-    observed: Mapping[str, str],
+    observed: Texts,
     formulas: Mapping[str, tuple[Expression, str, str]],
 ) -> Future:
     import xarray as xr
@@ -347,7 +347,7 @@ def cast_of(scenarios: "Scenarios") -> list[Scenario]:
     return found
 
 
-def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Mapping[str, str]) -> list[str]:
+def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts) -> list[str]:
     """Variables to save: those requested, else those observed or declared and the first stocks.
 
     Parameters

@@ -1,6 +1,6 @@
 """Tables of outcomes (levels and differences by scenario and region), and merging of several projections."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Record
+from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
 from pysd_runner.study.labelling import unknown
 from pysd_runner.text import say
@@ -57,7 +57,7 @@ def chosen(
 
 
 def table(
-    data: "xr.Dataset", baselines: Mapping[str, str], outcomes: "Sequence[xr.DataArray]", moments: Sequence[Any]
+    data: "xr.Dataset", baselines: Texts, outcomes: "Sequence[xr.DataArray]", moments: Sequence[Any]
 ) -> "pd.DataFrame":
     """Median and 90 % interval of levels and of differences from baselines, by outcome, scenario, time and element."""
     import pandas as pd

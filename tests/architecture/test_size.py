@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_306,
-    "nodes": 607_164,
+    "lines": 79_293,
+    "nodes": 605_405,
     "functions": 4_979,
     "docstring lines": 11_981,
     "lines of other texts": 5_563,

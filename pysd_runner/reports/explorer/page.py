@@ -5,7 +5,7 @@ import gzip
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Record, frozen
+from pysd_runner.core.kinds import Array, Interval, Record, Texts, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Task, TimePath
 from pysd_runner.engine.ir import ModelIr, key
@@ -43,7 +43,7 @@ class Explored:
 
     model: Model
     task: Task
-    title: Mapping[str, str]
+    title: Texts
     seed: int
     draws: int
     times: Sequence[float]
@@ -225,7 +225,7 @@ def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) ->
     }
 
 
-def _range(fact: Fact, declared: Parameter | None) -> tuple[float, float]:
+def _range(fact: Fact, declared: Parameter | None) -> Interval:
     """Ends of a slider: the limits in the file, or else multiples of the value within the declared bounds."""
     value = float(fact.value or 0.0)
     if len(fact.limits) == 2 and np.isfinite(fact.limits).all() and fact.limits[0] <= value <= fact.limits[1]:
@@ -252,7 +252,7 @@ def _plain_times(times: NDArray[Any]) -> list[float]:
     return [float(time) for time in np.round(times, 9)]
 
 
-def _history(model: Model, table: Data | None, observed: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _history(model: Model, table: Data | None, observed: Texts) -> Iterator[dict[str, Any]]:
     """Observations of outcomes, element by element."""
     if table is None:
         return
