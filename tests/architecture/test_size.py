@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_293,
-    "nodes": 605_405,
-    "functions": 4_979,
-    "docstring lines": 11_981,
+    "lines": 79_317,
+    "nodes": 605_687,
+    "functions": 4_981,
+    "docstring lines": 11_982,
     "lines of other texts": 5_563,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_854,
+    "lines of tests": 42_861,
 }
 
 

@@ -9,7 +9,7 @@ from pysd_runner import jacobian
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.reference import UnlimitedOutflow
 from pysd_runner.simulation import simulate
-from tests.engine.xmile_files import DIMENSIONS, OVER_D, flow, load_xmile, stock
+from tests.engine.xmile_files import DIMENSIONS, OVER_D, aux, flow, load_xmile, stock
 
 ENGINES = ["numpy", "llvm"]
 NON_NEGATIVE = "<non_negative/>"
@@ -120,9 +120,16 @@ def test_flows_that_cannot_be_limited_are_refused_and_what_they_enter(tmp_path):
     assert simulate(model, outcomes=["other"])["other"][0, 0, -1] == 3
 
 
-def test_an_outflow_that_depends_on_a_later_one_is_refused_by_name(tmp_path):
+def test_an_outflow_reads_what_a_later_one_asks_for(tmp_path):
     variables = stock("s", 4, outflows=["o", "p"], more=NON_NEGATIVE) + flow("o", "2*p") + flow("p", 1)
-    with pytest.raises(InvalidModel, match=r"'o' -> 'p' -> 'o'.* limited so that 's' stays non-negative"):
+    run = simulate(load_xmile(tmp_path, variables, stop=2))
+    assert run["o"][0, 0].tolist() == [2, 1, 0]
+    assert run["p"][0, 0].tolist() == [1, 0, 0]
+
+
+def test_an_outflow_that_depends_on_a_later_one_by_way_of_others_is_refused_by_name(tmp_path):
+    variables = stock("s", 4, outflows=["o", "p"], more=NON_NEGATIVE) + flow("o", "2*q") + flow("p", 1) + aux("q", "p")
+    with pytest.raises(InvalidModel, match=r"'o' -> 'q' -> 'p' -> 'o'.* limited so that 's' stays non-negative"):
         simulate(load_xmile(tmp_path, variables))
     other = variables.replace("<outflow>o</outflow><outflow>p</outflow>", "<outflow>p</outflow><outflow>o</outflow>")
     assert paths(simulate(load_xmile(tmp_path, other)))["o"] == [2, 0, 0, 0, 0]

@@ -20,8 +20,11 @@ from pysd_runner.engine.ir import (
     Reference,
     Table,
     Variable,
+    children,
     operation,
+    references,
     time_step,
+    with_children,
 )
 
 OUT, IN = -1, 1
@@ -57,9 +60,28 @@ def with_limits(variables: Mapping[str, Variable], label: str) -> dict[str, Vari
         else:
             for place, taker in enumerate(takers):
                 shares[taker].append(_Share(stock.name, tuple(takers[:place])))
+                found |= _unlimited(found[taker[1]], {flow for _, flow in takers[place + 1 :]}, variables)
     for name in dict.fromkeys(flow for _, flow in shares):
         found |= {item.name: item for item in _limited(found[name], shares)}
     return found
+
+
+def _unlimited(flow: Variable, later: set[str], variables: Mapping[str, Variable]) -> dict[str, Variable]:
+    """A flow that reads what flows limited after it ask for, as their limits depend on it; with what these ask for."""
+    names = {
+        name: f"{name}{HIDDEN}asked for"
+        for block in flow.blocks
+        for name in sorted(references(block.expression) & later)
+    }
+
+    def asking(part: Expression) -> Expression:
+        if isinstance(part, Reference):
+            return replace(part, variable=names.get(part.variable, part.variable))
+        return with_children(part, [asking(inner) for inner in children(part)])
+
+    blocks = tuple(replace(block, expression=asking(block.expression)) for block in flow.blocks)
+    asked = {name: replace(variables[own], name=name, kind="auxiliary", hidden=True) for own, name in names.items()}
+    return {flow.name: replace(flow, blocks=blocks) if names else flow, **asked}
 
 
 def _terms(stock: Variable) -> list[Term]:

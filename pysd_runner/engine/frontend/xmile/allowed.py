@@ -111,6 +111,8 @@ def _walk(item: Any, found: Counter[Feature], faults: dict[str, list[Any]]) -> N
 
 def _note(name: str, where: str, part: Any) -> str:
     """How a tag or attribute that is not read is handled; empty if a number may depend on it."""
+    if part != () and where not in _LENIENT and not _READ.get(where, ("", ""))[0]:
+        return ""  # inside a text, such as an equation
     aside = VENDOR if "." in name else ASIDE if where in _LENIENT and not _equations(part) else ""
     return _NOTES.get(name, aside)
 
