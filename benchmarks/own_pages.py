@@ -146,7 +146,7 @@ CASES = (
         "counts days from zero, the table years from 1862; at the model's own values its numbers overflow.",
         outcomes=["Prey Population", "Predator Population"],
         free={"Prey Fertility": 1, "Predator Mortality": 1, "Predation Rate": 1},
-        until=60,
+        until=1922,
         model="models/Predator_Prey/Predator_Prey.mdl",
         data="data/Predator_Prey/hudson_bay_data.csv",
         columns={"Hare Population": "Prey Population", "Lynx Population": "Predator Population"},

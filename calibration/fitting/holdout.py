@@ -17,7 +17,7 @@ from pysd_runner.core.kinds import Array, Flags
 def disturbed(series: Series, predicted: Array, noise: Noise, rng: np.random.Generator, *, seen: Flags) -> Array:
     """Add random errors to predictions; at times in `seen` the errors are those of the actual observations."""
     if series.errors.is_count:
-        return _counted(predicted, series, noise, rng)
+        return counted(predicted, series, noise, rng)
     errors = np.zeros_like(predicted)
     before = np.full(predicted.shape[:2], np.nan)
     when = np.full(predicted.shape[1], -np.inf)
@@ -43,7 +43,8 @@ def _standard(series: Series, rng: np.random.Generator, shape: tuple[int, ...]) 
     return rng.standard_normal(shape)
 
 
-def _counted(predicted: Array, series: Series, noise: Noise, rng: np.random.Generator) -> Array:
+def counted(predicted: Array, series: Series, noise: Noise, rng: np.random.Generator) -> Array:
+    """Draw counts about their predicted means; NaN where these are."""
     known = np.isfinite(predicted)
     mean = np.where(known, np.maximum(predicted, LEAST_COUNT), 1.0)
     size = size_of(noise, series.errors.family)

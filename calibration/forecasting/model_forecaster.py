@@ -10,7 +10,7 @@ import numpy as np
 from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, ahead, filtered, learn, setup_of
 from calibration.filtering.stocks import StockLaw
 from calibration.fitting.fit import fit as fit_problem
-from calibration.fitting.holdout import disturbed
+from calibration.fitting.holdout import counted, disturbed
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, MeanReversion, Smoothing
@@ -19,7 +19,7 @@ from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
 from calibration.forecasting.models import FINAL, MODEL, REFERENCE
 from calibration.forecasting.target import Target
-from calibration.observation import Series
+from calibration.observation import Noise, Series
 from calibration.observation.series import last_level
 from pysd_runner.core.errors import SimulationFailed, UnsupportedFeature
 from pysd_runner.core.kinds import Array, Arrays
@@ -193,10 +193,7 @@ class ModelForecaster:
         spread = law.errors[item.label]
         if not item.errors.is_count:
             return spread * rng.standard_normal(raw.shape)
-        mean = np.where(np.isfinite(raw), np.maximum(raw, 1e-9), 0.0)
-        if item.errors.family == "negative_binomial":
-            mean = mean * rng.gamma(1 / spread**2, spread**2, raw.shape)
-        return rng.poisson(np.minimum(mean, 1e15)) - raw
+        return counted(raw, item, Noise(spread), rng) - raw
 
     def _open(self, known: LearntModel, place: int, later: Array, draws: int, seed: int) -> Array:
         """Draws about the fitted path, errors continuing the last residual: for models that cannot be filtered."""

@@ -245,10 +245,10 @@ def _constrained(projection: Future, answer: Answer, lang: str) -> str:
     )
 
 
-def some_of(texts: Sequence[str], lang: str, *, between: str = "report.list") -> str:
+def some_of(texts: Sequence[str], lang: str) -> str:
     """The first of some texts, and how many more there are."""
     more = say("report.more", lang, count=len(texts) - NAMED) if len(texts) > NAMED else ""
-    return say(between, lang).join(texts[:NAMED]) + more
+    return say("report.list", lang).join(texts[:NAMED]) + more
 
 
 def three_sentences(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:

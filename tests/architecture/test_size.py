@@ -6,10 +6,10 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_317,
-    "nodes": 605_687,
+    "lines": 79_315,
+    "nodes": 605_622,
     "functions": 4_981,
-    "docstring lines": 11_982,
+    "docstring lines": 11_983,
     "lines of other texts": 5_563,
     "circles": 0,
     "functions of many parameters": 0,
