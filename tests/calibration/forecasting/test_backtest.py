@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 from calibration import backtest, forecast
 from calibration.commands import backtest as backtest_command
-from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
+from calibration.forecasting import baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.data import Data
@@ -46,44 +46,6 @@ def test_nothing_after_the_origin_moves_one_bit(name: str) -> None:
         found.append(models()[name].forecast(origin, horizon=4, draws=20, seed=0))
     assert found[0].point.tobytes() == found[1].point.tobytes()
     assert found[0].draws.tobytes() == found[1].draws.tobytes()
-
-
-def test_a_back_test_of_corrupted_data_repeats_its_early_forecasts_to_the_bit() -> None:
-    seen: dict[str, list[bytes]] = {"plain": [], "wild": []}
-
-    class Spy:
-        """Passes a forecaster on and writes down its draws."""
-
-        def __init__(self, name: str, label: str) -> None:
-            self.name, self._inner, self._label = name, models()[name], label
-
-        def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-            found = self._inner.forecast(origin, horizon=horizon, draws=draws, seed=seed)
-            if origin.time <= 2000:
-                seen[self._label].append(found.draws.tobytes())
-            return found
-
-    logs = walk(5, 16)
-    wild = logs.copy()
-    wild[:, 11:] += np.random.default_rng(1).normal(0, 5, wild[:, 11:].shape)
-    for label, values in (("plain", logs), ("wild", wild)):
-        chosen = {name: Spy(name, label) for name in ("persistence", "gapsim")}
-        backtest(panel_of(values), forecasters=chosen, horizons=(1, 2), draws=20)
-    assert len(seen["plain"]) == 6
-    assert seen["plain"] == seen["wild"]
-
-
-def test_an_earlier_origin_has_the_same_memory() -> None:
-    origin = origin_at(target_of(panel_of(walk(3, 12))), 1996)
-    assert origin.earlier(1994).memory is origin.memory
-    assert origin.earlier(1994).target.times[-1] == 1994
-
-
-def test_missing_years_at_the_start_leave_something_to_learn_from() -> None:
-    logs = walk(5, 16)
-    logs[:, 3:6] = np.nan
-    rows = backtest(panel_of(logs), forecasters=["gapsim"], draws=20, horizons=(1, 2)).skill()
-    assert all(np.isfinite(row["crps"]) for row in rows)
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
@@ -240,17 +202,6 @@ def test_holes_late_entries_and_missing_years_are_scored_around() -> None:
     assert row["origins"] == 6
     assert row["regions"] == 6
     assert row["rmse"] > 0
-
-
-def test_years_of_which_nothing_is_known_are_no_origins() -> None:
-    logs = walk(4, 16)
-    logs[:, 10:13] = np.nan
-    assert backtest(panel_of(logs), forecasters=[], draws=10).scores["origin"].values.tolist() == [
-        1998,
-        1999,
-        2003,
-        2004,
-    ]
 
 
 def with_years(logs: np.ndarray, years: Sequence[int]) -> Data:
@@ -506,8 +457,6 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     assert "origins 1999-2000" in capsys.readouterr().out
     assert main(["backtest", str(path), "--start", "2050"]) == 2
     assert "nothing is left of data" in capsys.readouterr().err
-    assert main(["backtest", str(path), "--forecaster", "mean_reversio", "--draws", "10"]) == 2
-    assert "Did you mean 'mean_reversion'?" in capsys.readouterr().err
     logs = walk(4, 12)
     logs[:, 9] = np.nan
     hole = write(tmp_path / "hole.csv", logs)
@@ -518,9 +467,6 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     assert "no region has a row for 1999; nothing is filled in" in answer["warnings"][0]
     assert main([*line, "1999", "--last-origin", "1999"]) == 2
     assert "no region has output per head from 1999 to 1999" in capsys.readouterr().err
-    short = write(tmp_path / "short.csv", walk(4, 3))
-    assert main(["backtest", str(short)]) == 2
-    assert "needs 10" in capsys.readouterr().err
 
 
 def test_large_panels_take_every_core_and_small_ones_one(monkeypatch) -> None:
