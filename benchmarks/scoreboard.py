@@ -12,8 +12,7 @@ import pandas as pd
 
 from benchmarks.panels import SOURCES, Source, read
 from benchmarks.perfect import told
-from benchmarks.vintages import CORE, DATA, OLD
-from benchmarks.vintages import results as vintages
+from benchmarks.vintages import CORE, DATA, OLD, results as vintages
 from calibration.commands.backtest import intervals
 from calibration.filtering import FilterSettings
 from calibration.forecasting import Backtest, backtest, models

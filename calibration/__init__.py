@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from calibration.fitting.fit import fit as fit
     from calibration.fitting.problem import CalibrationProblem as CalibrationProblem
     from calibration.fitting.results import FitResult as FitResult
-    from calibration.forecasting import Backtest as Backtest
-    from calibration.forecasting import backtest as backtest
-    from calibration.forecasting import forecast as forecast
+    from calibration.forecasting import Backtest as Backtest, backtest as backtest, forecast as forecast
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -11,8 +11,7 @@ from pysd_runner.engine.lazy import lazy_exports
 if TYPE_CHECKING:
     from calibration.fitting.fit import fit as fit
     from calibration.fitting.problem import CalibrationProblem as CalibrationProblem
-    from calibration.forecasting import backtest as backtest
-    from calibration.forecasting import forecast as forecast
+    from calibration.forecasting import backtest as backtest, forecast as forecast
     from calibration.uncertainty import sample as sample
     from pysd_runner.core import errors as errors
     from pysd_runner.data import load_data as load_data

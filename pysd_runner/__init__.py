@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports, let_old_names_work
 
 if TYPE_CHECKING:
-    from pysd_runner.data import check_data as check_data
-    from pysd_runner.data import load_data as load_data
+    from pysd_runner.data import check_data as check_data, load_data as load_data
     from pysd_runner.ensemble import run_ensemble as run_ensemble
     from pysd_runner.model import load_model as load_model
     from pysd_runner.reports.brief import brief as brief
     from pysd_runner.scenarios import load_scenario as load_scenario
     from pysd_runner.simulation import simulate as simulate
-    from pysd_runner.simulation.sensitivities import jacobian as jacobian
-    from pysd_runner.simulation.sensitivities import prepare as prepare
+    from pysd_runner.simulation.sensitivities import jacobian as jacobian, prepare as prepare
     from pysd_runner.study.loading import load_future as load_future
     from pysd_runner.study.loops import loops as loops
     from pysd_runner.study.projection import project as project

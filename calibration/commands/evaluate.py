@@ -74,8 +74,7 @@ def evaluate(
     and CSV. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit code 4 when a test of
     structure or numerics failed, 3 when another one did; the report is written anyway.
     """
-    from calibration.evaluation import Subject
-    from calibration.evaluation import evaluate as all_tests
+    from calibration.evaluation import Subject, evaluate as all_tests
     from calibration.fitting.results import FitResult
     from calibration.reporting.pages import write_evaluation
 

@@ -100,8 +100,7 @@ def forecast(
     the probability of events under each.
     """
     from calibration.fitting.results import FitResult
-    from calibration.forecasting import forecast as forecast_of
-    from calibration.forecasting import target_of
+    from calibration.forecasting import forecast as forecast_of, target_of
     from calibration.forecasting.forecast import check_forecast
     from calibration.forecasting.target import doubts
     from pysd_runner.study.draws import panel_differences

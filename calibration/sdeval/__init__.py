@@ -11,31 +11,36 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from calibration.sdeval.fit import PointFit as PointFit
-    from calibration.sdeval.fit import Run as Run
-    from calibration.sdeval.fit import Simulate as Simulate
-    from calibration.sdeval.fit import point_fit as point_fit
-    from calibration.sdeval.patterns import BehaviourPatterns as BehaviourPatterns
-    from calibration.sdeval.patterns import PatternStep as PatternStep
-    from calibration.sdeval.patterns import behaviour_patterns as behaviour_patterns
-    from calibration.sdeval.residuals import HypothesisTest as HypothesisTest
-    from calibration.sdeval.residuals import autocorrelation as autocorrelation
-    from calibration.sdeval.residuals import autocorrelation_band as autocorrelation_band
-    from calibration.sdeval.residuals import breusch_pagan as breusch_pagan
-    from calibration.sdeval.residuals import cross_dependence as cross_dependence
-    from calibration.sdeval.residuals import ljung_box as ljung_box
-    from calibration.sdeval.robustness import Integrate as Integrate
-    from calibration.sdeval.robustness import KnockOut as KnockOut
-    from calibration.sdeval.robustness import behavioural_sensitivity as behavioural_sensitivity
-    from calibration.sdeval.robustness import integration_error as integration_error
-    from calibration.sdeval.robustness import knock_out as knock_out
-    from calibration.sdeval.robustness import mode_differs as mode_differs
-    from calibration.sdeval.robustness import turning_points as turning_points
-    from calibration.sdeval.sensitivity import Batch as Batch
-    from calibration.sdeval.sensitivity import RankingSensitivity as RankingSensitivity
-    from calibration.sdeval.sensitivity import Sensitivity as Sensitivity
-    from calibration.sdeval.sensitivity import morris as morris
-    from calibration.sdeval.sensitivity import ranking_sensitivity as ranking_sensitivity
+    from calibration.sdeval.fit import PointFit as PointFit, Run as Run, Simulate as Simulate, point_fit as point_fit
+    from calibration.sdeval.patterns import (
+        BehaviourPatterns as BehaviourPatterns,
+        PatternStep as PatternStep,
+        behaviour_patterns as behaviour_patterns,
+    )
+    from calibration.sdeval.residuals import (
+        HypothesisTest as HypothesisTest,
+        autocorrelation as autocorrelation,
+        autocorrelation_band as autocorrelation_band,
+        breusch_pagan as breusch_pagan,
+        cross_dependence as cross_dependence,
+        ljung_box as ljung_box,
+    )
+    from calibration.sdeval.robustness import (
+        Integrate as Integrate,
+        KnockOut as KnockOut,
+        behavioural_sensitivity as behavioural_sensitivity,
+        integration_error as integration_error,
+        knock_out as knock_out,
+        mode_differs as mode_differs,
+        turning_points as turning_points,
+    )
+    from calibration.sdeval.sensitivity import (
+        Batch as Batch,
+        RankingSensitivity as RankingSensitivity,
+        Sensitivity as Sensitivity,
+        morris as morris,
+        ranking_sensitivity as ranking_sensitivity,
+    )
 else:
     renamed = {
         "Loop": "calibration.sdeval.robustness.KnockOut",

@@ -129,8 +129,7 @@ def started(
     """Prepare the inputs shared by all scenarios; reject invalid requests before regions are forecast."""
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.reports.panels import find_place
-    from pysd_runner.study.inputs import DRAWS as OTHERS
-    from pysd_runner.study.inputs import last_origin
+    from pysd_runner.study.inputs import DRAWS as OTHERS, last_origin
 
     if not is_panel(data):
         settings = {"draws": OTHERS, "seed": 0, **asked.settings}

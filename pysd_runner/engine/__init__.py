@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from pysd_runner.engine.cache import ModelFile as ModelFile
-    from pysd_runner.engine.cache import load_lowered as load_lowered
+    from pysd_runner.engine.cache import ModelFile as ModelFile, load_lowered as load_lowered
     from pysd_runner.engine.frontend.source import SUFFIXES as SUFFIXES
     from pysd_runner.engine.frontend.syntax import Budgets as Budgets
     from pysd_runner.engine.linearised import Linearised as Linearised
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
     from pysd_runner.engine.passes.derivatives import Direction as Direction
     from pysd_runner.engine.passes.integration import difference_of_methods as difference_of_methods
     from pysd_runner.engine.passes.order import plan as plan
-    from pysd_runner.engine.task import Engine as Engine
-    from pysd_runner.engine.task import Task as Task
-    from pysd_runner.engine.task import chosen as chosen
-    from pysd_runner.engine.task import prepared as prepared
+    from pysd_runner.engine.task import Engine as Engine, Task as Task, chosen as chosen, prepared as prepared
     from pysd_runner.engine.tracing import Failure as Failure
-    from pysd_runner.engine.values import TimePath as TimePath
-    from pysd_runner.engine.values import check_cases as check_cases
-    from pysd_runner.engine.values import fitted_to as fitted_to
-    from pysd_runner.engine.values import leading_shape as leading_shape
+    from pysd_runner.engine.values import (
+        TimePath as TimePath,
+        check_cases as check_cases,
+        fitted_to as fitted_to,
+        leading_shape as leading_shape,
+    )
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

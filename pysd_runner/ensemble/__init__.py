@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from pysd_runner.ensemble.designs import Design as Design
-    from pysd_runner.ensemble.designs import UnbalancedDesign as UnbalancedDesign
-    from pysd_runner.ensemble.designs import grid as grid
-    from pysd_runner.ensemble.designs import latin_hypercube as latin_hypercube
-    from pysd_runner.ensemble.designs import random_draws as random_draws
-    from pysd_runner.ensemble.designs import rows as rows
-    from pysd_runner.ensemble.designs import sobol as sobol
-    from pysd_runner.ensemble.job import EnsembleJob as EnsembleJob
-    from pysd_runner.ensemble.job import ensemble_job as ensemble_job
-    from pysd_runner.ensemble.job import load_job as load_job
+    from pysd_runner.ensemble.designs import (
+        Design as Design,
+        UnbalancedDesign as UnbalancedDesign,
+        grid as grid,
+        latin_hypercube as latin_hypercube,
+        random_draws as random_draws,
+        rows as rows,
+        sobol as sobol,
+    )
+    from pysd_runner.ensemble.job import EnsembleJob as EnsembleJob, ensemble_job as ensemble_job, load_job as load_job
     from pysd_runner.ensemble.result import Ensemble as Ensemble
     from pysd_runner.ensemble.run import run_ensemble as run_ensemble
     from pysd_runner.ensemble.statistics import Statistics as Statistics

@@ -8,21 +8,24 @@ infinite values raise an error where an indicator is not defined for them.
 from typing import TYPE_CHECKING
 
 from pysd_runner.engine.lazy import lazy_exports
-from pysd_runner.indicators.inequality import TheilParts as TheilParts
-from pysd_runner.indicators.inequality import class_totals as class_totals
-from pysd_runner.indicators.inequality import coefficient_of_variation as coefficient_of_variation
-from pysd_runner.indicators.inequality import gini as gini
-from pysd_runner.indicators.inequality import sigma_dispersion as sigma_dispersion
-from pysd_runner.indicators.inequality import theil as theil
-from pysd_runner.indicators.inequality import theil_decomposition as theil_decomposition
-from pysd_runner.indicators.relative import gap_to_leader as gap_to_leader
-from pysd_runner.indicators.relative import log_relative_output as log_relative_output
-from pysd_runner.indicators.relative import output_share as output_share
-from pysd_runner.indicators.relative import population_share as population_share
-from pysd_runner.indicators.relative import relative_output as relative_output
+from pysd_runner.indicators.inequality import (
+    TheilParts as TheilParts,
+    class_totals as class_totals,
+    coefficient_of_variation as coefficient_of_variation,
+    gini as gini,
+    sigma_dispersion as sigma_dispersion,
+    theil as theil,
+    theil_decomposition as theil_decomposition,
+)
+from pysd_runner.indicators.relative import (
+    gap_to_leader as gap_to_leader,
+    log_relative_output as log_relative_output,
+    output_share as output_share,
+    population_share as population_share,
+    relative_output as relative_output,
+)
 
 if TYPE_CHECKING:
-    from pysd_runner.indicators.labelled import INDICATORS as INDICATORS
-    from pysd_runner.indicators.labelled import indicators_of as indicators_of
+    from pysd_runner.indicators.labelled import INDICATORS as INDICATORS, indicators_of as indicators_of
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

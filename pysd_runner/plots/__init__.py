@@ -11,12 +11,13 @@ from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pysd_runner.plots.differences import plot_differences as plot_differences
-    from pysd_runner.plots.figure import UNCERTAINTIES as UNCERTAINTIES
-    from pysd_runner.plots.figure import ReportFigure as ReportFigure
-    from pysd_runner.plots.figure import figure_sentence as figure_sentence
-    from pysd_runner.plots.figure import save_figure as save_figure
-    from pysd_runner.plots.gaps import plot_dispersion as plot_dispersion
-    from pysd_runner.plots.gaps import plot_gaps as plot_gaps
+    from pysd_runner.plots.figure import (
+        UNCERTAINTIES as UNCERTAINTIES,
+        ReportFigure as ReportFigure,
+        figure_sentence as figure_sentence,
+        save_figure as save_figure,
+    )
+    from pysd_runner.plots.gaps import plot_dispersion as plot_dispersion, plot_gaps as plot_gaps
     from pysd_runner.plots.style import MissingFont as MissingFont
     from pysd_runner.plots.tiles import plot_tiles as plot_tiles
 else:

@@ -13,8 +13,7 @@ from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE
-from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS as DEFAULT_CONSTRAINTS
-from pysd_runner.policy.objective import Objective
+from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS as DEFAULT_CONSTRAINTS, Objective
 from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.space import MONEY, Knob, Space
 from pysd_runner.policy.studies import declared, policy_of, study_of

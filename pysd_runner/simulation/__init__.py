@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from pysd_runner.simulation.run import Run as Run
-    from pysd_runner.simulation.run import simulate as simulate
-    from pysd_runner.simulation.sensitivities import PreparedModel as PreparedModel
-    from pysd_runner.simulation.sensitivities import jacobian as jacobian
-    from pysd_runner.simulation.sensitivities import prepare as prepare
+    from pysd_runner.simulation.run import Run as Run, simulate as simulate
+    from pysd_runner.simulation.sensitivities import (
+        PreparedModel as PreparedModel,
+        jacobian as jacobian,
+        prepare as prepare,
+    )
     from pysd_runner.simulation.task import RunSettings as RunSettings
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

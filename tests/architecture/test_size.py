@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 307,
-    "lines": 79_315,
-    "nodes": 605_622,
+    "lines": 79_314,
+    "nodes": 605_484,
     "functions": 4_981,
     "docstring lines": 11_983,
     "lines of other texts": 5_563,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_861,
+    "lines of tests": 42_763,
 }
 
 

@@ -2,8 +2,7 @@ from fractions import Fraction
 
 import pint
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pysd_runner.checks.units import DIMENSIONLESS, SYNONYMS, UnitProduct, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput

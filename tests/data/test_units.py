@@ -1,8 +1,7 @@
 """Units as they are written, against factors worked out by hand."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data.names import CANONICAL, VARIABLES

@@ -15,8 +15,7 @@ import pysd_runner
 from pysd_runner.cli import main
 from pysd_runner.scenarios import load_scenario
 from tests.documentation.four_regions import take_four_provinces
-from tests.documentation.readme import CHINESE as CHINESE_README
-from tests.documentation.readme import ENGLISH, ROOT, code_blocks, links, raw_blocks, text_of
+from tests.documentation.readme import CHINESE as CHINESE_README, ENGLISH, ROOT, code_blocks, links, raw_blocks, text_of
 
 DOCS = ROOT / "docs"
 CHINESE = sorted((DOCS / "zh").glob("*.md"))

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pysd_runner import jacobian
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.values import TimePath

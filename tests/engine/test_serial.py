@@ -7,8 +7,7 @@ import struct
 from dataclasses import is_dataclass
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidInput

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.table_calls import inverse

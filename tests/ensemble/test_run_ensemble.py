@@ -15,8 +15,7 @@ import pytest
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.engine import Task
 from pysd_runner.engine.values import TimePath
-from pysd_runner.ensemble import Ensemble, Statistics, grid, latin_hypercube, run_ensemble
-from pysd_runner.ensemble import run as running
+from pysd_runner.ensemble import Ensemble, Statistics, grid, latin_hypercube, run as running, run_ensemble
 from pysd_runner.ensemble.cases import BLOCK_BYTES, VECTOR, blocks
 from pysd_runner.export import load_netcdf
 from pysd_runner.model import load_model

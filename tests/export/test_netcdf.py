@@ -6,8 +6,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pysd_runner.core.errors import InvalidInput

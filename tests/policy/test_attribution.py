@@ -6,8 +6,7 @@ from math import factorial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.attribution import attribute, shapley

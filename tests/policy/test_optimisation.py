@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst

@@ -9,8 +9,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.engine import TimePath
 from pysd_runner.indicators import theil
 from pysd_runner.indicators.relative import mean_log_gap
-from pysd_runner.policy import ranking
-from pysd_runner.policy import study as module
+from pysd_runner.policy import ranking, study as module
 from pysd_runner.policy.effects import variable_outcome
 from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS, Objective
 from pysd_runner.policy.problem import Gradients, SearchProblem

@@ -4,8 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pysd_runner.engine.frontend.lowering.expressions import CALLS, FUNCTIONS, SPECIAL
 from pysd_runner.engine.frontend.lowering.reductions import REDUCTIONS

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios import Policy, Scenario, Schedule, load_scenario, shipped_scenarios

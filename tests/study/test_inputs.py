@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import Data, load_data

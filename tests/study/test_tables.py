@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pysd_runner import load_data, load_model
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
