@@ -8,7 +8,7 @@ import stat
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFea
 from pysd_runner.engine.frontend.source import identify, reads_outside
 from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.kinds import frozen
 
 Kind = Literal["ir", "object"]
 
@@ -204,7 +205,7 @@ def _warn_once(message: str) -> None:
     warnings.warn(message, CacheNotUsed, stacklevel=4)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelFile:
     """A model file on disk as it was when it was lowered."""
 
@@ -224,7 +225,7 @@ class ModelFile:
             raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoweredFile:
     """The result of lowering a model file."""
 

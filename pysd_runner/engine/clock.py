@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, Number, remembered
+from pysd_runner.engine.kinds import Array, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, Values, leading_shape, one_case, over_time
@@ -31,7 +32,7 @@ class UnevenStop(UserWarning):
     """The duration of a run is not a multiple of its time step, so that the run ends before its stop time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moments:
     """Times of a run whose stop, time step or save interval changes during the run."""
 
@@ -110,13 +111,11 @@ def _shared(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-Array = NDArray[np.float64]
-
 # An iteration tries at most twice as many times as are known to be correct, and this many more.
 AHEAD = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Controls:
     """Time controls of a model at every time, shape (time,) each."""
 
@@ -168,7 +167,7 @@ def _is_saved(since: float, step: float, save_every: float) -> bool:
     return since % save_every < tolerance or -since % save_every < tolerance
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clocks:
     """Clocks of all cases of a run."""
 
@@ -286,7 +285,7 @@ def _moving_controls(
     return frozenset(item.variable for item in order.dynamic if item.variable in asked) - {INITIAL_TIME}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Work:
     """Computes the clocks of a run whose time controls change during the run or differ between cases."""
 

@@ -7,10 +7,12 @@ An expression has axes, named after the subscript range they run over; the name 
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from operator import add, mul, neg, sub, truediv
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from pysd_runner.engine.kinds import frozen
 
 # The time controls of a model.
 INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
@@ -70,7 +72,7 @@ Mode = Literal["interpolate", "extrapolate", "hold_backward", "look_forward", "r
 Method = Literal["euler", "rk4"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Axis:
     """An index that runs over a range; `positions` are its positions in the indexed dimension, None for all."""
 
@@ -82,7 +84,7 @@ class Axis:
         return tuple(range(length)) if self.positions is None else self.positions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Element:
     """An index that selects one element of a dimension."""
 
@@ -121,7 +123,7 @@ class Arithmetic:
         return operation("negative", self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number(Arithmetic):
     """A literal number."""
 
@@ -129,7 +131,7 @@ class Number(Arithmetic):
     axes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table(Arithmetic):
     """A literal array, flat in C order over `shape`."""
 
@@ -138,14 +140,14 @@ class Table(Arithmetic):
     axes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Time(Arithmetic):
     """The current time."""
 
     axes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference(Arithmetic):
     """An indexed variable; repeated axis labels select the diagonal."""
 
@@ -158,7 +160,7 @@ class Reference(Arithmetic):
         return tuple(dict.fromkeys(item.label for item in self.index if isinstance(item, Axis)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation(Arithmetic):
     """An element-wise operation or function; `name` is a key of the engines' tables of operations."""
 
@@ -167,7 +169,7 @@ class Operation(Arithmetic):
     axes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reduction(Arithmetic):
     """A sum, product, minimum or maximum over the axes in `over`."""
 
@@ -177,7 +179,7 @@ class Reduction(Arithmetic):
     axes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interpolation(Arithmetic):
     """Interpolation in a table function or in a data series over time."""
 
@@ -190,7 +192,7 @@ class Interpolation(Arithmetic):
     axes: tuple[str, ...]  # union of the axes of the argument and of `tables`
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Random(Arithmetic):
     """A uniform random number in [0, 1), different for every seed, draw, step, `site` and cell over `axes`."""
 
@@ -200,7 +202,7 @@ class Random(Arithmetic):
     axes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArrayFunction(Arithmetic):
     """A function of whole arrays, such as a matrix inverse; `name` is a key of `array_functions.FUNCTIONS`."""
 
@@ -273,7 +275,7 @@ def joined_axes(*parts: Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label for part in parts for label in part.axes))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """An equation for a part of a variable."""
 
@@ -305,7 +307,7 @@ def is_whole(index: Iterable[Index]) -> bool:
     return all(isinstance(item, Axis) and item.positions is None for item in index)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Variable:
     """One variable of a model."""
 
@@ -326,7 +328,7 @@ class Variable:
         return "\n".join(dict.fromkeys(block.text for block in self.blocks))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Integration:
     """The integration method that a model file specifies."""
 
@@ -334,7 +336,7 @@ class Integration:
     asked: str = ""  # the method in the file, where it is a different one; otherwise empty
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Feature:
     """A feature of the modelling program that a model file uses."""
 
@@ -344,7 +346,7 @@ class Feature:
     warns: bool = False  # whether results differ from those of the program that wrote the file
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawn:
     """Position of a variable in a diagram of the model file."""
 
@@ -355,7 +357,7 @@ class Drawn:
     is_copy: bool = False  # whether it is a further copy (shadow or ghost variable)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ModelIr:
     """The intermediate representation of a model."""
 

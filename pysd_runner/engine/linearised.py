@@ -5,18 +5,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import remembered
+from pysd_runner.engine.kinds import Array
 from pysd_runner.engine.passes.derivatives import Direction, differentiated
 from pysd_runner.engine.task import CONTROLS, Task
 from pysd_runner.engine.values import TimePath, over_time
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.target import SingleCase
-
-Array = NDArray[np.float64]
 
 
 class Linearised:

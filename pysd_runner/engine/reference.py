@@ -5,13 +5,12 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.clock import Clock
@@ -21,17 +20,16 @@ from pysd_runner.engine.frontend.lowering.limits import is_non_negative
 from pysd_runner.engine.frontend.source import VENSIM, data_files
 from pysd_runner.engine.frontend.vensim.text import aliases, read_text
 from pysd_runner.engine.ir import ModelIr, Reduction, key, walk
+from pysd_runner.engine.kinds import Array, frozen
 from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.values import TimePath, leading_shape, picked
-
-Array = NDArray[np.float64]
 
 # PySD evaluates numbers in a file with ``eval``, and writes names into a Python module without escaping all of them.
 _NUMBERS = re.compile(r"[\d\s.,eE+()\[\]-]*")
 _UNSAFE = re.compile(r"['\"\\\n\r]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BuiltModel:
     """A model built by PySD, with the spelling of names in PySD by their normalised form."""
 

@@ -11,12 +11,13 @@ import json
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 
 from pysd_runner.engine import ir
 from pysd_runner.engine.errors import InvalidInput, Message
+from pysd_runner.engine.kinds import frozen
 
 # Format version: increase it when the encoding changes; changes of classes and fields are detected by a digest.
 FORMAT = 2
@@ -104,7 +105,7 @@ def _text(row: list[Any]) -> str:
     return json.dumps(row, allow_nan=False, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Codec:
     """Functions that write and read the values of one type, and list the nodes they refer to."""
 

@@ -4,7 +4,7 @@ import importlib.util
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -17,6 +17,7 @@ from pysd_runner.engine.clock import Clock, clocks
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
+from pysd_runner.engine.kinds import Array, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.engine.llvm.target import SingleCase
     from pysd_runner.engine.wasm import BrowserProgram
 
-Array = NDArray[np.float64]
 Engine = Literal["auto", "llvm", "numpy", "pysd"]
 
 CONTROLS = (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
@@ -38,7 +38,7 @@ TRACED = 3
 FINITE = "the same case with arrays in double precision is finite"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen(kw_only=True)
 class Task:
     """A simulation whose input has been checked."""
 
@@ -337,7 +337,7 @@ TEXT_BLOCK = 1e-4  # seconds to generate the NumPy code of an equation
 STATEMENT, CELL = 1.3e-6, 4e-9  # seconds of a step in NumPy: per equation, and per array element and case
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Work:
     """The size of a run, from which its cost is predicted."""
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +18,14 @@ from pysd_runner.engine.ir import (
     references,
     walk,
 )
+from pysd_runner.engine.kinds import Array, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.components import cells
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, one_case, over_time, picked
 
-Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """The first non-finite value of a run."""
 

@@ -1,7 +1,6 @@
 """Input values: arrays broadcast to the axes (scenario, draw, ...) of a variable, and paths over time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -9,12 +8,13 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.kinds import Array, frozen
 
 # Tolerance for rounding errors when the years of a path are compared with simulated times.
 SAME_TIME = 1e-9
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class TimePath:
     """An input that changes over time.
 
@@ -80,7 +80,6 @@ class TimePath:
         return between
 
 
-Array = NDArray[np.float64]
 Values = Mapping[str, Array | TimePath]
 
 

@@ -6,13 +6,13 @@ conventions for object files in WebAssembly/tool-conventions, ``Linking.md``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.llvm import signature
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.programs import written
@@ -42,7 +42,7 @@ LANES = 4
 FEATURES = "+simd128,+bulk-memory,+mutable-globals,+sign-ext,+nontrapping-fptoint"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WasmModule:
     """A model compiled to WebAssembly."""
 
@@ -74,7 +74,7 @@ def _machine() -> Any:
     return target.create_target_machine(cpu="generic", features=FEATURES, opt=3, reloc="static", codemodel="default")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class BrowserProgram:
     """The module, metadata and inputs with which a page computes a task."""
 
@@ -128,7 +128,7 @@ FUNCTION_SYMBOL, DATA_SYMBOL, SECTION_SYMBOL = 0, 1, 3
 UNDEFINED, NAMED = 0x10, 0x40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Linked:
     """A linked module, with the functions and the memory it needs."""
 

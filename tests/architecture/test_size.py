@@ -5,11 +5,11 @@ import pytest
 from tests.architecture.size import counts
 
 CEILINGS = {
-    "files": 307,
-    "lines": 79_314,
-    "nodes": 605_484,
-    "functions": 4_981,
-    "docstring lines": 11_983,
+    "files": 308,
+    "lines": 79_336,
+    "nodes": 605_032,
+    "functions": 4_982,
+    "docstring lines": 11_985,
     "lines of other texts": 5_563,
     "circles": 0,
     "functions of many parameters": 0,

@@ -4,13 +4,14 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pysd_runner.engine.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets, Range, Syntax
 from pysd_runner.engine.ir import key
+from pysd_runner.engine.kinds import frozen
 
 VENSIM = frozenset({".mdl"})
 
@@ -84,7 +85,7 @@ def identify(path: str | Path) -> tuple[Path, str]:
         raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """A model file that was read."""
 

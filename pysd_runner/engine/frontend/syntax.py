@@ -5,18 +5,19 @@ kept as written.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
 from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
+from pysd_runner.engine.kinds import frozen
 
 # Maximum number of characters of the file that a message quotes.
 QUOTED = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourcePlace:
     """A piece of text of a model file and the position where it begins."""
 
@@ -71,28 +72,28 @@ REPLACED = "shown as question marks; save the file as UTF-8 to see them"
 EULER = Integration()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numeral:
     """Number literal."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """String literal, such as the name of a file."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Array:
     """Numbers listed for all elements of the left-hand side, in row-major order."""
 
     values: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Points:
     """Points of a table function, in the order of the file."""
 
@@ -101,7 +102,7 @@ class Points:
     mode: Mode = "interpolate"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """Subscript for consecutive elements of a dimension, both ends included; None is the first or last element."""
 
@@ -109,14 +110,14 @@ class Span:
     last: "Node | None"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Position:
     """Subscript that refers to a dimension of the left-hand side by its number, counted from one, ``@1``."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     """Name of a variable, range or element; `at` is its offset in the equation."""
 
@@ -125,7 +126,7 @@ class Name:
     at: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OperatorCall:
     """Chain of operators of the same precedence, ``a - b + c``: left-associative, except for powers."""
 
@@ -133,7 +134,7 @@ class OperatorCall:
     arguments: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """Call of a function, a macro or a table function."""
 
@@ -145,7 +146,7 @@ class Call:
     at: int = field(default=0, compare=False)  # offset in its equation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stock:
     """A stock, the integral of a net flow; `non_negative`: it cannot fall below zero."""
 
@@ -154,7 +155,7 @@ class Stock:
     non_negative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leak:
     """Leakage flow of a conveyor; `start` and `end` of its zone are fractions of the length from the inlet."""
 
@@ -164,7 +165,7 @@ class Leak:
     end: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inflow:
     """Inflow of a conveyor: desired rate, None if another conveyor or queue sets it; `even`: spread over all slats."""
 
@@ -173,7 +174,7 @@ class Inflow:
     even: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Belt:
     """A conveyor: a stock whose inflows leave it after the transit time, `length`."""
 
@@ -197,7 +198,7 @@ Subscript = str | Node | Span | Position
 Kind = Literal["value", "unchangeable", "table", "data"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Equation:
     """One equation of a variable."""
 
@@ -210,7 +211,7 @@ class Equation:
     place: SourcePlace = field(default=SourcePlace(), compare=False)  # position of its text in the file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DefinedVariable:
     """Definition of one variable in a file; `dims` are its dimensions, if the file lists them."""
 
@@ -223,7 +224,7 @@ class DefinedVariable:
     dims: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MappedTo:
     """Mapping of a subscript range to another one."""
 
@@ -231,7 +232,7 @@ class MappedTo:
     listed: tuple[str, ...] | None = None  # for each element, an element or subrange of the other range
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numbered:
     """Numbered elements of a subscript range, ``a9``, ``a10``, ``a11``."""
 
@@ -254,7 +255,7 @@ def labels_of(elements: "Sequence[str | Numbered]") -> Iterator[str]:
     return (name for item in elements for name in ((item,) if isinstance(item, str) else item.names()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Range:
     """A subscript range."""
 
@@ -266,7 +267,7 @@ class Range:
     place: SourcePlace = field(default=SourcePlace(), compare=False)  # where it is defined
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Macro:
     """Definition of a macro: its parameters and equations."""
 
@@ -275,7 +276,7 @@ class Macro:
     variables: tuple[DefinedVariable, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Syntax:
     """Syntax tree of a whole model file."""
 
@@ -339,7 +340,7 @@ def _names_of(kind: Any) -> tuple[str, ...]:
 _SHOWN = 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Budgets:
     """Limits on the size of a model.
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pysd_runner.engine.kinds import frozen
+
 Kind = Literal["real", "truth", "integer"]
 
 # Number of doubles in a 512-bit register, and bytes of one.
@@ -33,7 +35,7 @@ def _operator(real: str, whole: str, kind: Kind | None = None) -> Callable[["Val
     return lambda left, right: left.writer.binary(real if left.kind == "real" else whole, left, right, kind)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """A value in the generated program."""
 
@@ -68,7 +70,7 @@ class Value:
 Operand = Value | float | int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Types:
     """Types and capabilities for code generation: number of lanes, features of the processor."""
 

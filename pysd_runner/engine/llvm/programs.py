@@ -13,6 +13,7 @@ from typing import Any
 from pysd_runner.engine.cache import code_digest, default_store
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.llvm.signature import ArrayCall, Input, Processor, Recipe, Signature, Slot
 
 Run = Callable[[int, int, int, int, int], None]
@@ -108,7 +109,7 @@ def loaded(code: bytes) -> Loaded:
     return Loaded(kind(library["run"]), library)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """A compiled program, ready to be called."""
 

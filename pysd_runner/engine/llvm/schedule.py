@@ -19,6 +19,7 @@ from pysd_runner.engine.ir import (
     walk,
     with_children,
 )
+from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.passes.order import Plan, Statement
 
 Task = Literal["value", "reduce", "update", "push", "array"]
@@ -30,7 +31,7 @@ Place = int | tuple[int, tuple[int, ...] | None]
 TEMPORARY = "\x1e"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """One operation in a loop nest: store, reduce, update, or call an array function."""
 
@@ -140,7 +141,7 @@ def placed(index: tuple[Index, ...], loops: Sequence[str]) -> tuple[Place, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shares:
     """Items of a step, divided into those of every step and those of saved steps only."""
 
@@ -176,7 +177,7 @@ def renamed(expression: Expression, names: dict[str, str]) -> Expression:
 MOST_ITEMS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NestShape:
     """The loops of an item; all items in a loop nest have the same loops."""
 
@@ -184,7 +185,7 @@ class NestShape:
     lane: int | None = None  # index of the vectorised loop, None if there is none
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nest:
     """Items that are computed in one loop nest."""
 

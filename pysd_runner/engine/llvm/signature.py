@@ -1,10 +1,10 @@
 """The calling convention of compiled programs, and the state shared by all parts of one while it is generated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 
 from pysd_runner.engine.ir import Axis, ModelIr
+from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.llvm.emitter import REAL_BYTES, Types, reals_literal
 from pysd_runner.engine.llvm.schedule import Item, Temporaries
 from pysd_runner.engine.memory import LINE
@@ -35,7 +35,7 @@ HEADER = 15
 MAKE_ROOM = -1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot:
     """Location of one variable in the working memory."""
 
@@ -94,7 +94,7 @@ class MemoryLayout:
         return self._end + 2 * max(self.lanes, self.pad, self._line)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Processor:
     """A processor that code is compiled for."""
 
@@ -104,7 +104,7 @@ class Processor:
     triple: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recipe:
     """Everything except the model that determines a program."""
 
@@ -116,7 +116,7 @@ class Recipe:
     processor: Processor | None = None  # processor it is compiled for; None for that of this machine
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Input:
     """An input of a program."""
 
@@ -125,7 +125,7 @@ class Input:
     moving: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArrayCall:
     """A call of an array function."""
 
@@ -135,7 +135,7 @@ class ArrayCall:
     result: Slot  # slot of its result
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """The interface of a program."""
 

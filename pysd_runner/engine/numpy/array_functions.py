@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from pysd_runner.engine.kinds import Array
 
 # Maximum distance of an initial guess from the mean in standard deviations; maximum step of the search for a quantile.
 FARTHEST, MOST = 40.0, 2.0**60

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,18 +10,17 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, Block, Interpolation, Mode, ModelIr, draws_numbers, remembered, shown
+from pysd_runner.engine.kinds import Array, frozen
 from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.random_numbers import RandomStream
 from pysd_runner.engine.values import TimePath, cases_of, leading_shape, over_time, some_cases
 
-Array = NDArray[np.float64]
-
 # Maximum size in bytes of the largest array of a block of draws: about the size of the cache of a core.
 BLOCK_BYTES = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NumpyProgram:
     """A model compiled to NumPy, with its inputs and outcomes."""
 
@@ -168,7 +166,7 @@ def _spread(value: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(value, (*value.shape[:2], *shape))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CellPlaces:
     """Index of cells of an array with leading axes (scenario, draw)."""
 

@@ -12,7 +12,7 @@ time) and random numbers have derivative zero.
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -41,6 +41,7 @@ from pysd_runner.engine.ir import (
     time_step,
     users_of,
 )
+from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.passes.linear import (
     Derivative,
     Factoring,
@@ -67,7 +68,7 @@ LONG_SUM = 24
 _REMEDY = "leave that parameter out, or take differences between runs"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Direction:
     """One scalar parameter of a derivative: a variable without dimensions, or one element of a variable."""
 
@@ -97,7 +98,7 @@ class Direction:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Differentiated:
     """A model extended by derivatives."""
 

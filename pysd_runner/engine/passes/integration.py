@@ -3,11 +3,10 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.ir import (
@@ -33,10 +32,9 @@ from pysd_runner.engine.ir import (
     walk,
     with_children,
 )
+from pysd_runner.engine.kinds import Array, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.values import TimePath, over_time
-
-Array = NDArray[np.float64]
 
 METHODS = get_args(Method)
 
@@ -78,7 +76,7 @@ def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
     return model.integration.method
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StagedModel:
     """A model rewritten for the classical Runge-Kutta method."""
 

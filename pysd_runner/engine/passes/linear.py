@@ -26,6 +26,7 @@ from pysd_runner.engine.ir import (
     shape_of,
     with_children,
 )
+from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.passes.partials import (
     ONE,
     ZERO,
@@ -44,7 +45,7 @@ from pysd_runner.engine.passes.sharing import only_block, twin_range
 MOVING_ARRAYS: dict[str, tuple[int, ...]] = {"vector_sort_order": (), "vector_rank": (), "vector_reorder": (0,)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """Context for differentiation: what depends on parameters, how to create variables, the subscript ranges."""
 
@@ -83,7 +84,7 @@ class Form:
             self.choices.append((condition, first, second))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Derivative:
     """Derivative of an equation: a sum of linear forms."""
 

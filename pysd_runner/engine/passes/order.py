@@ -1,14 +1,15 @@
 """Evaluation order of the equations of a model, and the variables needed for given outcomes."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, reads_time, references
+from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.passes.components import Equation, Group, Part, components, split
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement:
     """One equation to evaluate: a block of a variable, by index."""
 
@@ -16,7 +17,7 @@ class Statement:
     block: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """Equations to evaluate in each phase of a run; variables whose values are given have no statements."""
 

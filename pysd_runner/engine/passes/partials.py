@@ -6,15 +6,15 @@ absolute value has derivative 1 at zero, and a choice uses the active branch. St
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, Expression, Number, Operation, operation
+from pysd_runner.engine.kinds import frozen
 
 ZERO, ONE = Number(0.0), Number(1.0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """Partial derivative of an operation with respect to one of its arguments."""
 
@@ -23,7 +23,7 @@ class Part:
     infinite: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Branches:
     """Partial derivatives where a condition holds, and where it does not."""
 
@@ -35,7 +35,7 @@ class Branches:
 Slopes = tuple[Part, ...] | Branches
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """Rule for the differentiation of an operation; arguments are given by position."""
 

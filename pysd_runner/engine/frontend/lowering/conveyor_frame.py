@@ -27,8 +27,7 @@ from pysd_runner.engine.ir import (
     reference_to,
     time_step,
 )
-
-Array = NDArray[np.float64]
+from pysd_runner.engine.kinds import Array
 
 ZERO, ONE = Number(0.0), Number(1.0)
 

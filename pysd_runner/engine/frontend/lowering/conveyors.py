@@ -6,7 +6,7 @@ slat, then the remaining content of slat 0 leaves, then all slats advance, then 
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from operator import sub
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering.conveyor_frame import ONE, ZERO, Array, ConveyorFrame, numbers, total
+from pysd_runner.engine.frontend.lowering.conveyor_frame import ONE, ZERO, ConveyorFrame, numbers, total
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, static_index
@@ -34,6 +34,7 @@ from pysd_runner.engine.ir import (
     reduced,
     time_step,
 )
+from pysd_runner.engine.kinds import Array, frozen
 
 # Share of an inflow that each slat receives, and the amount that flows in during a step.
 Entering = tuple[Array, Expression]
@@ -297,7 +298,7 @@ def _passed(zone: Array) -> Array:
     return np.asarray(zone[::-1].cumsum(axis=0)[::-1] - zone)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parts:
     """Hidden variables of a conveyor that other equations may read: over its own ranges, and one over its slats."""
 

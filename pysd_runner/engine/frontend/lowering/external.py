@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, TablePoints, sorted_points
 from pysd_runner.engine.frontend.source import data_file
 from pysd_runner.engine.frontend.syntax import Call, Syntax, Text
 from pysd_runner.engine.ir import Mode
+from pysd_runner.engine.kinds import Array
 
 # Suffixes of workbooks that openpyxl reads, and of those for which pandas needs another package.
 WORKBOOKS = frozenset({".xlsx", ".xlsm"})
@@ -169,8 +169,6 @@ def _by_pandas(path: Path, tab: str) -> Cells:
         raise InvalidModel(f"the workbook cannot be read: {type(error).__name__}: {error}") from error
     return [[None if pd.isna(cell) else cell for cell in row] for row in frame.to_numpy().tolist()]
 
-
-Array = NDArray[np.float64]
 
 # Names, in messages, of the arguments of the functions that read files.
 _ROLES = {

@@ -8,7 +8,7 @@ limited by each of them.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pysd_runner.engine.ir import (
     HIDDEN,
@@ -26,6 +26,7 @@ from pysd_runner.engine.ir import (
     time_step,
     with_children,
 )
+from pysd_runner.engine.kinds import frozen
 
 OUT, IN = -1, 1
 
@@ -33,7 +34,7 @@ OUT, IN = -1, 1
 Term = tuple[int, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Share:
     """Limit of a flow: the content of a stock minus the flows that drain it before."""
 

@@ -1,7 +1,7 @@
 """Expand macros where they are called: each call has its own hidden variables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -31,9 +31,10 @@ from pysd_runner.engine.ir import (
     joined_axes,
     key,
 )
+from pysd_runner.engine.kinds import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expandable:
     """A macro of a model file, ready to be expanded."""
 

@@ -3,14 +3,15 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.syntax import Budgets, MappedTo, Numbered, Range, labels_of
 from pysd_runner.engine.ir import HIDDEN, Axis, Element, Index, key, tidy
+from pysd_runner.engine.kinds import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Way:
     """A mapping between two ranges, in one direction."""
 

@@ -3,13 +3,14 @@
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode, Number, Table
+from pysd_runner.engine.kinds import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TablePoints:
     """Points of one table, strictly increasing in x."""
 
@@ -52,7 +53,7 @@ def is_jump(before: float, place: float) -> bool:
     return before == _just_before(place)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableFunction:
     """A table function of a model, with one table for each element of its dimensions."""
 
@@ -83,7 +84,7 @@ class TableFunction:
         return Chosen(tuple(picked), axes, tuple(lengths.values()))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chosen:
     """Some tables of a table function, one for each element of some axes, in C order over them."""
 

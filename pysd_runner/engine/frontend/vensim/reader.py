@@ -25,6 +25,7 @@ from pysd_runner.engine.frontend.syntax import (
 from pysd_runner.engine.frontend.vensim.equations import read_definition
 from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, aliases, drawn_in, features, read_text, readable
 from pysd_runner.engine.ir import Feature, key, tidy
+from pysd_runner.engine.kinds import frozen
 
 EXPECTED = Message("expected: name = expression ~ unit ~ comment |")
 
@@ -44,7 +45,7 @@ _BRACE = re.compile(r"[{}]")
 _CONTINUED = re.compile(r"\\(?=\s*\n)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileEntry:
     """One entry of a file."""
 

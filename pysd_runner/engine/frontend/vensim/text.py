@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.ir import Drawn, Feature, Integration
+from pysd_runner.engine.kinds import frozen
 
 # Separator between equations and sketch; some files have one backslash too many or too few.
 _SKETCH = re.compile(rb"\\+---///")
@@ -44,7 +45,7 @@ METHODS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VensimText:
     """Decoded text of a Vensim file, in its three parts."""
 

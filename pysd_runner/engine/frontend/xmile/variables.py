@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,12 @@ from pysd_runner.engine.frontend.syntax import (
 )
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, name_of, place_of, plain_name, text_of
 from pysd_runner.engine.ir import HIDDEN, Mode, key
+from pysd_runner.engine.kinds import frozen
 
 _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Habits:
     """Defaults, and names, that apply to all variables of a file or model."""
 
