@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_336,
-    "nodes": 605_032,
-    "functions": 4_982,
-    "docstring lines": 11_985,
+    "lines": 79_339,
+    "nodes": 605_110,
+    "functions": 4_983,
+    "docstring lines": 11_986,
     "lines of other texts": 5_563,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_763,
+    "lines of tests": 42_769,
 }
 
 

@@ -82,10 +82,16 @@ def test_a_module_may_be_named_in_full_from_anywhere(tmp_path):
     inner = "<model name='m'><variables>" + aux("a", "2*m.base") + aux("base", "house.k") + "</variables></model>"
     outer = "<model name='house'><variables>" + module("m") + aux("k", 3) + aux("x", 0) + "</variables></model>"
     far = module("yard", ("yard.z", "m.a"))
-    yard = "<model name='yard'><variables>" + aux("z", 0) + aux("twice", "yard.z + D.b") + "</variables></model>"
+    yard = (
+        "<model name='yard'><variables>"
+        + aux("gov. z", 2)
+        + aux("z", 0)
+        + aux("twice", '"gov. z" + yard.z + D.b')
+        + "</variables></model>"
+    )
     found = paths(load_xmile(tmp_path, with_models(module("house", ("house.x", "yard.z")) + far, outer, inner, yard)))
     assert (found["house.m.a"][0], found["yard.z"][0], found["house.x"][0]) == (6, 6, 6)
-    assert found["yard.twice"][0] == 6 + 2
+    assert found["yard.twice"][0] == 2 + 6 + 2
 
 
 def test_modules_that_do_not_fit_are_refused(tmp_path):

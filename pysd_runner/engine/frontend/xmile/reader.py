@@ -100,14 +100,14 @@ class _Place:
         if name.startswith("."):
             return name[1:]
         first, dot, rest = name.partition(".")
-        if dot:
-            for depth in range(len(path), -1, -1):
-                found = ".".join((*path[:depth], first))
-                if key(found) in self._modules:
-                    return f"{found}.{rest}"
-            ends = [found for end, found in self._modules.items() if end.endswith(f".{key(first)}")]
-            return f"{ends[0]}.{rest}" if len(ends) == 1 else name
-        return ".".join((*path, name))
+        inner = self._module(first, path) if dot else ""
+        return f"{inner}.{rest}" if inner else ".".join((*path, name))
+
+    def _module(self, name: str, path: tuple[str, ...]) -> str:
+        """Full name of a module: the first outwards from a path, or the only one; empty if there is none."""
+        outwards = [".".join((*path[:depth], name)) for depth in range(len(path), -1, -1)]
+        ends = [found for end, found in self._modules.items() if end.endswith(f".{key(name)}")]
+        return next((item for item in outwards if key(item) in self._modules), ends[0] if len(ends) == 1 else "")
 
     def variables(self, model: Any, path: tuple[str, ...], dims: tuple[str, ...] = ()) -> Iterator[DefinedVariable]:
         """Variables of the model at a path of modules, and of its own modules; `dims` are those of the modules."""
@@ -140,7 +140,10 @@ class _Place:
             return replace(node, name=called(node.name)) if isinstance(node, Name) else node
 
         def called(name: str) -> str:
-            return self.full(name, path) if "." in name or key(name) in added else name
+            if key(name) in added:
+                return ".".join((*path, name))
+            first, dot, _ = name.partition(".")
+            return self.full(name, path) if dot and (not first or self._module(first, path)) else name
 
         name = ".".join((*path, variable.name))
         if key(name) in self._given:
