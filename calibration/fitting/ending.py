@@ -1,13 +1,12 @@
 """Assemble the result of a fit from finished searches: estimates, error models, residuals, findings."""
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.comparison import is_growth, standardised
 from calibration.fitting.estimates import (
@@ -34,10 +33,9 @@ from calibration.observation.noise import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.kinds import Array, Arrays, Values, frozen
 from pysd_runner.evidence.weights import ENTRY as EVIDENCE
 from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
-
-Array = NDArray[np.float64]
 
 # Standard normal quantile of the limits of a 90 % interval.
 NINETY = 1.6448536269514722
@@ -51,7 +49,7 @@ AT_END = 1e-4
 MISSED = 2.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Ending:
     """The finished searches of a fit, from which its result is assembled."""
 
@@ -215,7 +213,7 @@ class Ending:
         """The series of output growth, or None if there is none."""
         return next((item for item in self.problem.series if is_growth(item)), None)
 
-    def _misses(self, residuals: Mapping[str, Array]) -> Iterator[dict[str, Any]]:
+    def _misses(self, residuals: Arrays) -> Iterator[dict[str, Any]]:
         """Yield national levels with known error that differ from the fit by more than `MISSED` standard deviations."""
         for item in self.problem.series:
             if not (item.national and item.errors.known):
@@ -230,7 +228,7 @@ class Ending:
                     "fitted": observed + apart,
                 }
 
-    def _of_regions(self, residuals: Mapping[str, Array]) -> dict[str, Any]:
+    def _of_regions(self, residuals: Arrays) -> dict[str, Any]:
         """Provenance entries of fits to regions: share of squared growth explained, and national levels missed."""
         if not self.problem.codes:
             return {}
@@ -240,7 +238,7 @@ class Ending:
             growth["explained"] = 1 - float((misses**2).sum() / (changes**2).sum())
         return {"growth": growth, "misses": list(self._misses(residuals))}
 
-    def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
+    def _shocks(self, residuals: Arrays) -> Shocks | None:
         """Summary of regional growth residuals; shocks of the declared size if growth is not observed."""
         if not self.problem.codes:
             return None
@@ -309,8 +307,8 @@ class Ending:
         parameters: tuple[ParameterEstimate, ...],
         series: tuple[SeriesFit, ...],
         shocks: Shocks | None,
-        residuals: Mapping[str, Array],
-        settings: Mapping[str, Any],
+        residuals: Arrays,
+        settings: Values,
     ) -> FittedParameters:
         problem, best = self.problem, self.ends.best
         sds: dict[str, list[float]] = {}
@@ -359,7 +357,7 @@ def used_evidence(problem: CalibrationProblem) -> dict[str, Any]:
     return {EVIDENCE: {"how": "likelihood", "terms": [item.key for item in problem.experiments.terms]}}
 
 
-def _provenance(problem: CalibrationProblem, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(problem: CalibrationProblem, settings: Values) -> dict[str, Any]:
     imputed = problem.runs.entering.imputed(problem.parameters_at(problem.space.centre))
     return {
         **settings,

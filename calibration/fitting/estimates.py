@@ -1,19 +1,15 @@
 """Results of a fit for each parameter, series and search, the normal approximation, and findings about problems."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.space import ParameterSpace
 from calibration.optimisers import SAME_COST, SearchOutcome, Starts
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Numbers
+from pysd_runner.core.kinds import Array, Numbers, frozen
 from pysd_runner.core.numbers import three_digits
-
-Array = NDArray[np.float64]
 
 # Minimum contraction for each phrase, in descending order.
 EVIDENCE = (
@@ -52,7 +48,7 @@ def evidence(contraction: float, *, source: str = "panel") -> str:
     return Message(found.replace("panel", source))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class ParameterEstimate:
     """Estimate of one parameter, with its prior and how far the panel determines it."""
 
@@ -84,7 +80,7 @@ class ParameterEstimate:
         return self.role.startswith("FREE") or self.contraction > LEAST_SHOWN
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class RidgeEstimate:
     """Estimate of an identified combination of parameters that the panel does not identify separately."""
 
@@ -111,7 +107,7 @@ class RidgeEstimate:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class SeriesFit:
     """Fit of one series: its error model, and diagnostics of the residuals."""
 
@@ -160,7 +156,7 @@ class SeriesFit:
         return joined(parts, "")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class HeldOut:
     """Forecast skill of a fit for held-out observations."""
 
@@ -185,7 +181,7 @@ class HeldOut:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Search:
     """Result of one search."""
 
@@ -197,7 +193,7 @@ class Search:
     distance: float  # largest difference of a parameter from the best end, in posterior standard deviations
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class LocalOptimum:
     """Searches that ended at the same optimum, see `calibration.optimisers.multistart.basins`."""
 
@@ -224,7 +220,7 @@ class LocalOptimum:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@frozen(eq=False)
 class Laplace:
     """Normal approximation of the posterior."""
 

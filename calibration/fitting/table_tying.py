@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
 from calibration.fitting.space import ParameterSpace, listed
@@ -15,7 +14,7 @@ from calibration.fitting.tying import Block, Description, ModelRuns, Parameters,
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import Texts
+from pysd_runner.core.kinds import Array, Texts, Values, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -28,14 +27,12 @@ from pysd_runner.spec.own import DECLARED, record_of, weak_parameter, with_prior
 from pysd_runner.study.binding import in_time_of
 from pysd_runner.study.equations import PREFIX, with_starts
 
-Array = NDArray[np.float64]
-
 # Name of the single block of a model without declared blocks.
 BLOCK = "Model"
 NOTHING = ParameterSpace.of(())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@frozen
 class Target:
     """A scalar of a model that can be estimated: an element of a constant or the initial value of a stock."""
 
@@ -133,7 +130,7 @@ def _computed(model: Model, target: Target) -> float:
 class TargetValues:
     """Inputs of a model as a function of scalar parameters; `held` overrides other values of the model file."""
 
-    def __init__(self, model: Model, targets: Sequence[Target], *, held: Mapping[str, Any]) -> None:
+    def __init__(self, model: Model, targets: Sequence[Target], *, held: Values) -> None:
         self._original, self._targets, self.held = model, tuple(targets), dict(held)
         self.model = with_starts(model, (item.variable for item in self._targets if item.is_start))
         self.keys = tuple(item.name for item in self._targets)
@@ -227,7 +224,7 @@ def known_numbers(model: Model, series: Sequence[Series], start: float) -> Texts
     return found
 
 
-def _candidates(model: Model, held: Mapping[str, Any], own: Mapping[str, Prior], known: Container[str]) -> list[str]:
+def _candidates(model: Model, held: Values, own: Mapping[str, Prior], known: Container[str]) -> list[str]:
     """Names of scalars that could be estimated, those with priors from the caller first."""
     declared = {} if model.spec is None else model.spec.parameters
     if declared:
@@ -261,7 +258,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     table: Data,
     *,
     free: Iterable[str] | None,
-    values: Mapping[str, Any] | None,
+    values: Values | None,
     priors: Mapping[str, Prior] | None,
     observations: Measurements | None,
     start: float | None,
@@ -351,7 +348,7 @@ def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> 
     )
 
 
-def _check_free(model: Model, binding: Binding, targets: Sequence[Target], values: Mapping[str, Any]) -> None:
+def _check_free(model: Model, binding: Binding, targets: Sequence[Target], values: Values) -> None:
     """Raise ``InvalidInput`` if a parameter to estimate is also set to a value or given by a column."""
     given = {item.name for name in values for item in targets_of(model, [name])}
     for target in targets:
@@ -366,7 +363,7 @@ def _held(value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
-def _span_of(model: Model, table: Data, held: Mapping[str, Any], start: float | None) -> tuple[Any, Any, float]:
+def _span_of(model: Model, table: Data, held: Values, start: float | None) -> tuple[Any, Any, float]:
     """Start, stop and step of the run: from `start`, or that of the model file, to the last observation."""
     last = float(table.times[-1])
     begins, stop, step = whole_steps(model, held, start=start, last=last)
@@ -395,7 +392,7 @@ def _too_close(model: Model, table: Data, step: float) -> list[str]:
     ]
 
 
-def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
+def _entered(model: Model, values: Values) -> dict[str, Any]:
     """Values set by the caller, by variable; values of elements are inserted into the array of the model file."""
     plain: dict[str, Any] = {}
     for name, value in values.items():

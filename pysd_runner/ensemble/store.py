@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Arrays, Flags, Interval, Texts
+from pysd_runner.core.kinds import Arrays, Flags, Interval, Texts, Values
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, Precision, cases_of
@@ -164,7 +164,7 @@ def plain(value: Any) -> dict[str, Any]:
     return {"values": np.asarray(value, dtype=float).tolist()}
 
 
-def _value(item: Mapping[str, Any]) -> Any:
+def _value(item: Values) -> Any:
     numbers = np.asarray(item["values"], dtype=float)
     if "times" not in item:
         return numbers
@@ -297,7 +297,7 @@ def read_statistics(content: bytes, outcomes: Sequence[str]) -> tuple[list[tuple
     return [(scenario, reduced(scenario)) for scenario in range(len(arrays[FAILED]))], arrays[FAILED]
 
 
-def _unpacked(arrays: Mapping[str, Any], place: str) -> BlockStatistics:
+def _unpacked(arrays: Values, place: str) -> BlockStatistics:
     moments, ranks = arrays.get(f"{place}/moments"), arrays.get(f"{place}/ranks")
     return BlockStatistics(
         None if moments is None else Moments(int(arrays[f"{place}/count"]), *moments),
@@ -306,9 +306,7 @@ def _unpacked(arrays: Mapping[str, Any], place: str) -> BlockStatistics:
     )
 
 
-def create(
-    path: Path, recipe: EnsembleRecipe, cases: Cases, values: Mapping[str, Array], attributes: Mapping[str, Any]
-) -> None:
+def create(path: Path, recipe: EnsembleRecipe, cases: Cases, values: Mapping[str, Array], attributes: Values) -> None:
     """Create the folder of a stored ensemble, atomically."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -328,7 +326,7 @@ def create(
             raise InvalidInput(f"{path} cannot be made: {error.strerror or error}") from error
 
 
-def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes: Mapping[str, Any]) -> None:
+def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes: Values) -> None:
     """Create the zarr arrays of every outcome, without their chunks."""
     try:
         import zarr
@@ -341,7 +339,7 @@ def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes:
     years = cases.first.clock.saved_times
     group.create_array("year", data=years, compressors=None, dimension_names=["year"])
 
-    def array(name: str, inner: Mapping[str, int], dtype: str, about: Mapping[str, Any]) -> None:
+    def array(name: str, inner: Mapping[str, int], dtype: str, about: Values) -> None:
         group.create_array(
             name,
             shape=(scenarios, *inner.values(), recipe.count),

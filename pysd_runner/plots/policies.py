@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pysd_runner.core.kinds import Interval, Texts
+from pysd_runner.core.kinds import Interval, Record, Texts
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.marks import write_beside
@@ -53,7 +53,7 @@ def plot_wedges(
     return sheet.told(long.assign(unit=unit), sentence)
 
 
-def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Mapping[str, Any]) -> tuple[Sheet, Axes]:
+def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Record) -> tuple[Sheet, Axes]:
     """Draw columns over their index as areas, stacked upwards where positive and downwards where negative."""
     times = parts.index.to_numpy(dtype=float)
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(parts.columns)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.kinds import Array, Arrays, Record
 from pysd_runner.engine import equation_of
 from pysd_runner.engine.ir import TIME_STEP, Axis, Block, ModelIr, draws_numbers, references, shown
 from pysd_runner.model import Model
@@ -52,7 +52,7 @@ class Links:
             *([self.focus[dim]] if dim in self.focus else range(len(self.model.ranges[dim])) for dim in dims)
         )
 
-    def score(self, name: str, block: Block, run: Mapping[str, Array], years: Array, moving: Iterable[str]) -> None:
+    def score(self, name: str, block: Block, run: Arrays, years: Array, moving: Iterable[str]) -> None:
         """Score the links into the cells of one block."""
         shape = self.model.shape(self.model.variables[name].dims)
         places = [item.places(length) for item, length in zip(block.index, shape, strict=True)]
@@ -62,7 +62,7 @@ class Links:
         compute, needed = equation_of(self.model, block), references(block.expression)
         old, new = ({item: run[item][:, part] for item in needed} for part in (slice(-1), slice(1, None)))
 
-        def at(values: Mapping[str, Array], moments: Array) -> Array:
+        def at(values: Arrays, moments: Array) -> Array:
             return np.broadcast_to(compute(values, moments[None]), (1, moments.size, *wide)).reshape(moments.size, -1)
 
         before = at(old, years[:-1])
@@ -106,7 +106,7 @@ def moved(change: Array, before: Array) -> Array:
     return np.where(np.abs(change) > ROUNDING * np.abs(before), change, 0.0)
 
 
-def link_scores(model: Model, values: Mapping[str, Any] | None, focus: Mapping[str, int], **settings: Any) -> Links:
+def link_scores(model: Model, values: Record | None, focus: Mapping[str, int], **settings: Any) -> Links:
     """Scores of all links between cells that change in a run; delays and smooths are merged into their users."""
     variables = model.ir.variables
     given = set(model.by_variable(values or {}))
