@@ -228,7 +228,7 @@ class Ending:
                     "fitted": observed + apart,
                 }
 
-    def _of_regions(self, residuals: Arrays) -> dict[str, Any]:
+    def _of_regions(self, residuals: Arrays) -> Values:
         """Provenance entries of fits to regions: share of squared growth explained, and national levels missed."""
         if not self.problem.codes:
             return {}
@@ -350,14 +350,14 @@ def at_bound(prior: Prior, estimate: float) -> str:
     return "lower" if share < AT_END else "upper" if share > 1 - AT_END else ""
 
 
-def used_evidence(problem: CalibrationProblem) -> dict[str, Any]:
+def used_evidence(problem: CalibrationProblem) -> Values:
     """Provenance entry of the measured effects in the likelihood, if there are any."""
     if problem.experiments is None:
         return {}
     return {EVIDENCE: {"how": "likelihood", "terms": [item.key for item in problem.experiments.terms]}}
 
 
-def _provenance(problem: CalibrationProblem, settings: Values) -> dict[str, Any]:
+def _provenance(problem: CalibrationProblem, settings: Values) -> Values:
     imputed = problem.runs.entering.imputed(problem.parameters_at(problem.space.centre))
     return {
         **settings,

@@ -363,11 +363,11 @@ class PanelValues:
         """Start values of the regions for given parameters."""
         return self.bound.at(parameters).inputs(self.year)
 
-    def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:  # noqa: ARG002
+    def values(self, parameters: Parameters, draws: int) -> Arrays:  # noqa: ARG002
         """Values by variable, shape (1, draw, element...)."""
         return self._values(parameters, self.inputs(parameters))
 
-    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[Arrays, Arrays]:
         """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
         keys = list(spreads)
         entering = [key for key in keys if key in self._read(parameters)]
@@ -408,7 +408,7 @@ class PanelValues:
         slope = 0.0 if bound.memory() > MOST_PERSISTENT else float(bound.memory_slope())
         return slope * unit(spreads, self._decay)
 
-    def _values(self, parameters: Parameters, start: RegionInputs) -> dict[str, Array]:
+    def _values(self, parameters: Parameters, start: RegionInputs) -> Arrays:
         found = {}
         for name, value in self.bound.at(parameters).values(start).items():
             if isinstance(value, TimePath):

@@ -192,7 +192,7 @@ class CalibrationProblem(Comparison):
             return experiments_of(self.model, self.data, terms, **where)
         entering = self.runs.entering
 
-        def values(parameters: Values, draws: int) -> dict[str, Any]:
+        def values(parameters: Values, draws: int) -> Values:
             return {**entering.held, **entering.values(parameters, draws)}
 
         start, last = self.runs.bounds["start"], self.last_year

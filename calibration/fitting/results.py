@@ -393,7 +393,7 @@ ENTRIES = (
 )
 
 
-def record(result: FitResult) -> dict[str, Any]:
+def record(result: FitResult) -> Values:
     """Content of a fit apart from `fitted`, in a form suitable for JSON, with null for NaN."""
     return dict(nan_to_null({name: _plain(getattr(result, name)) for name in ENTRIES}))
 

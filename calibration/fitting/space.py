@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.optimisers import SumOfSquares
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Interval, Numbers, frozen
+from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, frozen
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Parameter, Prior, Ridge, Uniform
 
 
@@ -90,7 +90,7 @@ class ParameterSpace:
         """Prior standard deviations on the unbounded scale, shape (parameter,)."""
         return np.array([prior.unbounded_sd for prior in self.priors], dtype=float)
 
-    def to_values(self, z: Array) -> dict[str, Array]:
+    def to_values(self, z: Array) -> Arrays:
         """Convert vectors to values by key, in the unit of each parameter, shape (...)."""
         values = self._columns("from_unbounded", z)
         return {key: values[..., column] for column, key in enumerate(self.keys)}

@@ -14,7 +14,7 @@ from calibration.fitting.tying import Block, Description, ModelRuns, Parameters,
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import Array, Texts, Values, frozen
+from pysd_runner.core.kinds import Array, Arrays, Texts, Values, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -141,7 +141,7 @@ class TargetValues:
         """Empty: all start values are from the model."""
         return ()
 
-    def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+    def values(self, parameters: Parameters, draws: int) -> Arrays:
         """Values by variable, shape (1, draw, element...)."""
         arrays = {name: np.repeat(base[None, None], draws, axis=1) for name, base in self._bases.items()}
         for item in self._targets:
@@ -149,7 +149,7 @@ class TargetValues:
             arrays[item.entered][place] = np.ravel(parameters[item.name])
         return arrays
 
-    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[Arrays, Arrays]:
         """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
         # Reuse the same tangent (derivative seed) arrays, so that the engine need not copy them again.
         if tuple(spreads) not in self._seeds:
@@ -392,7 +392,7 @@ def _too_close(model: Model, table: Data, step: float) -> list[str]:
     ]
 
 
-def _entered(model: Model, values: Values) -> dict[str, Any]:
+def _entered(model: Model, values: Values) -> Values:
     """Values set by the caller, by variable; values of elements are inserted into the array of the model file."""
     plain: dict[str, Any] = {}
     for name, value in values.items():

@@ -36,10 +36,10 @@ class Entering(Protocol):
     def imputed(self, parameters: Parameters) -> tuple[str, ...]:
         """Start values that were imputed because they were not observed, one line each."""
 
-    def values(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+    def values(self, parameters: Parameters, draws: int) -> Arrays:
         """Values by variable, shape (1, draw, element...)."""
 
-    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[Arrays, Arrays]:
         """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
 
     def number(self, parameters: Parameters, key: str) -> Array | float:
@@ -72,7 +72,7 @@ class ModelRuns:
         self._task: Task | None = None
         self._linearised: dict[tuple[tuple[str, ...], ...], Linearised] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Values:
         """Exclude compiled programs, which another process compiles again."""
         return {**self.__dict__, "_task": None, "_linearised": {}}
 
@@ -86,7 +86,7 @@ class ModelRuns:
         centre = dict.fromkeys(getattr(self.entering, "keys", ()), 1.0)
         return np.asarray(self._prepared(self.entering.values(centre, 1)).clock.saved_times, dtype=float)
 
-    def batch(self, parameters: Parameters, draws: int) -> dict[str, Array]:
+    def batch(self, parameters: Parameters, draws: int) -> Arrays:
         """Outcomes (draw, element..., saved time) for many parameter vectors; not finite where a run fails."""
         values = self.entering.values(parameters, draws)
         task = self._prepared(values)
@@ -94,7 +94,7 @@ class ModelRuns:
             found = replace(task, values={**task.values, **values}).compute()
         return {name: np.broadcast_to(item[0], (draws, *item.shape[2:])) for name, item in found.items()}
 
-    def linearised(self, parameters: Parameters, spreads: Spreads) -> tuple[dict[str, Array], dict[str, Array]]:
+    def linearised(self, parameters: Parameters, spreads: Spreads) -> tuple[Arrays, Arrays]:
         """Outcomes for one parameter vector, shape (element..., saved time), and derivatives (extra trailing axis).
 
         The next call overwrites the arrays.

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_339,
-    "nodes": 605_110,
+    "lines": 79_328,
+    "nodes": 604_684,
     "functions": 4_983,
     "docstring lines": 11_986,
     "lines of other texts": 5_563,
