@@ -171,7 +171,7 @@ class Loops:
         return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
 
 
-class _Graph:
+class Graph:
     """The links of a run, and the loops they make."""
 
     def __init__(self, links: Links, through: Iterable[Node]) -> None:
@@ -360,7 +360,7 @@ def loops(
     links = link_scores(model, values, places, **settings)
     variable, position = located(model, of) if of else ("", None)
     cells = () if not of else links.kept(variable) if position is None else [position]
-    graph, longest = _Graph(links, [(variable, cell) for cell in cells]), None
+    graph, longest = Graph(links, [(variable, cell) for cell in cells]), None
     if of and not graph.through:
         return graph.shares({}, (), longest=None, of=of)
     declared = {} if model.spec is None else model.spec.loops
