@@ -25,16 +25,18 @@ def main(paths: Sequence[str]) -> None:
         found = loops(model)
         graph = Graph(link_scores(model, None, {}), ())
         stocks = {name for name, item in model.ir.variables.items() if item.kind == "stock"}
-        total = {True: 0.0, False: 0.0}
+        total = np.zeros((2, found.relative.sizes["time"]))
         for loop in graph.every(MOST) or ():
-            total[any(name in stocks for name, _ in loop)] += np.abs(graph.score(loop))
-        scale = 1 + np.divide(total[False], total[True])
+            total[int(any(name in stocks for name, _ in loop))] += np.abs(graph.score(loop))
+        scale = 1 + total[0] / total[1]
         ours = {
             frozenset(map(_plain, way)): row
             for ways, row in zip(found.paths.values(), found.relative.to_numpy(), strict=True)
             for way in ways
         }
-        theirs = sorted(simlin.load(Path(path)).analyze().loops, key=lambda item: -abs(item.average_importance()))
+        theirs = sorted(
+            simlin.load(Path(path)).analyze().loops, key=lambda item: -abs(item.average_importance() or 0.0)
+        )
         rows = []
         for item in theirs[:LARGEST]:
             own = ours.get(frozenset(name for name in item.variables if not name.startswith("$")))

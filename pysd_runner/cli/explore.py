@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.reports.explorer.page import Explored
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.panels import Area
+    from pysd_runner.reports.replay import Inputs
     from pysd_runner.study.future import Future
 
 DRAWS = 32
@@ -242,6 +243,7 @@ def brief(
     a run as `gapsim run` does and keeps it beside the pages, so that the next brief can start from it.
     """
     from pysd_runner.reports.brief_paths import regions_of
+    from pysd_runner.reports.replay import read_inputs
     from pysd_runner.study.loading import load_future
 
     wanted = _formats(formats)
@@ -255,7 +257,8 @@ def brief(
         places = _places(names, regions_of(projection), session.lang)
         with folder:
             explorer = _explorer_beside(results, folder)
-            _write(session, projection, places, mix or (), wanted, folder, explorer=explorer)
+            found = read_inputs(projection.provenance["inputs"], results.parent if results.is_file() else results)
+            _write(session, projection, found, places, mix or (), wanted, folder, explorer=explorer)
     else:
         fitted = None if asked.fit is None else read_fit(asked.fit)
         seen = choice.read(session, fitted)
@@ -263,14 +266,14 @@ def brief(
         source = choice.source or ""
         job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted)
         with folder:
-            projection = _project_asked(session, job, folder)
-            _write(session, projection, places, _asked(projection, mixes), wanted, folder)
+            projection, found = _project_asked(session, job, folder)
+            _write(session, projection, found, places, _asked(projection, mixes), wanted, folder)
             session.kept.clear()
     _tell(session, folder.path, wanted, places, results or folder.path / RUN)
 
 
-def _project_asked(session: Session, job: Job, folder: "WholeFolder") -> "Future":
-    """Project the scenarios, and save the results in the folder of the pages."""
+def _project_asked(session: Session, job: Job, folder: "WholeFolder") -> "tuple[Future, Inputs]":
+    """Project the scenarios, and save the results in the folder of the pages; return them with their inputs."""
     from pysd_runner.reports.results import save_with_inputs
 
     projection, inputs, _ = project_asked(session, job)
@@ -282,7 +285,7 @@ def _project_asked(session: Session, job: Job, folder: "WholeFolder") -> "Future
     ]
     for text in projection.warnings:
         session.warn(text)
-    return projection
+    return projection, inputs
 
 
 def _formats(text: str) -> list[str]:
@@ -316,6 +319,7 @@ def _asked(projection: "Future", given: Sequence[str]) -> list[str]:
 def _write(
     session: Session,
     projection: "Future",
+    inputs: "Inputs",
     places: "Sequence[Area]",
     mixes: Sequence[str],
     formats: Sequence[str],
@@ -331,6 +335,7 @@ def _write(
     with session.stage(Message("Writing briefs"), total=len(places)) as stage:
         for place, stem in zip(places, _stems(places), strict=True):
             page = brief_of(projection, place.code or "nation", mixes=mixes, lang=session.lang)
+            page = page.with_loops(inputs, projection.provenance)
             for ending in formats:
                 shown = page.with_explorer(explorer) if explorer and ending == "html" else page
                 shown.save(folder.draft / f"{stem}.{ending}")

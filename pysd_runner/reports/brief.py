@@ -1,10 +1,10 @@
 """A brief: one page on the outlook of a region, a class or the nation, and the effects of policy mixes."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
+from pysd_runner.model import load_model
+from pysd_runner.policy.studies import policy_of
 from pysd_runner.reports.brief_paths import (
     LEAST_CHANGE,
     NARROW,
@@ -44,12 +46,15 @@ from pysd_runner.reports.evidence import LEAST_DRAWS, meaning_of, rests
 from pysd_runner.reports.headline import currency_of, large, some_of
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
+from pysd_runner.study.inputs import inputs_of
+from pysd_runner.study.loops import loops
 from pysd_runner.text import LANGUAGES, panel_title, say
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from pysd_runner.plots import ReportFigure
+    from pysd_runner.reports.replay import Inputs
 
 FORMATS = ("html", "docx", "xlsx")
 # Maximum number of mixes whose lines can be distinguished in one figure.
@@ -128,8 +133,44 @@ class Brief:
         file
             Name of the explorer page, in the folder of the brief.
         """
-        parts = [*self.document.parts, Link(say("brief.explorer", self.lang), file)]
-        return replace(self, document=replace(self.document, parts=parts))
+        return self._with(Link(say("brief.explorer", self.lang), file))
+
+    def with_loops(self, inputs: "Inputs", record: Mapping[str, Any]) -> "Brief":
+        """A copy that says which named feedback loop moves output per head of the region most, if there is one.
+
+        Parameters
+        ----------
+        inputs
+            Inputs of the projection, as `project_asked` and `read_inputs` return them.
+        record
+            Provenance of the projection.
+        """
+        if self.place.kind != "region":
+            return self
+        model = load_model(str(record["simulation"]["model"]), regions=len(inputs.panel.regions))
+        settings = {name: value for name, value in record["settings"].items() if value is not None} | {"draws": 1}
+        one = inputs_of(model, inputs.panel, inputs.fitted, baseline=inputs.baseline, **settings)
+        focus, of = {model.region_range: self.place.code}, model.bindings.variables.output_per_head
+        found = loops(one, policy_of(one, "baseline"), focus=focus, of=of, find="named")
+        if not found.paths:
+            return self
+        first = next(iter(found.paths))
+        told = {"share": percent(float(found.table()["share"].iloc[0])), "held": percent(found.held)}
+        return self._with(
+            Paragraph(
+                say(
+                    "brief.loops",
+                    self.lang,
+                    name=self.place.names[self.lang],
+                    loop=found.label(first, self.lang),
+                    counted=found.counted,
+                    **told,
+                )
+            )
+        )
+
+    def _with(self, part: Part) -> "Brief":
+        return replace(self, document=replace(self.document, parts=[*self.document.parts, part]))
 
     def _content(self, ending: str) -> bytes:
         if ending == "html":

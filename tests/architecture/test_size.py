@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_328,
-    "nodes": 604_684,
-    "functions": 4_983,
-    "docstring lines": 11_986,
-    "lines of other texts": 5_563,
+    "lines": 79_374,
+    "nodes": 605_032,
+    "functions": 4_985,
+    "docstring lines": 11_995,
+    "lines of other texts": 5_565,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_769,
+    "lines of tests": 42_772,
 }
 
 

@@ -1,5 +1,7 @@
 """``gapsim brief``: from results or from a run of its own, and what it refuses before any work."""
 
+from pathlib import Path
+
 import pytest
 
 from pysd_runner.study.loading import load_future
@@ -13,6 +15,7 @@ def test_from_results_that_are_there(gapsim, results):
     for stem in ("gansu", "east", "nation"):
         for ending in ("html", "docx", "xlsx"):
             assert f"pages/{stem}.{ending}" in answer.out
+    assert "Of the feedback loops through output per head of Gansu" in Path("pages/gansu.html").read_text("utf-8")
     again = gapsim("brief", "620000", "--run", results, "--format", "docx", "--out", "pages", "--force", "--json")
     assert again.json["data"]["files"] == ["pages/gansu.docx"]
 
