@@ -236,6 +236,8 @@ def _finish(axes: "Axes", across: str, lang: str = "en") -> None:
     locator = axes.xaxis.get_major_locator()
     if isinstance(locator, AutoDateLocator):
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    elif unit == "year":
+        axes.locator_params(axis="x", integer=True)
     axes.tick_params(labelsize=7)
     axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
 
