@@ -228,12 +228,13 @@ class Outlook(Tabled):
     def _after_fit(self, name: str) -> xr.DataArray:
         """Draws of a column after its fitted values, at the times when all entities have one."""
         assert isinstance(self.fit, FitResult)  # noqa: S101
-        later, frame = self.draws[name], self.fit.to_frame()
+        later, frame = self.draws[name], self.fit.residuals.to_frame()
         frame = frame[frame["used"] & (frame["indicator"] == self.provenance["columns"][name])]
-        fitted = frame.pivot(index="year", columns="region", values="fitted")[list(later["entity"].to_numpy())].dropna()
-        past = later.isel(time=[0] * len(fitted)).assign_coords(time=("time", fitted.index, later["time"].attrs))
-        past[:] = fitted.to_numpy().T
-        found = xr.concat([past, later], "time").assign_attrs(later.attrs, fitted=True)
+        past = frame.set_index(["region", "year"])["fitted"].to_xarray().rename(region="entity", year="time")
+        past = past.dropna("time").assign_attrs(fitted=True)
+        # A fit that was made again counts years as moments.
+        past["time"] = self.target.calendar.shown(past["time"])
+        found = xr.concat([past, later], "time", join="right", combine_attrs="no_conflicts")
         return found.isel(entity=0, drop=True) if found.sizes["entity"] == 1 else found
 
     def _percent(self, logs: xr.DataArray) -> xr.DataArray:

@@ -14,9 +14,10 @@ STELLA = (
     "<model><variables>{parts}</variables></model></xmile>"
 )
 NORMAL = 'errors = { family = "normal", memory = "independent" }'
+BASS = ("Advertising Effectiveness a", "Adoption Fraction i", "Total Population N")
 # Of each model: equations (of Stella files with the flows into and out of each stock), time unit, end and step, table,
-# declarations of columns and priors (mean and standard deviation), options of all commands and of the fit, a scenario,
-# the end of the forecast, published estimates with standard errors, and what is told of a fit whose diagnostics fail.
+# declarations of columns and priors (mean and standard deviation), options of all commands and of the fit, a scenario
+# and the end of the forecast, published estimates with standard errors, what is told of a fit whose diagnostics fail.
 CASES = {
     # Andrade and Duggan (2021), System Dynamics Review 37: posterior means to their last digit, of Poisson counts;
     # Frost and Sydenstricker (1919), Public Health Reports 34.
@@ -35,8 +36,7 @@ CASES = {
         },
         "observed": {"Cases": 'outcome = "RC"\nkind = "flow"\nerrors = { family = "poisson" }'},
         "options": ("--free", "rho,par beta,I0"),
-        "changes": "par beta: {40: x0.8}",
-        "until": "95",
+        "then": ("par beta: {40: x0.8}", "95"),
         "estimates": {"rho": (0.77, 0.01), "par beta": (1.29, 0.01)},
         "told": "vary more than Poisson errors allow",
     },
@@ -54,9 +54,8 @@ CASES = {
             "sales": [1000 * it for it in (96, 195, 238, 380, 1045, 1230, 1267, 1828, 1586, 1673, 1800, 1580, 1500)],
         },
         "observed": {"sales": f'outcome = "Adoption Rate AR"\nscale = "level"\nkind = "flow"\n{NORMAL}'},
-        "options": ("--start", "1948", "--free", "Advertising Effectiveness a,Adoption Fraction i,Total Population N"),
-        "changes": "Advertising Effectiveness a: {1955: x0.5}",
-        "until": "1965",
+        "options": ("--start", "1948", "--free", ",".join(BASS)),
+        "then": ("Advertising Effectiveness a: {1955: x0.5}", "1965"),
         "estimates": {
             "Advertising Effectiveness a": (0.0094, 0.0020),
             "Adoption Fraction i": (0.003748, 0.00040),
@@ -73,8 +72,7 @@ CASES = {
             "conc": (0.74, 2.84, 6.57, 10.5, 9.66, 8.58, 8.36, 7.47, 6.89, 5.94, 3.28),
         },
         "observed": {"conc": f'scale = "level"\noutcome = "conc"\n{NORMAL}'},
-        "changes": "Dose: x0.5",
-        "until": "36",
+        "then": ("Dose: x0.5", "36"),
         "estimates": {"ka": (1.777, 0.307), "ke": (0.0540, 0.0092), "Cl": (0.01992, 0.00254)},
     },
     # Carpenter (2018), case study of Stan: posterior means and standard deviations; pelts of the Hudson's Bay Company.
@@ -94,8 +92,7 @@ CASES = {
         "priors": {"alpha": (1, 0.5), "beta": (0.05, 0.05), "gamma": (1, 0.5), "delta": (0.05, 0.05)},
         "reading": ("--time-unit", "month"),
         "options": ("--free", "alpha,beta,gamma,delta,H0,L0"),
-        "changes": "gamma: {1915: x1.1}",
-        "until": "1925",
+        "then": ("gamma: {1915: x1.1}", "1925"),
         "estimates": {
             "alpha": (0.549, 0.064),
             "beta": (0.028, 0.004),
@@ -118,21 +115,20 @@ CASES = {
         "observed": {"in bed": 'outcome = "Infected"\nerrors = { family = "negative_binomial" }'},
         "priors": {"beta": (2, 1), "gamma": (0.4, 0.5)},
         "options": ("--start", "1978-01-21"),
-        "changes": "beta: {1978-01-27: x0.5}",
-        "until": "1978-02-08",
+        "then": ("beta: {1978-01-27: x0.5}", "1978-02-08"),
         "estimates": {"beta": (1.73, 0.05), "gamma": (0.54, 0.04)},
     },
 }
 
 
-def write(folder, *, equations, clock, data, observed, changes, flows=None, priors=None, **_):
+def write(folder, *, equations, clock, data, observed, then, flows=None, priors=None, **_):
     """Write model, declarations, table and scenario; return the name of the model file."""
     declared = [f'[measurements."{name}"]\n{text}\n' for name, text in observed.items()]
     for name, (mean, sd) in (priors or {}).items():
         prior = f'prior = {{ family = "normal", mean = {mean}, sd = {sd} }}'
         declared.append(f'[parameters."{name}"]\nvalue = {mean}\nlower = 0\n{prior}\n')
     (folder / "mine.toml").write_text("schema = 2\n" + "".join(declared), encoding="utf-8")
-    (folder / "less.yaml").write_text(f"name: less\nchanges: {{{changes}}}\n", encoding="utf-8")
+    (folder / "less.yaml").write_text(f"name: less\nchanges: {{{then[0]}}}\n", encoding="utf-8")
     table = pd.DataFrame({name: it.split() if isinstance(it, str) else it for name, it in data.items()})
     table.iloc[:, ::-1].to_csv(folder / "obs.csv", index=False)
     lines = equations.splitlines()
@@ -163,7 +159,7 @@ def test_a_published_model_goes_from_file_to_forecast(gapsim, tmp_path, case):
     end, times = pd.read_csv(tmp_path / "results" / "end.csv")["time"].iloc[-1], next(iter(case["data"].values()))
     assert end >= times[-1]
     column = next(iter(case["observed"]))
-    told = gapsim("forecast", "obs.csv", *own, "--until", case["until"], "--out", "outlook", code=0).out
+    told = gapsim("forecast", "obs.csv", *own, "--until", case["then"][1], "--out", "outlook", code=0).out
     assert f"{column} at " in told
     drawn = pd.read_csv(next((tmp_path / "outlook" / "figures").glob("*.csv")))
     # The fitted line over the data, then the forecast.

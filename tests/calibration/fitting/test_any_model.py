@@ -298,7 +298,10 @@ def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
         "quarter": [f"{2020 + n // 4}Q{n % 4 + 1}" for n in range(13)],
         "year": [f"{2000 + n}-01-01" for n in range(13)],
     }[unit]
-    problem = CalibrationProblem(model, load_data({"date": dates, "stock": run}), free=["Growth Rate"])
+    table, free = load_data({"date": dates, "stock": run}), ["Growth Rate"]
+    early = CalibrationProblem(model, table, free=free, start="1999-06-30")
+    np.testing.assert_array_equal(early.again(until=None, free=free).data.times, early.data.times)
+    problem = CalibrationProblem(model, table, free=free)
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
     assert any("is moment 0 of the model" in note for note in problem.describe().notes)
 
