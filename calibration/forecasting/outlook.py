@@ -230,11 +230,13 @@ class Outlook(Tabled):
         assert isinstance(self.fit, FitResult)  # noqa: S101
         later, frame = self.draws[name], self.fit.residuals.to_frame()
         frame = frame[frame["used"] & (frame["indicator"] == self.provenance["columns"][name])]
-        past = frame.set_index(["region", "year"])["fitted"].to_xarray().rename(region="entity", year="time")
+        past: xr.DataArray = (
+            frame.set_index(["region", "year"])["fitted"].to_xarray().rename(region="entity", year="time")
+        )
         past = past.dropna("time").assign_attrs(fitted=True)
         # A fit that was made again counts years as moments.
         past["time"] = self.target.calendar.shown(past["time"])
-        found = xr.concat([past, later], "time", join="right", combine_attrs="no_conflicts")
+        found: xr.DataArray = xr.concat([past, later], "time", join="right", combine_attrs="no_conflicts")
         return found.isel(entity=0, drop=True) if found.sizes["entity"] == 1 else found
 
     def _percent(self, logs: xr.DataArray) -> xr.DataArray:
