@@ -23,6 +23,7 @@ from calibration.filtering.trend import (
     steps,
 )
 from pysd_runner.core.kinds import Array, Indices, frozen
+from pysd_runner.study.draws import shared_part
 
 # Weight of the pooled size of shocks against a region's own, in years.
 REGION_YEARS = 8.0
@@ -204,25 +205,6 @@ def left_of_relative(groups: Sequence[str], shared: float) -> float:
     np.fill_diagonal(correlations, 1.0)
     left = 1 - float(correlations.mean())
     return float(np.sqrt(left)) if len(labels) > 1 else 1.0
-
-
-def shared_part(innovations: Array, groups: Sequence[str]) -> float:
-    """Share of the variance of innovations that is common to regions of a class, by the method of moments."""
-    seen = np.isfinite(innovations)
-    if not seen.any():
-        return 0.0
-    variance = float((innovations[seen] ** 2).mean())
-    labels = np.array(groups)
-    excess, weight = 0.0, 0.0
-    for group in sorted({name for name in groups if name}):
-        members = innovations[labels == group]
-        members = members[:, np.isfinite(members).all(axis=0)]
-        count = len(members)
-        if count < 2 or not members.size:
-            continue
-        excess += count * (float((members.mean(axis=0) ** 2).mean()) - variance / count) / (1 - 1 / count)
-        weight += count
-    return 0.0 if not weight or variance == 0 else min(max(excess / weight / variance, 0.0), 0.9)
 
 
 @frozen(eq=False)

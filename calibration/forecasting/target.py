@@ -12,6 +12,7 @@ from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.kinds import Array, Flags, Indices, frozen
 from pysd_runner.data import Data
+from pysd_runner.data.update import spans
 from pysd_runner.model import is_share
 
 if TYPE_CHECKING:
@@ -169,13 +170,7 @@ def early_years(panel: Data, target: Target) -> tuple[str, ...]:
 
 def years_told(years: Sequence[int]) -> str:
     """Years as text, consecutive ones as a range: ``1995, 2000-2010``."""
-    rows: list[list[int]] = []
-    for year in years:
-        if rows and year == rows[-1][-1] + 1:
-            rows[-1].append(year)
-        else:
-            rows.append([year])
-    told = [str(row[0]) if len(row) == 1 else f"{row[0]}-{row[-1]}" for row in rows]
+    told = spans(years).split(", ")
     return ", ".join(told if len(told) <= TOLD else [*told[:2], "...", told[-1]])
 
 

@@ -114,20 +114,27 @@ def shock_law(panel: Data, *, sd: float = 0.0) -> ShockLaw:
     seen = np.isfinite(growth)
     if seen.sum() < 10:
         return ShockLaw(sd or TYPICAL_SD, 0.0)
-    variance = float(np.mean(growth[seen] ** 2))
-    groups = np.array([region.group for region in panel.regions])
+    groups = [region.group for region in panel.regions]
+    return ShockLaw(sd or float(np.sqrt(np.mean(growth[seen] ** 2))), shared_part(growth, groups))
+
+
+def shared_part(innovations: Array, groups: Sequence[str]) -> float:
+    """Share of the variance of innovations that is common to regions of a class, by the method of moments."""
+    seen = np.isfinite(innovations)
+    if not seen.any():
+        return 0.0
+    variance = float((innovations[seen] ** 2).mean())
+    labels = np.array(groups)
     excess, weight = 0.0, 0.0
-    for group in {name for name in groups.tolist() if name}:
-        members = growth[groups == group]
+    for group in sorted({name for name in groups if name}):
+        members = innovations[labels == group]
         members = members[:, np.isfinite(members).all(axis=0)]
-        count = members.shape[0]
+        count = len(members)
         if count < 2 or not members.size:
             continue
-        mean_variance = float(np.mean(members.mean(axis=0) ** 2))
-        excess += count * (mean_variance - variance / count) / (1 - 1 / count)
+        excess += count * (float((members.mean(axis=0) ** 2).mean()) - variance / count) / (1 - 1 / count)
         weight += count
-    shared = 0.0 if not weight or variance == 0 else min(max(excess / weight / variance, 0.0), 0.9)
-    return ShockLaw(sd or float(np.sqrt(variance)), shared)
+    return 0.0 if not weight or variance == 0 else min(max(excess / weight / variance, 0.0), 0.9)
 
 
 def shock_paths(

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_379,
-    "nodes": 605_032,
+    "lines": 79_363,
+    "nodes": 604_755,
     "functions": 4_985,
     "docstring lines": 11_995,
     "lines of other texts": 5_565,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_766,
+    "lines of tests": 42_767,
 }
 
 

@@ -8,12 +8,13 @@ from numpy.testing import assert_allclose
 from scipy.stats import t as student
 
 from calibration.filtering import Filtered, FilterSettings, ahead, estimate, learn_laws
-from calibration.filtering.laws import composite_likelihood, heavy, learn_widths, shared_part
+from calibration.filtering.laws import composite_likelihood, heavy, learn_widths
 from calibration.filtering.trend import STEPS, Trend, recent_volatility
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, MeanReversion
 from calibration.forecasting.models import FilteredModel
 from pysd_runner.study.binding import shipped_model
+from pysd_runner.study.draws import shared_part
 from pysd_runner.study.region_inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
 
