@@ -55,7 +55,10 @@ def main(given: Sequence[str] | None = None) -> int:
         Exit code: 1 if an engine of ours gave other numbers than the rest.
     """
     options = arguments(given)
-    engines = _chosen(all_engines(options.yardsticks, options.sdeverywhere), options)
+    engines = all_engines(options.yardsticks, options.sdeverywhere)
+    if unknown := set(options.engine or ()) - set(engines):
+        sys.exit(f"no engine is called {', '.join(map(repr, sorted(unknown)))}; known: {', '.join(engines)}")
+    engines = _chosen(engines, options)
     record: dict[str, Any] = {"machine": machine(), "versions": versions(), "processors": {}}
     print(heading(record["machine"], record["versions"], engines.values()))
     record["models"], failed = _compared(engines, options)

@@ -91,7 +91,7 @@ class Clock:
         left = self.stop - float(self.times[-1])
         return left if left > self.step / 1000 else 0.0
 
-    @property
+    @cached_property
     def lost(self) -> int:
         """Number of times at whole save intervals after the start that are not saved because no step ends there."""
         if self.axis is not None:
@@ -227,7 +227,7 @@ def _clocks(
     method: str,
     seed: int,
 ) -> Clocks:
-    numbers = {name: _written(model, name) if bound is None else bound for name, bound in asked.items()}
+    numbers = {name: written(model, name) if bound is None else bound for name, bound in asked.items()}
     if (plain := {name: value for name, value in numbers.items() if value is not None}).keys() == asked.keys():
         return Clocks(_first(label, plain))
     moving = over_time(values)
@@ -251,7 +251,7 @@ def _clocks(
     return work.clocks()
 
 
-def _written(model: ModelIr, control: str) -> float | None:
+def written(model: ModelIr, control: str) -> float | None:
     """The number a model gives for a time control; None where it gives an equation."""
     blocks = model.variables[control].blocks
     expression = blocks[0].expression if blocks else None

@@ -13,6 +13,9 @@ from pysd_runner.engine.errors import InvalidInput
 # Length of a cache line in bytes; every array starts on one.
 LINE = 64
 
+# Length of a large page in bytes; large arrays start on one, since fresh memory is cleared much faster by such pages.
+PAGE = 1 << 21
+
 # Rows of results that are a multiple of this many bytes apart evict each other from the CPU cache.
 ALIASED = 2048
 
@@ -31,8 +34,9 @@ def machine_bytes() -> float:
 def aligned(shape: tuple[int, ...], dtype: Any = np.float64, *, fill: float | None = None) -> NDArray[Any]:
     """An array that starts on a cache line."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    raw = np.empty(size + LINE, dtype=np.uint8)
-    shift = -raw.ctypes.data % LINE
+    line = PAGE if size >= 2 * PAGE else LINE
+    raw = np.empty(size + line, dtype=np.uint8)
+    shift = -raw.ctypes.data % line
     array: NDArray[Any] = raw[shift : shift + size].view(dtype).reshape(shape)
     if fill is not None:
         array.fill(fill)

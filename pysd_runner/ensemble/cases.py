@@ -26,6 +26,11 @@ Precision = Literal["float64", "float32"]
 # Function that gives the memory into which the runs of a block under a scenario are written, or None.
 Room = Callable[[int, slice], Mapping[str, NDArray[Any]] | None]
 
+
+def no_room(scenario: int, draws: slice) -> None:
+    """No memory: each block has its own."""
+
+
 # Name of the default scenario, used when no scenarios are given.
 BASE = "base"
 
@@ -45,8 +50,8 @@ VECTOR = 64
 # Number of blocks into which a small ensemble is divided, so that several threads have work.
 PARTS = 16
 
-# Minimum work per block, in variables times steps times draws (about five milliseconds); overrides PARTS.
-LEAST_WORK = 20_000_000
+# Minimum work per block, in variables times steps times draws (about twenty milliseconds); overrides PARTS.
+LEAST_WORK = 80_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,7 @@ class Cases:
         settings: dict[str, Any] = {"threads": 1, "first_draw": first_draw}
         return replace(self, tasks=tuple(replace(task, **settings) for task in self.tasks))
 
-    def runs(
-        self, part: slice, precision: Precision, room: "Room" = lambda _scenario, _part: None
-    ) -> Iterator[BlockRuns]:
+    def runs(self, part: slice, precision: Precision, room: Room = no_room) -> Iterator[BlockRuns]:
         """Run one block of draws, scenario by scenario."""
         for scenario, every in enumerate(self.tasks):
             task = every.part(part)

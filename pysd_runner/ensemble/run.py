@@ -15,10 +15,10 @@ from pysd_runner.core.progress import Told, between_steps, counted, reporting
 from pysd_runner.engine import Failure, TimePath
 from pysd_runner.engine.counts import cores, whole
 from pysd_runner.engine.memory import aligned, machine_bytes, spread
-from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases, Precision, cases_of, without_frames
+from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases, Precision, Room, cases_of, no_room, without_frames
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
-from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
+from pysd_runner.ensemble.statistics import KEPT, BlockStatistics, RunningStatistics, Statistics
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import RunSettings, labels, provenance, versions
 
@@ -112,8 +112,11 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
     parts = [slice(draw, draw + 1) for draw in range(found.draws)] if is_slow else found.blocks(found.draws)
     at_once = cores() if threads is None else whole("threads", threads, least=1)
     kept = statistics_of(keep)
+    # Where quantiles are exact every run is needed to the end, and has its place from the start.
+    is_whole = kept is not None and found.draws <= KEPT and len(kept.quantiles) > 0
+    room = RunCollector(found, "float64").room if is_whole else no_room
     collector = (
-        RunCollector(found, precision) if kept is None else StatisticsCollector(found, kept, block=parts[0].stop)
+        RunCollector(found, precision) if kept is None else StatisticsCollector(found, kept, parts[0].stop, room)
     )
     work = _Work(found, collector, precision, throw)
     work.run(parts, 1 if is_slow else at_once, counted(progress, "draws", found.draws))
@@ -325,7 +328,7 @@ Reduced = dict[str, BlockStatistics]
 class StatisticsCollector:
     """Keeps only statistics of an ensemble."""
 
-    def __init__(self, cases: Cases, kept: Statistics, block: int) -> None:
+    def __init__(self, cases: Cases, kept: Statistics, block: int, room: Room = no_room) -> None:
         def running() -> Running:
             return {
                 name: RunningStatistics(kept=kept, shape=shape, planned=cases.draws, block=block)
@@ -333,11 +336,8 @@ class StatisticsCollector:
             }
 
         self._kept = kept
+        self.room = room
         self._running = [running() for _ in cases.scenarios]
-
-    def room(self, scenario: int, draws: slice) -> None:  # noqa: ARG002
-        """None: runs are not kept, so that no memory is reserved."""
-        return
 
     def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> list[tuple[int, Reduced]]:  # noqa: ARG002
         """Statistics of a block, without the cases that failed."""
@@ -364,7 +364,8 @@ def _reduced(running: Running, data: Mapping[str, Array], failed: Flags) -> Redu
     sound = ~failed
     found = {}
     for name, values in data.items():
-        every = np.broadcast_to(values[0], (failed.size, *values.shape[2:]))
+        alike = values.shape[1] == failed.size
+        every = values[0] if alike else np.broadcast_to(values[0], (failed.size, *values.shape[2:]))
         found[name] = running[name].summarise(every if sound.all() else every[sound])
     return found
 

@@ -196,13 +196,11 @@ def _read(points: Numbers, weights: Array, levels: Sequence[float]) -> Array:
     return np.take_along_axis(points, np.take_along_axis(order, place, axis=-1), axis=-1).T.astype(float)
 
 
-# Maximum number of values processed at once, so that they stay in the cache while copied, sorted and reduced.
-AT_ONCE = 131_072
+# Maximum number of values processed at once, so that they and their deviations stay in the cache.
+AT_ONCE = 65_536
 
 SIMPLE = ("mean", "variance", "minimum", "maximum")
 QUANTILE = "quantile"
-# Maximum number of values whose moments are computed at once, so that they and their deviations stay in the cache.
-DRAWS_AT_ONCE = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +228,11 @@ class Moments:
 def moments_of(values: Numbers, *, is_sorted: bool = False) -> Moments:
     """Moments of one block, computed from deviations from one of its values."""
     # No value lies farther from the mean than sqrt(count - 1) standard deviations, so that cancellation is small.
-    series, count = values.shape
+    count = values.shape[1]
     origin = values[:, count // 2].astype(float)
-    beyond, squares = np.empty(series), np.empty(series)
-    rows = max(1, DRAWS_AT_ONCE // count)
-    for first in range(0, series, rows):
-        part = slice(first, first + rows)
-        deviations = values[part] - origin[part, None]
-        deviations.mean(axis=1, out=beyond[part])
-        np.einsum("ij,ij->i", deviations, deviations, out=squares[part])
-    squares -= count * beyond**2
+    deviations = values - origin[:, None]
+    beyond = deviations.mean(axis=1)
+    squares = np.vecdot(deviations, deviations) - count * beyond**2
     low, high = (values[:, 0], values[:, -1]) if is_sorted else (values.min(axis=1), values.max(axis=1))
     return Moments(count, origin, beyond, squares, low.astype(float), high.astype(float))
 
@@ -347,34 +340,31 @@ class RunningStatistics:
         self._missing = np.zeros(int(np.prod(self.shape)), dtype=bool)
 
     def summarise(self, values: Numbers) -> BlockStatistics:
-        """Reduce the draws of one block; thread-safe."""
+        """Reduce the draws of one block, whose order may be lost; thread-safe."""
         count = values.shape[0]
         if not count:
             return BlockStatistics(None, None)
         # (draw, ..., year) becomes (year, ..., draw), as the compiled engine writes it, then (series, draw).
         series = np.moveaxis(values, (0, -1), (-1, 0)).reshape(-1, count)
-        kept = np.empty_like(series, order="C") if self.kept.quantiles else None
+        if self.kept.quantiles and not (series.flags.writeable and series.strides[1] == series.itemsize):
+            series = series.copy()
         rows = max(1, AT_ONCE // count)
         with np.errstate(all="ignore"):
-            found = [
-                self._summarise(series[part], None if kept is None else kept[part])
-                for part in (slice(first, first + rows) for first in range(0, len(series), rows))
-            ]
-            summary = None if kept is None else self._sketch.summarise(kept)
+            found = [self._summarise(series[first : first + rows]) for first in range(0, len(series), rows)]
+            summary = self._sketch.summarise(series) if self.kept.quantiles else None
         moments = joined_moments([item for item, _ in found if item is not None])
         return BlockStatistics(moments, summary, np.concatenate([missing for _, missing in found]))
 
-    def _summarise(self, series: Numbers, kept: Numbers | None) -> tuple[Moments | None, Flags]:
+    def _summarise(self, series: Numbers) -> tuple[Moments | None, Flags]:
         """Moments of a chunk of series that fits into the cache, and a mask of series with a missing value."""
-        if kept is None:
+        if not self.kept.quantiles:
             moments = moments_of(series)
             missing = np.isnan(moments.squares)  # also NaN for infinite values
             missing[missing] = np.isnan(series[missing]).any(axis=1)
             return moments, missing
-        kept[...] = series
-        kept.sort(axis=-1)
+        series.sort(axis=-1)
         # Sorting puts NaN last.
-        return moments_of(kept, is_sorted=True) if self.kept.simple else None, np.isnan(kept[:, -1])
+        return moments_of(series, is_sorted=True) if self.kept.simple else None, np.isnan(series[:, -1])
 
     def add(self, block: BlockStatistics) -> None:
         """Add the draws of a block."""

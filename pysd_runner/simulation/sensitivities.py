@@ -16,6 +16,7 @@ from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName,
 from pysd_runner.core.kinds import Array, Arrays, Values
 from pysd_runner.engine import Direction, Linearised, Task, TimePath
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr
+from pysd_runner.engine.values import cases_of
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import constant_values, element_name, failure_message, located, position_of
 from pysd_runner.simulation.task import Labelled, RunSettings, labels, one_line, prepared, provenance, spelled
@@ -134,18 +135,6 @@ def jacobian(
     )
 
 
-def jacobian_function(
-    model: Model,
-    values: Values | None = None,
-    *,
-    parameters: Sequence[Parameter],
-    outcomes: Sequence[str],
-    **settings: Unpack[RunSettings],
-) -> "JacobianFunction":
-    """A function from parameter values to outcomes and derivatives of one case, as unlabelled arrays for optimisers."""
-    return JacobianFunction(*task_of(model, values, parameters, outcomes, settings))
-
-
 def task_of(
     model: Model,
     values: Values | None,
@@ -156,7 +145,8 @@ def task_of(
     """The task of one case for repeated runs, and its parameters."""
     moved = directions(model, parameters)
     known = model.by_variable({} if values is None else values)
-    ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
+    # In a fixed order, as a program is compiled and kept for an order of its inputs.
+    ready = {item.variable: _constant(model, item.variable) for item in moved if item.variable not in known} | known
     task = prepared(model, ready, outcomes=outcomes, **settings)
     _check_controls(task, moved, settings)
     return task, moved
@@ -167,57 +157,6 @@ def _constant(model: Model, name: str) -> Array:
     if model.ir.variables[name].kind != "constant":
         raise InvalidInput(f"{name!r} has an equation; give it a value, or take `jacobian`, which adds to the equation")
     return constant_values(model, name)
-
-
-class Point:
-    """The values of one case, with the positions of the parameters in them."""
-
-    def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
-        names = dict.fromkeys(item.variable for item in moved)
-        self.values: dict[str, Array] = {}  # of the variables that contain parameters
-        for name, value in task.values.items():
-            if isinstance(value, TimePath) and name in names:
-                raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
-            if (value.values.shape[1:3] if isinstance(value, TimePath) else value.shape[:2]) != (1, 1):
-                raise InvalidInput(f"{name!r} varies over scenarios or draws; this function computes one case")
-            if name in names and not isinstance(value, TimePath):
-                self.values[name] = np.array(value)
-        self._places = [(self.values[item.variable], (0, 0, *item.position)) for item in moved]
-        self.parameters = tuple(label_of(task.ir, item) for item in moved)
-        self.start = np.array([array[place] for array, place in self._places])
-        self.task = replace(task, values={**task.values, **self.values})
-
-    def enter(self, numbers: Sequence[float]) -> None:
-        """Set the values of the parameters."""
-        for (array, place), number in zip(self._places, numbers, strict=True):
-            array[place] = number
-
-
-class JacobianFunction:
-    """A function from parameter values to outcomes and derivatives; created by `jacobian_function`."""
-
-    def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
-        self._point = Point(task, moved)
-        self.parameters, self.start = self._point.parameters, self._point.start
-        self.years = task.clock.saved_times
-        self._work = Linearised(self._point.task, moved)
-        self._single = self._work.single()
-        self._views = None if self._single is None else _first_case(*self._work.split(self._single.found))
-
-    def __call__(self, point: Array, *, copy: bool = True) -> tuple[Arrays, Arrays]:
-        """Compute outcomes, shape (..., year), and derivatives, with a trailing axis of parameters."""
-        self._point.enter(point.tolist())
-        if self._single is None or self._views is None:
-            return _first_case(*self._work.run(self._point.values))
-        self._single.run(self._point.values)
-        if not copy:
-            return self._views
-        values, derivatives = self._views
-        return {k: v.copy() for k, v in values.items()}, {k: v.copy() for k, v in derivatives.items()}
-
-
-def _first_case(values: Arrays, derivatives: Arrays) -> tuple[Arrays, Arrays]:
-    return {k: v[0, 0] for k, v in values.items()}, {k: v[0, 0] for k, v in derivatives.items()}
 
 
 def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction, ...]:
@@ -327,11 +266,21 @@ class PreparedModel:
     """
 
     def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
-        self._point = Point(task, moved)
-        self._task, self._moved = self._point.task, tuple(moved)
-        self._case = self._task.single()
-        self._slopes: JacobianFunction | None = None
-        self.parameters, self.start = self._point.parameters, self._point.start
+        names = {item.variable for item in moved}
+        self._values: dict[str, Array] = {}  # of the variables that contain parameters
+        for name, value in task.values.items():
+            if isinstance(value, TimePath) and name in names:
+                raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
+            if cases_of(value) != (1, 1):
+                raise InvalidInput(f"{name!r} varies over scenarios or draws; this function computes one case")
+            if name in names:
+                self._values[name] = np.array(value)
+        self._places = [(self._values[item.variable], (0, 0, *item.position)) for item in moved]
+        self._task = replace(task, values={**task.values, **self._values})
+        self._case, self._moved = self._task.single(), moved
+        self._slopes: Linearised | None = None
+        self.parameters = tuple(label_of(task.ir, item) for item in moved)
+        self.start = np.array([array[place] for array, place in self._places])
         self.years = task.clock.saved_times
         self.series = tuple(label for name in task.outcomes for label in _labels(task, name))
 
@@ -344,7 +293,7 @@ class PreparedModel:
         self._enter(numbers)
         with np.errstate(all="ignore"):
             if self._case is not None:
-                return self._stacked(self._case.run(self._point.values))
+                return self._stacked(self._case.run(self._values))
             return self._stacked(self._task.compute())
 
     def with_jacobian(self, numbers: Any) -> tuple[Array, Array]:
@@ -369,9 +318,9 @@ class PreparedModel:
         """
         point = self._enter(numbers)
         if self._slopes is None:
-            self._slopes = JacobianFunction(self._task, self._moved)
+            self._slopes = Linearised(self._task, self._moved)
         with np.errstate(all="ignore"):
-            values, derivatives = self._slopes(point, copy=False)
+            values, derivatives = self._slopes.run(self._values, copy=False)
         rows, years = len(self.series), self.years.size
         found = [values[name].reshape(-1, years) for name in self._task.outcomes]
         slopes = [derivatives[name].reshape(-1, years, point.size) for name in self._task.outcomes]
@@ -394,7 +343,8 @@ class PreparedModel:
         if not np.isfinite(point).all():
             wrong = int(np.flatnonzero(~np.isfinite(point))[0])
             raise InvalidInput(f"{self.parameters[wrong]!r} is {point[wrong]}; expected a finite number")
-        self._point.enter(point.tolist())
+        for (array, place), number in zip(self._places, point.tolist(), strict=True):
+            array[place] = number
         if self._task.ir.structural:
             self._task.check_orders()
         return point

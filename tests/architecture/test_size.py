@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_363,
-    "nodes": 604_755,
-    "functions": 4_985,
-    "docstring lines": 11_995,
+    "lines": 79_360,
+    "nodes": 604_760,
+    "functions": 4_981,
+    "docstring lines": 11_992,
     "lines of other texts": 5_565,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_767,
+    "lines of tests": 42_759,
 }
 
 

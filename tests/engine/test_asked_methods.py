@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pysd_runner import jacobian, load_model, run_ensemble, simulate
+from pysd_runner import jacobian, load_model, prepare, run_ensemble, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.ir import Integration
 from pysd_runner.engine.passes import integration
 from pysd_runner.engine.passes.integration import OtherMethod
-from pysd_runner.simulation.sensitivities import jacobian_function
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import write_model
 from tests.engine.xmile_files import aux, flow, load_xmile, stock, write_xmile
@@ -116,8 +115,8 @@ def test_ensembles_and_derivatives_take_the_method_of_the_file(tmp_path):
     slope = 4 * one_step("rk4", z) ** 3 * (1 + z + z**2 / 2 + z**3 / 6) * 0.5
     found = jacobian(model, parameters=["r"], outcomes=["s"])
     assert found["s"][0, 0, -1, 0] == pytest.approx(slope, rel=1e-13)
-    function = jacobian_function(model, parameters=["r"], outcomes=["s"])
-    assert function(function.start)[1]["s"][-1, 0] == pytest.approx(slope, rel=1e-13)
+    function = prepare(model, ["r"], ["s"])
+    assert function.jacobian(function.start)[0, -1, 0] == pytest.approx(slope, rel=1e-13)
 
 
 def test_a_task_without_a_method_has_that_of_the_model_as_fits_do():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner import jacobian, load_model, prepare, simulate
-from pysd_runner.core.errors import InvalidInput, UnknownName, UnsupportedFeature
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.engine.values import TimePath
 from tests.engine.small_models import write_model
 
@@ -158,3 +158,18 @@ def test_the_moments_of_a_clock_are_computed_once_and_cannot_be_changed(model):
         clock.times[0] = 1
     assert copy.copy(clock) == clock
     assert hash(copy.copy(clock)) == hash(clock)
+
+
+def test_calls_that_differ_in_numbers_alone_give_what_others_give(model, engine):
+    asked = {"outcomes": ["s", "total"], "engine": engine}
+    points = ((0.1, 2.0), (0.2, 3), (0.2, 3.0), (0.3, 4.0))
+    runs = [simulate(model, {"rate": rate, "push": push}, **asked) for rate, push in points]
+    for (rate, push), run in zip(points, runs, strict=True):
+        usual = simulate(model, {"rate": np.array(rate), "push": np.array(push)}, **asked)
+        assert all(np.array_equal(run.data[name], usual.data[name]) for name in asked["outcomes"])
+        assert (run.provenance, run.dims, run.units) == (usual.provenance, usual.dims, usual.units)
+    for _ in range(3):
+        with pytest.raises(InvalidInput, match="contains NaN"):
+            simulate(model, {"rate": float("nan"), "push": 1.0}, **asked)
+        with pytest.raises(SimulationFailed):
+            simulate(model, {"rate": 1e308, "push": 1e308}, **asked)

@@ -7,7 +7,7 @@ from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName,
 from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.sensitivities import jacobian, jacobian_function
+from pysd_runner.simulation.sensitivities import jacobian, prepare
 from tests.engine.small_models import write_model
 
 EQUATIONS = (
@@ -148,33 +148,11 @@ def test_a_parameter_over_time_with_runge_and_kutta_is_refused(model):
         jacobian(model, {"push": path}, parameters=["push"], outcomes=["s"], method="rk4")
 
 
-@pytest.mark.parametrize("engine", ["numpy", "llvm"])
-def test_the_function_without_labels_gives_the_same(model, engine):
-    if engine == "llvm":
-        pytest.importorskip("llvmlite")
-    asked = {"parameters": ["rate", ("k", "B"), "push"], "outcomes": ["s", "total", "fixed"]}
-    function = jacobian_function(model, {"push": 2.0}, **asked, engine=engine)
-    assert function.parameters == ("rate", "k[B]", "push")
-    assert function.start.tolist() == [0.1, 2, 2]
-    first = function(function.start)
-    for point in (np.array([0.2, 3.0, 1.0]), function.start):
-        values, derivatives = function(point)
-        labelled = jacobian(
-            model, {"rate": point[0], "k": np.array([1.0, point[1]]), "push": point[2]}, **asked, engine="numpy"
-        )
-        for name in asked["outcomes"]:
-            np.testing.assert_allclose(values[name], labelled.data[name][0, 0], rtol=1e-12)
-            np.testing.assert_allclose(derivatives[name], labelled[name][0, 0], rtol=1e-11, atol=1e-12)
-    np.testing.assert_array_equal(first[0]["s"], values["s"])
-    views = function(function.start, copy=False)
-    np.testing.assert_array_equal(views[1]["s"], derivatives["s"])
-
-
 def test_the_function_refuses_what_it_cannot_take(model):
     with pytest.raises(InvalidInput, match="has an equation"):
-        jacobian_function(model, parameters=["total"], outcomes=["s"])
+        prepare(model, ["total"], ["s"])
     with pytest.raises(InvalidInput, match="computes one case"):
-        jacobian_function(model, {"push": np.array([1.0, 2.0])}, parameters=["rate"], outcomes=["s"])
+        prepare(model, ["rate"], ["s"], values={"push": np.array([1.0, 2.0])})
     path = TimePath(times=np.array([0.0, 2.0]), values=np.array([1.0, 2.0]))
     with pytest.raises(InvalidInput, match="changes over time"):
-        jacobian_function(model, {"push": path}, parameters=["push"], outcomes=["s"])
+        prepare(model, ["push"], ["s"], values={"push": path})
