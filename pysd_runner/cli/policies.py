@@ -238,11 +238,7 @@ def explain(
     table = found.table()
     session.data = {
         "loops": table.reset_index().to_dict("records"),
-        "held": found.held,
-        "counted": found.counted,
-        "longest": found.longest,
-        "partitions": found.partitions,
-        "left_out": found.left_out,
+        **{name: getattr(found, name) for name in ("held", "counted", "longest", "partitions", "left_out")},
         "sentence": found.sentence(session.lang),
         "picture": picture,
     }

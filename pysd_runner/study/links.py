@@ -15,7 +15,7 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Arrays, Record
 from pysd_runner.engine import equation_of
-from pysd_runner.engine.ir import TIME_STEP, Axis, Block, ModelIr, draws_numbers, references, shown
+from pysd_runner.engine.ir import TIME_STEP, Block, ModelIr, draws_numbers, references, shown
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
 
@@ -56,7 +56,7 @@ class Links:
         """Score the links into the cells of one block."""
         shape = self.model.shape(self.model.variables[name].dims)
         places = [item.places(length) for item, length in zip(block.index, shape, strict=True)]
-        wide = [len(part) for item, part in zip(block.index, places, strict=True) if isinstance(item, Axis)]
+        wide = self.model.shape(block.axes)
         kept = set(self.kept(name))
         targets = [(place, cell) for place, cell in enumerate(product(*places)) if cell in kept]
         compute, needed = equation_of(self.model, block), references(block.expression)

@@ -18,6 +18,7 @@ from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import spelled
+from pysd_runner.spec.declarations import DeclaredLoop
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.links import Links, Node, link_scores
 from pysd_runner.text import say
@@ -64,6 +65,8 @@ class Loops:
         Variables whose incoming links have no score, with the reason.
     of
         Variable that all loops pass through; empty for all loops of the model.
+    labels
+        Declarations of the loops that have a name.
     """
 
     relative: "xr.DataArray"
@@ -74,7 +77,7 @@ class Loops:
     partitions: tuple[tuple[str, ...], ...]
     left_out: Mapping[str, tuple[str, ...]]
     of: str = ""
-    labels: Mapping[str, Texts] = field(default_factory=dict)
+    labels: Mapping[str, DeclaredLoop] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Loops: {len(self.paths)} listed of {self.counted} counted, {percent(self.held)} % held>"
@@ -139,17 +142,15 @@ class Loops:
         """A loop with its label, or the first and last variables of its path."""
         path = self.paths[name][0]
         path = path if len(path) <= SHOWN else (*path[: SHOWN - 2], "…", path[-1])
-        return f"{name} ({self.labels.get(name, {}).get(lang) or ' > '.join(path)})"
+        return f"{name} ({getattr(self.labels.get(name), lang, '') or ' > '.join(path)})"
 
-    def plot(self, *, most: int = 8, title: str = "", lang: str = "en") -> "ReportFigure":
+    def plot(self, *, most: int = 8, lang: str = "en") -> "ReportFigure":
         """Draw the relative scores of the largest loops over time as stacked areas.
 
         Parameters
         ----------
         most
             Number of loops drawn.
-        title
-            Title of the figure.
         lang
             Language of the labels, ``"en"`` or ``"zh"``.
 
@@ -165,7 +166,7 @@ class Loops:
         wide = pd.DataFrame(
             self.relative[:most].T.to_numpy(), self.relative["time"].to_numpy(), list(self.paths)[:most]
         )
-        title = title or say("loops.title" if self.of else "loops.titles", lang, of=self.of)
+        title = say("loops.title" if self.of else "loops.titles", lang, of=self.of)
         told = {"title": title, "subtitle": say("loops.subtitle", lang), "caption": self.caveat(lang)}
         names = {name: self.label(name, lang) for name in wide.columns}
         return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
@@ -377,8 +378,7 @@ def loops(
         strong, (counted, longest) = graph.strongest(), graph.counted()
         counted |= strong.union(*named.values())
         groups = named if find == "named" else graph.alike(strong, named)
-    labels = {name: {"en": item.en, "zh": item.zh} for name, item in declared.items()}
-    return graph.shares(groups, counted, longest=longest, of=of, labels=labels)
+    return graph.shares(groups, counted, longest=longest, of=of, labels=declared)
 
 
 def _place(model: Model, regions: Sequence[Entity], name: str, item: str) -> tuple[str, int]:
