@@ -152,10 +152,7 @@ class SeriesTable:
         header = self._table.header
         times = [place for place, item in enumerate(header) if _is_time(item)]
         # Numbers called `Time`, as models call theirs, count in the unit of the model where dates may not.
-        for place in times:
-            cells = _different(self._table.columns[place])
-            if key(header[place]) == "time" and None not in [_number(text) for text in cells if text]:
-                return place
+        times.sort(key=lambda place: key(header[place]) != "time" or self._is_names(self._table.columns[place]))
         if times:
             return times[0]
         across = [place for place, item in enumerate(header) if _number(item) is not None or read_dates([item])]
