@@ -76,8 +76,7 @@ def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Rec
 def plot_loops(relative: pd.DataFrame, *, labels: Texts, told: Texts, sentence: str, ax: Any = None) -> ReportFigure:
     """Draw the relative scores of loops (columns) over time as stacked areas, balancing loops below zero."""
     with drawing(ax):
-        sheet, axes = _stacked(relative, list(relative.columns), labels, told)
-        axes.set_ylim(-1, 1)
+        sheet, _ = _stacked(relative, list(relative.columns), labels, told)
     long = relative.rename_axis("time").reset_index().melt("time", var_name="loop", value_name="relative")
     return sheet.told(long.assign(unit="Dmnl"), sentence)
 

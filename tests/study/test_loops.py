@@ -123,7 +123,7 @@ def test_declared_loops_go_by_their_names(tmp_path):
     toml.write_text('schema = 2\n[loops.Growth]\npath = ["births", "p"]\nen = "more by more"', encoding="utf-8")
     found = loops(model_of(tmp_path, MODELS["logistic"]), find="named")
     assert list(found.paths) == ["Growth"]
-    assert found.sentence().startswith("Growth (more by more)")
+    assert found.sentence().startswith("Of the loops listed, Growth (more by more)")
     assert found.held < 1
     toml.write_text('schema = 2\n[loops.Growth]\npath = ["births", "deaths"]', encoding="utf-8")
     with pytest.raises(InvalidModel, match=r"loops\[\"Growth\"\].path: 'births' does not depend on 'deaths'"):
