@@ -15,7 +15,7 @@ import pytest
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.engine import Task
 from pysd_runner.engine.values import TimePath
-from pysd_runner.ensemble import Ensemble, Statistics, grid, latin_hypercube, run as running, run_ensemble
+from pysd_runner.ensemble import Ensemble, Statistics, grid, run as running, run_ensemble
 from pysd_runner.ensemble.cases import BLOCK_BYTES, VECTOR, blocks
 from pysd_runner.export import load_netcdf
 from pysd_runner.model import load_model
@@ -446,26 +446,6 @@ def test_more_runs_than_memory_holds_point_to_statistics(model, monkeypatch):
     monkeypatch.setattr("pysd_runner.ensemble.run.machine_bytes", lambda: 1000.0)
     with pytest.raises(InvalidInput, match=r"keep=Statistics\(\)"):
         run_ensemble(model, draws_of(10))
-
-
-def test_policy_mixes_of_the_shipped_model_are_scenarios():
-    from pysd_runner.data import load_data
-    from pysd_runner.scenarios import load_scenario
-
-    panel = load_data("china")
-    model = load_model("regional_digital", regions=len(panel.regions))
-    mix = load_scenario("zoned_need", model=model, regions=panel.regions)
-    scenarios = {name: mix.values(model, panel.regions, default_start=2021) for name in ("mix",)}
-    found = run_ensemble(
-        model,
-        latin_hypercube(model, ["q_a"], 4, seed=0),
-        scenarios={"none": {}, **scenarios},
-        outcomes=["Policy Budget Share"],
-        start=2020,
-        stop=2022,
-    )
-    assert found["Policy Budget Share"][:, 0].max(axis=-1)[0].max() == 0
-    assert found["Policy Budget Share"][1].max() > 0
 
 
 @pytest.mark.parametrize(("draws", "size"), [(1, 8), (1000, 40_000), (10**6, 40_000), (1000, 10**9), (10**6, 8)])

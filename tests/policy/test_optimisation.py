@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
+from pysd_runner.policy.objective import Constraint, Objective, quantile_weights
 from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.search import NEAR, SearchEnd, least_relaxed, near_optimal_ranges
 from pysd_runner.policy.space import Knob, Space, rounded
@@ -235,14 +235,6 @@ def test_weights_of_a_quantile(values, level):
     assert weights.sum() == pytest.approx(1)
     assert (weights >= 0).all()
     assert min(values) - 1e-9 <= weights @ np.sort(values) <= max(values) + 1e-9
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(0.05, 1.0))
-def test_the_mean_of_the_worst_is_below_the_mean(values, level):
-    effects = np.array(values)
-    assert Objective("", "cvar", level=level).value(effects) <= effects.mean() + 1e-12
-    assert len(worst(effects, level)) >= 1
 
 
 @settings(deadline=None)

@@ -231,11 +231,6 @@ def test_outcomes_carry_units_and_names_in_two_languages(projection):
     assert projection.gaps.dims == ("scenario", "draw", "region", "year")
 
 
-def test_what_was_imputed_is_told(projection):
-    assert any("Initial Skill Share" in text for text in projection.imputed)
-    assert any("prior" in text for text in projection.warnings)
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -290,11 +285,6 @@ def test_the_history_starts_in_the_nearest_year_with_output_in_every_region(mode
 def test_the_model_must_have_the_regions_of_the_panel(panel):
     with pytest.raises(InvalidInput, match="load it with load_model"):
         project(load_model("regional_digital", regions=4), panel, ["zoned"])
-
-
-def test_a_folder_without_a_projection(tmp_path):
-    with pytest.raises(InvalidInput, match="holds no projection"):
-        load_future(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ that are broken on purpose and must fail the right row."""
 import json
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 
 from calibration import CalibrationProblem, FitResult
-from calibration.evaluation import Subject, Verdict, evaluate
+from calibration.evaluation import Subject, Verdict
 from calibration.evaluation.evaluate import numerical_tests
 from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, residual_tests
 from calibration.evaluation.judgement import Phrase
@@ -259,12 +258,6 @@ def test_structure_and_numerics_of_the_shipped_model(subject: Subject) -> None:
     assert set(found) <= {"parameter"}
 
 
-def test_a_loop_that_is_already_off_does_nothing(subject: Subject) -> None:
-
-    off = replace(subject, values={**subject.values, "Agglomeration Elasticity": 0.0})
-    assert "agglomeration" in failing(structure_tests(off))["loop"]
-
-
 @pytest.mark.parametrize(
     ("off", "moves", "verdict", "said"),
     [
@@ -392,12 +385,6 @@ def test_another_panel_than_that_of_the_fit_is_refused(result: FitResult, fitted
 def test_years_before_the_end_of_the_fit_are_refused(result: FitResult, fitted_panel: Data) -> None:
     with pytest.raises(InvalidInput, match="until must lie after"):
         Subject.of_fit(result, fitted_panel, until=2012)
-
-
-@pytest.mark.parametrize("seed", [-1, 1.5, True])
-def test_a_seed_is_a_whole_number_from_0(tmp_path: Path, seed) -> None:
-    with pytest.raises(InvalidInput, match="seed must be a whole number from 0"):
-        evaluate(alone(tmp_path, TANK), seed=seed)
 
 
 def test_more_regions_than_there_are_is_refused(subject: Subject) -> None:
