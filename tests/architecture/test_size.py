@@ -7,7 +7,7 @@ from tests.architecture.size import counts
 CEILINGS = {
     "files": 308,
     "lines": 79_352,
-    "nodes": 604_673,
+    "nodes": 604_688,
     "functions": 4_981,
     "docstring lines": 11_992,
     "lines of other texts": 5_565,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_708,
+    "lines of tests": 42_718,
 }
 
 

@@ -90,6 +90,16 @@ def test_each_element_has_its_own_transit_time(tmp_path):
     assert paths(load_xmile(tmp_path, variables))["o"] == [[6, 0, 0, 0, 0], [2, 2, 2, 0, 0]]
 
 
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_a_leak_may_depend_on_what_is_on_the_conveyor(engine, tmp_path):
+    belt = conveyor(3, attributes=' exponential_leak="true"')
+    variables = stock("belt", 6, ["i"], ["o", "loss"], more=belt) + flow("i", 0) + driven("o")
+    found = paths(load_xmile(tmp_path, variables + driven("loss", "<leak>belt/60</leak>")), engine=engine)
+    # A tenth leaks at first: slats that lost it 0, 1 and 2 times before hold 6 together.
+    assert found["belt"][0] == pytest.approx(6)
+    assert found["loss"][0] == pytest.approx(0.6)
+
+
 def test_an_inflow_that_is_no_leak_has_no_place_at_its_source(tmp_path):
     found = [
         paths(load_xmile(tmp_path, BELT + f'<flow name="i"{more}><eqn>1</eqn></flow>' + driven("o")))["o"]

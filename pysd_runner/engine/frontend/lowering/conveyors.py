@@ -368,13 +368,13 @@ def _parts_of(belt: Node, scope: Scope) -> Parts:
     return found
 
 
-def read_conveyor(_node: Belt, scope: Scope) -> Expression:
-    """Total content of a conveyor."""
+def read_conveyor(node: Belt, scope: Scope) -> Expression:
+    """Total content of a conveyor; at the start its initial value, on which the shares of its slats may depend."""
     parts = _parts_of(Name(scope.owner), scope)
     over = f"{parts.slat}!"
     own = static_index(scope.owner, None, scope)
     slats = Reference(parts.slats, (Axis(over), *own))
-    return reduced("sum", slats, (over,))
+    return scope.hide("auxiliary", reduced("sum", slats, (over,)), scope.lowered(node.initial))
 
 
 def read_slats(node: Name, scope: Scope) -> Expression:
