@@ -15,6 +15,7 @@ from pysd_runner.data.dataset import is_panel
 from pysd_runner.data.names import Entity
 from pysd_runner.data.regions import RegionBook
 from pysd_runner.engine.ir import key
+from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import spelled
@@ -41,7 +42,7 @@ LISTED, SHOWN = 200, 6
 
 
 @frozen(repr=False)
-class Loops:
+class Loops(Tabled):
     """Feedback loops and their shares in the change of the stocks they pass through.
 
     Parameters

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_352,
-    "nodes": 604_688,
+    "lines": 79_353,
+    "nodes": 604_692,
     "functions": 4_981,
     "docstring lines": 11_992,
     "lines of other texts": 5_565,
