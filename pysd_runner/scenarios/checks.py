@@ -1,6 +1,7 @@
 """Validate scenario documents: against the data model, and for sums, names and years that it cannot check."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -75,7 +76,7 @@ def _mapping(value: Any) -> Record:
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value read from a file is a finite number and not a boolean."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _empty_values(value: Any, path: KeyPath, document: ScenarioDocument) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_353,
-    "nodes": 604_692,
+    "lines": 79_354,
+    "nodes": 604_700,
     "functions": 4_981,
     "docstring lines": 11_992,
     "lines of other texts": 5_565,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_718,
+    "lines of tests": 42_719,
 }
 
 

@@ -45,6 +45,7 @@ MISTAKES = {
     "switch as a number": ("policy:\n  differentiation: true\n", ["policy.differentiation: not a number", "True"]),
     "not a number": ("policy:\n  budget: .nan\n", ["policy.budget"]),
     "infinite": ("policy:\n  start: .inf\n", ["policy.start: not a number"]),
+    "beyond floating point": (f"assumptions:\n  Initial Access Share: {'1' * 400}\n", ["assumptions"]),
     "budget in percent": ("policy:\n  budget: 0.3\n", ["found 0.3", "at most 0.1", "0.3% is 0.003"]),
     "budget in a schedule": ("policy:\n  budget: {2026: 0.5}\n", ["policy.budget.2026", "at most 0.1"]),
     "rolling as a word": ("policy:\n  rolling_evaluation: yes\n", ["not a switch", "found 'yes'", "true or false"]),
