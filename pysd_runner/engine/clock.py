@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput
-from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, Number, remembered
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, remembered, written
 from pysd_runner.engine.kinds import Array, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import integrated
@@ -249,13 +249,6 @@ def _clocks(
         fixed[SAVEPER] = np.full((1, 1), at_start[TIME_STEP])
     work = _Work(model, {**fixed, **values}, replace(first, own=frozenset(own)), saving, method, seed)
     return work.clocks()
-
-
-def written(model: ModelIr, control: str) -> float | None:
-    """The number a model gives for a time control; None where it gives an equation."""
-    blocks = model.variables[control].blocks
-    expression = blocks[0].expression if blocks else None
-    return expression.value if isinstance(expression, Number) else None
 
 
 def _first(label: str, at_start: Mapping[str, float]) -> Clock:

@@ -512,3 +512,10 @@ def _relabelled_function(expression: ArrayFunction, names: Mapping[str, str], ax
 
 def _without(names: Mapping[str, str], bound: Sequence[str]) -> dict[str, str]:
     return {old: new for old, new in names.items() if old not in bound}
+
+
+def written(model: ModelIr, control: str) -> float | None:
+    """The number a model gives for a time control; None where it gives an equation."""
+    blocks = model.variables[control].blocks
+    expression = blocks[0].expression if blocks else None
+    return expression.value if isinstance(expression, Number) else None

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, Values
 from pysd_runner.engine import Failure, Task, TimePath, fitted_to
-from pysd_runner.engine.clock import written
-from pysd_runner.engine.ir import ModelIr, key
+from pysd_runner.engine.ir import ModelIr, key, written
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import (

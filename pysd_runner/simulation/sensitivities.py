@@ -14,9 +14,8 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Arrays, Values
-from pysd_runner.engine import Direction, Linearised, Task, TimePath
+from pysd_runner.engine import Direction, Linearised, Task, TimePath, leading_shape
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr
-from pysd_runner.engine.values import cases_of
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import constant_values, element_name, failure_message, located, position_of
 from pysd_runner.simulation.task import Labelled, RunSettings, labels, one_line, prepared, provenance, spelled
@@ -271,7 +270,7 @@ class PreparedModel:
         for name, value in task.values.items():
             if isinstance(value, TimePath) and name in names:
                 raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
-            if cases_of(value) != (1, 1):
+            if leading_shape({name: value}) != (1, 1):
                 raise InvalidInput(f"{name!r} varies over scenarios or draws; this function computes one case")
             if name in names:
                 self._values[name] = np.array(value)

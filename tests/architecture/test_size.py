@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_354,
-    "nodes": 604_700,
-    "functions": 4_981,
-    "docstring lines": 11_992,
-    "lines of other texts": 5_565,
+    "lines": 79_364,
+    "nodes": 604_763,
+    "functions": 4_982,
+    "docstring lines": 11_993,
+    "lines of other texts": 5_568,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_719,
+    "lines of tests": 42_726,
 }
 
 

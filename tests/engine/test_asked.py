@@ -71,7 +71,11 @@ def test_what_changes_no_number_is_listed(tmp_path):
     before += '<isee:payoffs><eqn>a</eqn></isee:payoffs><data><import resource="y.csv"/></data>'
     before += '<isee:controls><isee:control name="a" value="7"/></isee:controls>'
     path = write_xmile(
-        tmp_path, aux("a", 1, "<doc>what it is</doc>") + aux("b", 2, "<isee:trick/><format/>"), before=before
+        tmp_path,
+        aux("a", 1, "<doc>what it is</doc>")
+        + aux("b", 2, "<isee:trick/><format/>")
+        + stock("s", 1, more="<non_negative/>"),
+        before=before,
     )
     path.write_text(
         path.read_text(encoding="utf-8").replace("<xmile", '<xmile xmlns:isee="http://iseesystems.com/XMILE"', 1),
@@ -82,6 +86,7 @@ def test_what_changes_no_number_is_listed(tmp_path):
     assert found["<eqn>"] == found["<aux name>"] == "honoured"
     assert found["<doc>"] == "about the file; no number depends on it"
     assert found["<isee:prefs>"] == found["<isee:payoffs>"] == "of the program that wrote the file; not read here"
+    assert "in Stella in the same" in found["<non_negative>"]
     assert found["<ports>"] == "beside what defines numbers; not read here"
     # Of two files with values, one is switched off.
     warned = [(item.name, item.count) for item in model.ir.features if item.warns]

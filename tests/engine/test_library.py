@@ -23,6 +23,8 @@ XMILE = {
     "-7 MOD 3": 2,
     "7 MOD -3": -2,
     "7.5 mod 2": 1.5,
+    # Stella's own output for its equation of this form: weaker than * and /, stronger than + and -.
+    "1 + 7 MOD 2 * 2 - 7 * 2 MOD 4 MOD 3": 1 + 3 - 2,
     "7 // 2 + 5 // 0": 3.5,
     "ROUND(2.5) + 10*ROUND(-2.5) + 100*ROUND(1.4)": 3 - 30 + 100,
     "LOG10(1000)": 3,

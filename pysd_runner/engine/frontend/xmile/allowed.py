@@ -15,6 +15,11 @@ ASIDE = "beside what defines numbers; not read here"
 
 IMPORT = "values that the program reads from a file before a run; give them to do the same"
 
+# Tags that are read otherwise than by the program that wrote most files.
+_APART = {
+    "non_negative": f"{READ} as specified: what flows in during a step leaves in the next; in Stella, in the same"
+}
+
 _KINDS = "aux flow stock gf module group"
 _POINTS = "xscale xpts ypts"
 _PARTS = "eqn init_eqn gf non_negative conveyor queue inflow outflow leak leak_integers multiplier overflow units range"
@@ -63,7 +68,7 @@ _NOTES = {
     **dict.fromkeys(("isee.label", "isee.display_name", "isee.summing", "isee.delay_aux"), ABOUT),
     **dict.fromkeys(("display", "isee.display", "view", "views", "interface", "style"), DRAWN),
     **dict.fromkeys(("format", "scale", "yscale", "auto_fit", "default_format"), SHOWN),
-    **dict.fromkeys(("pause", "event_poster"), PROGRAM),
+    **dict.fromkeys(("pause", "event_poster", "simulation_delay", "restore_on_start"), PROGRAM),
     "mathml": "its equation in another notation",
     "connect2": "the same as <connect>",
     "export": OUTPUT,
@@ -92,7 +97,7 @@ def _walk(item: Any, found: Counter[Feature], faults: dict[str, list[Any]]) -> N
     if reason := _not_covered(item):
         faults.setdefault(f"{tag} {reason}", []).append(item)
         return
-    found[Feature(tag, READ)] += 1
+    found[Feature(tag, _APART.get(item.tag, READ))] += 1
     read, attributes = (names.split() for names in _READ.get(item.tag, ("", "")))
     for name, value in item.attrib.items():
         done = READ if name in attributes else _note(name, item.tag, ())

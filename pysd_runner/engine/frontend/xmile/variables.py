@@ -365,7 +365,7 @@ class _Reader(ExpressionReader):
     equality = ExpressionReader.comparison
 
     def product(self, parts: list[Any]) -> Node:
-        """Left-associative products; safe division, ``//``, and MOD become calls on the product to their left."""
+        """Left-associative products; safe division, ``//``, becomes a call on the product to its left."""
         waiting, operators = [parts[0]], []
         for sign, part in zip(parts[1::2], parts[2::2], strict=True):
             if sign in ("*", "/"):
@@ -373,5 +373,12 @@ class _Reader(ExpressionReader):
                 waiting.append(part)
                 continue
             left = waiting[0] if not operators else OperatorCall(tuple(operators), tuple(waiting))
-            waiting, operators = [Call("zidz" if sign == "//" else "remainder", (left, part))], []
+            waiting, operators = [Call("zidz", (left, part))], []
         return waiting[0] if not operators else OperatorCall(tuple(operators), tuple(waiting))
+
+    def remainder(self, parts: list[Any]) -> Node:
+        """Left-associative remainders."""
+        left: Node = parts[0]
+        for right in parts[2::2]:
+            left = Call("remainder", (left, right))
+        return left
