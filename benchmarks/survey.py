@@ -28,7 +28,7 @@ def spelled(name: str) -> str:
     return "_".join(name.replace('"', "").replace("\\n", " ").replace("_", " ").lower().split())
 
 
-def ours(model: Any, engine: str, method: Any = None) -> dict[str, Array]:
+def ours(model: Any, engine: Any, method: Any = None) -> dict[str, Array]:
     """Every series by name and elements."""
     run = simulate(model, throw=False, engine=engine, method=method)
     found = {"time": np.asarray(run.years)}
@@ -57,8 +57,9 @@ def differing(found: dict[str, Array], other: dict[str, Array]) -> list[str]:
     here, there = np.nonzero(np.isclose(found["time"][:, None], other["time"], rtol=1e-9, atol=1e-6))
     names = []
     for name in sorted((found.keys() & other.keys()) - CONTROLS):
-        pair = np.array([found[name][here], other[name][there]])
-        if not np.allclose(*pair, rtol=0, atol=TOLERANCE * np.nanmax(np.abs(pair), initial=0), equal_nan=True):
+        one, two = found[name][here], other[name][there]
+        largest = np.nanmax(np.abs([one, two]), initial=0)
+        if not np.allclose(one, two, rtol=0, atol=TOLERANCE * largest, equal_nan=True):
             names.append(name)
     return names
 

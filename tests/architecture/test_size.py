@@ -6,7 +6,7 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_364,
+    "lines": 79_362,
     "nodes": 604_763,
     "functions": 4_982,
     "docstring lines": 11_993,

@@ -16,9 +16,7 @@ ASIDE = "beside what defines numbers; not read here"
 IMPORT = "values that the program reads from a file before a run; give them to do the same"
 
 # Tags that are read otherwise than by the program that wrote most files.
-_APART = {
-    "non_negative": f"{READ} as specified: what flows in during a step leaves in the next; in Stella, in the same"
-}
+_APART = {"non_negative": f"{READ} as specified: what flows in during a step leaves in the next, in Stella in the same"}
 
 _KINDS = "aux flow stock gf module group"
 _POINTS = "xscale xpts ypts"
