@@ -133,7 +133,8 @@ class Brief:
         file
             Name of the explorer page, in the folder of the brief.
         """
-        return self._with(Link(say("brief.explorer", self.lang), file))
+        parts = [*self.document.parts, Link(say("brief.explorer", self.lang), file)]
+        return replace(self, document=replace(self.document, parts=parts))
 
     def with_loops(self, inputs: "Inputs", record: Mapping[str, Any]) -> "Brief":
         """A copy that says which named feedback loop moves output per head of the region most, if there is one.
@@ -155,22 +156,21 @@ class Brief:
         if not found.paths:
             return self
         first = next(iter(found.paths))
-        told = {"share": percent(float(found.table()["share"].iloc[0])), "held": percent(found.held)}
-        return self._with(
-            Paragraph(
-                say(
-                    "brief.loops",
-                    self.lang,
-                    name=self.place.names[self.lang],
-                    loop=found.label(first, self.lang),
-                    counted=found.counted,
-                    **told,
-                )
-            )
+        told = say(
+            "brief.loops",
+            self.lang,
+            name=self.place.names[self.lang],
+            loop=found.label(first, self.lang),
+            counted=found.counted,
+            share=percent(float(found.table()["share"].iloc[0])),
+            held=percent(found.held),
         )
-
-    def _with(self, part: Part) -> "Brief":
-        return replace(self, document=replace(self.document, parts=[*self.document.parts, part]))
+        # Among the details, which a page of paper leaves out.
+        parts = [
+            replace(part, parts=[Paragraph(told), *part.parts]) if isinstance(part, Folded) else part
+            for part in self.document.parts
+        ]
+        return replace(self, document=replace(self.document, parts=parts))
 
     def _content(self, ending: str) -> bytes:
         if ending == "html":

@@ -7,8 +7,8 @@ from tests.architecture.size import counts
 CEILINGS = {
     "files": 308,
     "lines": 79_362,
-    "nodes": 604_763,
-    "functions": 4_982,
+    "nodes": 604_799,
+    "functions": 4_981,
     "docstring lines": 11_993,
     "lines of other texts": 5_568,
     "circles": 0,
