@@ -1,6 +1,7 @@
 """Simulate a model over scenarios and draws, and look up variables and elements by name."""
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -175,7 +176,7 @@ def simulate(
         If a case has a non-finite value and `throw` is true; the message gives its variable, element, time and draw.
     """
     failures: tuple[Failure, ...] = ()
-    found = None if progress else _repeated(model, values or {}, outcomes or (), settings)
+    found = None if progress else _repeated(model, {} if values is None else values, outcomes, settings)
     if found is not None:
         (task, data), failed = found, np.zeros((1, 1), dtype=bool)
     else:
@@ -201,11 +202,14 @@ _LOCK = Lock()
 
 
 def _repeated(
-    model: Model, values: Values, outcomes: Sequence[str], settings: RunSettings
+    model: Model, values: Values, outcomes: Sequence[str] | None, settings: RunSettings
 ) -> tuple[Task, dict[str, Array]] | None:
     """The task and outcomes of a call that differs from the latest one in numbers alone; None for any other."""
-    # What is unusual goes the usual way: arrays, missing numbers, failures, and calls of several threads at once.
-    are_plain = outcomes and all(isinstance(number, float | int) and number == number for number in values.values())
+    # What is unusual goes the usual way: arrays, missing numbers, failures, mistakes, and calls of several threads.
+    if not (isinstance(outcomes, list | tuple) and outcomes and isinstance(values, Mapping)):
+        return None
+    are_plain = all(isinstance(number, float | int) and number == number for number in values.values())
+    are_plain &= not any(isinstance(item, np.ndarray) for item in settings.values())
     if not are_plain or not _LOCK.acquire(blocking=False):
         return None
     try:
@@ -214,7 +218,9 @@ def _repeated(
             _LATEST.update(call=call, model=model, task=None)
             return None
         if _LATEST["task"] is None:
-            task = prepared(model, values, outcomes=outcomes, runs=1, **settings)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a call that warns goes the usual way
+                task = prepared(model, values, outcomes=outcomes, runs=1, **settings)
             _LATEST.update(task=task, case=task.single() if _is_plain(task, len(values)) else None)
         task, case = _LATEST["task"], _LATEST["case"]
         if case is None:

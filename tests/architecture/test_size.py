@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_362,
-    "nodes": 604_799,
+    "lines": 79_368,
+    "nodes": 604_869,
     "functions": 4_981,
     "docstring lines": 11_993,
     "lines of other texts": 5_568,
@@ -16,7 +16,7 @@ CEILINGS = {
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_726,
+    "lines of tests": 42_734,
 }
 
 

@@ -223,6 +223,14 @@ def test_axes_and_controls_that_do_not_fit(model, values, bounds, message):
         simulate(model, values, **bounds)
 
 
+def test_outcomes_are_any_names_and_mistakes_are_told_each_time(model):
+    for names in (iter(["Output"]), np.array(["Output"]), ("Output",)):
+        assert list(simulate(model, outcomes=names).data) == ["Output"]
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match="INITIAL TIME must be a number"):
+            simulate(model, outcomes=["Output"], start=np.array([1, 2]))
+
+
 def test_controls_may_be_given_as_values(model):
     assert simulate(model, {"FINAL TIME": 2016}, outcomes=["Output"]).years.tolist() == [2014, 2015, 2016]
 
