@@ -68,19 +68,18 @@ def test_steps_of_a_module_or_a_macro_are_refused(tmp_path):
 
 def test_what_changes_no_number_is_listed(tmp_path):
     before = '<isee:prefs layer="model"/><data><import resource="x.csv" enabled="false"/></data><ports/>'
+    before += '<dimensions><dim name="D"><elem name="a"><isee:label/><doc/></elem></dim></dimensions>'
     before += '<isee:payoffs><eqn>a</eqn></isee:payoffs><data><import resource="y.csv"/></data>'
     before += '<isee:controls><isee:control name="a" value="7"/></isee:controls>'
     path = write_xmile(
         tmp_path,
         aux("a", 1, "<doc>what it is</doc>")
-        + aux("b", 2, "<isee:trick/><format/>")
+        + aux("b", 2, "<isee:trick/><format ur:z='1'/><ur:odd/>")
         + stock("s", 1, more="<non_negative/>"),
         before=before,
     )
-    path.write_text(
-        path.read_text(encoding="utf-8").replace("<xmile", '<xmile xmlns:isee="http://iseesystems.com/XMILE"', 1),
-        encoding="utf-8",
-    )
+    spaces = '<xmile xmlns:isee="http://iseesystems.com/XMILE" xmlns:ur="urn:foo"'
+    path.write_text(path.read_text(encoding="utf-8").replace("<xmile", spaces, 1), encoding="utf-8")
     model = load_model(path)
     found = asked(model)
     assert found["<eqn>"] == found["<aux name>"] == "honoured"
@@ -90,7 +89,7 @@ def test_what_changes_no_number_is_listed(tmp_path):
     assert found["<ports>"] == "beside what defines numbers; not read here"
     # Of two files with values, one is switched off.
     warned = [(item.name, item.count) for item in model.ir.features if item.warns]
-    assert warned == [("<import>", 1), ("<isee:controls>", 1), ("<isee:trick>", 1)]
+    assert warned == [("<import>", 1), ("<isee:controls>", 1), ("<isee:trick>", 1), ("<foo:odd>", 1)]
     assert next(item.count for item in model.ir.features if item.name == "<aux>") == 2
 
 

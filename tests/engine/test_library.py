@@ -190,7 +190,10 @@ def test_pink_noise_keeps_its_deviation_at_every_step(engine, tmp_path):
 
 
 def test_a_random_number_is_kept_for_a_time(tmp_path):
-    values = simulate(load_xmile(tmp_path, aux("x", "UNIFORM(0, 1, NAN, NAN, NAN, 2)"), step=0.5, stop=7))["x"][0, 0]
+    drawn = aux("x", "UNIFORM(0, 1, NAN, NAN, NAN, 2)") + aux("each", "UNIFORM(0, 1, 5, 0, 1, 0)")
+    run = simulate(load_xmile(tmp_path, drawn, step=0.5, stop=7))
+    values = run["x"][0, 0]
+    assert len(set(run["each"][0, 0])) == 15
     assert [len(set(values[start : start + 4])) for start in range(0, 15, 4)] == [1] * 4
     assert len(set(values)) == 4
 

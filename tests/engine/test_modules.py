@@ -5,7 +5,7 @@ import pytest
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
-from tests.engine.xmile_files import OVER_D, aux, flow, load_xmile, stock, write_xmile
+from tests.engine.xmile_files import OVER_D, OVER_N, aux, flow, load_xmile, stock, write_xmile
 
 TANK = (
     "<model name='tank'><variables>"
@@ -61,10 +61,12 @@ def test_a_module_reads_from_the_outermost_model(tmp_path):
 
 
 def test_connections_carry_arrays_and_are_written_twice_by_stella(tmp_path):
-    inner = "<model name='m'><variables>" + aux("in", "0", OVER_D) + aux("t", "SUM(in[*])") + "</variables></model>"
-    twice = '<module name="m"><connect to="in" from="k"/><connect2 to="m.in" from="k"/></module>'
-    variables = twice + f'<aux name="k">{OVER_D}<eqn>3, 4</eqn></aux>'
-    assert paths(load_xmile(tmp_path, with_models(variables, inner)))["m.t"][0] == 7
+    inner = "<model name='m'><variables>" + aux("in", "0", OVER_D) + aux("t", "SUM(in[*])") + aux("l", "1, 2", OVER_D)
+    inner += aux("u", "SUM(l)") + "</variables></model>"
+    links = '<connect to="in" from="k"><isee.x/></connect><connect to="m.l" from="one"/><connect2 to="in" from="k"/>'
+    variables = f'<module name="m">{links}</module>{aux("k", "3, 4", OVER_D)}{aux("one", 5)}'
+    found = paths(load_xmile(tmp_path, with_models(variables, inner)))
+    assert (found["m.t"][0], found["m.u"][0]) == (7, 10)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "llvm"])
@@ -76,6 +78,17 @@ def test_a_module_over_a_dimension_has_its_variables_for_each_element(engine, tm
     assert run["town.level"][0, 0].tolist() == [[10, 9, 8.5], [10, 11, 11.5]]
     assert run["sum"][0, 0].tolist() == [20, 20, 20]
     assert run["second"][0, 0].tolist() == [10, 11, 11.5]
+
+
+def test_functions_of_arrays_in_a_module_over_a_dimension_stay_in_their_module(tmp_path):
+    equations = ["SUM(x) + MAX(k)", "MAX(x, 25)", "SIZE(x)", "INTERPOLATE(x, 0.5)", "RANK(x + k, SIZE)", "m.x[2]"]
+    inner = "<model name='m'><variables>" + aux("k", "10*D") + aux("x", "N*k", OVER_N)
+    inner += "".join(aux(f"y{place}", text) for place, text in enumerate(equations)) + "</variables></model>"
+    outside = aux("all", "SUM(m.x)") + module("m").replace("></module", f">{OVER_D}</module")
+    run = simulate(load_xmile(tmp_path, with_models(outside, inner), stop=1))
+    expected = [[70, 140], [30, 60], [3, 3], [20, 40], [3, 3], [20, 40]]
+    assert [run[f"m.y{place}"][0, 0, :, 0].tolist() for place in range(len(equations))] == expected
+    assert run["all"][0, 0, 0] == 180
 
 
 def test_a_module_may_be_named_in_full_from_anywhere(tmp_path):
@@ -100,6 +113,8 @@ def test_modules_that_do_not_fit_are_refused(tmp_path):
     ring = "<model name='m'><variables>" + module("m") + aux("a", 1) + "</variables></model>"
     with pytest.raises(InvalidModel, match=r"models hold each other: m\.m"):
         load_xmile(tmp_path, with_models(module("m"), ring))
+    with pytest.raises(InvalidModel, match=r"<connect> to 'first\.suply', which is not defined"):
+        load_xmile(tmp_path, with_models(module("first", ("first.suply", "start"), model="tank"), TANK))
     with pytest.raises(InvalidModel, match=r"'first\.levl' is not defined"):
         load_xmile(tmp_path, with_models(module("first", model="tank") + aux("a", "first.levl"), TANK))
 

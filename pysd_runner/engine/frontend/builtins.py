@@ -94,7 +94,7 @@ def _drawn(count: int, build: Build) -> Forms:
         if _is_absent(kept):
             return number
         step = Name("dt")
-        phase = Call("remainder", (OperatorCall(("+",), (Name("time"), _half(step))), kept))
+        phase = Call("remainder", (OperatorCall(("+",), (Name("time"), _half(step))), Call("max", (kept, step))))
         return Call("sample if true", (OperatorCall(("<",), (phase, step)), number, number))
 
     return dict.fromkeys(range(count, count + 5), made)

@@ -119,11 +119,15 @@ class Position:
 
 @frozen
 class Name:
-    """Name of a variable, range or element; `at` is its offset in the equation."""
+    """Name of a variable, range or element; `at` is its offset in the equation.
+
+    Without subscripts, `outer` are those of the modules that the equation stands in.
+    """
 
     name: str
     subscripts: "tuple[Subscript, ...] | None" = None
     at: int = field(default=0, compare=False)
+    outer: tuple[str, ...] = ()
 
 
 @frozen

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.lowering.subscripts import static_index, transposed
-from pysd_runner.engine.frontend.syntax import Call, Name, Node
+from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, static_index, transposed
+from pysd_runner.engine.frontend.syntax import Call, Name, Node, OperatorCall
 from pysd_runner.engine.ir import (
     SMALL,
     ArrayFunction,
@@ -177,13 +178,11 @@ def rank(node: Call, scope: Scope) -> Expression:
     """RANK: position, in row-major order from one, of the element with a given rank in ascending order."""
     if len(node.arguments) not in (2, 3):
         raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
-    values = [scope.lowered(_wild(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
+    values = [scope.lowered(with_wildcards(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
     place = node.arguments[1]
     # The rank of the largest element may be written as SIZE.
     is_last = isinstance(place, Name) and key(place.name) == "size" and "size" not in scope.names
-    wanted = _whole_number(
-        scope.lowered(Call("size of array", (_wild(node.arguments[0], scope),)) if is_last else place)
-    )
+    wanted = _whole_number(scope.lowered(Call("size of array", node.arguments[:1]) if is_last else place))
     if not inner_axes(values[0]):
         values = [marked(scope, item, item.axes) for item in values]
     over = inner_axes(values[0])
@@ -203,7 +202,7 @@ def interpolate(node: Call, scope: Scope) -> Expression:
     """INTERPOLATE: linear interpolation in an array, from 0 for the first to 1 for the last element of a dimension."""
     if len(node.arguments) < 2:
         raise InvalidModel("INTERPOLATE takes an array and a place between 0 and 1 for each of its dimensions.")
-    value, *shares = (scope.lowered(_wild(item, scope)) for item in node.arguments)
+    value, *shares = map(scope.lowered, (with_wildcards(node.arguments[0], scope), *node.arguments[1:]))
     if not inner_axes(value):
         value = marked(scope, value, value.axes)
     over = inner_axes(value)
@@ -278,10 +277,15 @@ def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expre
     return result
 
 
-def _wild(node: Node, scope: Scope) -> Node:
-    if not isinstance(node, Name) or node.subscripts is not None:
-        return node
-    return Name(node.name, ("*",) * len(scope.dims.get(key(node.name), ())), node.at)
+def with_wildcards(node: Any, scope: Scope) -> Any:
+    """Add wildcards to arrays that are written without subscripts, for the dimensions that no module gives them."""
+    if isinstance(node, Name) and node.subscripts is None and key(node.name) in scope.names:
+        count = len(scope.dims.get(key(node.name), ())) - len(node.outer)
+        count += not count and key(node.name) in scope.belts
+        return replace(node, subscripts=(*node.outer, *(WILDCARD,) * count))
+    if isinstance(node, OperatorCall | Call):
+        return replace(node, arguments=tuple(with_wildcards(part, scope) for part in node.arguments))
+    return node
 
 
 def _whole_number(value: Expression) -> Expression:

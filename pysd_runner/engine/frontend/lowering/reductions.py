@@ -2,14 +2,10 @@
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
-from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD
 from pysd_runner.engine.frontend.syntax import Call, Name, Node
 from pysd_runner.engine.ir import (
     Expression,
@@ -53,7 +49,7 @@ def _of_array(node: Call, scope: Scope) -> Expression:
         dimension = scope.ranges.name_of(given.name)
         if dimension is not None:
             return Number(float(len(scope.ranges.elements[dimension])))
-    argument = scope.lowered(_with_wildcards(given, scope))
+    argument = scope.lowered(arrays.with_wildcards(given, scope))
     masks = tuple(scope.masks)
     scope.masks.clear()
     over = inner_axes(argument)
@@ -78,18 +74,6 @@ def _of_several(node: Call, scope: Scope) -> Expression:
     if result is None:
         raise InvalidModel(f"{name.upper()} takes an array, or several numbers.")
     return result
-
-
-def _with_wildcards(node: Any, scope: Scope) -> Any:
-    """Add wildcards to arrays that are written without subscripts."""
-    if isinstance(node, Name):
-        dims = scope.dims.get(key(node.name), ()) if key(node.name) in scope.names else ()
-        if key(node.name) in scope.belts and not dims and node.subscripts is None:
-            return replace(node, subscripts=(WILDCARD,))
-        return replace(node, subscripts=("*",) * len(dims)) if dims and node.subscripts is None else node
-    if isinstance(node, syntax.OperatorCall | Call):
-        return replace(node, arguments=tuple(_with_wildcards(part, scope) for part in node.arguments))
-    return node
 
 
 def _over(name: str, argument: Expression, over: tuple[str, ...], masks: Sequence[Expression]) -> Expression:

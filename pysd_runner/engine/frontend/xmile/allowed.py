@@ -23,7 +23,8 @@ _POINTS = "xscale xpts ypts"
 _PARTS = "eqn init_eqn gf non_negative conveyor queue inflow outflow leak leak_integers multiplier overflow units range"
 _VARIABLE = f"{_PARTS} dimensions element", "name leak_start leak_end isee.spreadflow"
 
-# Tag -> the tags inside it, and its attributes, that are read.
+# Tag -> the tags inside it, and its attributes, that are read. A text, such as an equation, has no tags inside it
+# (""); a blank stands for a tag that is no text, in which others may be noted.
 _READ = {
     "xmile": ("model macro dimensions sim_specs behavior header data", ""),
     "header": ("options smile includes", ""),
@@ -38,9 +39,9 @@ _READ = {
     "gf": (f"{_POINTS} units dimensions element", "name type discrete"),
     "element": (f"{_PARTS} {_POINTS}", "subscript"),
     "module": ("connect dimensions", "name model_name"),
-    "connect": ("", "to from"),
+    "connect": (" ", "to from"),
     "group": ("entity var", "name"),
-    **dict.fromkeys(("entity", "var", "elem"), ("", "name")),
+    **dict.fromkeys(("entity", "var", "elem"), (" ", "name")),
     "dimensions": ("dim", ""),
     "dim": ("elem isee.maps_to simlin.maps_to", "name size"),
     "conveyor": (
@@ -49,10 +50,10 @@ _READ = {
     ),
     "sim_specs": ("start stop dt run savestep method", "method time_units isee.save_interval"),
     "dt": ("", "reciprocal"),
-    "run": ("", "by"),
+    "run": (" ", "by"),
     "parm": ("", "default"),
     "non_negative": ("", "value"),
-    **dict.fromkeys(("xscale", "range"), ("", "min max")),
+    **dict.fromkeys(("xscale", "range"), (" ", "min max")),
     **dict.fromkeys(("xpts", "ypts"), ("", "sep")),
 }
 

@@ -94,7 +94,8 @@ def _short(name: str, own: str) -> str:
     if not brace or namespace == own or namespace in STANDARD:
         # An undeclared prefix remains part of the name, and lxml does not accept a colon in a new name.
         return local.replace(":", ".")
-    return f"isee.{local}" if ISEE.fullmatch(namespace) else f"{namespace.rsplit('/', 1)[-1]}.{local}"
+    words = ["vendor", *re.findall(r"[^\W\d]\w*", namespace)]
+    return f"{'isee' if ISEE.fullmatch(namespace) else words[-1]}.{local}"
 
 
 def _separate(root: Any) -> None:

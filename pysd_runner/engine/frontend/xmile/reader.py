@@ -39,6 +39,7 @@ from pysd_runner.engine.frontend.xmile.document import (
 from pysd_runner.engine.frontend.xmile.variables import Habits, dimensions_of, read_expression, read_variable, says_yes
 from pysd_runner.engine.ir import HIDDEN, Drawn, Integration, Method, key
 
+Names = tuple[str, ...]
 Read = Callable[[Any], list[DefinedVariable]]
 
 
@@ -55,7 +56,9 @@ def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Defin
     found = _Place({key(name_of(item)): item for item in models}, read, seen)
     budgets.check("equations", found.size(outermost, (), {}), "modules are expanded into")
     found.connect(outermost, (), ())
-    return list(found.variables(outermost, ()))
+    own = list(found.variables(outermost, ()))
+    found.check()
+    return [found.placed(*item) for item in own]
 
 
 class _Place:
@@ -65,8 +68,10 @@ class _Place:
         self._models, self._read, self._seen = models, read, seen
         self._modules: dict[str, str] = {}  # full name of every module, by its key
         self._given: dict[str, tuple[str, Any]] = {}  # source and element of a connection, by the key of its target
+        # Dimensions of each variable, by the key of its full name: those that its modules add, and its own.
+        self._dims: dict[str, tuple[Names, Names]] = {}
 
-    def size(self, model: Any, path: tuple[str, ...], sizes: dict[Any, int]) -> int:
+    def size(self, model: Any, path: Names, sizes: dict[Any, int]) -> int:
         """Number of variables and modules of a model, nested ones included, counted before they are read."""
         if model not in sizes:
             sizes[model] = 0
@@ -77,7 +82,7 @@ class _Place:
                     sizes[model] += self.size(self._model_of(item, name, path), (*path, name), sizes)
         return sizes[model]
 
-    def connect(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> None:
+    def connect(self, model: Any, path: Names, above: tuple[Any, ...]) -> None:
         """Collect modules, and then the connections between them."""
         if model in above:
             raise fault_at(model, f"models hold each other: {'.'.join(path)}")
@@ -95,7 +100,7 @@ class _Place:
                     target = self.full(f"{name}.{to}" if inward else to, path)
                     self._given[key(target)] = (self.full(source, path), link)
 
-    def full(self, name: str, path: tuple[str, ...]) -> str:
+    def full(self, name: str, path: Names) -> str:
         """Full name of a variable that the model at a path calls by a name, which may begin with any module's name."""
         if name.startswith("."):
             return name[1:]
@@ -103,55 +108,68 @@ class _Place:
         inner = self._module(first, path) if dot else ""
         return f"{inner}.{rest}" if inner else ".".join((*path, name))
 
-    def _module(self, name: str, path: tuple[str, ...]) -> str:
+    def _module(self, name: str, path: Names) -> str:
         """Full name of a module: the first outwards from a path, or the only one; empty if there is none."""
         outwards = [".".join((*path[:depth], name)) for depth in range(len(path), -1, -1)]
         ends = [found for end, found in self._modules.items() if end.endswith(f".{key(name)}")]
         return next((item for item in outwards if key(item) in self._modules), ends[0] if len(ends) == 1 else "")
 
-    def variables(self, model: Any, path: tuple[str, ...], dims: tuple[str, ...] = ()) -> Iterator[DefinedVariable]:
-        """Variables of the model at a path of modules, and of its own modules; `dims` are those of the modules."""
-        own = self._read(model)
+    def variables(self, model: Any, path: Names, dims: Names = ()) -> Iterator[tuple[DefinedVariable, Names, Names]]:
+        """Variables of a model and of its modules, each with the path of its modules and their dimensions."""
         self._seen(model, "".join(f"{name}." for name in path))
-        added = {key(item.name): tuple(dim for dim in dims if dim not in item.dims) for item in own}
-        for variable in own:
-            yield self._placed(variable, path, added)
+        for item in self._read(model):
+            variable = replace(item, name=".".join((*path, item.name)))
+            added = tuple(dim for dim in dims if dim not in item.dims)
+            self._dims[key(variable.name)] = added, item.dims
+            yield variable, path, dims
         for item in within(model, "module"):
             name = name_of(item)
             inner = (*dims, *dimensions_of(item))
             yield from self.variables(self._model_of(item, name, path), (*path, name), inner)
 
-    def _placed(
-        self, variable: DefinedVariable, path: tuple[str, ...], added: Mapping[str, tuple[str, ...]]
-    ) -> DefinedVariable:
+    def check(self) -> None:
+        """Refuse connections to variables that no model has."""
+        for target, (_, link) in self._given.items():
+            if target not in self._dims:
+                raise fault_at(link, f"<connect> to {link.get('to')!r}, which is not defined; correct or remove it")
+
+    def placed(self, variable: DefinedVariable, path: Names, dims: Names) -> DefinedVariable:
         """Variable under its full name, as are those it refers to, or with the value that a connection supplies.
 
         A module over dimensions adds these to its variables, and to the subscripts with which they are called.
         """
-        more = added[key(variable.name)]
+        name = variable.name
+        more, _ = self._dims[key(name)]
 
         def moved(node: Any) -> Any:
-            if isinstance(node, Name) and node.subscripts is not None:
-                node = replace(node, subscripts=(*added.get(key(node.name), ()), *node.subscripts))
+            if isinstance(node, Name):
+                full, given = called(node.name), node.subscripts
+                added, own = self._dims.get(key(full), ((), ()))
+                added = added if {*added} <= {*dims} else ()
+                if given is not None and ("." not in node.name or len(given) == len(own)):
+                    given = (*added, *given)
+                return replace(node, name=full, subscripts=given, outer=added)
             if isinstance(node, Call):
                 if key(node.function) == "ismoduleinput" and isinstance(node.arguments[0], Name):
                     return Numeral(float(key(node.arguments[0].name) in self._given))
                 return replace(node, function=called(node.function))
-            return replace(node, name=called(node.name)) if isinstance(node, Name) else node
+            return node
 
         def called(name: str) -> str:
-            if key(name) in added:
-                return ".".join((*path, name))
-            first, dot, _ = name.partition(".")
-            return self.full(name, path) if dot and (not first or self._module(first, path)) else name
+            full = self.full(name, path)
+            known = key(full) in self._dims or self._module(name.rpartition(".")[0], path)
+            return full if known else name.removeprefix(".")
 
-        name = ".".join((*path, variable.name))
         if key(name) in self._given:
             source, item = self._given[key(name)]
-            expression = Name(source, None if more else variable.dims or None)
-            text, place = f"{name} = {source}", place_of(item)
-            equation = Equation(subscripts=(*more, *variable.dims), expression=expression, text=text, place=place)
-            return replace(variable, name=name, equations=(equation,))
+            expression = Name(source, variable.dims if any(self._dims.get(key(source), ())) and not more else None)
+            equation = Equation(
+                subscripts=(*more, *variable.dims),
+                expression=expression,
+                text=f"{name} = {source}",
+                place=place_of(item),
+            )
+            return replace(variable, equations=(equation,))
         equations = tuple(
             replace(
                 item,
@@ -160,9 +178,9 @@ class _Place:
             )
             for item in variable.equations
         )
-        return replace(variable, name=name, equations=equations)
+        return replace(variable, equations=equations)
 
-    def _model_of(self, module: Any, name: str, path: tuple[str, ...]) -> Any:
+    def _model_of(self, module: Any, name: str, path: Names) -> Any:
         wanted = plain_name(module.get("model_name", name))
         for candidate in (".".join((*path, wanted)), wanted):
             if key(candidate) in self._models:
