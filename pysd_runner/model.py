@@ -54,6 +54,7 @@ class Model:
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)  # data files by their names in the model
     lowered: ModelIr | None = None  # the intermediate representation; None if a feature is not supported
+    declared: tuple[tuple[str, float], ...] = ()  # values of declarations that are not those of the file
     budgets: Budgets = BUDGETS  # limits on its size
     uncovered: str = ""  # why it could not be lowered at all, empty otherwise
 
@@ -99,10 +100,8 @@ class Model:
 
     def with_regions(self, regions: int | Sequence[str]) -> "Model":
         """The model with the same file and declarations, but with other regions."""
-        found = _sized(self.path, self.sha256, len(region_keys(regions)), tuple(self.files.items()))
-        if found.sha256 != self.sha256:
-            raise InvalidModel("{path} has changed since the model was loaded; load the model again", path=self.path)
-        return found if found.spec is self.spec else replace(found, spec=self.spec, name=self.name)
+        found = _sized(self.path, self.sha256, self.declared, len(region_keys(regions)), tuple(self.files.items()))
+        return replace(found, spec=self.spec, name=self.name)
 
     @property
     def ranges(self) -> Mapping[str, tuple[str, ...]]:
@@ -210,13 +209,15 @@ def load_model(
     region = REGION_RANGE if bindings is None else bindings.ranges.region
     elements = {} if regions is None else {region: region_keys(regions)}
     places = {name: Path(place).absolute() for name, place in (files or {}).items()}
-    found = load_lowered(path, elements, places, budgets)
+    found, declared = load_lowered(path, elements, places, budgets), {}
     if bindings is not None and found.model is not None:
         _check_bound(bindings, found.model, beside)
     if spec is None and found.model is not None and is_there(beside):
         units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
-        spec = load_own_spec(beside, facts_of(found.model), units)
-        found = replace(found, model=_with_declared(found.model, spec))
+        facts = facts_of(found.model)
+        spec = load_own_spec(beside, facts, units)
+        declared = {name: item.value for name, item in spec.parameters.items() if item.value != facts[name].value}
+        found = replace(found, model=_with_declared(found.model, declared))
     if spec is not None and found.model is not None:
         _check_loops(spec, found.model, beside.name)
     return Model(
@@ -227,16 +228,16 @@ def load_model(
         elements=elements,
         files=places,
         lowered=found.model,
+        declared=tuple(declared.items()),
         budgets=budgets,
         uncovered=found.uncovered,
     )
 
 
-def _with_declared(model: ModelIr, spec: ModelSpec) -> ModelIr:
+def _with_declared(model: ModelIr, moved: Mapping[str, float]) -> ModelIr:
     """Copy of a model with the values that declarations give to numbers of the file."""
     facts, variables = facts_of(model), dict(model.variables)
-    moved = {name: item.value for name, item in spec.parameters.items() if item.value != facts[name].value}
-    for name in {item.partition("[")[0] for item in moved}:
+    for name in {facts[item].variable for item in moved}:
         item = variables[name]
         values = np.array([(fact.value, moved.get(fact.name, fact.value)) for fact in _facts(model, item)], dtype=float)
         old, new = values.T.reshape(2, *model.shape(item.dims))
@@ -256,19 +257,24 @@ def _with_values(block: Block, old: np.ndarray, new: np.ndarray) -> Block:
         flat = tuple(values.astype(float).ravel().tolist())
         return Table(flat, shape, block.axes) if shape else Number(flat[0])
 
-    computed, unknown = block.expression if block.initial is None else block.initial, np.isnan(part)
+    role = "expression" if block.initial is None else "initial"
+    unknown = np.isnan(part)
     known = literal(np.nan_to_num(part))
-    found = operation("where", literal(unknown), computed, known) if unknown.any() else known
+    found = operation("where", literal(unknown), getattr(block, role), known) if unknown.any() else known
     text = f"{block.text} (declared: {', '.join(map(str, part.ravel()))})"
-    if block.initial is None:
-        return replace(block, text=text, expression=found)
-    return replace(block, text=text, initial=found)
+    return replace(block, text=text, **{role: found})  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=64)
-def _sized(path: Path, _: str, regions: int, files: tuple[tuple[str, Path], ...]) -> Model:
-    """Load a model again with other regions; cached by path and hash of the file."""
-    return load_model(path, regions=regions, files=dict(files))
+def _sized(path: Path, sha256: str, declared: object, regions: int, files: tuple[tuple[str, Path], ...]) -> Model:
+    """Load a model again with other regions; cached by path, hash of the file and declared values."""
+    found = load_model(path, regions=regions, files=dict(files))
+    if (found.sha256, found.declared) != (sha256, declared):
+        raise InvalidModel(
+            "{path}, or what is declared beside it, has changed since the model was loaded; load the model again",
+            path=path,
+        )
+    return found
 
 
 def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None:
@@ -369,6 +375,7 @@ def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
         number = values[position]
         yield Fact(
             name=f"{variable.name}[{labels}]" if labels else variable.name,
+            variable=variable.name,
             value=None if np.isnan(number) else float(number),
             unit=variable.unit,
             label=" ".join(variable.doc.split()),

@@ -209,7 +209,7 @@ def known_numbers(model: Model, series: Sequence[Series], start: float) -> Texts
     wanted = {key for key, item in declared.items() if item.note.startswith(DECLARED)}
     found = {}
     for name, fact in facts_of(model.ir).items():
-        if model.ir.variables[name.partition("[")[0]].kind != "constant" or not fact.value or name in wanted:
+        if model.ir.variables[fact.variable].kind != "constant" or not fact.value or name in wanted:
             continue
         seen = [stock for stock in initial.get(name, ()) if first.get(stock, 0.0) / fact.value > 0]
         if _DOSE.search(name.replace("_", " ")):

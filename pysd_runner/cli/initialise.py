@@ -150,11 +150,11 @@ def _parameters(model: "Model") -> list[list[str]]:
     from pysd_runner.spec.own import weak_parameter
 
     facts = facts_of(model.ir)
-    counts = Counter(map(_bare, facts))
+    counts = Counter(fact.variable for fact in facts.values())
     found = []
     for fact in facts.values():
-        variable = model.ir.variables[_bare(fact.name)]
-        if variable.kind != "constant" or fact.value is None or counts[_bare(fact.name)] > MOST_ELEMENTS:
+        variable = model.ir.variables[fact.variable]
+        if variable.kind != "constant" or fact.value is None or counts[fact.variable] > MOST_ELEMENTS:
             continue
         try:
             parameter = weak_parameter(
@@ -179,10 +179,6 @@ def _parameters(model: "Model") -> list[list[str]]:
             ]
         )
     return found
-
-
-def _bare(name: str) -> str:
-    return name.partition("[")[0]
 
 
 def _prior(prior: object) -> str:

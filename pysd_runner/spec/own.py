@@ -39,6 +39,7 @@ class Fact:
     """A number of the model file, with its unit, label and limits."""
 
     name: str
+    variable: str
     value: float | None
     unit: str = ""
     label: str = ""
@@ -120,6 +121,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
         where = f'{path.name}: parameters["{given}"]'
         fact = fact_of(given, where, "constant or stock")
         parameters[fact.name] = _parameter(fact, number, where)
+        known[loose(given)] = replace(fact, value=parameters[fact.name].value)
     outcomes = [_outcome(given, seen, variables, path.name) for given, seen in declared.outcomes.items()]
     levers = {}
     for given, setting in declared.levers.items():

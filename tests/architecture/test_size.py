@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_380,
-    "nodes": 604_936,
-    "functions": 4_981,
+    "lines": 79_387,
+    "nodes": 604_996,
+    "functions": 4_980,
     "docstring lines": 11_997,
-    "lines of other texts": 5_568,
+    "lines of other texts": 5_569,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_751,
+    "lines of tests": 42_768,
 }
 
 

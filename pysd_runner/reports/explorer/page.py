@@ -190,12 +190,12 @@ def _sliders(model: Model, common: Record) -> Iterator[dict[str, Any]]:
     declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
     names = [name for name in declared if name in facts] or list(facts)
     for name in names:
-        fact, variable = facts[name], name.partition("[")[0]
-        if model.ir.variables[variable].kind != "constant" or fact.value is None:
+        fact = facts[name]
+        if model.ir.variables[fact.variable].kind != "constant" or fact.value is None:
             continue
-        if isinstance(common.get(variable), TimePath):
+        if isinstance(common.get(fact.variable), TimePath):
             continue
-        slider = _slider(model, fact, declared.get(name), common.get(variable))
+        slider = _slider(model, fact, declared.get(name), common.get(fact.variable))
         if slider is not None:
             yield slider
 

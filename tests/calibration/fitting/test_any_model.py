@@ -406,6 +406,23 @@ def test_declarations_beside_the_model_are_read(tmp_path):
         load_model(path)
 
 
+def test_declared_values_hold_with_other_regions_and_for_levers(tmp_path):
+    equations = 'Region: r1, r2 ~~|\nk = 2 ~~|\n"in [t]" = 2 ~~|\nS[Region] = INTEG(k + "in [t]", k) ~~|\n'
+    path = written(tmp_path, "{UTF-8}\n" + equations, stop=2)
+    declared = "schema = 2\n[parameters.'\"in [t]\"']\nvalue = 5\n[levers.k]\n[parameters.k]\nvalue = "
+    for value in (3, 9):  # as edited between two loads
+        path.with_suffix(".toml").write_text(f"{declared}{value}\n", encoding="utf-8")
+        model = load_model(path)
+        assert model.spec.levers["k"].off == value
+        for run in (simulate(model), simulate(model.with_regions(3))):
+            assert (run["S"][0, 0, :, -1] == value + 2 * (value + 5)).all()
+    path.with_suffix(".toml").write_text(f"{declared}4\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="declared beside it, has changed"):
+        model.with_regions(4)
+    with pytest.raises(InvalidInput, match="without the values declared"):
+        simulate(model, engine="pysd")
+
+
 def test_runs_that_overflow_are_no_warning(sir):
     (item,) = CalibrationProblem(sir, infections(sir), free=FREE).series
     raw = np.ones((2, item.weights.shape[-1]))
