@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, remembered, written
-from pysd_runner.engine.kinds import Array, frozen
+from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, Values, leading_shape, one_case, over_time
@@ -68,7 +68,7 @@ class Clock:
     # The arrays of times are computed once and shared, hence read-only.
 
     @cached_property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> Array:
         """Time of every step, including the first and the last, shape (step,)."""
         if self.axis is not None:
             return _shared(np.array(self.axis.times))
@@ -77,7 +77,7 @@ class Clock:
         return _shared(np.cumsum(np.concatenate([[self.start], np.full(max(count, 0), self.step)])))
 
     @cached_property
-    def saved(self) -> NDArray[np.bool_]:
+    def saved(self) -> Flags:
         """Which steps are saved, shape (step,)."""
         if self.axis is not None:
             return _shared(np.array(self.axis.saved))
@@ -101,7 +101,7 @@ class Clock:
         return max(0, whole - int(self.saved.sum()))
 
     @property
-    def saved_times(self) -> NDArray[np.float64]:
+    def saved_times(self) -> Array:
         """Saved times, free of rounding errors, shape (year,)."""
         return np.round(self.times[self.saved], 9)
 

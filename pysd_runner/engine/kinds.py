@@ -1,4 +1,4 @@
-"""The kind of most arrays of the engine, and the kind of most of its classes: frozen, with slots."""
+"""The kinds of most arrays of the engine, and the kind of most of its classes: frozen, with slots."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

@@ -17,7 +17,7 @@ from pysd_runner.engine.clock import Clock, clocks
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
-from pysd_runner.engine.kinds import Array, frozen
+from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
@@ -112,11 +112,11 @@ class Task:
             program, inputs, clock.times, clock.saved, steps=steps, threads=self.threads, into=into, **shared
         )
 
-    def failed_cases(self, data: Mapping[str, Array]) -> NDArray[np.bool_]:
+    def failed_cases(self, data: Mapping[str, Array]) -> Flags:
         """Cases with a non-finite value that is defined by an equation and not marked as missing."""
         failed = np.zeros((1, 1), dtype=bool)
         for name, values in data.items():
-            lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
+            lead: Flags = np.zeros(values.shape[:2], dtype=bool)
             # A sum is finite only where every value is, and costs less than a mask; that it overflows costs time alone.
             total = np.einsum(values, [*range(values.ndim)], [])  # type: ignore[arg-type]
             if not np.isfinite(total):
@@ -124,7 +124,7 @@ class Task:
             failed = failed | lead
         return failed
 
-    def traced(self, failed: NDArray[np.bool_], data: Mapping[str, Array]) -> tuple[Failure, ...]:
+    def traced(self, failed: Flags, data: Mapping[str, Array]) -> tuple[Failure, ...]:
         """Find the first non-finite value of each of the first failed cases."""
         cases = [(scenario, draw) for scenario, draw in np.argwhere(failed)[:TRACED].tolist()]
         return tuple(self.traced_case(case, self.seen(data, case)) for case in cases)

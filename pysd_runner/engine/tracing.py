@@ -18,7 +18,7 @@ from pysd_runner.engine.ir import (
     references,
     walk,
 )
-from pysd_runner.engine.kinds import Array, frozen
+from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.components import cells
 from pysd_runner.engine.passes.integration import integrated
@@ -95,7 +95,7 @@ def _first(
     return Failure(*case, name, element, float(times[first]), value)
 
 
-def not_usable(model: ModelIr, name: str, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+def not_usable(model: ModelIr, name: str, values: NDArray[np.floating]) -> Flags:
     """Mark the non-finite values of a variable, except missing values and elements that no equation defines."""
     # NaN in a variable whose own equation contains ``:NA:``, or reads a series as ``:RAW:``, is an intended missing
     # value, not a failure.
@@ -112,7 +112,7 @@ def _is_missing(item: Expression) -> bool:
     return isinstance(item, Number) and math.isnan(item.value)
 
 
-def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:
+def defined(model: ModelIr, name: str) -> Flags:
     """Mark the cells of a variable that some equation defines; all other cells never get a value."""
     variable = model.variables[name]
     shape = model.shape(variable.dims)

@@ -35,8 +35,8 @@ class TimePath:
         If times do not increase, or the number of values differs from the number of times.
     """
 
-    times: NDArray[np.float64]
-    values: NDArray[np.float64]
+    times: Array
+    values: Array
     interpolate: Literal["step", "linear"] = "step"
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class TimePath:
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "values", values)
 
-    def at(self, time: float) -> NDArray[np.float64]:
+    def at(self, time: float) -> Array:
         """Value at one time.
 
         Parameters
@@ -67,7 +67,7 @@ class TimePath:
             The value, shape ``shape``.
         """
         position = int(np.searchsorted(self.times, time + SAME_TIME, side="right")) - 1
-        first: NDArray[np.float64]
+        first: Array
         if position < 0:
             first = self.values[0]
             return first
@@ -75,8 +75,8 @@ class TimePath:
         if self.interpolate == "step" or position + 1 == self.times.size:
             return first
         share = min(max((time - self.times[position]) / (self.times[position + 1] - self.times[position]), 0.0), 1.0)
-        second: NDArray[np.float64] = self.values[position + 1]
-        between: NDArray[np.float64] = first + share * (second - first)
+        second: Array = self.values[position + 1]
+        between: Array = first + share * (second - first)
         return between
 
 

@@ -6,8 +6,8 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_387,
-    "nodes": 604_996,
+    "lines": 79_386,
+    "nodes": 604_862,
     "functions": 4_980,
     "docstring lines": 11_997,
     "lines of other texts": 5_569,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.kinds import Array
+from pysd_runner.engine.kinds import Array, Flags
 from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall, shaped
 from pysd_runner.engine.llvm.emitter import REAL_BYTES, REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, host, program_of
@@ -61,7 +61,7 @@ def run(
     program: Program,
     values: Mapping[str, Any],
     times: Array,
-    saved: NDArray[np.bool_],
+    saved: Flags,
     *,
     steps: Array,
     threads: int | None = None,

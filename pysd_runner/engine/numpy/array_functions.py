@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pysd_runner.engine.kinds import Array
+from pysd_runner.engine.kinds import Array, Flags
 
 # Maximum distance of an initial guess from the mean in standard deviations; maximum step of the search for a quantile.
 FARTHEST, MOST = 40.0, 2.0**60
@@ -250,9 +249,7 @@ def _allocated(request: Array, kind: Array, priority: Array, width: Array, suppl
     return np.where(valid[..., None], found, np.nan)
 
 
-def _at_one_price(
-    request: Array, kind: Array, priority: Array, width: Array, supply: Array
-) -> tuple[Array, NDArray[np.bool_]]:
+def _at_one_price(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> tuple[Array, Flags]:
     """Quantities at the price where demand equals the supply, and whether all priority curves are valid."""
     # Requests of zero neither bound the price nor make an allocation invalid.
     wants = request > 0

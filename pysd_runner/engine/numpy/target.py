@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, Block, Interpolation, Mode, ModelIr, draws_numbers, remembered, shown
-from pysd_runner.engine.kinds import Array, frozen
+from pysd_runner.engine.kinds import Array, Flags, Indices, frozen
 from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.random_numbers import RandomStream
@@ -216,7 +216,7 @@ def computed(
     outcomes: Sequence[str],
     values: Mapping[str, Array | TimePath],
     times: Array,
-    saved: NDArray[np.bool_] | None = None,
+    saved: Flags | None = None,
     **settings: Any,
 ) -> dict[str, Array]:
     """Compile a model and run it; all times are saved unless `saved` is given."""
@@ -228,7 +228,7 @@ def run(
     program: NumpyProgram,
     values: Mapping[str, Array | TimePath],
     times: Array,
-    saved: NDArray[np.bool_],
+    saved: Flags,
     *,
     step: float = 0.0,
     seed: int = 0,
@@ -330,7 +330,7 @@ class Tables:
         place = np.minimum(self._place(argument, "right", 1), self._x.shape[-1] - 2)
         return _at(self._slope, place) * (argument - _at(self._x, place)) + _at(self._y, place)
 
-    def _place(self, argument: Array, side: str, back: int) -> NDArray[np.intp]:
+    def _place(self, argument: Array, side: str, back: int) -> Indices:
         """Index of the point at or before (or after) the argument, with a trailing axis of length one."""
         count = self._x.shape[-1]
         if self._same_x:
@@ -343,11 +343,11 @@ class Tables:
                 lengths = zip(table, self._x.shape, strict=False)
                 part = tuple(slice(None) if length == 1 else place for place, length in lengths)
                 found[part] = np.searchsorted(self._x[table], argument[part], side=side)  # type: ignore[call-overload]
-        clipped: NDArray[np.intp] = np.clip(found - back, 0, count - 1)[..., None]
+        clipped: Indices = np.clip(found - back, 0, count - 1)[..., None]
         return clipped
 
 
-def _at(values: Array, place: NDArray[np.intp]) -> Array:
+def _at(values: Array, place: Indices) -> Array:
     """Values at the given positions along the last axis."""
     shape = np.broadcast_shapes(values.shape[:-1], place.shape[:-1])
     spread = np.broadcast_to(values, (*shape, values.shape[-1]))

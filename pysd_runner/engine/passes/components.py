@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.ir import (
@@ -32,6 +31,7 @@ from pysd_runner.engine.ir import (
     shown,
     walk,
 )
+from pysd_runner.engine.kinds import Array, Indices
 
 Node = TypeVar("Node", str, tuple[str, int])
 
@@ -90,7 +90,7 @@ class Group:
     model: ModelIr
     names: tuple[str, ...]
     part: Part  # selects the expression of a block to evaluate
-    _owners: dict[str, NDArray[np.intp]] = field(default_factory=dict)
+    _owners: dict[str, Indices] = field(default_factory=dict)
     _read: dict[tuple[str, tuple[Index, ...]], tuple[Equation, ...]] = field(default_factory=dict)
 
     def equations(self) -> tuple[list[Equation], list[tuple[Equation, ...]]]:
@@ -120,7 +120,7 @@ class Group:
             self._read[asked] = tuple((reference.variable, int(block)) for block in blocks if block >= 0)
         return self._read[asked]
 
-    def _owner(self, name: str) -> NDArray[np.intp]:
+    def _owner(self, name: str) -> Indices:
         """Index of the block that defines each cell of a variable, -1 where none does."""
         if name not in self._owners:
             variable = self.model.variables[name]
@@ -131,7 +131,7 @@ class Group:
         return self._owners[name]
 
 
-def cells(index: tuple[Index, ...], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:
+def cells(index: tuple[Index, ...], shape: tuple[int, ...]) -> tuple[Indices, ...]:
     """NumPy index of the cells of a variable that an index selects; axes of the same label count separately."""
     places = [item.places(length) for item, length in zip(index, shape, strict=True)]
     return np.ix_(*places) if places else ()
@@ -255,7 +255,7 @@ class _Cutter:
     model: ModelIr
     owner: str
     hidden: dict[str, Variable] = field(default_factory=dict)
-    _arrays: dict[int, tuple[Any, NDArray[np.float64]]] = field(default_factory=dict)
+    _arrays: dict[int, tuple[Any, Array]] = field(default_factory=dict)
     _shared: dict[Expression, Reference] = field(default_factory=dict)
 
     def pieces(self, block: Block, shape: tuple[int, ...], dims: set[int]) -> list[Block]:
@@ -300,7 +300,7 @@ class _Cutter:
     def _all(self, parts: tuple[Expression, ...], places: Mapping[str, int]) -> tuple[Expression, ...]:
         return tuple(self.at(part, places) for part in parts)
 
-    def _array(self, owner: Expression, values: tuple[float, ...], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    def _array(self, owner: Expression, values: tuple[float, ...], shape: tuple[int, ...]) -> Array:
         """Values as an array; created once, because every piece uses a part of it."""
         known = self._arrays.get(id(values))
         if known is None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -24,6 +23,7 @@ from pysd_runner.engine.ir import (
     operation,
     reduced,
 )
+from pysd_runner.engine.kinds import Flags
 
 WILDCARD = "*"
 
@@ -234,7 +234,7 @@ def _places(alike: Sequence[_Alike], box: Box, part: Sequence[Sequence[int]]) ->
     return tuple(chosen)
 
 
-def _rectangles(mask: NDArray[np.bool_]) -> Iterator[tuple[tuple[int, ...], ...]]:
+def _rectangles(mask: Flags) -> Iterator[tuple[tuple[int, ...], ...]]:
     """Split a mask into rectangles; identical rows are combined."""
     if mask.ndim == 0:
         if mask:
