@@ -296,6 +296,8 @@ def _check_loops(spec: ModelSpec, model: ModelIr, file: str) -> None:
     known = {key(name): name for name, item in model.variables.items() if not item.hidden}
     for loop in spec.loops.values():
         place = f'{file}: loops["{loop.key}"].path'
+        if not loop.path:
+            raise InvalidModel("{place} is empty; it lists the variables of a loop", place=place)
         ways = [[known.get(key(name), name) for name in either.split("|")] for either in loop.path]
         for name in (name for either in ways for name in either if name not in known.values()):
             near = suggest(name, known.values())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,18 +134,17 @@ def attribute(
         with session.stage(Message("Adding up costs")):
             money = _money(session, study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none)
     loops = loop_labels(inputs.model, session.lang)
-    label = chosen.label.get(session.lang, chosen.name)
     with folder, session.stage(Message("Writing figures and tables")):
         write_attribution(found, chosen.label, folder.draft, session.lang, loops=loops, money=money)
     session.data = {
         "folder": folder.path,
         "outcome": found.outcome.key,
-        "levers": found.table().reset_index().to_dict("records"),
-        "split": found.split().reset_index().to_dict("records"),
-        "costs": [] if money is None else money[0].table().reset_index().to_dict("records"),
-        "loops": found.loop_table().reset_index().to_dict("records"),
+        "levers": found.table(),
+        "split": found.split(),
+        "costs": [] if money is None else money[0].table(),
+        "loops": found.loop_table(),
     }
-    for line in attribution_screen(found, label, session.lang, loops):
+    for line in attribution_screen(found, chosen.label.get(session.lang, chosen.name), session.lang, loops):
         session.say(line)
     if money is not None:
         session.say()
@@ -174,9 +174,7 @@ def _money(
         return None
     more = costs(study, policies, *money, outcome=outcome, against=policy)
     names = {f"lever.{key}": lever.label(session.lang) for key, lever in study.levers.items()}
-    names |= {
-        f"region.{item.code}": item.name_zh if session.lang == "zh" else item.name_en for item in inputs.panel.regions
-    }
+    names |= {f"region.{item.code}": item.name(session.lang) for item in inputs.panel.regions}
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
 
 
@@ -237,17 +235,14 @@ def explain(
         found = _loops(inputs, scenario, {"Region": region} if region else {}, of, find)
     table = found.table()
     session.data = {
-        "loops": table.reset_index().to_dict("records"),
+        "loops": table,
         **{name: getattr(found, name) for name in ("held", "counted", "longest", "partitions", "left_out")},
         "sentence": found.sentence(session.lang),
-        "picture": picture,
+        "picture": picture if found.paths else None,
     }
-    shown = table.head(MOST_LOOPS)
-    numbers = shown.drop(columns="path")
-    labels = ["%", *(found.label(name, session.lang) for name in shown.index)]
-    rows = [list(map(str, numbers)), *(list(map(percent, row)) for row in numbers.to_numpy().tolist())]
-    lines = [[*row, label] for row, label in zip(rows, labels, strict=True)]
-    for line in aligned(lines, words={len(lines[0]) - 1}):
+    numbers = table.head(MOST_LOOPS).drop(columns="path")
+    rows = ([*map(percent, row), found.label(name, session.lang)] for name, *row in numbers.itertuples())
+    for line in aligned([[*numbers, "%"], *rows], words={numbers.shape[1]}):
         session.say(line)
     session.say()
     for line in filled(found.sentence(session.lang)):
@@ -277,10 +272,10 @@ def _loops(inputs: "ProjectionInputs", scenario: str, focus: Mapping[str, str], 
     scenario = scenario or "baseline" * inputs.model.is_regional
     values = policy_of(inputs, scenario) if scenario else {}
     named = not of and inputs.model.spec is not None and inputs.model.spec.loops
-    settings: Any = {"focus": focus, "of": of}
+    found = partial(loops, inputs, values, focus=focus, of=of)
     if find or named:
-        return loops(inputs, values, find=find or "named", **settings)
+        return found(find=find or "named")
     try:
-        return loops(inputs, values, **settings)
+        return found()
     except InvalidInput:
-        return loops(inputs, values, find="strongest", **settings)
+        return found(find="strongest")

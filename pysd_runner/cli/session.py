@@ -117,6 +117,8 @@ def plain(value: Any) -> Any:
         return str(value)
     if hasattr(value, "tolist"):  # arrays and numbers of NumPy, without importing it here
         return plain(value.tolist())
+    if hasattr(value, "to_records"):  # tables, by row with the names of their index
+        return plain(value.reset_index().to_dict("records"))
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int):

@@ -86,7 +86,7 @@ def _of_regions(inputs: ProjectionInputs, lang: str) -> Study:
         outcomes=outcomes,
         watched=watched,
         regions=tuple(panel.regions),
-        elements=tuple(region.name_zh if lang == "zh" else region.name_en for region in panel.regions),
+        elements=tuple(region.name(lang) for region in panel.regions),
         notes=(
             Message(
                 "Effects of digital policy on output rest on priors from the literature passed through the structure; "

@@ -97,7 +97,8 @@ class Links:
                 if first != last or first not in hidden:
                     both, other = one * two, self.scores.get((first, last), 0.0)
                     self.scores[first, last] = np.where(np.abs(both) > np.abs(other), both, other)
-            self.stocks |= set(out) if node in self.stocks else set()
+            if node in self.stocks:
+                self.stocks |= {*out}
         self.scores = {link: score for link, score in self.scores.items() if score.any()}
 
 
@@ -109,7 +110,7 @@ def moved(change: Array, before: Array) -> Array:
 def link_scores(model: Model, values: Record | None, focus: Mapping[str, int], **settings: Any) -> Links:
     """Scores of all links between cells that change in a run; delays and smooths are merged into their users."""
     variables = model.ir.variables
-    given = set(model.by_variable(values or {}))
+    given = model.by_variable(values or {})
     names = [name for name, item in variables.items() if item.blocks and not item.uncovered and item.kind != "lookup"]
     settings = {"engine": "numpy", **settings}
     step = simulate(model, values, outcomes=[TIME_STEP], **settings).provenance["step"]
@@ -118,14 +119,17 @@ def link_scores(model: Model, values: Record | None, focus: Mapping[str, int], *
         raise InvalidInput("loops are those of one run; these values make {count}", count=run.failed.size)
     series = {name: np.moveaxis(run[name][0, 0], -1, 0)[None] for name in names}
     links = Links(model.ir, run.years[1:], focus)
-    moving = [name for name, item in series.items() if np.isfinite(item).all() and (item != item[:, :1]).any()]
+    finite = [name for name in names if np.isfinite(series[name]).all()]
+    links.left_out |= dict.fromkeys(map(shown, sorted({*names} - {*finite})), ("not_finite",))
+    moving = [name for name in finite if (series[name] != series[name][:, :1]).any()]
     for name in moving:
         item = variables[name]
         is_random = any(draws_numbers(block.expression) for block in item.blocks)
         if item.kind in KEPT or is_random:
             links.left_out[shown(name)] = (*links.left_out.get(shown(name), ()), "random" if is_random else item.kind)
         elif item.kind in CARRIED and name not in given:
-            links.stocks |= {(name, cell) for cell in links.kept(name)} if item.kind == "stock" else set()
+            if item.kind == "stock":
+                links.stocks |= {(name, cell) for cell in links.kept(name)}
             for block in item.blocks:
                 links.score(name, block, series, run.years, moving)
     links.merge()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from heapq import nlargest
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -36,7 +36,12 @@ Find = Literal["all", "strongest", "named"]
 # Largest number of loops that are counted one by one, and in addition to those of the strongest paths.
 MOST, COUNTED = 400_000, 10_000
 # Texts of why links have no score.
-REASONS = {"random": "loops.random", "memory": "loops.memory", "pipe": "loops.pipe"}
+REASONS = {
+    "random": "loops.random",
+    "memory": "loops.memory",
+    "pipe": "loops.pipe",
+    "not_finite": "loops.not_finite",
+}
 # Loops that a result lists, and variables of a path that a label shows.
 LISTED, SHOWN = 200, 6
 
@@ -49,7 +54,8 @@ class Loops(Tabled):
     ----------
     relative
         Relative scores, dimensions (loop, time): the score of a loop divided by the sum of the magnitudes of all that
-        were counted in its partition; positive for reinforcing loops, negative for balancing ones.
+        were counted in its partition; positive for reinforcing loops, negative for balancing ones, missing where
+        nothing changes.
     paths
         Variables of each loop in the order of its links; several paths where a loop has several.
     share_held
@@ -63,7 +69,7 @@ class Loops(Tabled):
         Variables that lie on loops with each other, largest set first; loops are listed in this order, those with the
         largest shares first.
     left_out
-        Variables whose incoming links have no score, with the reason.
+        Variables with links that have no score, with the reasons.
     of
         Variable that all loops pass through; empty for all loops of the model.
     labels
@@ -89,7 +95,7 @@ class Loops(Tabled):
         return float(self.share_held[0].mean()) if self.paths else 0.0
 
     def table(self, periods: int = 3) -> "pd.DataFrame":
-        """Mean share of each loop over the run and in periods of equal length, the largest first.
+        """Mean share of each loop over the run and in periods of equal length, without moments where nothing changes.
 
         Parameters
         ----------
@@ -102,23 +108,22 @@ class Loops(Tabled):
             One row per loop: ``share``, the mean magnitude; one column for each period, the mean of the relative score;
             and ``path``.
         """
-        import pandas as pd
-
-        times = self.relative["time"].to_numpy()
-        found = pd.DataFrame({"share": np.abs(self.relative.to_numpy()).mean(axis=1)}, index=list(self.paths))
-        for part in np.array_split(np.arange(times.size), max(1, min(periods, times.size))):
-            mean = self.relative.isel(time=part).mean("time").to_numpy()
-            found[f"{times[part[0]]:g}-{times[part[-1]]:g}"] = mean
-        found["path"] = [" | ".join(" > ".join(path) for path in self.paths[name]) for name in self.paths]
-        return found.rename_axis("loop")
+        wide: Any = self.relative.to_pandas()
+        found: pd.DataFrame = wide.abs().mean(axis=1).to_frame("share")
+        for part in np.array_split(wide.columns.to_numpy(), max(1, periods)):
+            if part.size:
+                found[f"{part[0]:g}-{part[-1]:g}"] = wide[part].mean(axis=1)
+        found["path"] = [" | ".join(map(" > ".join, ways)) for ways in self.paths.values()]
+        return found
 
     def sentence(self, lang: str = "en") -> str:
         """Say which loop carries most of the change, in which period, and how much the listed loops hold."""
         if not self.paths:
-            return say("loops.none", lang)
+            return self.caveat(lang)
         table = self.table()
         first = str(table.index[0])
-        shares = table.drop(columns=["share", "path"]).abs()
+        beside = self.relative["partition"] == self.relative["partition"][0]
+        shares = table[beside.to_numpy()].drop(columns=["share", "path"]).abs().dropna(axis=1, how="all")
         leading = ", ".join(f"{period}: {name}" for period, name in shares.idxmax().items())
         told = say(
             "loops.sentence",
@@ -133,10 +138,21 @@ class Loops(Tabled):
     def caveat(self, lang: str = "en") -> str:
         """Say how much the listed loops hold of what was counted, and what was left out."""
         how = "loops.every" if self.longest is None else "loops.some"
-        held = {"listed": len(self.paths), "counted": self.counted, "longest": self.longest, "held": percent(self.held)}
-        told = say(how, lang, **held)
-        reasons = {name: ", ".join(say(REASONS[why], lang) for why in set(own)) for name, own in self.left_out.items()}
-        names = ", ".join(f"{name} ({why})" for name, why in reasons.items())
+        if not self.paths:
+            how = "loops.unnamed" if self.counted else "loops.off" if self.of else "loops.none"
+        told = say(
+            how,
+            lang,
+            listed=len(self.paths),
+            counted=self.counted,
+            longest=self.longest,
+            held=percent(self.held),
+            of=self.of,
+        )
+        names = ", ".join(
+            f"{name} ({', '.join(say(REASONS[why], lang) for why in dict.fromkeys(own))})"
+            for name, own in self.left_out.items()
+        )
         return " ".join([told, say("loops.left_out", lang, names=names)]) if names else told
 
     def label(self, name: str, lang: str = "en") -> str:
@@ -160,13 +176,9 @@ class Loops(Tabled):
         ReportFigure
             The figure.
         """
-        import pandas as pd
-
         from pysd_runner.plots.policies import plot_loops
 
-        wide = pd.DataFrame(
-            self.relative[:most].T.to_numpy(), self.relative["time"].to_numpy(), list(self.paths)[:most]
-        )
+        wide: Any = self.relative[:most].T.fillna(0).to_pandas()
         title = say("loops.title" if self.of else "loops.titles", lang, of=self.of)
         told = {"title": title, "subtitle": say("loops.subtitle", lang), "caption": self.caveat(lang)}
         names = {name: self.label(name, lang) for name in wide.columns}
@@ -249,6 +261,13 @@ class Graph:
         """Score of a loop over time: the product of those of its links."""
         return np.asarray(np.prod([self.scores[link] for link in zip(loop, (*loop[1:], loop[0]), strict=True)], axis=0))
 
+    def sizes(self, loops: Iterable[Cycle]) -> Array:
+        """Sums of the magnitudes of the scores of some loops, by partition and time."""
+        found = np.zeros((len(self.parts), self.links.times.size))
+        for loop in sorted(loops):
+            found[self.part[loop[0]]] += np.abs(self.score(loop))
+        return found
+
     def alike(self, loops: Iterable[Cycle], named: Mapping[str, Iterable[Cycle]]) -> dict[Any, list[Cycle]]:
         """Loops by name, or by their stocks and variables; those alike differ in elements of other variables."""
         names = {loop: name for name, own in named.items() for loop in own}
@@ -263,32 +282,36 @@ class Graph:
         import xarray as xr
 
         times = self.links.times
-        total, held = np.zeros((2, len(self.parts), times.size))
-        for loop in sorted(counted):
-            total[self.part[loop[0]]] += np.abs(self.score(loop))
-        scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
+        total = self.sizes(counted)
+        scale = np.where(total > 0, total, np.inf)
+        parts = {name: [self.part[loop[0]] for loop in own] for name, own in groups.items()}
         share = {
-            name: np.sum([self.score(loop) * scale[self.part[loop[0]]] for loop in own], axis=0)
+            name: np.where(
+                total[parts[name]].any(axis=0),
+                sum(self.score(loop) / scale[self.part[loop[0]]] for loop in own),
+                np.nan,
+            )
             for name, own in groups.items()
-            if own
+            if total[parts[name]].any()
         }
-        largest = nlargest(LISTED, share, key=lambda name: np.abs(share[name]).mean())
-        largest.sort(key=lambda name: min(self.part[loop[0]] for loop in groups[name]))
+        largest = nlargest(LISTED, share, key=lambda name: np.nanmean(np.abs(share[name])))
+        largest.sort(key=lambda name: min(parts[name]))
         listed = {loop for name in largest for loop in groups[name]}
-        for loop in listed:
-            held[self.part[loop[0]]] += np.abs(self.score(loop)) * scale[self.part[loop[0]]]
         paths: dict[str, tuple[tuple[str, ...], ...]] = {}
+        labels = more.get("labels", {})
         for name in largest:
-            falls, rises = share[name].min() < 0, share[name].max() > 0
+            falls, rises = (share[name] < 0).any(), (share[name] > 0).any()
             letter = "U" if falls and rises else "B" if falls else "R"
-            letter = letter.lower() if more.get("labels") else letter  # unlike the names of the declarations
-            own = name if isinstance(name, str) else f"{letter}{sum(item[0] == letter for item in paths) + 1}"
+            letter = letter.lower() if labels else letter  # unlike the names of the declarations
+            free = (item for number in count(1) if (item := f"{letter}{number}") not in {*labels, *paths})
+            own = name if isinstance(name, str) else next(free)
             paths[own] = tuple(dict.fromkeys(tuple(map(self.links.label, loop)) for loop in sorted(groups[name])))
         places = sorted({self.part[loop[0]] for loop in listed})
         relative = np.reshape([share[name] for name in largest], (len(largest), times.size))
-        found = np.where(total > 0, held, np.nan)[places]
+        coords = {"loop": list(paths), "time": times, "partition": ("loop", [min(parts[name]) for name in largest])}
+        found = np.where(total > 0, self.sizes(listed) / scale, np.nan)[places]
         return Loops(
-            relative=xr.DataArray(relative, {"loop": list(paths), "time": times}, ("loop", "time")),
+            relative=xr.DataArray(relative, coords, ("loop", "time")),
             paths=paths,
             share_held=xr.DataArray(found, {"partition": places, "time": times}, ("partition", "time")),
             partitions=tuple(tuple(map(self.links.label, part)) for part in self.parts),
@@ -358,7 +381,7 @@ def loops(
         values = {**model.common.values, **(values or {})}
         regions = model.data.regions if is_panel(model.data) else ()
         model = model.run_model
-    places = dict(_place(model, regions, name, item) for name, item in focus.items())
+    places = dict(_place(model, regions, name, str(item)) for name, item in focus.items())
     links = link_scores(model, values, places, **settings)
     variable, position = located(model, of) if of else ("", None)
     cells = () if not of else links.kept(variable) if position is None else [position]
@@ -369,12 +392,12 @@ def loops(
     named = {name: graph.along(item.path) for name, item in declared.items()}
     groups: Mapping[Any, Collection[Cycle]] = named
     if find == "all":
-        every = graph.every(MOST)
-        if every is None:
+        counted = graph.every(MOST)
+        if counted is None:
             raise InvalidInput(
                 "there are more than {most} loops; take find='strongest', focus= or of=", most=f"{MOST:,}"
             )
-        counted, groups = every, graph.alike(every, named)
+        groups = graph.alike(counted, named)
     else:
         strong, (counted, longest) = graph.strongest(), graph.counted()
         counted |= strong.union(*named.values())

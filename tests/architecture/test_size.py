@@ -6,17 +6,17 @@ from tests.architecture.size import counts
 
 CEILINGS = {
     "files": 308,
-    "lines": 79_386,
-    "nodes": 604_862,
-    "functions": 4_980,
-    "docstring lines": 11_997,
-    "lines of other texts": 5_569,
+    "lines": 79_412,
+    "nodes": 604_838,
+    "functions": 4_981,
+    "docstring lines": 11_999,
+    "lines of other texts": 5_576,
     "circles": 0,
     "functions of many parameters": 0,
     "classes defined twice": 8,
     "imports of the engine from outside": 0,
     "entries of the largest room": 18,
-    "lines of tests": 42_768,
+    "lines of tests": 42_785,
 }
 
 

@@ -108,6 +108,8 @@ def test_loops_of_an_own_model_are_explained_and_drawn(gapsim, tmp_path):
     assert (tmp_path / "loops.png").is_file()
     assert "exists already" in gapsim("explain", "--model", "model.mdl", code=2).err
     assert "--region" in gapsim("explain", "--model", "model.mdl", "--region", "West", "--force", code=2).err
+    still = gapsim("explain", "--model", "model.mdl", "--until", 0, "--json", "--force", code=0).json["data"]
+    assert (still["loops"], still["picture"]) == ([], None)
 
 
 @pytest.mark.filterwarnings("ignore:no font for Chinese")

@@ -61,7 +61,7 @@ def test_scores_are_those_of_simlin(name, tmp_path):
     for loop in theirs:
         own = ours[frozenset(item for item in loop.variables if not item.startswith("$"))]
         # simlin has a first row for the start, and its first scores are those of two changes.
-        assert own[2:] == pytest.approx(loop.behavior_time_series[3:], abs=1e-9)
+        assert np.nan_to_num(own[2:]) == pytest.approx(loop.behavior_time_series[3:], abs=1e-9)
 
 
 def test_scores_are_those_of_plain_arithmetic(tmp_path):
@@ -111,7 +111,7 @@ def test_elements_can_be_kept_apart(tmp_path):
     through = loops(model, of="N[old]", find="strongest")
     assert all("N[old]" in path for ways in through.paths.values() for path in ways)
     assert through.longest is None
-    for wrong in ({"focus": {"Sex": "x"}}, {"focus": {"Age": "new"}}, {"find": "few"}, {"of": "M"}):
+    for wrong in ({"focus": {"Sex": "x"}}, {"focus": {"Age": 5}}, {"find": "few"}, {"of": "M"}):
         with pytest.raises(UnknownName):
             loops(model, **wrong)
     with pytest.raises(InvalidInput, match="one run"):
@@ -125,6 +125,21 @@ def test_declared_loops_go_by_their_names(tmp_path):
     assert list(found.paths) == ["Growth"]
     assert found.sentence().startswith("Of the loops listed, Growth (more by more)")
     assert found.held < 1
+    toml.write_text('schema = 2\n[loops.r1]\npath = ["births", "p"]', encoding="utf-8")
+    assert {*loops(load_model(tmp_path / "model.mdl")).paths} == {"r1", "b1", "b2"}
+    toml.write_text("schema = 2\n[loops.r1]\npath = []", encoding="utf-8")
+    with pytest.raises(InvalidModel, match="path is empty"):
+        load_model(tmp_path / "model.mdl")
     toml.write_text('schema = 2\n[loops.Growth]\npath = ["births", "deaths"]', encoding="utf-8")
     with pytest.raises(InvalidModel, match=r"loops\[\"Growth\"\].path: 'births' does not depend on 'deaths'"):
         load_model(tmp_path / "model.mdl")
+
+
+def test_what_does_not_change_or_is_not_finite_is_said(tmp_path):
+    late = loops(model_of(tmp_path, "S = INTEG(IF THEN ELSE(Time >= 10, S * x, 0), 1); x = 0.1 / (20 - Time); y = S"))
+    assert (late.left_out, late.held, late.table()["share"].item()) == ({"x": ("not_finite",)}, 1, 1)
+    assert "x (not finite" in late.caveat()
+    apart = model_of(tmp_path, "X = INTEG(Y - X, 1); Y = INTEG(X / 3 - Y / 7, 1); Z = INTEG(Z / 9, 1); k = 1")
+    assert "R2" not in loops(apart).sentence().partition("period")[2]
+    assert loops(apart, find="named").sentence().startswith("No loop that has a score is named")
+    assert loops(apart, of="k").sentence() == "k lies on no feedback loop that has a score in this run."
