@@ -128,7 +128,7 @@ class Model:
         if key(name) in known:
             return known[key(name)]
         declared = _declared(self.spec)
-        if name in declared:
+        if declared.get(name) in self.ir.variables:
             return declared[name]
         raise UnknownName(
             "{model} has no variable {variable!r}.{suggestion}",
