@@ -49,6 +49,19 @@ def test_it_is_frozen(panel: Data) -> None:
         panel.array("output")[0, 0] = 1.0
 
 
+@pytest.mark.parametrize("time", [2000, 2000.5, 2001, 2012, 2023, 2023.5])
+def test_every_time_is_either_until_a_moment_or_after_it(time: float) -> None:
+    china = load_data("china")
+    until, after = china.until(time), china.after(time)
+    assert (*until.times, *after.times) == tuple(china.times)
+    assert max(until.times) <= time < min(after.times)
+    for name, series in china.national.items():
+        early, late = (part.national.get(name, {}) for part in (until, after))
+        assert {**early, **late} == series
+        assert all(year <= time for year in early)
+        assert all(year > time for year in late)
+
+
 def test_unknown_names_get_a_suggestion(panel: Data) -> None:
     with pytest.raises(UnknownName, match="'output'"):
         panel.array("outptu")

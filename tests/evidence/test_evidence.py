@@ -261,16 +261,19 @@ def test_training_money_is_followed_over_years(panel, model, monkeypatch):
 
 @pytest.mark.parametrize("step", ["1", "0.25"])
 def test_a_return_depends_neither_on_the_step_nor_on_other_terms(tmp_path, step):
-    """Money of 2 a year for a bonus: the level is 1 higher each year, and 2 are paid."""
+    """A bonus of one year, the second after the data: it costs 2, and leaves the level higher by `Effect`."""
     text = FILE.replace("Bonus = 0", "Money = 2 * Bonus ~ yuan/year ~ |\nBonus = 0")
     text = text.replace("TIME STEP = 1 ", f"TIME STEP = {step} ").replace("SAVEPER = 1 ", f"SAVEPER = {step} ")
     term = DECLARED.partition("[evidence.bonus]")[2].replace('"difference"', '"return"') + 'money = "Money"\n'
-    term = term.replace("{ Bonus = 1 }", "{ Bonus = { 0 = 0, 4 = 1, 5 = 0 } }")
-    later = term.replace("after = [1, 1]", "after = [6, 6]").replace("centre = ", "use = false\ncentre = ")
+    term = term.replace("{ Bonus = 1 }", "{ Bonus = { 0 = 0, 5 = 1, 6 = 0 } }").replace(
+        "after = [1, 1]", "after = [2, 2]"
+    )
+    later = term.replace("after = [2, 2]", "after = [6, 6]").replace("centre = ", "use = false\ncentre = ")
     head = DECLARED.partition("[evidence.bonus]")[0]
     (tmp_path / "bonus.mdl").write_text(text, encoding="utf-8")
     (tmp_path / "bonus.toml").write_text(f"{head}[evidence.bonus]{term}[evidence.later]{later}", encoding="utf-8")
     model = load_model(tmp_path / "bonus.mdl")
     runs = experiments_of_any(model, model.spec.evidence.values(), lambda given, _: given, start=0, last=4)
     implied = runs.implied({"Effect": np.array([1.0, 3.0])}, 2)
-    np.testing.assert_allclose(implied["bonus"], implied["later"], rtol=1e-9)
+    for key in ("bonus", "later"):
+        np.testing.assert_allclose(implied[key], [1 / 2, 3 / 2], rtol=1e-9)

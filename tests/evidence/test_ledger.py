@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
+from scipy.stats import t as student
 from statsmodels.stats.meta_analysis import combine_effects
 
 from pysd_runner.core.errors import InvalidInput
@@ -153,6 +154,19 @@ def test_a_trial_is_left_out_with_all_its_rows(ledger):
     assert found.loc["JTPA", "mean"] == pytest.approx(pool(rest["value"], rest["se"]).mean)
     own = rows[rows["trial"] == "JTPA"]
     assert found.loc["JTPA", "value"] == pytest.approx(np.average(own["value"], weights=own["se"] ** -2.0))
+
+
+@pytest.mark.parametrize("count", [4, 7])
+def test_a_trial_left_out_has_the_prediction_interval_of_the_textbook(ledger, count):
+    """Of equal trials with known errors s, one differs from the mean of the others with variance s^2 (1 + 1 / k)."""
+    rows = ledger.effects.head(1).loc[[0] * count].reset_index(drop=True)
+    names = [f"E{place}" for place in range(count)]
+    rows = rows.assign(id=names, trial=names, quantity="P", value=7.0, se=2.0, pool="yes", used_as="")
+    found = Ledger(rows, ledger.costs).leave_one_out("P")
+    assert len(found) == count
+    half = student.ppf(0.95, count - 3) * 2.0 * np.sqrt(1 + 1 / (count - 1))
+    np.testing.assert_allclose(found["high"] - 7, half, rtol=1e-9)
+    np.testing.assert_allclose(7 - found["low"], half, rtol=1e-9)
 
 
 def test_too_few_values_are_no_pool(ledger):

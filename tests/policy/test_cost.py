@@ -46,6 +46,16 @@ def test_costs_are_differences_of_runs():
         assert unit == pytest.approx(found.money[0] / found.effects[0])
 
 
+def test_costs_against_another_policy_add_up_and_are_none_against_itself():
+    spent, read = spent_money(study().model), money_variables(study().model)
+    some, more = policy(), {**policy(), "Policy Budget Share": 0.008}
+    both = {"some": some, "more": more}
+    alone = costs(study(), both, spent, read, outcome="gap_closed").money
+    beside = costs(study(), both, spent, read, outcome="gap_closed", against=some).money
+    assert beside[0] == pytest.approx(0, abs=1e-9 * alone[0].min())
+    assert alone[0] + beside[1] == pytest.approx(alone[1], rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("effects", "money", "reason"),
     [
@@ -84,6 +94,16 @@ def test_more_money_goes_where_it_is_said():
     assert more[1][:, 3].sum() > 0.9 * np.abs(more[1]).sum() > 0
     east = [place for place, region in enumerate(inputs().panel.regions) if region.group == "East"]
     assert more[2][:, east].sum() > 0.9 * np.abs(more[2]).sum() > 0
+
+
+@pytest.mark.parametrize("kind", ["class.", "region."])
+def test_more_money_of_all_parts_of_the_nation_is_more_money_of_the_nation(kind):
+    parts = {name: found for name, found in more_money(study(), policy(), more=1e-4).items() if name.startswith(kind)}
+    added = {name: found["Policy Budget Share"] - policy()["Policy Budget Share"] for name, found in parts.items()}
+    assert sum(added.values()) == pytest.approx(1e-4, rel=1e-6)
+    if kind == "region.":  # a region of more output gets more, in proportion
+        made = study().simulated([policy()], ["Output"])["Output"][0, :, :, 1].mean(axis=0)
+        assert list(added.values()) == pytest.approx(1e-4 * made / made.sum(), rel=1e-6)
 
 
 def test_the_next_money_buys_less_the_more_there_is():

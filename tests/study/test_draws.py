@@ -8,7 +8,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.data import Data
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
-from pysd_runner.study.draws import TYPICAL_SD, ShockLaw, common_draws, shock_law, shock_paths
+from pysd_runner.study.draws import TYPICAL_SD, ShockLaw, common_draws, shared_part, shock_law, shock_paths
 from tests.provinces import REGIONS, with_variable
 
 GROUPS = ["East"] * 3 + ["West"] * 3
@@ -44,6 +44,14 @@ def test_regions_without_a_class_are_on_their_own():
     late = paths(ShockLaw(0.02, 0.4), groups=["", "", "West"])[20:].reshape(-1, 3)
     assert late.std(axis=0) == pytest.approx([0.02] * 3, rel=0.03)
     assert np.corrcoef(late.T)[0, 1] == pytest.approx(0.0, abs=0.02)
+
+
+@pytest.mark.parametrize("count", [2, 5, 20])
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_the_common_share_does_not_depend_on_how_many_regions_a_class_has(share, count):
+    common, own = np.random.default_rng(count).normal(size=(2, count, 4000))
+    growth = np.sqrt(share) * common[:1] + np.sqrt(1 - share) * own
+    assert shared_part(growth, ["one"] * count) == pytest.approx(share, abs=0.03)
 
 
 def test_law_of_the_shipped_panel_is_plausible():

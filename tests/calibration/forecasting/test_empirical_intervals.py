@@ -127,6 +127,17 @@ def test_correlation_over_regions_is_shrunk_when_origins_are_few_and_found_when_
     assert_allclose(root(matrix) @ root(matrix), matrix, atol=1e-12)
 
 
+@pytest.mark.parametrize("back", [1, 3])
+def test_errors_known_some_years_earlier_are_those_known_at_that_origin(back: int) -> None:
+    target = target_of(panel_of(walk(5, 20, seed=1), first=1980))
+    model = EmpiricalIntervals(name="reversion", method=MeanReversion(rate=0.1))
+    late = model.past(origin_at(target, 1999), 4).known(back)
+    then = model.past(origin_at(target, 1999 - back), 4)
+    assert_allclose(late.errors[: len(then.errors)], then.errors)
+    assert_allclose(late.ages[: len(then.ages)], then.ages)
+    assert np.isnan(late.errors[len(then.errors) :]).all()
+
+
 def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> None:
     logs = walk(30, 60, seed=5)
     target = target_of(panel_of(logs, first=1950))
