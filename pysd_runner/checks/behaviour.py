@@ -10,7 +10,7 @@ from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rul
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, frozen
-from pysd_runner.engine import plan
+from pysd_runner.engine import plan, read_undefined
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.simulation import Run
@@ -255,8 +255,8 @@ def _sentence(rule: BehaviourRule, finding: _Finding, problem: BehaviourProblem)
 def check_running(model: Model) -> list[EquationProblem]:
     """Find everything that prevents a model from running, without running it.
 
-    This finds equations not supported by the engine, data without a source in the file, missing or inconsistent time
-    bounds and steps, and algebraic loops.
+    This finds equations not supported by the engine, elements that are read and have no equation, data without a source
+    in the file, missing or inconsistent time bounds and steps, and algebraic loops.
 
     Parameters
     ----------
@@ -274,12 +274,14 @@ def check_running(model: Model) -> list[EquationProblem]:
         If the model could not be compiled to the intermediate representation.
     """
     variables = model.ir.variables
-    stopped = [item for item in variables.values() if item.uncovered]
+    stopped = {name: item.uncovered for name, item in variables.items() if item.uncovered}
+    reasons = stopped | dict(read_undefined(model.ir, variables.keys() - stopped))
     found = [
-        EquationProblem(kind="cannot run", message=item.uncovered, variable=item.name, equation=item.equation)
-        for item in stopped
+        EquationProblem(kind="cannot run", message=reasons[name], variable=name, equation=variables[name].equation)
+        for name in variables
+        if name in reasons
     ]
-    return found + _of_the_whole(model, frozenset(item.name for item in stopped))
+    return found + _of_the_whole(model, frozenset(stopped))
 
 
 def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[EquationProblem]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pysd_runner.engine.llvm.programs import host as host
     from pysd_runner.engine.numpy.target import equation_of as equation_of
     from pysd_runner.engine.passes.derivatives import Direction as Direction
+    from pysd_runner.engine.passes.elements import read_undefined as read_undefined
     from pysd_runner.engine.passes.integration import difference_of_methods as difference_of_methods
     from pysd_runner.engine.passes.order import plan as plan
     from pysd_runner.engine.task import Engine as Engine, Task as Task, chosen as chosen, prepared as prepared

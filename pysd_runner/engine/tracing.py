@@ -20,7 +20,7 @@ from pysd_runner.engine.ir import (
 )
 from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
-from pysd_runner.engine.passes.components import cells
+from pysd_runner.engine.passes.elements import defined
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.values import TimePath, one_case, over_time, picked
 
@@ -110,18 +110,6 @@ def _is_missing(item: Expression) -> bool:
     if isinstance(item, Interpolation):
         return item.mode == "raw"
     return isinstance(item, Number) and math.isnan(item.value)
-
-
-def defined(model: ModelIr, name: str) -> Flags:
-    """Mark the cells of a variable that some equation defines; all other cells never get a value."""
-    variable = model.variables[name]
-    shape = model.shape(variable.dims)
-    if variable.uncovered or (len(variable.blocks) == 1 and variable.blocks[0].axes == variable.dims):
-        return np.ones(shape, dtype=bool)
-    found = np.zeros(shape, dtype=bool)
-    for block in variable.blocks:
-        found[cells(block.index, shape)] = True
-    return found
 
 
 def _earliest(names: list[str], model: ModelIr, *, at_start: bool) -> str:

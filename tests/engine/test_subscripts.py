@@ -1,10 +1,12 @@
 """Equations for parts of arrays, mappings of ranges, and what a subscript stands for: by hand and against PySD."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 
+from pysd_runner.checks import check_running
 from pysd_runner.core.errors import InvalidModel, SimulationFailed, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.subscripts import remaining
 from pysd_runner.model import load_model
@@ -91,6 +93,54 @@ def test_the_later_of_two_equations_holds_as_in_pysd(tmp_path):
 def test_what_no_equation_defines_is_no_number_and_no_failure(tmp_path):
     model = load_model(write_model(tmp_path, RANGES + "x[R] :EXCEPT: [B] = k[R] ~~|", final=1))
     np.testing.assert_array_equal(simulate(model)["x"][0, 0, :, -1], [1, np.nan, 3, 4])
+
+
+PARTIAL = (
+    "Q: B, C, D ~~|\nx[A] = 1 ~~|\nx[B] = 2 ~~|\nx[C] = 3 ~~|\nplace = 2 ~~|\n"
+    "table[A]( (0,0), (1,1) ) ~~|\ntable[C]( (0,0), (1,2) ) ~~|\n"
+)
+READ = {
+    "y = IF THEN ELSE(x[D] > 1, 5, 6)": "x[D]",
+    "y = SUM(IF THEN ELSE(x[R!] > 1, 1, 0))": "x[D]",
+    "y = SUM(x[Q!])": "x[D]",
+    "y[R] = IF THEN ELSE(R = D, 0, x[R])": "x[D]",
+    "y = INTEG(1, IF THEN ELSE(x[D] > 1, 5, 6))": "x[D]",
+    "y = DELAY1(IF THEN ELSE(x[D] > 1, 5, 6), 2)": "x[D]",
+    "y = IF THEN ELSE(table[B](.5) > 0, 5, 6)": "table[B]",
+    "y[R] = table[R](.5)": "table[B]",
+}
+NOT_READ = {
+    "y = IF THEN ELSE(x[C] > 1, 5, 6)": 5,
+    "y[Ends] = x[A]": [1, 1],
+    "y = VECTOR ELM MAP(x[A], place)": 3,
+    "y = table[C](.5)": 1,
+}
+
+
+@pytest.mark.parametrize(("equation", "element"), READ.items())
+def test_an_element_that_is_read_and_has_no_equation_is_refused_by_name(equation, element, tmp_path):
+    model = load_model(write_model(tmp_path, f"{RANGES}{PARTIAL}{equation} ~~|\nz = x[A] ~~|", final=1))
+    message = f"{re.escape(element)} is read .*has no equation.*Equation: y"
+    for engine in ("numpy", "llvm"):
+        with pytest.raises(UnsupportedFeature, match=message):
+            simulate(model, outcomes=["y"], engine=engine)
+        assert simulate(model, outcomes=["z"], engine=engine)["z"][0, 0, -1] == 1
+    (problem,) = check_running(model)
+    assert problem.variable == "y"
+    assert re.search(message, problem.message)
+
+
+@pytest.mark.parametrize(("equation", "value"), NOT_READ.items())
+def test_an_element_that_is_not_read_needs_no_equation(equation, value, tmp_path):
+    model = load_model(write_model(tmp_path, f"{RANGES}{PARTIAL}{equation} ~~|", final=1))
+    assert check_running(model) == []
+    for engine in ("numpy", "llvm"):
+        assert simulate(model, outcomes=["y"], engine=engine)["y"][0, 0, ..., -1].tolist() == value
+
+
+def test_an_element_without_an_equation_may_be_given(tmp_path):
+    model = load_model(write_model(tmp_path, RANGES + PARTIAL + "y = SUM(x[R!]) ~~|", final=1))
+    assert simulate(model, {"x": [1, 2, 3, 4]}, outcomes=["y"])["y"][0, 0, -1] == 10
 
 
 def test_a_range_with_exceptions_still_counts_from_its_first_element(tmp_path):

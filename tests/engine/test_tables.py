@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.tables import TableFunction, TablePoints, interpolation, sorted_points
 from pysd_runner.engine.ir import Interpolation, Time
 from pysd_runner.engine.numpy.target import Tables
@@ -78,12 +78,12 @@ def test_table_functions_that_contradict_themselves(equations, message, tmp_path
         simulate(load_model(write_model(tmp_path, RANGES + equations)))
 
 
-def test_an_element_without_a_table_has_no_value(tmp_path):
-    model = load_model(
-        write_model(tmp_path, RANGES + "f[A]((0,0),(1,1)) ~~|\nf[B]((0,2),(1,3)) ~~|\nx[R] = f[R](0.5) ~~|")
-    )
-    run = simulate(model, throw=False)
-    np.testing.assert_array_equal(run["x"][0, 0, :, 0], [0.5, 2.5, np.nan])
+def test_an_element_without_a_table_needs_none_until_it_is_read(tmp_path):
+    tables = RANGES + "f[A]((0,0),(1,1)) ~~|\nf[B]((0,2),(1,3)) ~~|\n"
+    model = load_model(write_model(tmp_path, tables + "x = f[A](0.5) + f[B](0.5) ~~|\ny[R] = f[R](0.5) ~~|"))
+    assert simulate(model, outcomes=["x"])["x"][0, 0, 0] == 3
+    with pytest.raises(UnsupportedFeature, match=r"line .* variable 'y': the table f\[C\] is read and has no equation"):
+        simulate(model, outcomes=["y"])
 
 
 GF = """<?xml version="1.0" encoding="utf-8"?>
@@ -179,7 +179,7 @@ def test_many_tables_are_read_as_each_alone(mode, same_x):
     function = TableFunction(("R", "L"), (3, 2), {(i, j): tables[2 * i + j] for i in range(3) for j in range(2)}, mode)
     from pysd_runner.engine.ir import Axis, Reference
 
-    expression = function.read(Reference("k", (Axis("L"), Axis("M"))), (Axis("R"), Axis("L")))
+    expression = function.chosen((Axis("R"), Axis("L"))).read(Reference("k", (Axis("L"), Axis("M"))), mode)
     assert expression.axes == ("L", "M", "R")
     many = Tables.of(expression, {"R": 3, "L": 2, "M": argument.size})
     found = many.at(np.broadcast_to(argument[None, :, None], (1, 1, 2, argument.size, 1)))

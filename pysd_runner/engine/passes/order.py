@@ -7,6 +7,7 @@ from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, reads_time, references
 from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.passes.components import Equation, Group, Part, components, split
+from pysd_runner.engine.passes.elements import read_undefined
 
 
 @frozen
@@ -29,10 +30,13 @@ class Plan:
     used: frozenset[str]  # every variable that is needed, including those whose values are given
 
     def check_covered(self, model: ModelIr, given: Collection[str]) -> None:
-        """Raise `UnsupportedFeature` if a needed variable could not be lowered."""
+        """Raise `UnsupportedFeature` if a needed variable could not be lowered or reads what has no equation."""
+        needed = self.used.difference(given)
         for name, variable in model.variables.items():
-            if name in self.used and name not in given and variable.uncovered:
+            if name in needed and variable.uncovered:
                 raise UnsupportedFeature(variable.uncovered)
+        for _, message in read_undefined(model, needed):
+            raise UnsupportedFeature(message)
 
 
 def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> Plan:

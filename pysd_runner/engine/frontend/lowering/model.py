@@ -19,6 +19,7 @@ from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_el
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import Box, box_of, cut, left_side, remaining, takes_whole_arrays
 from pysd_runner.engine.frontend.lowering.table_calls import is_table_function, table_functions
+from pysd_runner.engine.frontend.lowering.tables import NoTable
 from pysd_runner.engine.frontend.source import Source
 from pysd_runner.engine.frontend.syntax import (
     DEFAULT,
@@ -58,7 +59,7 @@ from pysd_runner.engine.ir import (
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Version of the lowering: increase it when the result of lowering changes, so that cached results become invalid.
-VERSION = 10
+VERSION = 11
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
@@ -349,6 +350,8 @@ def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope
         non_negative = scope.stock and isinstance(node, Stock) and node.non_negative
         block = Block(index, expression, initial, equation.text, non_negative=non_negative)
         _check_axes(block, scope)
+    except NoTable as error:
+        raise UnsupportedFeature(_about(name, equation, error)) from error
     except UnsupportedFeature as error:
         raise UnsupportedFeature(
             "{where}: {error} in variable {name!r} is not covered; write the equation with other functions. Equation: "

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
@@ -17,13 +17,14 @@ from pysd_runner.engine.frontend.lowering.tables import (
     NARROWEST,
     UNDEFINED,
     Chosen,
+    NoTable,
     TableFunction,
     TablePoints,
     interpolation,
     is_jump,
     sorted_points,
 )
-from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name
+from pysd_runner.engine.frontend.syntax import Call, DefinedVariable, Name, Subscript
 from pysd_runner.engine.ir import HIDDEN, Expression, Mode, Number, Table, Time, key, operation, reduced
 
 MISSING = Number(math.nan)
@@ -221,8 +222,8 @@ def read_table(node: Call, scope: Scope) -> Expression:
     """Lower a call of a table function."""
     if len(node.arguments) != 1:
         raise InvalidModel(f"table function {node.function!r} takes 1 argument, {len(node.arguments)} are given")
-    index = static_index(node.function, node.subscripts, scope)
-    return scope.tables[key(node.function)].read(scope.lowered(node.arguments[0]), index)
+    function, chosen = _tables(node.function, node.subscripts, scope)
+    return chosen.read(scope.lowered(node.arguments[0]), function.mode)
 
 
 def _read_as(node: Call, scope: Scope) -> Expression:
@@ -284,9 +285,19 @@ def _chosen(node: Call, scope: Scope, count: int = 1) -> tuple[Chosen, Mode, lis
     if len(node.arguments) != count + 1 or not isinstance(table, Name) or key(table.name) not in scope.tables:
         numbers = "a number" if count == 1 else f"{count} numbers"
         raise InvalidModel(f"{node.function.upper()} takes a table function and {numbers}")
-    function = scope.tables[key(table.name)]
-    index = static_index(table.name, table.subscripts, scope)
-    return function.chosen(index), function.mode, [scope.lowered(part) for part in node.arguments[1:]]
+    function, chosen = _tables(table.name, table.subscripts, scope)
+    return chosen, function.mode, [scope.lowered(part) for part in node.arguments[1:]]
+
+
+def _tables(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> tuple[TableFunction, Chosen]:
+    """A table function, and its tables for some elements, each of which an equation has to define."""
+    function, index = scope.tables[key(name)], static_index(name, subscripts, scope)
+    for place in function.places(index):
+        if place not in function.tables:
+            labels = (scope.ranges.elements[dim][at] for dim, at in zip(function.dims, place, strict=True))
+            element = f"{name}[{', '.join(labels)}]"
+            raise NoTable(Message("the table {element} is read and has no equation; write one.", element=element))
+    return function, function.chosen(index)
 
 
 def _inline_table(node: Call, scope: Scope) -> Expression:

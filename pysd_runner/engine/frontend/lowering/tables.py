@@ -2,10 +2,10 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode, Number, Table
 from pysd_runner.engine.kinds import frozen
 
@@ -20,6 +20,11 @@ class TablePoints:
 
 # Minimum width of a jump: numbers next to zero are so close to it that a division by their distance overflows.
 NARROWEST = 1e-200
+
+
+class NoTable(UnsupportedFeature):
+    """A table that is read and that no equation defines."""
+
 
 # Table of an element for which no equation defines one.
 UNDEFINED = TablePoints((0.0,), (math.nan,))
@@ -63,25 +68,27 @@ class TableFunction:
     mode: Mode  # interpolation mode, which also applies beyond the ends
     has_value: bool = False  # whether it is also a variable with a value, read from its own table
 
-    def read(self, argument: Expression, index: Sequence[Index]) -> Interpolation:
-        """Expression that reads the tables selected by an index."""
-        return self.chosen(index).read(argument, self.mode)
-
     def chosen(self, index: Sequence[Index]) -> "Chosen":
         """The tables selected by an index."""
+        lengths = self._lengths(index)
+        picked = tuple(self.tables.get(place, UNDEFINED) for place in self.places(index))
+        return Chosen(picked, tuple(lengths), tuple(lengths.values()))
+
+    def places(self, index: Sequence[Index]) -> Iterator[tuple[int, ...]]:
+        """Positions of the tables selected by an index, in C order over its axes."""
         places = [item.places(length) for item, length in zip(index, self.shape, strict=True)]
-        # Axes with the same label share one position.
-        lengths = {item.label: len(found) for item, found in zip(index, places, strict=True) if isinstance(item, Axis)}
-        axes = tuple(lengths)
-        picked = []
-        for chosen in itertools.product(*(range(length) for length in lengths.values())):
-            at = dict(zip(axes, chosen, strict=True))
-            place = tuple(
+        lengths = self._lengths(index)
+        for chosen in itertools.product(*map(range, lengths.values())):
+            at = dict(zip(lengths, chosen, strict=True))
+            yield tuple(
                 found[at[item.label]] if isinstance(item, Axis) else found[0]
                 for item, found in zip(index, places, strict=True)
             )
-            picked.append(self.tables.get(place, UNDEFINED))
-        return Chosen(tuple(picked), axes, tuple(lengths.values()))
+
+    def _lengths(self, index: Sequence[Index]) -> dict[str, int]:
+        # Axes with the same label share one position.
+        ends = zip(index, self.shape, strict=True)
+        return {item.label: len(item.places(length)) for item, length in ends if isinstance(item, Axis)}
 
 
 @frozen
