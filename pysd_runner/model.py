@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.core.kinds import Texts, Values
 from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
+from pysd_runner.data import Data, load_data
+from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Budgets, ModelFile, load_lowered
 from pysd_runner.engine.ir import (
     ARITHMETIC,
@@ -33,6 +35,9 @@ from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.load import SCHEMA, schema_of
 from pysd_runner.spec.own import Fact, load_own_spec
+
+if TYPE_CHECKING:
+    from pysd_runner.data.sources import AnySource
 
 # Name of the range of regions if no declarations name it.
 REGION_RANGE = "Region"
@@ -232,6 +237,16 @@ def load_model(
         budgets=budgets,
         uncovered=found.uncovered,
     )
+
+
+def loaded(model: Model | str | Path, data: "Data | AnySource | None") -> tuple[Model, Data | None]:
+    """Load the model and data if needed; a model given by name gets as many regions as the panel."""
+    if not (data is None or isinstance(data, Data)):
+        known = model if isinstance(model, Model) else load_model(model)
+        data = load_data(data, panel=True) if known.is_regional else load_data(data)
+    if isinstance(model, Model):
+        return model, data if data is None else data.for_model(regional=model.is_regional)
+    return load_model(model, regions=len(data.regions) if is_panel(data) else None), data
 
 
 def _with_declared(model: ModelIr, moved: Mapping[str, float]) -> ModelIr:

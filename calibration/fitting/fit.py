@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,6 +38,9 @@ from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
+
+if TYPE_CHECKING:
+    from pysd_runner.data.sources import AnySource
 
 # Relative change of the errors' standard deviations below which their estimation has converged, and maximum number of
 # rounds: for models with blocks (which start from the end of the stages) and for models without.
@@ -106,8 +110,8 @@ class _Work:
 @reporting("Fitting")
 @one_thread
 def fit(  # noqa: PLR0913 - a public entry point
-    model: Model | CalibrationProblem,
-    data: Data | None = None,
+    model: Model | str | Path | CalibrationProblem,
+    data: "Data | AnySource | None" = None,
     *,
     starts: int = 4,
     seed: int = 0,
@@ -130,9 +134,10 @@ def fit(  # noqa: PLR0913 - a public entry point
     Parameters
     ----------
     model
-        The model, of which what can be estimated from `data` is estimated; or a `CalibrationProblem`, which says more.
+        The model, loaded or an argument of `load_model`, of which what can be estimated from `data` is estimated; or a
+        `CalibrationProblem`, which says more.
     data
-        A panel of regions, or a table; None with a problem, which has its own.
+        A panel of regions, or a table, or what `project` reads as one; None with a problem, which has its own.
     starts
         Number of joint searches, at least 1: one from the end of the stages, the others from prior draws.
     seed

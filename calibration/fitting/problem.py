@@ -7,7 +7,8 @@ from functools import cached_property, wraps
 from hashlib import sha256
 from html import escape
 from importlib.metadata import version
-from typing import Any, ParamSpec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
 from warnings import warn
 
 import numpy as np
@@ -24,9 +25,12 @@ from pysd_runner.core.kinds import Array, Texts, Values
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import year
 from pysd_runner.evidence import ExperimentRuns, experiments_of, experiments_of_any, terms_of
-from pysd_runner.model import Model
+from pysd_runner.model import Model, loaded
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.study.equations import equations_hash, equations_of
+
+if TYPE_CHECKING:
+    from pysd_runner.data.sources import AnySource
 
 # Step of finite differences, in prior standard deviations. Rounding errors of a run are about 1e-14 relative to a
 # residual, truncation errors proportional to the square of the step: both give relative errors of about 1e-7.
@@ -105,9 +109,11 @@ class CalibrationProblem(Comparison):
     Parameters
     ----------
     model
-        Any model that the engine supports; for a panel, one with declarations, with the regions of the panel.
+        Any model that the engine supports, loaded or an argument of `load_model`; for a panel, one with declarations,
+        with the regions of the panel.
     data
-        A panel of regions and years, or a table, with times in the model's unit of time or dates.
+        A panel of regions and years, or a table, with times in the model's unit of time or dates; a data frame,
+        dictionary or file is read as by `project`.
     free
         Parameters to estimate, by key or model name: constants, elements of them, or stocks for their initial value.
         None selects all parameters that have a prior and are not policy choices, including those about which only the
@@ -155,8 +161,8 @@ class CalibrationProblem(Comparison):
     @_with_earlier_names
     def __init__(  # noqa: PLR0913 - a public entry point
         self,
-        model: Model,
-        data: Data,
+        model: Model | str | Path,
+        data: "Data | AnySource | None",
         *,
         free: Iterable[str] | None = None,
         values: Values | None = None,
@@ -169,7 +175,10 @@ class CalibrationProblem(Comparison):
         seed: int = 0,
     ) -> None:
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
-        tied = _tied(model, data, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        known, read = loaded(model, data)
+        if read is None:
+            raise InvalidInput("{model} is fitted to data; give them too, as in fit(model, data)", model=known.name)
+        tied = _tied(known, read, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
         self.experiments: ExperimentRuns | None = None
         self._hold(tied)
         if free is None and self.binding is not None:
@@ -580,10 +589,6 @@ class CalibrationProblem(Comparison):
         return found
 
 
-def problem_of(model: Model | CalibrationProblem, data: Data | None) -> CalibrationProblem:
+def problem_of(model: Model | str | Path | CalibrationProblem, data: "Data | AnySource | None") -> CalibrationProblem:
     """The problem of a model and data, or the one that was given."""
-    if isinstance(model, CalibrationProblem):
-        return model
-    if data is None:
-        raise InvalidInput("{model} is fitted to data; give them too, as in fit(model, data)", model=model.name)
-    return CalibrationProblem(model, data)
+    return model if isinstance(model, CalibrationProblem) else CalibrationProblem(model, data)

@@ -17,9 +17,10 @@ from pysd_runner.engine.ir import key
 from pysd_runner.export import save_netcdf
 from pysd_runner.export.files import Tabled, save_csv
 from pysd_runner.export.records import file_digest, write_record
+from pysd_runner.plots.arrays import label_of
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.labelling import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
-from pysd_runner.study.showing import LEVELS, answer_of, chosen, quantiles, table
+from pysd_runner.study.showing import LEVELS, OF_NATION, answer_of, chosen, quantiles, quantity_in, table
 from pysd_runner.text import say
 
 if TYPE_CHECKING:
@@ -224,46 +225,59 @@ class Future(Tabled):
             A sentence for each scenario and observed outcome.
         """
         names = [item for item in self.observed if item in self.data] or [self.leading]
-        changed = [item for item in self.cast if self.baselines[item.name] != item.name]
-        return tuple(self._sentence(item, name, lang) for item in changed for name in names if self[name].ndim == 3)
+        return tuple(
+            self._sentence(item, name, lang) for item in self.policies for name in names if self[name].ndim == 3
+        )
 
-    def _sentence(self, scenario: Scenario, name: str, lang: str) -> str:
+    def _sentence(self, scenario: str, name: str, lang: str) -> str:
         end = self.data[self.axis].to_numpy()[-1]
-        moved = self.difference(name).sel(scenario=scenario.name).sel({self.axis: end}).to_numpy()
+        quantity = quantity_in(self, name, lang)
+        moved = quantity.scale * self.difference(name).sel({"scenario": scenario, self.axis: end}).to_numpy()
         low, median, high = quantiles(moved)
-        about = {"label": scenario.label[lang], "name": name, "when": said_time(end, self.time_unit)}
+        about = {"label": self.label(scenario, lang), "name": quantity.inline, "when": said_time(end, self.time_unit)}
         if low == high == 0:
             return say("own.unmoved", lang, **about)
         # Leave out a unit that repeats the name, as in "4 foxes less foxes".
-        unit = self[name].attrs.get("units", "")
+        unit = quantity.short_unit
         size = three_digits(abs(median)) + ("" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}")
         ends = {"low": three_digits(low, signed=True), "high": three_digits(high, signed=True)}
         doubt = say("own.range", lang, **ends) if moved.size > 1 else ""
-        if wanted := self.better.get(name, ""):
+        if wanted := "lower" if quantity.lower_is_better else self.better.get(name, ""):
             share = float(np.nanmean(moved > 0 if wanted == "higher" else moved < 0))
             doubt += say(f"own.better {wanted}", lang, share=f"{100 * share:.0f}")
         return say("own.moved more" if median >= 0 else "own.moved less", lang, **about, size=size, doubt=doubt)
 
+    def label(self, scenario: str, lang: str) -> str:
+        """Printed name of a scenario."""
+        known = {item.name: item.label.get(lang, item.name) for item in self.cast}
+        return known[scenario] if scenario in known else label_of(self[self.leading], "scenario", scenario, lang)
+
     @property
     def leading(self) -> str:
-        """Name of the first observed outcome, else of the first one, of a model without regions."""
+        """Name of the first observed outcome, else of the first one; for regions the first one of the nation."""
         names = [str(item) for item in self.data.data_vars]
-        return next((item for item in self.observed if item in names), names[0])
+        first = (*self.observed, *(OF_NATION if self.axis == "year" else ()))
+        return next((item for item in first if item in names), names[0])
 
     def answer(self, lang: str = "en") -> tuple[str, ...]:
         """At most three sentences on the first outcome at the end: without a scenario, with one, and how sure it is.
 
-        For a model without regions. Of several scenarios the one that changes it most is named.
+        Of several scenarios the one that changes it most is named. Results of `gapsim run` or `demo`, in which policies
+        are ranked, keep the answer that their pages open with.
 
         Parameters
         ----------
         lang
             ``"en"`` or ``"zh"``.
         """
-        return answer_of(self, lang)
+        kept = self.provenance.get("answer")
+        return answer_of(self, lang) if kept is None else tuple(kept[lang])
 
     def seen_of(self, name: str) -> "pd.Series[float] | pd.DataFrame | None":
         """Observations of an outcome by time."""
+        if self.axis == "year":
+            past = self.history.get(name)
+            return None if past is None or past.ndim > 1 else past.to_series().dropna()
         column = self.observed.get(name, "")
         return self.observations.by_time(column) if self.observations is not None and column else None
 

@@ -13,10 +13,10 @@ from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, Simu
 from pysd_runner.core.kinds import Record, Texts, Values
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.core.progress import Told, counted, reporting
-from pysd_runner.data import Data, load_data
+from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine
-from pysd_runner.model import Model, load_model
+from pysd_runner.model import Model, loaded
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
@@ -123,7 +123,7 @@ def project(  # noqa: PLR0913 - a public entry point
     SimulationFailed
         If a regional simulation is not finite, or every draw of any other model fails.
     """
-    model, data = _loaded(model, data)
+    model, data = loaded(model, data)
     fitted = fit if fit is None or isinstance(fit, FittedParameters) else fit.fitted
     path = baseline if baseline is None or isinstance(baseline, Baseline) else baseline.baseline
     asked: dict[str, Any] = {"until": until, "draws": draws, "seed": seed, "origin": origin}
@@ -190,16 +190,6 @@ def projected(
     if inspect is not None:
         inspect(run)
     return _of_regions(inputs, data, cast, run) if is_panel(data) else _of_any(inputs, cast, run, observed, formulas)
-
-
-def _loaded(model: Model | str | Path, data: "Data | AnySource | None") -> tuple[Model, Data | None]:
-    """Load the model and data if needed; a model given by name gets as many regions as the panel."""
-    if not (data is None or isinstance(data, Data)):
-        known = model if isinstance(model, Model) else load_model(model)
-        data = load_data(data, panel=True) if known.is_regional else load_data(data)
-    if isinstance(model, Model):
-        return model, data if data is None else data.for_model(regional=model.is_regional)
-    return load_model(model, regions=len(data.regions) if is_panel(data) else None), data
 
 
 def _of_regions(inputs: ProjectionInputs, panel: Data, cast: Sequence[Scenario], run: Run) -> Future:

@@ -11,6 +11,7 @@ from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
+from pysd_runner.plots.arrays import Quantity, quantity_of
 from pysd_runner.study.labelling import unknown
 from pysd_runner.text import say
 
@@ -169,30 +170,41 @@ MISSED = 0.5
 MORE_BEFORE = 2.0
 
 
+def quantity_in(future: Any, name: str, lang: str) -> Quantity:
+    """How an outcome is written in sentences: for regions as in figures, else by its own name and unit."""
+    found = quantity_of(future[name], lang)
+    if future.axis == "year":
+        return found
+    unit = future[name].attrs.get("units", "")
+    return replace(found, inline=name, unit=unit, short_unit=unit, scale=1.0, lower_is_better=False)
+
+
 def answer_of(future: Any, lang: str) -> tuple[str, ...]:
     """The sentences of `Future.answer`."""
     name = next((item for item in [future.leading, *future.observed, *future.data] if future[item].ndim == 3), "")
     if not name:
         return ()
-    seen = future.seen_of(name)
-    times, paths = future[name]["time"].to_numpy(), future[name].sel(scenario=future.cast[0].name).to_numpy()
+    axis, quantity = future.axis, quantity_in(future, name, lang)
+    seen = _seen(future, name, quantity.scale)
+    times = future[name][axis].to_numpy()
+    paths = quantity.scale * future[name].sel(scenario=future.scenarios[0]).to_numpy()
     since, first = times[0], quantiles(paths[:, 0])[1]
     if seen is not None:
         # The first observation where the run goes no further than the last one.
         from_first = 0 if seen.index[-1] >= times[-1] else -1
         since, first = seen.index[from_first], seen.iloc[from_first]
     low, last, high = quantiles(paths[:, -1])
-    unit = future[name].attrs.get("units", "")
+    unit = quantity.unit
     spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" ({unit})"
     when = {"since": _when(future, since, lang), "until": _when(future, times[-1], lang)}
     last = last if abs(last) > abs(first) / 1000 else 0.0
     numbers = {"first": spoken(float(first), lang), "last": spoken(last, lang)}
-    found = [say("own.without", lang, outcome=name, unit=spelled, **when, **numbers)]
+    found = [say("own.without", lang, outcome=quantity.inline, unit=spelled, **when, **numbers)]
     single = future.data.sizes["draw"] == 1
-    missed = _missed(future, name, lang)
+    missed = _missed(future, name, quantity.scale, lang)
     sure = say("own.unsure" if single else "own.sure_level", lang, low=spoken(low, lang), high=spoken(high, lang))
-    if len(future.cast) > 1:
-        moved = future.difference(name).transpose("scenario", "draw", "time")
+    if future.policies:
+        moved = quantity.scale * future.difference(name).transpose("scenario", "draw", axis)
         usual = np.median(np.nan_to_num(moved.to_numpy()), axis=1)
         most = int(np.abs(usual).max(axis=1).argmax())
         peak = int(np.abs(usual[most]).argmax())
@@ -201,21 +213,26 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
         low, middle, high = quantiles(moved[most, :, place].to_numpy())
         way = "more" if middle > 0 else "less" if middle < 0 else "same"
         then = "" if place == -1 else say("own.largest", lang, time=_when(future, times[place], lang))
-        scenario = next(item for item in future.cast if item.name == str(moved["scenario"].to_numpy()[most]))
-        size = spoken(abs(middle), lang)
-        found.append(say(f"own.{way}", lang, scenario=scenario.label[lang], size=size, then=then))
+        scenario = future.label(str(moved["scenario"].to_numpy()[most]), lang)
+        found.append(say(f"own.{way}", lang, scenario=scenario, size=spoken(abs(middle), lang), then=then))
         ends = {key: spoken(value, lang, signed=True) for key, value in (("low", low), ("high", high))}
         sure = sure if single else say("own.sure", lang, **ends)
     return (*found, missed or sure)
 
 
-def _missed(future: Any, name: str, lang: str) -> str:
-    """Say that simulations miss the last observation by far; empty otherwise."""
+def _seen(future: Any, name: str, scale: float) -> Any:
+    """Observations of an outcome by time, as they are told; None if there are none."""
     seen = future.seen_of(name)
+    return None if seen is None else scale * seen
+
+
+def _missed(future: Any, name: str, scale: float, lang: str) -> str:
+    """Say that simulations miss the last observation by far; empty otherwise."""
+    seen = _seen(future, name, scale)
     if seen is None or future.data.sizes["draw"] == 1:
         return ""
-    paths = future[name].sel(scenario=future.cast[0].name).sel(time=seen.index[-1], method="nearest").to_numpy()
-    low, middle, high = quantiles(paths)
+    paths = future[name].sel(scenario=future.scenarios[0]).sel({future.axis: seen.index[-1]}, method="nearest")
+    low, middle, high = quantiles(scale * paths.to_numpy())
     if abs(middle - float(seen.iloc[-1])) <= MISSED * max(abs(float(seen.iloc[-1])), float(seen.abs().mean())):
         return ""
     return say("own.missed", lang, low=spoken(low, lang), high=spoken(high, lang))

@@ -10,6 +10,8 @@ from openpyxl import load_workbook
 
 from pysd_runner import load_data, load_scenario, together
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
+from pysd_runner.core.numbers import spoken
+from pysd_runner.study.loading import load_future
 from pysd_runner.study.projection import project
 from tests.provinces import REGIONS
 
@@ -139,3 +141,27 @@ def test_a_scenario_from_another_in_a_line(projection, model, panel):
     np.testing.assert_array_equal(
         ran.data["output"].sel(scenario=double.name), projection.data["output"].sel(scenario="double")
     )
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_answer_of_regions_tells_the_numbers_of_the_table(projection, lang):
+    row = projection.table("laggard_gap").set_index("scenario")
+    without, with_, sure = projection.answer(lang)
+    most = row["difference"].abs().idxmax()
+    assert spoken(row.loc["baseline", "median"], lang) in without
+    assert projection.data.sel(scenario=most)[f"label_{lang}"].item() in with_
+    assert spoken(abs(row.loc[most, "difference"]), lang) in with_
+    assert spoken(row.loc[most, "difference_low_90"], lang, signed=True) in sure
+
+
+def test_each_policy_for_regions_has_a_sentence_and_less_of_a_gap_is_better(projection):
+    told = projection.sentences()
+    assert len(told) == len(projection.policies)
+    assert all("better (lower) in" in text for text in told)
+
+
+def test_the_answer_of_regions_survives_a_folder_and_other_runs_beside_it(projection, tmp_path):
+    assert load_future(projection.save(tmp_path)).answer() == projection.answer()
+    both = together({"a": projection, "b": projection})
+    assert len(both.answer()) == 3
+    assert len(both.sentences()) == 2 * len(projection.policies)

@@ -1,6 +1,7 @@
 """Calibration of any model: exact derivatives, recovery, choices, failures, storage."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import least_squares
 
@@ -452,3 +453,20 @@ def test_intervals_are_students_where_the_size_of_errors_is_estimated(tmp_path):
         size = 1.0 if sd else np.sqrt(((values - estimate * times) ** 2).sum() / 9)
         found = float(np.sqrt(np.array(result.fitted.covariance).item()))
         assert found == pytest.approx(factor * size / np.sqrt(times @ times), rel=1e-3)
+
+
+def test_what_is_fitted_may_be_a_path_and_a_frame(tmp_path):
+    model = made(tmp_path, SIR, unit="day", stop=60)
+    table = infections(model, stop=12)
+    frame = pd.DataFrame({"day": table.times, "infected": table["infected"].to_numpy()})
+    known = fit(model, load_data(frame), starts=1)
+    for named, seen in ((model, frame), (model.source, frame)):
+        again = fit(named, seen, starts=1)
+        assert [item.estimate for item in again.parameters] == [item.estimate for item in known.parameters]
+
+
+def test_a_problem_takes_the_name_of_a_shipped_model_with_the_regions_of_its_panel():
+    panel = load_data("china")
+    named = CalibrationProblem("regional_digital", panel)
+    known = CalibrationProblem(load_model("regional_digital", regions=len(panel.regions)), panel)
+    np.testing.assert_array_equal(named.residuals(named.space.centre), known.residuals(known.space.centre))
