@@ -113,6 +113,7 @@ def calibrate(
     is written anyway.
     """
     from calibration.fitting.problem import CalibrationProblem
+    from calibration.uncertainty.sampling import check_draws
 
     choice = choose(model, data, reading, asked)
     search.check()
@@ -123,6 +124,8 @@ def calibrate(
     names = variable_names(problem.spec.inputs.values(), session.lang)
     session.note(session.said(str(problem.describe()), names))
     search.tell(session)
+    if asked.sample is not None:
+        check_draws(asked.sample, len(problem.space))
     found = steps.fitted(session, problem, search)
     with folder:
         found.save(folder.draft)

@@ -22,7 +22,7 @@ from calibration.forecasting.forecaster import (
     digest,
     origin_at,
 )
-from calibration.forecasting.models import BacktestPlan, check_draws, check_model, make_plan, mixture_plan
+from calibration.forecasting.models import BacktestPlan, check_model, make_plan, mixture_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores
 from calibration.forecasting.target import Target, target_of
@@ -155,7 +155,6 @@ def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
     from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 
     refuse_others("backtest", forecasters=forecasters, first_origin=first_origin, last_origin=last_origin)
-    check_draws(draws)
     problem = table_problem(data, model, seed=seed)
     target = target_of(problem)
     folder = None if checkpoint is None else Path(checkpoint)

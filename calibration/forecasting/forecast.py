@@ -189,6 +189,7 @@ def _of_columns(
 
     target = target_of(problem)
     count = _intervals(target, until)
+    check_draws(draws, len(target.rows), count)
     asked = [event_of(text, [item.label for item in problem.series]) for text in events]
     known = problem.calendar
     asked = [replace(item, time=known.year_of(known.moment_of(item.time))) for item in asked]
@@ -346,7 +347,7 @@ def _check_numbers(target: Target, until: float, draws: int) -> None:
             end=target.times[-1],
         )
     check_ahead(until, target.times[-1])
-    check_draws(draws)
+    check_draws(draws, len(target.rows), int(until) - target.times[-1])
     if len(target.seen) < LEAST_YEARS:
         raise InvalidInput(
             "panel {panel!r} has {count} years of output; a forecast needs {least} to learn from",

@@ -13,10 +13,12 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.uncertainty.checks import Convergence, convergence
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.core.progress import Told, reporting, teller
+from pysd_runner.engine.counts import whole
+from pysd_runner.engine.memory import check_memory
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint, Computation
 
@@ -41,6 +43,8 @@ THINNED = 25
 # Spread of the ensembles' starting centres, in posterior standard deviations, so that R-hat reveals lack of mixing.
 APART = 1.5
 _TRIES = 200
+# Bytes of one number of a draw: those of its array, and of the number of Python that a fit keeps.
+BYTES = 48
 # Minimum and maximum step size of Crank-Nicolson proposals, drawn for every walker: short steps are accepted where the
 # normal approximation is poor, long ones reduce autocorrelation.
 SHORTEST, LONGEST = 0.4, 0.8
@@ -243,6 +247,15 @@ def sample(
     return sample_at(fitted_point(problem, fit), draws, ensembles=ensembles, steps=steps, **settings)
 
 
+def check_draws(draws: int, parameters: int) -> None:
+    """Raise if the draws of a sample would not fit into memory."""
+    check_memory(
+        BYTES * whole("draws", draws, least=1) * parameters,
+        Message("this sample"),
+        Message("take fewer draws ({draws})", draws=draws),
+    )
+
+
 @one_thread
 def sample_at(
     at: FittedPoint,
@@ -273,7 +286,8 @@ def sample_at(
     InvalidInput
         If a number is too small, or no parameter was estimated.
     """
-    for name, value, least in (("draws", draws, 1), ("ensembles", ensembles, 2), ("steps", steps, 16)):
+    check_draws(draws, len(at.problem.space))
+    for name, value, least in (("ensembles", ensembles, 2), ("steps", steps, 16)):
         if value < least:
             raise InvalidInput("{name} must be at least {least}; found {found}", name=name, least=least, found=value)
     if not len(at.problem.space):

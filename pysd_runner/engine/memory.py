@@ -2,13 +2,14 @@
 
 import math
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput, Message
 
 # Length of a cache line in bytes; every array starts on one.
 LINE = 64
@@ -48,24 +49,41 @@ def spread(room: int, lanes: int, item: int) -> int:
     return room + lanes if room * item % ALIASED == 0 else room
 
 
-def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
-    """Raise `InvalidInput` for a run that would not fit into memory."""
-    scenarios, draws = cases
-    saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
-    needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
+def check_memory(needed: int, what: Message, instead: Message) -> None:
+    """Raise `InvalidInput` for work that needs more bytes than the machine has: the guard of all draws."""
     available = machine_bytes()
     if needed > available:
         raise InvalidInput(
-            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
-            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
+            "{what} would need about {needed:.3g} GB of memory, the machine has {available:.3g}: {instead}",
+            what=what,
+            needed=min(needed, sys.float_info.max) / 1e9,
+            available=available / 1e9,
+            instead=instead,
         )
+
+
+def check_run(
+    shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int, *, copies: int = 1
+) -> None:
+    """Raise `InvalidInput` for a run that would not fit into memory."""
+    scenarios, draws = cases
+    saved = sum(map(math.prod, shapes)) * rows * scenarios * draws
+    check_memory(
+        8 * (copies * saved + LIVE_ARRAYS * cells * scenarios),
+        Message("this run"),
+        Message(
+            "take fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({outcomes})",
+            draws=draws,
+            scenarios=scenarios,
+            outcomes=len(shapes),
+        ),
+    )
 
 
 def check_delays(rows: int, row_bytes: int, at_once: int) -> None:
     """Raise `InvalidInput` for a run whose fixed delays would not fit into memory."""
-    needed, available = rows * row_bytes * at_once, machine_bytes()
-    if needed > available:
-        raise InvalidInput(
-            f"fixed delays (DELAY FIXED) of up to {rows} steps would need about {needed / 1e9:.3g} GB of memory, the "
-            f"machine has {available / 1e9:.3g}: take longer steps, shorter delays, fewer regions or one thread"
-        )
+    check_memory(
+        rows * row_bytes * at_once,
+        Message("fixed delays (DELAY FIXED) of up to {rows} steps", rows=rows),
+        Message("take longer steps, shorter delays, fewer regions or one thread"),
+    )

@@ -11,6 +11,7 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Arrays, Interval, Record, Values, frozen
 from pysd_runner.engine.counts import whole
+from pysd_runner.engine.memory import check_memory
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
 
@@ -22,6 +23,9 @@ Ranges = Values | Sequence[str]
 
 # Designs whose draws can be generated block by block.
 PartMethod = Literal["sobol", "random"]
+
+# Copies of a design in memory while it is made (measured: 4).
+COPIES = 4
 
 # Maximum number of grid points: more are probably a mistake, and would not fit into memory.
 MOST_POINTS = 100_000_000
@@ -131,7 +135,8 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
     InvalidInput
         If a range, `draws` or `seed` is invalid.
     """
-    laws, draws, seed = _laws(model, ranges), whole("draws", draws, least=1), whole("seed", seed, least=0)
+    laws, seed = _laws(model, ranges), whole("seed", seed, least=0)
+    draws = _counted(draws, ranges)
     columns = []
     for name in laws:
         stream = _stream(seed, name)
@@ -162,9 +167,20 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     UnbalancedDesign
         If `draws` is not a power of two.
     """
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    draws, seed = _counted(draws, ranges), whole("seed", seed, least=0)
     warn_unbalanced(draws)
     return drawn_part(model, "sobol", ranges, slice(0, draws), seed=seed)
+
+
+def _counted(draws: int, ranges: Ranges) -> int:
+    """Number of draws of a design, which memory must hold."""
+    draws = whole("draws", draws, least=1)
+    check_memory(
+        8 * COPIES * draws * len(ranges),
+        Message("the design"),
+        Message("take fewer draws ({draws})", draws=draws),
+    )
+    return draws
 
 
 def warn_unbalanced(draws: int) -> None:
@@ -225,7 +241,7 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
     Design
         Shape (draw, parameter).
     """
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    draws, seed = _counted(draws, ranges), whole("seed", seed, least=0)
     return drawn_part(model, "random", ranges, slice(0, draws), seed=seed)
 
 

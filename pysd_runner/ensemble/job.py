@@ -19,7 +19,15 @@ from pysd_runner.engine.counts import whole
 from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, Precision, cases_of
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.result import Ensemble
-from pysd_runner.ensemble.run import MOST_TRACED, Keep, RunCollector, StatisticsCollector, ensemble_of, statistics_of
+from pysd_runner.ensemble.run import (
+    MOST_TRACED,
+    Keep,
+    RunCollector,
+    StatisticsCollector,
+    check_size,
+    ensemble_of,
+    statistics_of,
+)
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.ensemble.store import (
     FAILED,
@@ -282,6 +290,7 @@ def ensemble_job(
     given, count, made = _given(model, cases)
     found = cases_of(model, given, scenarios, draws if made is None else None, outcomes=outcomes, **settings)
     count = found.draws if count is None else count
+    check_size(found, count, precision, Statistics())  # blocks are in the store, and what failed is read at once
     size = min(found.blocks(count)[0].stop, count)
     values = {} if made is not None else _by_variable(given)
     digests = {name: _digest(array) for name, array in values.items()}

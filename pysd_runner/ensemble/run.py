@@ -1,6 +1,7 @@
 """Run any loaded model for many draws of its parameters under several scenarios, block by block."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack
@@ -8,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.kinds import Flags
 from pysd_runner.core.parallel import open_pool
 from pysd_runner.core.progress import Told, between_steps, counted, reporting
 from pysd_runner.engine import Failure, TimePath
 from pysd_runner.engine.counts import cores, whole
-from pysd_runner.engine.memory import aligned, machine_bytes, spread
+from pysd_runner.engine.memory import aligned, check_memory, spread
 from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases, Precision, Room, cases_of, no_room, without_frames
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
@@ -106,6 +107,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     cases, scenarios = without_frames(model, cases, scenarios)
     found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks()
+    check_size(found, found.draws, precision, keep)
     # PySD keeps its state in Python modules, which threads would share; each case takes seconds, so that progress is
     # reported after each.
     is_slow = found.first.engine == "pysd"
@@ -139,6 +141,20 @@ def statistics_of(keep: Keep) -> Statistics | None:
     if keep != "full" and not isinstance(keep, Statistics):
         raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
     return keep if isinstance(keep, Statistics) else None
+
+
+def check_size(cases: Cases, draws: int, precision: str, keep: Keep) -> None:
+    """Raise if what is kept of so many draws would not fit into memory: runs or their statistics, and what failed."""
+    kept = 0 if isinstance(keep, Statistics) else np.dtype(precision).itemsize
+    cells = kept * sum(map(math.prod, cases.shapes.values()))
+    fewer = Message("take fewer draws ({draws}), scenarios or outcomes", draws=draws)
+    check_memory(
+        len(cases.scenarios) * draws * (cells + 1),
+        Message("the runs"),
+        Message("keep statistics of them (--statistics, in Python keep=Statistics()), or {fewer}", fewer=fewer)
+        if kept
+        else fewer,
+    )
 
 
 def ensemble_of(
@@ -280,13 +296,7 @@ class RunCollector:
     def __init__(self, cases: Cases, precision: str) -> None:
         shapes = cases.shapes
         lead = (len(cases.scenarios), cases.draws)
-        cells = sum(int(np.prod(shape)) for shape in shapes.values()) * lead[0] * lead[1]
-        needed, available = cells * np.dtype(precision).itemsize, machine_bytes()
-        if needed > available:
-            raise InvalidInput(
-                f"the runs would need {needed / 1e9:.3g} GB of memory, the machine has {available / 1e9:.3g}; keep "
-                "statistics of them (keep=Statistics()), or take fewer draws, scenarios or outcomes"
-            )
+        check_size(cases, cases.draws, precision, "full")
         # Layout of the compiled engine, shape (scenario, year, cell, padded draws), so that it writes here directly.
         room = spread(-(-lead[1] // LEAST_DRAWS) * LEAST_DRAWS, LEAST_DRAWS, np.dtype(precision).itemsize)
         self._room = {

@@ -1,6 +1,5 @@
 """Common inputs of all scenarios of a projection: model, data, fit, draws, and the time span of the run."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,7 @@ from pysd_runner.data import Data
 from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.counts import whole, year
-from pysd_runner.engine.memory import machine_bytes
+from pysd_runner.engine.memory import check_run
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import constant_values, located, simulate
 from pysd_runner.simulation.task import prepared
@@ -218,11 +217,16 @@ def _of_any(
     """Common inputs of scenarios of a model without regions, with its estimated initial values as constants."""
     calendar = calendar_of(model, data, fitted)
     until = end_of(model, until, data, fitted, calendar)
+    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    start = None if fitted is None else fitted.provenance.get("start")
+    if fitted is not None:
+        # A run saves one outcome at least; which ones is not known here, and `simulate` counts them all.
+        rows = len(prepared(model, None, start=start, stop=until, outcomes=[]).clock.saved_times)
+        check_run([()], 0, (1, draws), rows + len(fitted.keys), copies=COPIES)
     values = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=seed)
     run_model = model if fitted is None else with_starts(model, starts_of(model, fitted))
-    start = None if fitted is None else fitted.provenance.get("start")
     clock = prepared(run_model, values, start=start, stop=until, outcomes=[]).clock
-    count = 1 if fitted is None else max(draws, 1)
+    count = 1 if fitted is None else draws
     common = CommonDraws(
         values=values,
         parameters={},
@@ -291,18 +295,7 @@ def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int
     check_ahead(until, origin)
     assert model.spec is not None  # noqa: S101
     shapes = [model.ir.shape(model.ir.variables[name].dims) for name in saved_outcomes(model.spec, model)]
-    saved = sum(map(math.prod, shapes)) * (until - origin + 1) * scenarios * draws
-    needed, available = 8 * COPIES * saved, machine_bytes()
-    if needed > available:
-        raise InvalidInput(
-            "this run would need about {needed:.0f} GB of memory, the machine has {available:.0f}: take fewer draws "
-            "({draws}), scenarios ({scenarios}), regions or outcomes ({outcomes})",
-            needed=needed / 1000000000.0,
-            available=available / 1000000000.0,
-            draws=draws,
-            scenarios=scenarios,
-            outcomes=len(shapes),
-        )
+    check_run(shapes, 0, (scenarios, draws), until - origin + 1, copies=COPIES)
 
 
 def saved_outcomes(spec: ModelSpec, model: Model) -> list[str]:
@@ -331,8 +324,6 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
 def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> Values:
     """Draws from a fit as values of a run, shape (1, draw, element...), with the values that the fit held fixed."""
     spec = spec_of(fitted)
-    if draws < 1:
-        raise InvalidInput("draws must be at least 1; found {found}", found=draws)
     vectors = fitted.sample(np.random.default_rng(seed), draws, spec=spec)
     if draws == 1:
         vectors = {key: np.array([value]) for key, value in fitted.as_values().items() if key in vectors}

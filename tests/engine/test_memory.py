@@ -82,10 +82,10 @@ def test_a_run_is_refused_at_the_first_byte_that_memory_lacks(monkeypatch):
     needed = 8 * ((4 + 6) * 5 * 2 * 3 + 12 * 7 * 2)
     asked = {"shapes": [(4,), (2, 3)], "cells": 7, "cases": (2, 3), "rows": 5}
     monkeypatch.setattr(memory, "machine_bytes", lambda: float(needed))
-    memory.check_memory(**asked)
+    memory.check_run(**asked)
     monkeypatch.setattr(memory, "machine_bytes", lambda: float(needed - 1))
     with pytest.raises(InvalidInput, match=r"fewer draws \(3\), scenarios \(2\), regions or outcomes \(2\)"):
-        memory.check_memory(**asked)
+        memory.check_run(**asked)
 
 
 def test_a_sample_is_taken_before_the_step_that_follows(tmp_path):

@@ -443,7 +443,7 @@ def test_what_makes_no_sense_is_refused(model, cases, options, error, text):
 
 
 def test_more_runs_than_memory_holds_point_to_statistics(model, monkeypatch):
-    monkeypatch.setattr("pysd_runner.ensemble.run.machine_bytes", lambda: 1000.0)
+    monkeypatch.setattr("pysd_runner.engine.memory.machine_bytes", lambda: 1000.0)
     with pytest.raises(InvalidInput, match=r"keep=Statistics\(\)"):
         run_ensemble(model, draws_of(10))
 

@@ -16,7 +16,7 @@ from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall, shaped
 from pysd_runner.engine.llvm.emitter import REAL_BYTES, REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, host, program_of
 from pysd_runner.engine.llvm.signature import Processor, Recipe
-from pysd_runner.engine.memory import aligned, check_memory, spread
+from pysd_runner.engine.memory import aligned, check_run, spread
 from pysd_runner.engine.values import cases_of, leading_shape, over_time, some_cases
 
 # Number of draws below which each runs by itself, vectorised over subscripts.
@@ -83,7 +83,7 @@ def run(
             program, clockwork, values, (scenarios, draws), threads, (seed, first_draw), progress, outputs
         )
     shapes = [slot.lengths for slot in program.frame.outputs]
-    check_memory(shapes, program.frame.size, (1, draws), clockwork.rows * scenarios)
+    check_run(shapes, program.frame.size, (1, draws), clockwork.rows * scenarios)
     return _alone(program, clockwork, values, (scenarios, draws), (seed, first_draw), progress)
 
 
@@ -145,7 +145,7 @@ def _own(
         for array in into.values()
     ):
         return [into[name] for name in program.recipe.outcomes]
-    check_memory([slot.lengths for slot in slots], program.frame.size, (1, draws), clockwork.rows * scenarios)
+    check_run([slot.lengths for slot in slots], program.frame.size, (1, draws), clockwork.rows * scenarios)
     room = spread(room, lanes, REAL_BYTES)
     return [aligned((scenarios, clockwork.rows, slot.cells, room)) for slot in slots]
 

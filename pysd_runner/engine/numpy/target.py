@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, Block, Interpolation, Mode, ModelIr, draws_numbers, remembered, shown
 from pysd_runner.engine.kinds import Array, Flags, Indices, frozen
-from pysd_runner.engine.memory import check_memory
+from pysd_runner.engine.memory import check_run
 from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 from pysd_runner.engine.random_numbers import RandomStream
 from pysd_runner.engine.values import TimePath, cases_of, leading_shape, over_time, some_cases
@@ -239,7 +239,7 @@ def run(
     arrays = [values[name] for name in program.given]
     scenarios, draws = leading_shape(values)
     rows = int(saved.sum())
-    check_memory(program.shapes, program.cells, (scenarios, draws), rows)
+    check_run(program.shapes, program.cells, (scenarios, draws), rows)
     out = [np.empty((rows, scenarios, draws, *shape)) for shape in program.shapes]
     size = max(1, BLOCK_BYTES // (8 * program.cells * scenarios))
     clock = times.tolist()

@@ -289,7 +289,10 @@ def test_proposals_leave_their_reference_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"draws": 0}, "draws must be at least 1"), ({"ensembles": 1}, "ensembles must be at least 2; found 1")],
+    [
+        ({"draws": 0}, "must be a whole number from 1"),
+        ({"ensembles": 1}, "ensembles must be at least 2; found 1"),
+    ],
 )
 def test_bad_numbers_are_told(
     settings: dict[str, int], message: str, fitted_problem: CalibrationProblem, result: FitResult
