@@ -1,12 +1,17 @@
 """How much a newcomer has to hold in mind, counted from the source: ``python -m tests.architecture.size``.
 
 Nodes are those of `ast` without docstrings, so that longer lines do not make them fewer. Imports count wherever they
-stand, but for those under ``TYPE_CHECKING``. Texts of models are no source of ours.
+stand, but for those under ``TYPE_CHECKING``. Texts of models are no source of ours. ``--against REVISION`` prints
+what has been added since the work left that revision, and how much may be.
 """
 
+import argparse
 import ast
+import re
+import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,18 +23,22 @@ from tests.architecture.checkout import ROOT, project_files
 OUTSIDE = ("tests", "docs", "benchmarks", "models")
 TEXTS = (".json", ".toml", ".js", ".css", ".html", ".j2", ".lark", ".yaml", ".yml", ".txt", ".svg", ".c")
 MOST_PARAMETERS = 12
+# What a change may add to the product: so many nodes, or this share of the files it touches, whichever is more.
+FREE_NODES, FREE_SHARE = 400, 0.01
+# A line of a commit message that raises it: "Size: +1,200, why".
+RAISED = re.compile(r"^Size: \+([\d,]*\d), \S", re.MULTILINE)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def counts() -> dict[str, int]:
     """Each count by its name."""
     files = [path.relative_to(ROOT) for path in project_files()]
-    ours = [path for path in files if len(path.parts) > 1 and path.parts[0] not in OUTSIDE]
+    ours = [path for path in files if is_product(path)]
     texts = [path for path in ours if path.suffix in TEXTS and path.parts[0][0] != "."]
     sources = {path: (ROOT / path).read_text("utf-8") for path in ours if path.suffix == ".py"}
     trees = {path: ast.parse(text) for path, text in sources.items()}
     nodes = [node for tree in trees.values() for node in ast.walk(tree)]
-    docstrings = [found for node in nodes if (found := docstring(node)) is not None]
+    docstrings = docstrings_of(nodes)
     functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
     imports = set(edges(trees))
     return {
@@ -48,6 +57,62 @@ def counts() -> dict[str, int]:
         "entries of the largest room": max(entries(list(trees)).values()),
         "lines of tests": sum(lines(path) for path in files if path.parts[0] == "tests" and path.suffix == ".py"),
     }
+
+
+def is_product(path: Path) -> bool:
+    """Whether a file, from the root, is part of what is installed."""
+    return len(path.parts) > 1 and path.parts[0] not in OUTSIDE
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Nodes that a change has added to the product, and how many it may."""
+
+    added: int
+    allowed: int
+
+
+def growth(base: str, root: Path = ROOT) -> Growth:
+    """What the working tree adds to a revision, where the commits since then may raise what is allowed."""
+    changed = [Path(name) for name in git(root, "diff", "--name-only", "-z", "--no-renames", base).split("\0") if name]
+    touched = [path for path in changed if path.suffix == ".py" and is_product(path)]
+    before = sum(nodes_of(git(root, "show", f"{base}:{path.as_posix()}", fallback="")) for path in touched)
+    after = sum(nodes_of(file.read_text("utf-8") if (file := root / path).is_file() else "") for path in touched)
+    raised = sum(int(found.replace(",", "")) for found in RAISED.findall(git(root, "log", "--format=%B", f"{base}..")))
+    return Growth(after - before, max(FREE_NODES, int(FREE_SHARE * before)) + raised)
+
+
+def base_of(trunk: str | None = None, root: Path = ROOT) -> str | None:
+    """Where the work left the trunk; on the trunk itself, the commit before the last one; None without a history."""
+    for name in (trunk,) if trunk else ("origin/main", "main"):
+        found = git(root, "merge-base", "HEAD", name, fallback="").strip()
+        if found:
+            is_trunk = found == git(root, "rev-parse", "HEAD").strip()
+            return git(root, "rev-parse", "--verify", "HEAD^1", fallback="").strip() or None if is_trunk else found
+    return None
+
+
+def git(root: Path, *arguments: str, fallback: str | None = None) -> str:
+    """What Git prints; where it cannot, the fallback or its error."""
+    try:
+        return subprocess.run(
+            ["git", *arguments], cwd=root, check=True, capture_output=True, text=True, encoding="utf-8"
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        if fallback is None:
+            raise
+        return fallback
+
+
+def nodes_of(text: str) -> int:
+    """Nodes of a source without those of its docstrings."""
+    nodes = list(ast.walk(ast.parse(text)))
+    return len(nodes) - 2 * len(docstrings_of(nodes))
+
+
+def docstrings_of(nodes: list[ast.AST]) -> list[ast.Expr]:
+    """The docstrings among the nodes of trees."""
+    return [found for node in nodes if (found := docstring(node)) is not None]
 
 
 def lines(path: Path) -> int:
@@ -125,6 +190,21 @@ def imported(node: ast.AST) -> list[str]:
     return [item.name for item in node.names] if isinstance(node, ast.Import) else []
 
 
+def main() -> None:
+    """Print the counts, or what has been added since a revision."""
+    parser = argparse.ArgumentParser(prog="python -m tests.architecture.size", description=__doc__)
+    parser.add_argument("--against", metavar="REVISION", help="print what has been added since the work left REVISION")
+    trunk = parser.parse_args().against
+    if trunk is None:
+        for name, count in counts().items():
+            print(f"{name:40s}{count:>10,}")
+        return
+    base = base_of(trunk)
+    if base is None:
+        parser.error(f"Git knows no commit that HEAD and {trunk} have in common")
+    found = growth(base)
+    print(f"nodes since {base[:8]}: {found.added:+,}; allowed: {found.allowed:+,}")
+
+
 if __name__ == "__main__":
-    for name, count in counts().items():
-        print(f"{name:40s}{count:>10,}")
+    main()

@@ -15,6 +15,34 @@ TEXT = {".py", ".toml", ".md", ".mdl", ".yaml", ".csv", ".bib", ".cff", ".json",
 KINDS_OF_TESTS = {"architecture", "benchmarks", "documentation", "frozen", "models", "properties", "validation"}
 
 
+AT_THE_ROOT = {
+    ".ci",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "README.zh-CN.md",
+    "VISION.md",
+    "benchmarks",
+    "calibration",
+    "docs",
+    "gapsim",
+    "models",
+    "pyproject.toml",
+    "pysd_runner",
+    "tests",
+}
+
+
+def test_what_stands_at_the_root_was_decided() -> None:
+    """Output of a command that was added by accident is found here; what belongs there is added on purpose."""
+    assert {path.relative_to(ROOT).parts[0] for path in project_files()} <= AT_THE_ROOT
+
+
 def test_no_file_names_a_place_on_somebodys_machine() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
