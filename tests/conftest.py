@@ -1,7 +1,6 @@
 """What holds for every test: each run of the shipped model keeps the behaviour rules that stand beside it."""
 
 import functools
-import os
 import signal
 from dataclasses import replace
 
@@ -41,11 +40,12 @@ def applicable(run):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def place_of_the_tests(tmp_path_factory):
-    """Tests speak English and cache in a temporary folder, one for all workers; processes they start inherit both."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
-    folder.mkdir(mode=0o700, exist_ok=True)
+def place_of_the_tests(request, tmp_path_factory):
+    """Tests speak English and keep what they compiled in pytest's cache; processes they start inherit both."""
+    # Keys are hashes of models and of the code that compiles them; `pytest --cache-clear` empties it.
+    kept = getattr(request.config, "cache", None)
+    folder = kept.mkdir("compiled") if kept else tmp_path_factory.mktemp("compiled")
+    folder.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAPSIM_CACHE", str(folder))
         patch.setenv("GAPSIM_LANG", "en")

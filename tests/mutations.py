@@ -56,7 +56,7 @@ def passes(place: Path, tests: str) -> bool:
         sys.path.insert(0, str(place))
         import pytest
 
-        os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests.split()]))
+        os._exit(pytest.main(["-x", "-q", *tests.split()]))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code not in (0, 1):
         raise SystemExit(f"{tests}: these could not be run (pytest ended with {code})")
