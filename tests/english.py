@@ -33,7 +33,7 @@ NAMES = re.compile(
 WORDS = frozenset(
     {"date", "day", "false", "geo", "month", "output", "percent", "population", "region", "sheet", "time", "true"}
     | {"utf", "value", "variable", "year", "Code", "Country", "Indicator", "Name", "Word", "Excel", "Markdown"}
-    | {"Debian", "Eurostat", "Fedora", "Ubuntu", "forecasters", "Vensim", "PySD", "Schema", "README"}
+    | {"Debian", "Eurostat", "Fedora", "Ubuntu", "forecasters", "Vensim", "Stella", "PySD", "Schema", "README"}
 )
 
 

@@ -165,6 +165,8 @@ def _tell(
             count=len(run.data),
         )
     )
+    if leave := made.get("inflows_leave_in"):
+        session.say(_RULES[leave])
     at = np.unique(np.linspace(0, run.years.size - 1, MOMENTS).round().astype(int))
     rows = [["", "unit", *(f"{run.years[place]:g}" for place in at)]]
     rows += [[label, units[label], *(f"{table[label][place]:.5g}" for place in at)] for label in shown]
@@ -177,6 +179,13 @@ def _tell(
                 more=len(table) - len(shown),
             )
         )
+
+
+# What a run says of the rule for outflows of its non-negative stocks.
+_RULES = {
+    "same step": Message("non-negative stocks as in Stella: what flows in during a step leaves in the same"),
+    "next step": Message("non-negative stocks as specified for XMILE: what flows in during a step leaves in the next"),
+}
 
 
 def _save(table: Mapping[str, Any], run: "Run", path: Path) -> None:

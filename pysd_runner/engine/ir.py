@@ -71,6 +71,9 @@ Mode = Literal["interpolate", "extrapolate", "hold_backward", "look_forward", "r
 # Euler's method, and the classical fourth-order Runge-Kutta method.
 Method = Literal["euler", "rk4"]
 
+# When what flows into a non-negative stock during a step may leave it: in the next one, or as in Stella in the same.
+OutflowRule = Literal["next step", "same step"]
+
 
 @frozen
 class Axis:
@@ -367,6 +370,7 @@ class ModelIr:
     structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     integration: Integration = Integration()  # the integration method of the file
+    outflows: OutflowRule | None = None  # the rule for outflows of non-negative stocks; None if there are none
     features: tuple[Feature, ...] = field(default=(), compare=False)
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
 

@@ -122,7 +122,7 @@ def prepared(model: Model, values: Values | None, *, outcomes: Sequence[str] | N
 
 
 def provenance(model: Model, task: Task) -> Record:
-    """How a task was computed: model, hash, engine, time controls, seed and method."""
+    """How a task was computed: model, hash, engine, time controls, seed, method, and rule for non-negative stocks."""
     return {
         "model": model.name,
         "model_sha256": model.sha256,
@@ -133,6 +133,7 @@ def provenance(model: Model, task: Task) -> Record:
         "save_every": task.clock.save_every,
         "seed": task.seed,
         "method": task.method,
+        **({"inflows_leave_in": model.ir.outflows} if model.ir.outflows else {}),
         **({"moments_not_saved": task.clock.lost} if task.clock.lost else {}),
     }
 

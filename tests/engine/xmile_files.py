@@ -6,7 +6,7 @@ from pysd_runner.model import Model, load_model
 
 XMILE = """<?xml version="1.0" encoding="utf-8"?>
 <xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
-<header><name>small</name><vendor>test</vendor><product version="1">test</product></header>
+<header><name>small</name><vendor>{vendor}</vendor><product version="1">test</product></header>
 <sim_specs{method}><start>0</start><stop>{stop}</stop><dt>{step}</dt></sim_specs>
 {before}<model>{inside}<variables>
 {variables}
@@ -20,12 +20,22 @@ OVER_N = '<dimensions><dim name="N"/></dimensions>'
 
 
 def write_xmile(
-    folder: Path, variables: str, *, method: str = "", before: str = DIMENSIONS, inside: str = "", stop=4, step=1
+    folder: Path,
+    variables: str,
+    *,
+    method: str = "",
+    before: str = DIMENSIONS,
+    inside: str = "",
+    stop=4,
+    step=1,
+    vendor: str = "test",
 ) -> Path:
     """Write variables with what a file needs besides, and give its path."""
     path = folder / "model.xmile"
     asked = f' method="{method}"' if method else ""
-    text = XMILE.format(method=asked, before=before, inside=inside, variables=variables, stop=stop, step=step)
+    text = XMILE.format(
+        method=asked, before=before, inside=inside, variables=variables, stop=stop, step=step, vendor=vendor
+    )
     path.write_text(text, encoding="utf-8")
     return path
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pysd_runner.engine.errors import InvalidModel, Message
-from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
+from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode, OutflowRule
 from pysd_runner.engine.kinds import frozen
 
 # Maximum number of characters of the file that a message quotes.
@@ -288,6 +288,7 @@ class Syntax:
     variables: tuple[DefinedVariable, ...]
     macros: tuple[Macro, ...] = ()
     integration: Integration = EULER  # the integration method it requests
+    outflows: OutflowRule = "next step"  # the rule for outflows of its non-negative stocks
     other_names: Mapping[str, str] = field(default_factory=dict)  # the format's own names of the time controls
     files: Mapping[str, str] = field(default_factory=dict)  # data files by the aliases used in equations
     features: tuple[Feature, ...] = ()  # other contents of the file, and how each is handled

@@ -1,9 +1,10 @@
 """Keep non-negative stocks from falling below zero by limiting their outflows, so that material is conserved.
 
 By the XMILE 1.0 specification (sections 4.2 and 4.8.4), an outflow is at most the stock divided by the time step, minus
-the outflows before it in the order of the file. Stella adds the inflows of the step; here these can leave in the next
-step only. Inflows that are negative are limited to what the outflows leave. A flow that drains several stocks is
-limited by each of them.
+the outflows before it in the order of the file; what flows in during a step can leave in the next. In files that Stella
+wrote the inflows of the step are added, except one that depends at the same moment on the outflow it would limit.
+Inflows that are negative are limited to what the outflows leave. A flow that drains several stocks is limited by each
+of them.
 """
 
 from collections import defaultdict
@@ -12,16 +13,19 @@ from dataclasses import replace
 
 from pysd_runner.engine.ir import (
     HIDDEN,
+    STATEFUL,
     Block,
     Expression,
     Index,
     Number,
     Operation,
+    OutflowRule,
     Reference,
     Table,
     Variable,
     children,
     operation,
+    reached,
     references,
     time_step,
     with_children,
@@ -36,10 +40,11 @@ Term = tuple[int, str]
 
 @frozen
 class _Share:
-    """Limit of a flow: the content of a stock minus the flows that drain it before."""
+    """Limit of a flow: the content of a stock, with inflows that count, minus the flows that drain it before."""
 
     stock: str
     before: tuple[Term, ...]
+    entering: tuple[str, ...] = ()
 
 
 def is_non_negative(variable: Variable) -> bool:
@@ -47,7 +52,7 @@ def is_non_negative(variable: Variable) -> bool:
     return variable.kind == "stock" and any(block.non_negative for block in variable.blocks)
 
 
-def with_limits(variables: Mapping[str, Variable], label: str) -> dict[str, Variable]:
+def with_limits(variables: Mapping[str, Variable], label: str, rule: OutflowRule) -> dict[str, Variable]:
     """Limit the flows of non-negative stocks."""
     found = dict(variables)
     limited = [item for item in variables.values() if is_non_negative(item)]
@@ -62,9 +67,60 @@ def with_limits(variables: Mapping[str, Variable], label: str) -> dict[str, Vari
             for place, taker in enumerate(takers):
                 shares[taker].append(_Share(stock.name, tuple(takers[:place])))
                 found |= _unlimited(found[taker[1]], {flow for _, flow in takers[place + 1 :]}, variables)
+    if rule == "same step":
+        shares = _with_inflows(shares, found)
     for name in dict.fromkeys(flow for _, flow in shares):
         found |= {item.name: item for item in _limited(found[name], shares)}
     return found
+
+
+def _with_inflows(
+    shares: Mapping[Term, Sequence[_Share]], variables: Mapping[str, Variable]
+) -> dict[Term, list[_Share]]:
+    """Let what flows into a stock count in the limits of its outflows, as far as this closes no loop of equations."""
+    needs: dict[str, set[str]] = {}
+    for name, item in variables.items():
+        is_now = item.kind not in (*STATEFUL, "initial")
+        needs[name] = {ref for block in item.blocks for ref in references(block.expression)} if is_now else set()
+    for (way, flow), limits in shares.items():
+        if way == IN:
+            needs[_asked(flow)] = needs.pop(flow)
+            needs[flow] = {_asked(flow)}
+        for share in limits:
+            needs[_limited_name(way, flow, shares)] |= {_taken(term, shares) for term in share.before}
+    found: dict[Term, list[_Share]] = {}
+    for (way, flow), limits in shares.items():
+        own = needs[_limited_name(way, flow, shares)]
+        for share in limits:
+            entering = []
+            for name in _inflows(variables[share.stock], flow, variables):
+                counted = _taken((OUT, name), shares)
+                if _limited_name(way, flow, shares) not in reached([counted], needs):
+                    own.add(counted)
+                    entering.append(name)
+            found.setdefault((way, flow), []).append(replace(share, entering=tuple(entering)))
+    return found
+
+
+def _inflows(stock: Variable, flow: str, variables: Mapping[str, Variable]) -> list[str]:
+    """Other flows that enter every element of a stock."""
+    each = [{name for way, name in _signed(block.expression, IN) if way == IN} for block in stock.blocks]
+    return [
+        name
+        for way, name in _terms(stock)
+        if way == IN and name != flow and all(name in names for names in each) and variables[name].dims == stock.dims
+    ]
+
+
+def _limited_name(way: int, flow: str, shares: Mapping[Term, Sequence[_Share]]) -> str:
+    """The variable that a limit applies to."""
+    return flow if way == IN else _taken((OUT, flow), shares)
+
+
+def _taken(term: Term, shares: Mapping[Term, Sequence[_Share]]) -> str:
+    """The variable that contains a flow before it is limited as an inflow that turns negative."""
+    way, flow = term
+    return _asked(flow) if way == OUT and (IN, flow) in shares else flow
 
 
 def _unlimited(flow: Variable, later: set[str], variables: Mapping[str, Variable]) -> dict[str, Variable]:
@@ -127,12 +183,12 @@ def _obstacle(stock: Variable, takers: Sequence[Term], variables: Mapping[str, V
 
 
 def _limited(flow: Variable, shares: Mapping[Term, Sequence[_Share]]) -> Iterator[Variable]:
-    """Limit a flow; if it has limits at both ends, a hidden variable holds the flow after the first of them."""
+    """Limit a flow; where it enters a stock, a hidden variable holds what is asked for."""
     least, most = shares.get((IN, flow.name), ()), shares.get((OUT, flow.name), ())
     blocks = flow.blocks
     for share in most:
         blocks = tuple(_bounded(block, "min", _left(share, block.index, shares), share.stock) for block in blocks)
-    if most and least:
+    if least:
         name = _asked(flow.name)
         yield replace(flow, name=name, kind="auxiliary", blocks=blocks, hidden=True)
         blocks = tuple(replace(block, expression=Reference(name, block.index)) for block in blocks)
@@ -152,11 +208,12 @@ def _bounded(block: Block, function: str, bound: Expression, stock: str) -> Bloc
 
 
 def _left(share: _Share, index: tuple[Index, ...], shares: Mapping[Term, Sequence[_Share]]) -> Expression:
-    """The stock divided by the time step, minus the flows that drain it before; at least zero."""
+    """The stock divided by the time step, with what enters and without what drains it before; at least zero."""
     left: Expression = Reference(share.stock, index) / time_step()
+    for name in share.entering:
+        left = left + operation("max", Reference(_taken((OUT, name), shares), index), 0.0)
     for way, flow in share.before:
-        name = _asked(flow) if way == OUT and (IN, flow) in shares else flow
-        value: Expression = Reference(name, index)
+        value: Expression = Reference(_taken((way, flow), shares), index)
         taken = value if way == OUT else -value
         left = left - operation("max", taken, 0.0)
     return operation("max", left, 0.0)

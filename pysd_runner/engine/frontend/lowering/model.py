@@ -13,7 +13,7 @@ from pysd_runner.engine.frontend.lowering.conveyor_frame import SLATS, TRANSIT
 from pysd_runner.engine.frontend.lowering.conveyors import build_conveyor
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
 from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
-from pysd_runner.engine.frontend.lowering.limits import with_limits
+from pysd_runner.engine.frontend.lowering.limits import is_non_negative, with_limits
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -59,7 +59,7 @@ from pysd_runner.engine.ir import (
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Version of the lowering: increase it when the result of lowering changes, so that cached results become invalid.
-VERSION = 11
+VERSION = 12
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
@@ -144,11 +144,12 @@ def _pass(
     variables |= {name: _absent(name) for name in CONTROLS.values() if name not in variables}
     model = ModelIr(
         ranges=ranges.elements,
-        variables=with_limits(variables, str(source.path)),
+        variables=with_limits(variables, str(source.path), syntax.outflows),
         fingerprint=_fingerprint(source, ranges, files),
         structural=known,
         files=dict(files.sha256),
         integration=syntax.integration,
+        outflows=syntax.outflows if any(map(is_non_negative, variables.values())) else None,
         features=syntax.features,
         sketch=_sketch(syntax.sketch, names),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, Message, joined
 from pysd_runner.engine.frontend.syntax import ABOUT, DRAWN, OUTPUT, PROGRAM, READ, SHOWN
-from pysd_runner.engine.frontend.xmile.document import fault_at, place_of, spelled
+from pysd_runner.engine.frontend.xmile.document import fault_at, is_by_stella, place_of, spelled
 from pysd_runner.engine.ir import Feature
 
 VENDOR = "of the program that wrote the file; not read here"
@@ -15,8 +15,9 @@ ASIDE = "beside what defines numbers; not read here"
 
 IMPORT = "values that the program reads from a file before a run; give them to do the same"
 
-# Tags that are read otherwise than by the program that wrote most files.
-_APART = {"non_negative": f"{READ} as specified: what flows in during a step leaves in the next, in Stella in the same"}
+# Non-negative stocks, in files of Stella and in others.
+_AS_STELLA = f"{READ} as Stella does: what flows in during a step leaves in the same"
+_AS_SPECIFIED = f"{READ} as specified: what flows in during a step leaves in the next, in Stella in the same"
 
 _KINDS = "aux flow stock gf module group"
 _POINTS = "xscale xpts ypts"
@@ -86,6 +87,11 @@ def features(root: Any) -> list[Feature]:
     found: Counter[Feature] = Counter()
     faults: dict[str, list[Any]] = {}
     _walk(root, found, faults)
+    # Non-negative stocks follow the program that wrote the file.
+    stocks = _AS_STELLA if is_by_stella(root) else _AS_SPECIFIED
+    found = Counter(
+        {replace(item, done=stocks) if item.name == "<non_negative>" else item: count for item, count in found.items()}
+    )
     if faults:
         raise _refusal(faults)
     return [replace(feature, count=count) for feature, count in found.items()]
@@ -96,7 +102,7 @@ def _walk(item: Any, found: Counter[Feature], faults: dict[str, list[Any]]) -> N
     if reason := _not_covered(item):
         faults.setdefault(f"{tag} {reason}", []).append(item)
         return
-    found[Feature(tag, _APART.get(item.tag, READ))] += 1
+    found[Feature(tag, READ)] += 1
     read, attributes = (names.split() for names in _READ.get(item.tag, ("", "")))
     for name, value in item.attrib.items():
         done = READ if name in attributes else _note(name, item.tag, ())

@@ -163,6 +163,13 @@ def child(item: Any, tag: str) -> Any:
     return next(children(item, tag), None)
 
 
+def is_by_stella(root: Any) -> bool:
+    """Whether the header of a file says that Stella wrote it, or iThink, its sister."""
+    header = child(root, "header")
+    told = () if header is None else (text_of(item).casefold() for item in children(header, "vendor", "product"))
+    return any(name in text for text in told for name in ("isee systems", "stella", "ithink"))
+
+
 def drawn_in(model: Any, prefix: str) -> Iterator[Drawn]:
     """Positions of the variables of one model in its diagrams."""
     for views in children(model, "views"):
