@@ -35,11 +35,14 @@ FEWEST = 3
 QUANTITIES = {
     "R": "yearly earnings gained for each unit of training money spent once",
     "M": "output of a region for each unit of money it gets, within about two years",
-    "PV": "present value of benefits over present value of costs",
+    "PV": "present value of benefits over present value of money, of mixed kinds",
     "B": "percent of output for 10 points more access",
+    "T": "percent of firms' productivity for 10 points more access",
+    "L": "points of employment for 10 points more access",
+    "C": "percent of consumption for 10 points more access",
     "P": "earnings of the trained or skilled above those of others, percent",
 }
-# Ratios are pooled as logarithms; their standard errors are those of the logarithm.
+# Ratios are pooled as logarithms, which a null does not have; their standard errors are those of the logarithm.
 LOGARITHMIC = ("PV",)
 # How a standard error was had: published, from a stated p value, from a claim of significance (an upper bound), half a
 # published range, or assumed.
@@ -244,6 +247,7 @@ class Ledger:
         if "is_measured" in asked:
             found = found[found["is_measured"]]
         if quantity in LOGARITHMIC:
+            found = found[found["pool"] != "zero"]
             found = found.assign(value=np.log(found["value"]))
         found = found.assign(se=found["se"].fillna(typical))
         return _one_a_trial(found) if "by_trial" in asked else found
@@ -314,7 +318,9 @@ class Ledger:
         """`leave_one_out` of every quantity, all rows, with a column ``quantity``."""
         import pandas as pd
 
-        return pd.concat([self.leave_one_out(name).assign(quantity=name) for name in QUANTITIES], ignore_index=True)
+        found = [self.leave_one_out(name).assign(quantity=name) for name in QUANTITIES]
+        # Columns of tables without rows have no type.
+        return pd.concat([item for item in found if len(item)] or found, ignore_index=True)
 
     def levers(self) -> "pd.DataFrame":
         """Numbers of effects and costs by lever: how many there are, with an error, pooled, and as experiments."""

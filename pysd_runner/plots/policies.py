@@ -153,7 +153,7 @@ def plot_forest(
     shown = rows[["value", "low", "high"]].to_numpy(dtype=float)
     numbers = [f"{written(value, 2)} ({interval(low, high, 2)})" for value, low, high in shown]
     with drawing(ax):
-        caption = say("evidence.forest_caption", lang, null=1 if is_log else 0)
+        caption = say("evidence.forest_caption", lang)
         sheet = open_sheet(height=height + 0.5, title=title, caption=caption)
         axes = sheet.axes(_NAMES, 0.05, sheet.width - _NAMES - _NUMBERS, height)
         axes.set_xscale("log" if is_log else "linear")
@@ -177,7 +177,8 @@ def plot_forest(
     told = say("list.separator", lang).join(
         f"{label} {numbers[place]}" for place, label in enumerate(rows["label"]) if not is_study[place]
     )
-    sentence = say("evidence.forest_sentence", lang, count=int(is_study.sum()), basis=basis, rows=told)
+    key = "evidence.forest_sentence" if told else "evidence.forest_alone"
+    sentence = say(key, lang, count=int(is_study.sum()), basis=basis, rows=told)
     return sheet.told(rows.assign(unit=basis), sentence)
 
 

@@ -119,9 +119,11 @@ class _Page:
         for item in self.terms:
             implied = [_band(*self.found.stages[name].interval(item.key)) for name in stages]
             measured = _band(item.centre, item.low, item.high)
-            rows.append([self._name(item), measured, *implied, written(self.found.conflict(item.key), 2)])
+            pooled = _band(*item.pooled) if item.pooled else "–"
+            rows.append([self._name(item), measured, pooled, *implied, written(self.found.conflict(item.key), 2)])
         yield Heading(self.say("implied"))
-        yield self.table(["term", "measured", *stages, "conflict"], rows)
+        yield self.table(["term", "measured", "pooled", *stages, "conflict"], rows)
+        yield Paragraph(self.say("pooled_note"))
         yield Paragraph(self.say("conflict_note"))
 
     def _terms(self) -> Iterator[Part]:
@@ -133,13 +135,18 @@ class _Page:
                 " … ".join(dict.fromkeys(f"{year:g}" for year in item.after)),
                 f"`{item.family}`",
                 self._pool(item),
-                ", ".join(item.rows),
+                ", ".join(self._row(name) for name in item.rows),
                 self.say("policy.yes") if item.is_used else "",
             ]
             for item in self.terms
         ]
         yield Heading(self.say("terms"))
         yield self.table(["term", "basis", "experiment", "years", "family", "pool", "rows", "use"], rows, *range(8))
+
+    def _row(self, name: str) -> str:
+        effects = self.ledger.effects
+        is_null = (effects.loc[effects["id"] == name, "pool"] == "zero").any()
+        return f"{name} ({self.say('none')})" if is_null else name
 
     def _experiment(self, item: EvidenceTerm) -> str:
         if item.raises is not None:
@@ -157,6 +164,8 @@ class _Page:
         if values.empty:
             return
         is_log, lang = quantity in LOGARITHMIC, usable_language(self.lang)
+        nulls = values[is_log & (values["pool"] == "zero")]
+        values = values.drop(nulls.index)
         rows = _study_rows(self.ledger, values, is_log=is_log)
         item = next((item for item in self.terms if item.pool == quantity and item.is_used), None)
         variant = "all" if item is None else item.variant
@@ -174,6 +183,8 @@ class _Page:
         title = f"{self._lever(str(shares.idxmax()) if shares.max() > 0.5 else '')} ({quantity})"
         figure = plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
         yield saved_picture(figure, self.folder, f"{NAME}_{quantity}")
+        if len(nulls):
+            yield Paragraph(self.say("nulls", names=", ".join(nulls["id"] + " " + nulls["study"])))
 
     def _tests(self) -> Iterator[Part]:
         """Predictions of the model beside what was measured, the blind ones first."""

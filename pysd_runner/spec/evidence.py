@@ -62,7 +62,9 @@ class EvidenceTerm:
         Distribution of the measured effect: ``"normal"`` or ``"lognormal"``, centre, and 90 % predictive interval,
         which includes the spread between studies.
     pool, variant, rows
-        Quantity and variant of the ledger from which the interval was read; rows that it uses.
+        Quantity and variant of the ledger from which the interval was read; rows that it uses, with nulls beside them.
+    pooled
+        Centre, low and high that the pool of these rows gives by the rule in the note; empty where they are no pool.
     is_used
         Whether the posterior is multiplied by it; otherwise it is only shown.
     lever
@@ -71,7 +73,7 @@ class EvidenceTerm:
         Stock of those whom money of one year reaches, of whom reports tell how many are left; parameters that carry the
         effect beyond them, and are set to zero to show it.
     note
-        How the interval was chosen.
+        How the interval was chosen, and the rule by which `pooled` follows from the rows.
     en, zh
         One-line meaning in English and Chinese.
     """
@@ -92,6 +94,7 @@ class EvidenceTerm:
     pool: str = ""
     variant: str = ""
     rows: tuple[str, ...] = ()
+    pooled: tuple[float, ...] = ()
     is_used: bool = field(default=True, metadata={"key": "use"})
     lever: str = ""
     people: str = ""

@@ -200,6 +200,8 @@ def check_evidence(item: EvidenceTerm, fail: Fail) -> None:
     """Check the years and the interval of an evidence term."""
     if len(item.after) != 2 or not 0 < item.after[0] <= item.after[1]:
         fail("after", f"expected the first and last year, such as [1, 3]; found {list(item.after)}")
+    if len(item.pooled) not in (0, 3):
+        fail("pooled", f"expected centre, low and high, or nothing; found {list(item.pooled)}")
     if not item.low < item.centre < item.high:
         fail("centre", f"must lie between low and high; found {item.low:g}, {item.centre:g}, {item.high:g}")
     if item.family == "lognormal" and item.low <= 0:
