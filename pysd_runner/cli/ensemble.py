@@ -77,9 +77,7 @@ class Storing:
     ] = "1/1"
     verify: Annotated[
         bool,
-        typer.Option(
-            "--verify", help="With --store: compute nothing, read every finished block and name those damaged."
-        ),
+        typer.Option("--verify", help="With --store: compute nothing, read every file and name those damaged."),
     ] = False
 
 
@@ -202,11 +200,22 @@ def _run(
 def _verify(session: Session, job: "EnsembleJob") -> int:
     """Report blocks whose files are damaged."""
     damaged = job.damaged()
+    if not job.store.is_sealed:
+        session.warn(
+            Message(
+                "{path} was begun by an earlier version, which did not seal the recipe and the description of its "
+                "arrays: its blocks alone are verified.",
+                path=job.store.path,
+            )
+        )
     session.data = {"store": job.store.path, "blocks": job.store.recipe.blocks, "done": job.done, "damaged": damaged}
     if damaged:
         raise InvalidInput(
-            "{path}: damaged blocks: {numbers}; the same command without --verify makes them anew",
+            "{path}: {count} of {blocks} blocks are damaged, number {numbers}; the same command without --verify makes "
+            "them anew",
             path=job.store.path,
+            count=len(damaged),
+            blocks=job.store.recipe.blocks,
             numbers=", ".join(map(str, damaged)),
         )
     session.say(

@@ -112,6 +112,7 @@ class EnsembleJob:
         """
         recipe, store = self.store.recipe, self.store
         mine = self.numbers(part)
+        self.check_seal()
         if recipe.versions != (here := versions(recipe.engine)):
             raise InvalidInput(f"{store.path} was begun with {_told(recipe.versions)}; here are {_told(here)}")
         told = progress or (lambda _draws: None)
@@ -146,8 +147,20 @@ class EnsembleJob:
             raise InvalidInput(f"part: expected a share between 1 and {shares}; found {share}")
         return range(share - 1, self.store.recipe.blocks, shares)
 
+    def check_seal(self) -> None:
+        """Raise `InvalidInput` if a file that is not of a block was damaged or changed since the store was begun."""
+        changed = self.store.changed()
+        if changed:
+            raise InvalidInput(
+                "{path}: {files}: not as written when the ensemble was begun, so that what is read from it may be "
+                "wrong; bring them back from a copy, or begin another store",
+                path=self.store.path,
+                files=", ".join(changed),
+            )
+
     def damaged(self) -> list[int]:
-        """Numbers of the finished blocks whose files were damaged or changed."""
+        """Numbers of the finished blocks whose files were damaged or changed; other files raise, see `check_seal`."""
+        self.check_seal()
         blocks = range(self.store.recipe.blocks)
         return [number for number in blocks if self.store.has(number) and self.store.sound(number) is None]
 
@@ -211,6 +224,7 @@ class EnsembleJob:
 
     def _contents(self) -> Iterator[tuple[int, dict[str, bytes]]]:
         """Number and files of every block, in order."""
+        self.check_seal()
         blocks, done = self.store.recipe.blocks, self.done
         if done < blocks:
             raise InvalidInput(f"{self.store.path}: {done} of {blocks} blocks are finished; run the others first")

@@ -31,6 +31,8 @@ from pysd_runner.simulation.task import RunSettings
 Array = NDArray[np.floating]
 
 RECIPE = "recipe.json"
+# Hashes of all files that are not of a block: recipe, values, and the description of the arrays.
+SEAL = "seal.json"
 # Folder of the zarr arrays.
 RUNS = "runs.zarr"
 FAILED = "failed"
@@ -200,7 +202,8 @@ class BlockStore:
             _write(self.path / name, content)
             seals[name] = hashlib.sha256(content).hexdigest()
         record = {"block": number, "failed": failed, "recipe": self.digest, "sha256": seals}
-        _write(self._record(number), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+        sealed = {**record, "seal": _seal_of(record)}
+        _write(self._record(number), (json.dumps(sealed, indent=1, sort_keys=True) + "\n").encode())
 
     def discard(self, number: int) -> None:
         """Mark a block as unfinished, by deleting its record."""
@@ -210,12 +213,29 @@ class BlockStore:
         """Contents of a block by file name; None if a file is missing or was changed."""
         try:
             record = json.loads(self._record(number).read_bytes())
+            seal = record.pop("seal", None)  # records of earlier versions have none
             found = {name: (self.path / name).read_bytes() for name in record["sha256"]}
             digests = {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
             is_sound = record["recipe"] == self.digest and digests == record["sha256"]
+            is_sound = is_sound and seal in (None, _seal_of(record))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return found if is_sound else None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether files that are not of a block are sealed; earlier versions sealed blocks alone."""
+        return (self.path / SEAL).is_file()
+
+    def changed(self) -> list[str]:
+        """Files that are not of a block and were damaged or changed since the store was begun."""
+        if not self.is_sealed:
+            return []
+        try:
+            sealed = dict(json.loads((self.path / SEAL).read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return [SEAL]
+        return [name for name, digest in sealed.items() if _digest(self.path / name) != digest]
 
     def failed(self, number: int) -> int:
         """Number of failed cases in a block."""
@@ -320,6 +340,9 @@ def create(path: Path, recipe: EnsembleRecipe, cases: Cases, values: Mapping[str
             for digest, array in values.items():
                 np.save(draft / "values" / f"{digest}.npy", array, allow_pickle=False)
             (draft / RECIPE).write_text(recipe.text(), encoding="utf-8")
+            files = sorted(file.relative_to(draft).as_posix() for file in draft.rglob("*") if file.is_file())
+            seal = {name: _digest(draft / name) for name in files}
+            (draft / SEAL).write_text(json.dumps(seal, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             draft.rename(path)
     except OSError as error:
         if not (path / RECIPE).is_file():  # otherwise another process created it at the same time
@@ -360,6 +383,20 @@ def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes:
             {"units": ir.variables[name].unit, "long_name": name},
         )
     array(FAILED, {}, "bool", {"long_name": "cases that are not finite"})
+
+
+def _seal_of(record: Values) -> str:
+    """Hash of the record of a block."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    """Hash of a file; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -136,7 +136,7 @@ def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
     sound = chunk.read_bytes()
     chunk.unlink()
     named = gapsim(*line, "--store", "runs", "--verify")
-    assert (named.code, "runs: damaged blocks: 1; the same command without --verify" in named.err) == (2, True)
+    assert (named.code, "blocks are damaged, number 1; the same command without --verify" in named.err) == (2, True)
     assert not chunk.exists()
     assert gapsim(*line, "--store", "runs", "--quiet").code == 0
     assert chunk.read_bytes() == sound

@@ -1,5 +1,6 @@
 """A stored ensemble is the same folder and the same numbers, whoever computes its blocks, in whatever order."""
 
+import json
 import os
 import signal
 import subprocess
@@ -193,6 +194,47 @@ def test_a_damaged_block_is_named_and_made_anew(model, tmp_path):
         job.run(workers=1, progress=computed.append)
         assert sum(computed) == 300
         assert content(tmp_path / "store") == sound
+
+
+@pytest.mark.parametrize("keep", ["full", Statistics()])
+def test_the_seal_covers_every_file_of_a_store(model, tmp_path, keep):
+    values = {"rate": np.linspace(0.1, 0.2, 130)}
+    job = ensemble_job(model, values, store=tmp_path / "store", outcomes=["total"], keep=keep).run(workers=1)
+    assert job.damaged() == []
+    files = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".json", ".npy"}
+    changes = [lambda sound: bytes([sound[0] ^ 1]) + sound[1:], lambda sound: sound[:-1]]
+    changes += [
+        lambda sound, a=a, b=b: sound.replace(a, b)
+        for a, b in ((b"little", b"big"), (b"float64", b"float32"), (b'"failed": 0', b'"failed": 1'))
+    ]
+    for path in files:
+        sound = path.read_bytes()
+        for changed in {change(sound) for change in changes} - {sound, sound.rstrip()}:
+            path.write_bytes(changed)
+            assert is_noticed(tmp_path / "store"), (path, changed)
+        path.write_bytes(sound)
+    assert not is_noticed(tmp_path / "store")
+
+
+def is_noticed(folder):
+    """Whether a change of a store is noticed before anything is read from it."""
+    try:
+        return bool(load_job(folder).damaged())
+    except InvalidInput:
+        return True
+
+
+def test_a_store_of_an_earlier_version_is_read(model, tmp_path):
+    job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED).run(workers=1)
+    expected = job.ensemble()
+    (tmp_path / "store" / "seal.json").unlink()
+    for record in (tmp_path / "store" / "blocks").iterdir():
+        without = {name: item for name, item in json.loads(record.read_text()).items() if name != "seal"}
+        record.write_text(json.dumps(without))
+    early = load_job(tmp_path / "store").run(workers=1)
+    assert early.damaged() == []
+    np.testing.assert_array_equal(early.ensemble()["total"], expected["total"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="drafts are not locked there")
