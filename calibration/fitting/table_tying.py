@@ -24,7 +24,7 @@ from pysd_runner.simulation.run import constant_values, element_name, located, s
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
 from pysd_runner.spec.own import DECLARED, record_of, weak_parameter, with_prior
-from pysd_runner.study.binding import in_time_of
+from pysd_runner.study.binding import end_of, in_time_of
 from pysd_runner.study.equations import PREFIX, with_starts
 
 # Name of the single block of a model without declared blocks.
@@ -269,7 +269,8 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     named: Iterable[str] | None = None if free is None else listed(free)
     clocked, calendar = in_time_of(model, table, start)
     given = start
-    start, until = (None if time is None else calendar.moment_of(time_of(time)) for time in (start, until))
+    start = None if start is None else calendar.moment_of(time_of(start))
+    until = None if until is None else end_of(model, until, table, None, calendar)
     kept = clocked if until is None else clocked.until(until)
     binding = bound(model, kept, spec=model.spec, measurements=observations)
     paths, ends = driven_paths(model, kept, binding.driven)

@@ -209,6 +209,12 @@ def test_a_column_that_is_a_constant_drives_it_and_is_held_at_the_end(tmp_path):
     assert any("its last value holds" in note for note in problem.describe().notes)
 
 
+@pytest.mark.parametrize("until", ["2020", 2020, "2020-03-01"])
+def test_a_year_that_is_no_moment_of_the_model_is_refused(sir, until):
+    with pytest.raises(InvalidInput, match=r"until 2020.* lies more than 5 times as far as mine\.mdl and its data go"):
+        CalibrationProblem(sir, infections(sir), free=FREE, until=until)
+
+
 def test_what_comes_after_until_is_held_out_and_scored(sir):
     result = fit(CalibrationProblem(sir, infections(sir), free=FREE, until=12))
     (score,) = result.holdout
