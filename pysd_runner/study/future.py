@@ -379,12 +379,33 @@ class Future(Tabled):
             parts.append(found.to_series().rename("value").reset_index().assign(outcome=str(name)))
         return pd.concat(parts, ignore_index=True)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Write data, tables and a record, which `load_future` reads; each file is written atomically.
 
         Outcomes of regions are rounded to a relative error of 1e-5, far below the differences between draws.
+
+        Parameters
+        ----------
+        folder
+            The folder; it is made if there is none.
+        force
+            Whether data, tables and record of earlier results there are replaced; their pages and figures stay.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InvalidInput
+            If the folder holds earlier results, and `force` is false.
         """
         folder = Path(folder)
+        if not force and any((folder / record).exists() for record in (RECORD, FUTURE)):
+            raise InvalidInput(
+                "{path} holds earlier results; give another folder, or replace them with force=True", path=folder
+            )
         folder.mkdir(parents=True, exist_ok=True)
         (self._save_regions if self.axis == "year" else self._save_any)(folder)
         return folder

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from pysd_runner import load_future, load_model
-from pysd_runner.core.errors import UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.reports.results import save_with_inputs
@@ -57,6 +57,16 @@ def test_a_folder_is_read_as_it_was_told_of(projection, panel, tmp_path):
     file = load_netcdf(tmp_path / "run" / "projection.nc")
     assert "gap_to_leader" not in file
     assert "gap_to_leader" in json.loads(file.attrs["computed"])
+
+
+def test_finished_results_are_replaced_only_if_asked(projection, panel, tmp_path):
+    save_with_inputs(projection, Inputs(panel=panel, source="china"), tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with pytest.raises(InvalidInput, match=r"holds earlier results; give another folder, or .* force=True"):
+        projection.save(tmp_path / "run")
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    projection.save(tmp_path / "run", force=True)
+    assert set(load_future(tmp_path / "run").data) == set(projection.data)
 
 
 def test_results_of_earlier_versions_hold_everything(projection, tmp_path):

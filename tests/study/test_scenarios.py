@@ -196,6 +196,9 @@ def test_differences_are_taken_draw_by_draw(sir, fitted, tmp_path):
     assert "favourable" not in sentence
     assert "better" not in sentence
     future.save(tmp_path / "results")
+    with pytest.raises(InvalidInput, match=r"holds earlier results; give another folder, or .* force=True"):
+        future.save(tmp_path / "results")
+    future.save(tmp_path / "results", force=True)
     again = load_future(tmp_path / "results")
     np.testing.assert_array_equal(again["Infected"], both)
     assert again.scenarios == future.scenarios
