@@ -157,6 +157,7 @@ def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
 
 
 def _fitted(model: ModelIr, name: str, value: Any) -> Array:
+    check_series(name, value)
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
@@ -178,6 +179,23 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
     expected = f"{shape} over {', '.join(dims)}" if dims else "a number"
     raise InvalidInput(
         f"value of {name!r} has shape {array.shape}; expected {expected}, with (scenario, draw) in front if it varies"
+    )
+
+
+def check_series(name: str, value: Any) -> None:
+    """Raise `InvalidInput` for a series of pandas over times, which would be read as draws."""
+    index = getattr(value, "index", None)
+    if index is None or callable(index) or np.ndim(value) != 1 or index.name == "draw":
+        return
+    at = np.asarray(index)
+    if not len(at) or at.dtype.kind in "OUSb" or np.array_equal(at, np.arange(len(at))):
+        return
+    raise InvalidInput(
+        "value of {name!r} is a series over {first} to {last}: a path over time is `TimePath(times=series.index, "
+        "values=series.to_numpy())`, one value for each draw is `series.to_numpy()`",
+        name=name,
+        first=index[0],
+        last=index[-1],
     )
 
 

@@ -13,6 +13,7 @@ from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
+from pysd_runner.engine.values import check_series
 from pysd_runner.ensemble.designs import Design, rows
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Position, constant_values, element_name, located
@@ -263,6 +264,7 @@ def _by_draw(model: Model, name: str, value: Any, is_drawn: bool) -> Array | Tim
 
 
 def _numbers(name: str, value: Any) -> Array:
+    check_series(name, value)
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
