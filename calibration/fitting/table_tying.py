@@ -23,7 +23,7 @@ from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
-from pysd_runner.spec.own import DECLARED, record_of, weak_parameter, with_prior
+from pysd_runner.spec.own import DECLARED, is_off, left_out, record_of, weak_parameter, with_prior
 from pysd_runner.study.binding import end_of, in_time_of
 from pysd_runner.study.equations import PREFIX, with_starts
 
@@ -224,33 +224,49 @@ def known_numbers(model: Model, series: Sequence[Series], start: float) -> Texts
     return found
 
 
-def _candidates(model: Model, held: Values, own: Mapping[str, Prior], known: Container[str]) -> list[str]:
-    """Names of scalars that could be estimated, those with priors from the caller first."""
+def _candidates(
+    model: Model, held: Values, own: Mapping[str, Prior], known: Container[str]
+) -> tuple[list[str], list[str]]:
+    """Scalars that could be estimated, those with priors from the caller first, and notes on what is off."""
     declared = {} if model.spec is None else model.spec.parameters
+    facts = facts_of(model.ir)
     if declared:
         names = [key for key, item in declared.items() if item.role.startswith("FREE") and item.prior is not None]
     else:
-        facts = facts_of(model.ir)
         names = [
             name
             for name, item in model.variables.items()
             if item.kind == "constant" and not item.dims and facts[name].value is not None
         ]
-    names = [name for name in names if name not in known or name in own]
-    found = [item for item in targets_of(model, names) if item.variable not in held and _has_prior(model, item)]
-    if not found:
-        raise InvalidInput(
-            "{model} has no constant that could be estimated; name some with free (--free)", model=model.path.name
-        )
     given = {item.name for item in targets_of(model, own)}
-    return [item.name for item in sorted(found, key=lambda item: item.name not in given)]
+    found = [item for item in targets_of(model, names) if item.variable not in held]
+    found = [item for item in found if item.name in given or item.name not in known]
+    weak = {item.name: _parameter(model, item) for item in found}
+    levers = set() if model.spec is None else {item.element for item in model.spec.levers.values()}
+    off = {
+        name: facts[name].value or 0.0
+        for name, item in weak.items()
+        if name not in given and item is not None and (name in levers or is_off(item))
+    }
+    bare = [name for name, item in weak.items() if item is None and name not in given and facts[name].value == 0]
+    left = [name for name, item in weak.items() if (item is not None or name in given) and name not in off]
+    if not left:
+        listed = ", ".join([*off, *bare])
+        raise InvalidInput(
+            "{model} has no constant that could be estimated{why}; name some with free (--free)",
+            model=model.path.name,
+            why=Message(": each is a lever, 0 or an end of its bounds ({listed})", listed=listed) if listed else "",
+        )
+    return sorted(left, key=lambda name: name not in given), left_out(off, bare)
 
 
-def _has_prior(model: Model, target: Target) -> bool:
+def _parameter(model: Model, target: Target) -> Parameter | None:
+    """Declaration of a scalar; None if there is nothing to build a prior from."""
     try:
-        return bool(parameters_of(model, [target], spec=model.spec, priors={}))
+        (found,) = parameters_of(model, [target], spec=model.spec, priors={})
     except InvalidInput:
-        return False
+        return None
+    return found
 
 
 def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
@@ -280,9 +296,10 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step)
     notes = (*calendar.told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
     known = known_numbers(model, series, begins) if named is None else {}
-    notes = (*notes, *known.values())
-    names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
-    runs = ModelRuns(TargetValues(model, (), held=held), outcomes=names, start=begins, stop=stop, save_every=step)
+    names, off = _candidates(model, held, priors or {}, known) if named is None else (named, [])
+    notes = (*notes, *known.values(), *off)
+    seen = list(dict.fromkeys(name for item in series for name in item.expression.variables))
+    runs = ModelRuns(TargetValues(model, (), held=held), outcomes=seen, start=begins, stop=stop, save_every=step)
     unit, cells = time_unit(model), sum(len(item.cells) for item in series)
     spelled = "" if unit_of_time(unit) == "year" else unit
     span = f"{calendar.said(begins)} to {calendar.said(stop, spelled)}"
@@ -314,7 +331,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
         until=until,
         time_unit=unit,
     )
-    return with_free(tied, _candidates(model, held, priors or {}, known) if named is None else named)
+    return with_free(tied, names)
 
 
 def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> Tied:

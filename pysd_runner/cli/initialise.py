@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.core.findings import Finding
     from pysd_runner.data import Data
     from pysd_runner.model import Model
+    from pysd_runner.spec import Parameter
+    from pysd_runner.spec.own import Fact
 
 SCENARIO_FILE = "scenario.yaml"
 TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
@@ -74,21 +76,22 @@ def initialise(
     session.data = {"folder": place, "files": written}
     for path in written:
         session.say(str(path))
-    session.note(next_steps)
+    for line in next_steps:
+        session.note(line)
 
 
-def _templates(folder: Path) -> tuple[dict[str, str], str]:
+def _templates(folder: Path) -> tuple[dict[str, str], list[str]]:
     """Template files of a study of regions, by name, and the commands to run next."""
     from pysd_runner.scenarios import scenario_template
 
     panel, mapping = folder / "panel.csv", folder / "mapping.yaml"
-    return {**panel_templates(), SCENARIO_FILE: scenario_template()}, (
+    return {**panel_templates(), SCENARIO_FILE: scenario_template()}, [
         "Next: put your figures in, then\n"
         f"  gapsim data check {panel} --mapping {mapping}\n"
         f"  gapsim calibrate {panel} --mapping {mapping} --out {folder / 'fit'}\n"
         f"  gapsim run {folder / SCENARIO_FILE} --panel {panel} --mapping {mapping} --fit {folder / 'fit'} "
         f"--out {folder / 'results'}"
-    )
+    ]
 
 
 def panel_templates() -> Mapping[str, str]:
@@ -101,8 +104,9 @@ def panel_templates() -> Mapping[str, str]:
 MOST_ELEMENTS = 20
 
 
-def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[dict[str, str], str]:
-    """Declarations of a model and a scenario, by file name, and the commands to run next."""
+def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[dict[str, str], list[str]]:
+    """Declarations of a model and a scenario, by file name; what is not estimated, and the commands to run next."""
+    from pysd_runner.spec.own import is_off, left_out
     from pysd_runner.study.binding import in_time_of
 
     data = None if choice.source is None else choice.read(session)
@@ -118,9 +122,11 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
     # Declarations are read only from the model's own folder.
     if place.resolve() != model.path.parent.resolve():
         lines.insert(0, shlex.join(["cp", str(place / declared), str(model.path.with_suffix(".toml"))]))
-    return {declared: declarations_text(model, data), SCENARIO_FILE: scenario_text(model)}, (
-        "\n  ".join(["Next: look at what is declared, then", *lines])
-    )
+    steps = "\n  ".join(["Next: look at what is declared, then", *lines])
+    declarations = {declared: declarations_text(model, data), SCENARIO_FILE: scenario_text(model)}
+    weak = list(_weak(model))
+    off = {fact.name: fact.value or 0.0 for fact, item in weak if item is not None and is_off(item)}
+    return declarations, [*left_out(off, [fact.name for fact, item in weak if item is None]), steps]
 
 
 def declarations_text(model: "Model", table: "Data | None") -> str:
@@ -145,31 +151,42 @@ def declarations_text(model: "Model", table: "Data | None") -> str:
     return "\n".join([*lines, ""])
 
 
-def _parameters(model: "Model") -> list[list[str]]:
+def _weak(model: "Model") -> "Iterator[tuple[Fact, Parameter | None]]":
+    """Constants with a value in the model file and their weak declarations; None for 0 without limits."""
     from pysd_runner.model import facts_of
     from pysd_runner.spec.own import weak_parameter
 
     facts = facts_of(model.ir)
     counts = Counter(fact.variable for fact in facts.values())
-    found = []
     for fact in facts.values():
         variable = model.ir.variables[fact.variable]
         if variable.kind != "constant" or fact.value is None or counts[fact.variable] > MOST_ELEMENTS:
             continue
         try:
-            parameter = weak_parameter(
-                fact.name, value=fact.value, unit=fact.unit, limits=fact.limits, label=fact.label
+            yield (
+                fact,
+                weak_parameter(fact.name, value=fact.value, unit=fact.unit, limits=fact.limits, label=fact.label),
             )
         except InvalidInput:
+            yield fact, None
+
+
+def _parameters(model: "Model") -> list[list[str]]:
+    from pysd_runner.spec.own import is_off
+
+    found = []
+    for fact, parameter in _weak(model):
+        if parameter is None:
             found.append([f"# {fact.name} is 0 in the file: give limits or a prior if it is to be estimated."])
             continue
         assert parameter.prior is not None  # noqa: S101
-        if not parameter.lower <= fact.value <= parameter.upper:
+        if not parameter.lower <= parameter.value <= parameter.upper:
             limits = f"its limits {parameter.lower:g} to {parameter.upper:g}"
             found.append([f"# {fact.name} is {fact.value:g} in the file, outside {limits}."])
             continue
         found.append(
             [
+                *(["# 0 or at an end of its bounds: estimated only if --free names it."] if is_off(parameter) else []),
                 f"[parameters.{_quoted(fact.name)}]",
                 f"value = {fact.value!r}" + (f"  # {fact.unit}" if fact.unit else ""),
                 f"lower = {parameter.lower!r}",

@@ -1,12 +1,12 @@
 """Declarations of a user's model: all are optional; defaults come from the model file and weakly informative priors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
-from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
 from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.spec.declarations import (
@@ -162,7 +162,8 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
             size = max(abs(value), 1.0) * FARTHEST
             lower, upper = -size if lower is None else lower, size if upper is None else upper
             prior = read_prior(said.prior, f"{where}.prior", lower, upper)
-            base = weak_parameter(fact.name, value=value or 1.0, unit=fact.unit, label=label)
+            weak = value if value or fact.limits else 1.0
+            base = weak_parameter(fact.name, value=weak, unit=fact.unit, limits=fact.limits, label=label)
             note = base.note if prior == base.prior else f"{DECLARED}{prior_words(prior)}"
             found = replace(base, value=value, prior=prior, lower=lower, upper=upper, note=note)
         else:
@@ -273,6 +274,34 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
         )
     size = abs(value)
     return Normal(value, size, value - FARTHEST * size, value + FARTHEST * size)
+
+
+def is_off(parameter: Parameter) -> bool:
+    """Whether a number without a declared prior is 0 or at an end of its bounds, like a policy not in force."""
+    is_weak = not parameter.note.startswith(DECLARED)
+    return is_weak and parameter.value in (0.0, parameter.lower, parameter.upper)
+
+
+def left_out(off: Mapping[str, float], unscaled: Sequence[str]) -> list[str]:
+    """Sentences on numbers that a fit leaves as they are unless they are named; `unscaled` are 0 without bounds."""
+    told: list[str] = []
+    if off:
+        listed = ", ".join(f"{name} ({three_digits(value, digits=6)})" for name, value in off.items())
+        told.append(
+            Message(
+                "Not estimated, as each is a lever, 0 or an end of its bounds: {listed}; those named with --free are.",
+                listed=listed,
+            )
+        )
+    if unscaled:
+        told.append(
+            Message(
+                "Not estimated, as each is 0 without bounds that say how large it may be: {listed}; with bounds or a "
+                "prior, those named with --free are.",
+                listed=", ".join(unscaled),
+            )
+        )
+    return told
 
 
 def prior_words(prior: Prior) -> str:

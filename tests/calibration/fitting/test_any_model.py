@@ -9,6 +9,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.observation.noise import deviance_residual, deviance_slope, saturated
 from calibration.uncertainty import identify, sample
 from pysd_runner import load_data, load_model, simulate
+from pysd_runner.cli.initialise import declarations_text
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
 from pysd_runner.text import said
@@ -364,6 +365,52 @@ def test_known_numbers_stay_and_shares_are_shares(tmp_path):
     both = CalibrationProblem(model, data, free=["EV initial", "desired percentage", "Speed"])
     share = both.space.parameters[1]
     assert (share.lower, share.upper, both.space.parameters[2].value) == (0, 1, 0.5)
+
+
+# A stock with policies that are off: one at 0, one at the upper end, one between its ends that is declared as a lever.
+POLICIES = """{UTF-8}
+Growth = 0.2 ~ 1/year ~|
+Lockdown = 0 ~ Dmnl [0,1] ~|
+Openness = 1 ~ Dmnl [0,1] ~|
+Subsidy = 0.5 ~ Dmnl [0,1] ~|
+Switch = 0 ~~|
+Stock = INTEG(Growth * (1 - Lockdown) * Openness * (0.5 + Subsidy) * Stock + Switch, 5) ~ t ~|
+"""
+LEVER = "schema = 2\n[levers.Subsidy]\noff = 0.5\nupper = 1\n"
+
+
+def with_policies(folder, declared=LEVER):
+    path = written(folder, POLICIES, stop=20)
+    path.with_suffix(".toml").write_text(declared, encoding="utf-8")
+    run = simulate(load_model(path), {"Lockdown": 0.1}, outcomes=["Stock"])["Stock"][0, 0]
+    return load_model(path), load_data({"year": np.arange(len(run)), "Stock": run})
+
+
+def test_what_is_off_is_estimated_only_if_it_is_named(tmp_path):
+    model, data = with_policies(tmp_path)
+    problem = CalibrationProblem(model, data)
+    assert problem.space.keys == ("Growth",)
+    told = "\n".join(problem.describe().notes)
+    for name in ("Lockdown (0)", "Openness (1)", "Subsidy (0.5)", "Switch"):
+        assert name in told
+    assert "--free" in told
+    named = CalibrationProblem(model, data, free=["Lockdown", "Openness", "Subsidy"])
+    assert named.space.keys == ("Lockdown", "Openness", "Subsidy")
+    assert "Switch" in CalibrationProblem(model, data, priors={"Switch": LogNormal(1, 1)}).space.keys
+
+
+def test_a_fit_with_the_declarations_of_init_frees_what_it_frees_without(tmp_path):
+    model, data = with_policies(tmp_path, "schema = 2\n")
+    without = CalibrationProblem(model, data).space.keys
+    (tmp_path / "mine.toml").write_text(declarations_text(model, data), encoding="utf-8")
+    assert CalibrationProblem(load_model(model.path), data).space.keys == without
+
+
+def test_a_model_with_nothing_but_policies_is_refused_in_one_sentence(tmp_path):
+    declared = LEVER + '[parameters.Growth]\nrole = "FIX"\n[parameters.Lockdown]\n'
+    model, data = with_policies(tmp_path, declared)
+    with pytest.raises(InvalidInput, match=r"has no constant that could be estimated.*Lockdown.*--free\)$"):
+        CalibrationProblem(model, data)
 
 
 def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_start(tmp_path):
