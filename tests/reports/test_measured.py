@@ -74,6 +74,19 @@ def test_the_page_names_the_basis_of_every_ratio(pages, lang):
         assert say(f"evidence.basis_{kind}", lang) in pages[lang][0]
 
 
+def test_beside_what_is_in_use_stands_the_pool_of_its_rows_and_its_nulls(found, pages):
+    page = pages["en"][0]
+    for item in found.terms.values():
+        (row,) = [
+            line for line in page.splitlines() if line.startswith(f"| {item.en} |") and " … " in line.split("|")[2]
+        ]
+        used, pooled = (cell.strip() for cell in row.split("|")[2:4])
+        assert used.startswith(f"{item.centre:.2f} (")
+        assert pooled.startswith(f"{item.pooled[0]:.2f} (" if item.pooled else "–")
+    (told,) = [line for line in page.splitlines() if "E83 Kandilov" in line]
+    assert "logarithm" in told
+
+
 def test_persistence_is_told_with_what_carries_it(pages):
     told = pages["en"][0].split("## How long effects last")[1]
     assert "| cohort left, % | 90 |" in told
