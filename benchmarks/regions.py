@@ -16,17 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-YEARS = range(2000, 2025)
+FIRST, YEARS = 2000, 25
 SEED = 0
 CLASSES = ("low", "middle", "high")
-STEPS = ("check", "step", "backtest", "calibrate", "run")
+STEPS = ("check", "step", "forecast", "backtest", "calibrate", "run")
 
 
 def main(given: Sequence[str] | None = None) -> None:
     """Print processor time and memory of each command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.regions", description=__doc__)
     parser.add_argument("--regions", type=int, nargs="+", default=[100, 300, 1000])
-    parser.add_argument("--draws", type=int, default=50)
+    parser.add_argument("--years", type=int, default=YEARS)
+    parser.add_argument("--draws", type=int, default=50, help="of all but the forecast, which makes its usual 1,000")
     parser.add_argument("--minutes", type=float, default=30.0, help="longest time for one command")
     parser.add_argument("--whole", action="store_true", help="calibrate with four searches and profiles")
     parser.add_argument("--only", nargs="+", choices=STEPS, default=STEPS, metavar="STEP", help=", ".join(STEPS))
@@ -34,6 +35,7 @@ def main(given: Sequence[str] | None = None) -> None:
     draws, sizes = ["--draws", str(asked.draws)], [] if asked.whole else ["--starts", "1", "--no-profiles"]
     lines = {
         "check": ["gapsim", "data", "check", "panel.csv", "--quiet"],
+        "forecast": ["gapsim", "forecast", "panel.csv", "--out", "forecast", "--quiet"],
         "backtest": ["gapsim", "backtest", "panel.csv", *draws, "--out", "scores.csv", "--quiet"],
         "calibrate": ["gapsim", "calibrate", "panel.csv", *sizes, "--out", "fit", "--quiet"],
         "run": ["gapsim", "run", "zoned_need", "--fit", "fit", *draws, "--out", "results", "--quiet"],
@@ -41,7 +43,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for count in asked.regions:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            write_panel(folder / "panel.csv", count)
+            write_panel(folder / "panel.csv", count, asked.years)
             for step in asked.only:
                 if step == "step":
                     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -51,15 +53,15 @@ def main(given: Sequence[str] | None = None) -> None:
                 print(f"{count:>6,} regions, {step:<10}{told}", flush=True)
 
 
-def write_panel(path: Path, count: int) -> None:
+def write_panel(path: Path, count: int, years: int = YEARS) -> None:
     """Output and people of regions whose relative output closes two per cent of its gap a year."""
     chance = np.random.default_rng(SEED)
     gap = chance.normal(0, 0.5, count)
     group = np.digitize(gap, (-0.2, 0.3))
     people = np.exp(chance.normal(15, 1, count))
     rows = ["region,name,group,year,output [yuan],population [persons],access [%]"]
-    for year in YEARS:
-        output = 20_000 * 1.06 ** (year - YEARS[0]) * np.exp(gap)
+    for year in range(FIRST, FIRST + years):
+        output = 20_000 * 1.06 ** (year - FIRST) * np.exp(gap)
         access = 100 / (1 + np.exp(-(year - 2012 + gap) / 4))
         for region in range(count):
             name = f"R{region:04d},Region {region},{CLASSES[group[region]]},{year}"

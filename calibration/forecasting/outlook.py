@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ class Outlook(Tabled):
         """Relative output as observed, dimensions (region, year)."""
         return by_region(self.target.rows, self.target.values, self.target.times)[RELATIVE]
 
-    @property
+    @cached_property
     def names(self) -> dict[str, tuple[str, str]]:
         """English and Chinese name of each region by its code."""
         return names_of(self.target, self.data)
@@ -281,8 +282,8 @@ class Outlook(Tabled):
 
 def names_of(target: Target, panel: Data) -> dict[str, tuple[str, str]]:
     """English and Chinese name of each region by its code, which is used if a name is missing."""
-    found = {code: panel.entity(code) for code in target.rows}
-    return {code: (region.name_en or code, region.name_zh or code) for code, region in found.items()}
+    found = {region.code: region for region in panel.regions}
+    return {code: (found[code].name_en or code, found[code].name_zh or code) for code in target.rows}
 
 
 def _lines(values: xr.DataArray) -> pd.DataFrame:

@@ -172,8 +172,9 @@ class Data(Tabled):
     @property
     def flags(self) -> dict[tuple[str, str, int], str]:
         """Marks of a panel by variable, region code and year."""
+        codes, years = self.codes, self.years
         return {
-            (name, self.codes[row], self.years[place]): str(marks[row, place])
+            (name, codes[row], years[place]): str(marks[row, place])
             for name, marks in self.marks.items()
             for row, place in np.argwhere(np.asarray(marks != ""))
         }

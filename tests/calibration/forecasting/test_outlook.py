@@ -1,5 +1,6 @@
 """Forecasts to a year: bands, events counted from the draws, and a paragraph that holds their numbers."""
 
+import cProfile
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,22 @@ def futures() -> EventDraws:
 
 def counted(event: str) -> float:
     return chances([event], futures())[0].probability
+
+
+def calls_to_tell(regions: int) -> int:
+    """Calls of functions that the words, the table and the hash of a forecast of so many marked regions take."""
+    panel = panel_of(walk(regions, 8))
+    (name, column), *_ = panel.columns.items()
+    panel = replace(panel, columns={name: replace(column, marks=np.full(column.values.shape, "p"))})
+    outlook = forecast(panel, until=1999, draws=2, past=False)
+    profile = cProfile.Profile()
+    profile.runcall(lambda: (paragraph(outlook, "zh"), outlook.table(), panel.sha256))
+    return sum(item.callcount for item in profile.getstats())
+
+
+def test_telling_a_forecast_takes_work_in_proportion_to_the_regions() -> None:
+    calls_to_tell(4)
+    assert calls_to_tell(120) < 2.2 * calls_to_tell(60)
 
 
 def test_events_are_counted_in_the_draws() -> None:
