@@ -1,5 +1,6 @@
 """Check whether a model can run, and whether its runs satisfy the declared behaviour rules."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -10,7 +11,7 @@ from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rul
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, frozen
-from pysd_runner.engine import plan, read_undefined
+from pysd_runner.engine import ProbableSlip, plan, read_undefined
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.simulation import Run
@@ -294,7 +295,9 @@ def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[EquationProblem
         lambda: plan(ir, outcomes, stopped, frozenset()),
     ):
         try:
-            check()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ProbableSlip)  # they are no obstacles
+                check()
         except InvalidInput as error:
             if not any(model.variables[name].uncovered in str(error) for name in stopped):
                 found.append(EquationProblem(kind="cannot run", message=str(error)))

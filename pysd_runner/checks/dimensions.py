@@ -25,7 +25,14 @@ from pysd_runner.engine.ir import (
 from pysd_runner.model import Model
 
 Kind = Literal[
-    "units differ", "unit not readable", "no unit given", "equation not covered", "cannot run", "method", "not done"
+    "units differ",
+    "unit not readable",
+    "no unit given",
+    "equation not covered",
+    "cannot run",
+    "method",
+    "not done",
+    "slip",
 ]
 
 FAILURES = ("units differ", "unit not readable", "cannot run")
@@ -46,7 +53,8 @@ class EquationProblem:
     kind
         ``"cannot run"``, ``"units differ"`` and ``"unit not readable"`` are failures. Warnings are ``"no unit given"``:
         the unit is compatible with any other; ``"equation not covered"``: the engine cannot read the equation, so it
-        was not checked; ``"method"`` and ``"not done"``: a request of the file is done in another way or not at all.
+        was not checked; ``"method"`` and ``"not done"``: a request of the file is done in another way or not at all;
+        ``"slip"``: an equation that is read as it stands and is probably wrong.
     message
         The problem in one sentence: variable, equation and the two units, or advice.
     variable

@@ -155,6 +155,8 @@ def _examine_model(session: Session, name: str) -> int:
     found = list(obstacles)
     if difference := difference_of_methods(model.ir):
         found.append(EquationProblem(kind="method", message=f"{model.path.name}: {difference}"))
+    slips = (Message("{file}: {slip}", file=model.path.name, slip=slip) for slip in model.ir.slips)
+    found += [EquationProblem(kind="slip", message=slip) for slip in slips]
     for feature in (item for item in model.ir.features if item.warns):
         told = f"{model.path.name}: {feature.name}: {feature.done}"
         found.append(EquationProblem(kind="not done", message=told))

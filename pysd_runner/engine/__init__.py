@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from pysd_runner.engine.passes.elements import read_undefined as read_undefined
     from pysd_runner.engine.passes.integration import difference_of_methods as difference_of_methods
     from pysd_runner.engine.passes.order import plan as plan
-    from pysd_runner.engine.task import Engine as Engine, Task as Task, chosen as chosen, prepared as prepared
+    from pysd_runner.engine.task import (
+        Engine as Engine,
+        ProbableSlip as ProbableSlip,
+        Task as Task,
+        chosen as chosen,
+        prepared as prepared,
+    )
     from pysd_runner.engine.tracing import Failure as Failure
     from pysd_runner.engine.values import (
         TimePath as TimePath,

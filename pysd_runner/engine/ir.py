@@ -373,6 +373,7 @@ class ModelIr:
     outflows: OutflowRule | None = None  # the rule for outflows of non-negative stocks; None if there are none
     features: tuple[Feature, ...] = field(default=(), compare=False)
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
+    slips: tuple[str, ...] = field(default=(), compare=False)  # probable slips of the file, which a run warns of
 
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of the given ranges, or of axes over them."""

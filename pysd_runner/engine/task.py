@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.clock import Clock, clocks
 from pysd_runner.engine.counts import whole
-from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidInput, Message, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
 from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
@@ -214,6 +214,8 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     ready = {name: fitted_to(ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(ir, [*given, *outcomes])
     by = method_of(ir, file.name, method)
+    for slip in ir.slips:
+        warnings.warn(Message("{file}: {slip}", file=file.name, slip=slip), ProbableSlip, stacklevel=4)
     if engine == "pysd" and by != "euler":
         wish = "" if method else f", which {file.name} asks for; pass method='euler' to compare"
         raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
@@ -287,6 +289,10 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
 def _controls(clock: Clock) -> dict[str, Array | TimePath]:
     bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
     return {name: np.full((1, 1), value) for name, value in bounds.items() if name not in clock.own}
+
+
+class ProbableSlip(UserWarning):
+    """An equation of a model file is run as it stands although it is probably a slip."""
 
 
 class SlowerEngine(RuntimeWarning):

@@ -64,6 +64,17 @@ def test_everything_that_stops_a_model_is_an_error_of_its_own(gapsim, tmp_path):
     assert kinds.count("cannot run") == 4
 
 
+@pytest.mark.filterwarnings("default::pysd_runner.engine.task.ProbableSlip")
+def test_what_is_probably_a_slip_is_told_once_by_doctor_and_by_a_run(gapsim, tmp_path):
+    equations = "f( (0,0),(1,1),(1,3),(2,4) ) ~~|\na = f(Time) ~~|\nlast = 1 ~~|\nr = RAMP(1, 3, last) ~~|\n"
+    path = write_model(tmp_path, equations)
+    answer = gapsim("doctor", path, code=0)
+    for told in (answer.out, gapsim("simulate", path, code=0).err):
+        assert told.count("the table of 'f' has x = 1 more than once, with 1 and 3") == 1
+        assert told.count("the ramp in 'r' ends at 1, before it starts at 3") == 1
+    assert "more than once" not in answer.err
+
+
 @pytest.mark.parametrize("command", [("run",), ("describe",)])
 def test_a_model_file_is_no_scenario(gapsim, tmp_path, command):
     path = write_model(tmp_path, "a = 1 ~~|\n")

@@ -47,6 +47,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::pysd_runner.engine.task.ProbableSlip")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_tables_of_vensim(engine, tmp_path):
     texts = DOCUMENTED | BY_HAND

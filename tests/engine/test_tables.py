@@ -7,6 +7,7 @@ from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.tables import TableFunction, TablePoints, interpolation, sorted_points
 from pysd_runner.engine.ir import Interpolation, Time
 from pysd_runner.engine.numpy.target import Tables
+from pysd_runner.engine.task import ProbableSlip
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
@@ -58,10 +59,32 @@ def test_a_table_read_over_draws_and_elements_agrees_with_one_at_a_time(tmp_path
         np.testing.assert_array_equal(together[0, draw], simulate(model, {"q": q[0, draw]})["e"][0, 0])
 
 
+@pytest.mark.filterwarnings("ignore::pysd_runner.engine.task.ProbableSlip")
 def test_a_table_with_a_jump_takes_the_second_value_from_there_on(tmp_path):
     run = simulate(load_model(write_model(tmp_path, "f((0,0),(2,1),(2,5),(4,6)) ~~|\na = f(Time) ~~|\n")))
     found = dict(zip(run.years.tolist(), run["a"][0, 0].tolist(), strict=True))
     assert [found[time] for time in (1.75, 2.0, 3.0)] == pytest.approx([0.875, 5, 5.5])
+
+
+SLIPS = {
+    "f((0,0),(2,1),(2,5),(4,6)) ~~|\na = f(Time) ~~|": r"line 2.*table of 'f' has x = 2 more than once, with 1 and 5",
+    "a = WITH LOOKUP(Time, ((0,0),(2,1),(2,5))) ~~|": r"line 2.*table of 'a' has x = 2 more than once",
+    "a = RAMP(1, 3, 1) ~~|": r"line 2.*the ramp in 'a' ends at 1, before it starts at 3",
+    "a = RAMP(1, start, end) ~~|\nstart = 3 ~~|\nend = 1 ~~|": r"line 2.*the ramp in 'a' ends at 1",
+}
+NO_SLIPS = ["f((0,0),(2,1),(2,1),(4,6)) ~~|\na = f(Time) ~~|", "a = RAMP(1, 1, 3) + RAMP(1, 2, 2) ~~|"]
+
+
+@pytest.mark.parametrize(("equations", "message"), SLIPS.items())
+def test_two_values_at_one_x_and_a_ramp_that_ends_before_its_start_are_told(equations, message, tmp_path):
+    model = load_model(write_model(tmp_path, f"{equations}\n"))
+    with pytest.warns(ProbableSlip, match=f"^model.mdl: {message}"):
+        simulate(model)
+
+
+@pytest.mark.parametrize("equations", NO_SLIPS)
+def test_the_same_point_twice_and_a_ramp_that_rises_are_told_nothing(equations, tmp_path):
+    simulate(load_model(write_model(tmp_path, f"{equations}\n")))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ EDGES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::pysd_runner.engine.task.ProbableSlip")
 @pytest.mark.parametrize("draws", [1, 20])
 @pytest.mark.parametrize("text", EDGES.values(), ids=EDGES)
 def test_truth_edges_and_jumps_keep_their_division(text, draws, tmp_path):

@@ -17,6 +17,7 @@ from pysd_runner.engine.frontend.lowering.limits import is_non_negative, with_li
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.slips import slips
 from pysd_runner.engine.frontend.lowering.subscripts import Box, box_of, cut, left_side, remaining, takes_whole_arrays
 from pysd_runner.engine.frontend.lowering.table_calls import is_table_function, table_functions
 from pysd_runner.engine.frontend.lowering.tables import NoTable
@@ -59,7 +60,7 @@ from pysd_runner.engine.ir import (
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Version of the lowering: increase it when the result of lowering changes, so that cached results become invalid.
-VERSION = 12
+VERSION = 13
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
@@ -152,6 +153,7 @@ def _pass(
         outflows=syntax.outflows if any(map(is_non_negative, variables.values())) else None,
         features=syntax.features,
         sketch=_sketch(syntax.sketch, names),
+        slips=tuple(slips((*syntax.variables, *(part for item in syntax.macros for part in item.variables)))),
     )
     return model, scope.asked
 
