@@ -225,7 +225,7 @@ def data_of(found: "FitResult") -> dict[str, Any]:
     """Results of the fit, for the JSON object."""
     return {
         "status": found.fitted.status,
-        "message": found.fitted.message,
+        "message": found.verdict,
         **dict.fromkeys(("data", "panel"), found.fitted.panel),
         **dict.fromkeys(("start", "first_year"), found.fitted.first_year),
         **dict.fromkeys(("stop", "last_year"), found.fitted.last_year),

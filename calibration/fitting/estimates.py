@@ -38,6 +38,10 @@ FAR = 3.0
 DISPERSED, BY_CHANCE = 2.0, 0.01
 
 
+# In place of `evidence` where a check of the fit failed.
+NOT_JUDGED = Message("not judged, since a check failed")
+
+
 def evidence(contraction: float, *, source: str = "panel") -> str:
     """Phrase for the sources of an estimate, panel or prior, according to its contraction.
 

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.fitting.estimates import (
+    NOT_JUDGED,
+    HeldOut,
+    LocalOptimum,
+    ParameterEstimate,
+    RidgeEstimate,
+    Search,
+    SeriesFit,
+)
 from calibration.fitting.tying import Description
 from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.kinds import Numbers, Values, frozen
 from pysd_runner.core.numbers import three_digits
@@ -133,7 +141,9 @@ class FitResult(Tabled):
         findings = tuple(sorted([*self.findings, *more], key=lambda item: item.severity))
         failed = [item.message for item in findings if item.severity == "error"]
         fitted = replace(self.fitted, provenance={**self.fitted.provenance, "failed_checks": failed})
-        return replace(self, fitted=fitted, findings=findings)
+        # How far the data settle a parameter is computed at the estimate, which is in doubt when a check fails.
+        judged = [replace(item, words=NOT_JUDGED) for item in self.parameters] if failed else self.parameters
+        return replace(self, fitted=fitted, findings=findings, parameters=tuple(judged))
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
@@ -212,7 +222,8 @@ class FitResult(Tabled):
         shown = ", ".join(f"{item.key} {item.estimate:.4g}" for item in self.shown[:4])
         more = ", ..." if len(self.shown) > 4 else ""
         what = f"{self.fitted.model!r} on {self.fitted.panel!r}, {span}"
-        return f"<FitResult of {what}: {shown}{more}; {self.fitted.status}>"
+        status = "checks failed" if self.check() else self.fitted.status
+        return f"<FitResult of {what}: {shown}{more}; {status}>"
 
     def _repr_html_(self) -> str:
         """HTML table of the first parameters in `shown`."""
@@ -255,11 +266,17 @@ class FitResult(Tabled):
         return pd.DataFrame(covariance / np.outer(spread, spread), index=keys, columns=keys)
 
     @property
+    def verdict(self) -> str:
+        """The checks that failed or, if all hold, how the search ended."""
+        failed = joined((item.message for item in self.check()), " ")
+        return Message("The fit fails its checks. {said}", said=failed) if failed else self.fitted.message
+
+    @property
     def headline(self) -> str:
-        """Outcome of the search, and the fitted time span."""
+        """Verdict on the fit, and the fitted time span."""
         return Message(
             "{message} Fitted from {first} to {last}.",
-            message=self.fitted.message,
+            message=self.verdict,
             first=self.calendar.said(self.fitted.first_year),
             last=self.calendar.said(self.fitted.last_year, self.time_unit),
         )
@@ -271,7 +288,7 @@ class FitResult(Tabled):
 
     @property
     def remarks(self) -> list[str]:
-        """Lines on ridges, shocks, errors, optima, held-out observations and findings."""
+        """Lines on ridges, shocks, errors, optima, held-out observations and findings that are no failed checks."""
         left = self.shocks
         shocks = [Message("  Shocks: {words}.", words=left.words)] if left is not None and left.count else []
         several = self.optima if len(self.searches) > 1 else ()
@@ -279,11 +296,11 @@ class FitResult(Tabled):
         errors = [Message("  {said}.", said=item.words) for item in self.series if item.errors]
         ridges = [Message("  {said}.", said=item.words) for item in self.ridges]
         held = [Message("  {said}.", said=item.words) for item in self.holdout]
-        findings = [Message("  {line}", line=str(item)) for item in self.findings]
+        findings = [Message("  {line}", line=str(item)) for item in self.findings if item.severity != "error"]
         return [*ridges, *shocks, *errors, *optima, *held, *findings]
 
     def summary(self) -> str:
-        """Summary as text: outcome of the search, estimates and remarks."""
+        """Summary as text: verdict, estimates and remarks."""
         lines = [self.headline]
         width = max((len(item.key) for item in self.shown), default=0)
         for item in self.shown:

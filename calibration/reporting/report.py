@@ -92,9 +92,10 @@ def report_of(result: FitResult, *, figures: Texts, panel: Data | None = None, l
 
 def _opening(result: FitResult, lang: str) -> Iterator[Part]:
     settled, prior = settled_and_weak(result.parameters)
+    failed = result.check()
     yield Paragraph(
         say(
-            "fit_report.lead",
+            "fit_report.lead failed" if failed else "fit_report.lead",
             lang,
             regions=len(result.fitted.regions),
             cells=sum(item.observations for item in result.series),
@@ -102,10 +103,9 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
             count=len(result.parameters),
             settled=settled,
             prior=prior,
-            message=say_found(result.fitted.message, result, lang),
+            message=say_found(result.verdict, result, lang),
         )
     )
-    failed = result.check()
     if failed:
         yield Paragraph(say("fit_report.failed", lang, count=len(failed)))
     elif not result.findings:

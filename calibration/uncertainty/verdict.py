@@ -347,7 +347,7 @@ def _verdict(
 def _sentence(
     item: ParameterEstimate, shift: float, curve: Profile | None, partners: Sequence[tuple[str, float]]
 ) -> str:
-    parts = [evidence(item.contraction, source="data" if "data" in item.words else "panel")]
+    parts = [item.words]
     if curve is not None:
         is_narrower = item.contraction > LEAST_SHOWN
         parts.append(_TOGETHER if curve.shape is ProfileShape.FLAT and is_narrower else _SHAPE_WORDS[curve.shape])

@@ -169,6 +169,7 @@ def _rows(fitted: Record, spec: ModelSpec, verdicts: Record, shifts: Numbers, la
         row.append(f"{shifts[key]:+.2f}".replace("-", "−"))
         if verdicts:
             row += _judged(verdict, lang) if verdict is not None else ["", "", ""]
+            row[-1] = say("report.verdict not judged", lang) if fitted["provenance"].get("failed_checks") else row[-1]
         rows.append(row)
     return rows
 

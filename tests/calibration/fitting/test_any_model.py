@@ -7,10 +7,12 @@ from scipy.optimize import least_squares
 
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.observation.noise import deviance_residual, deviance_slope, saturated
+from calibration.reporting.report import write_table_report
 from calibration.uncertainty import identify, sample
 from pysd_runner import load_data, load_model, simulate
 from pysd_runner.cli.initialise import declarations_text
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
+from pysd_runner.core.findings import Finding
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
 from pysd_runner.text import said
 from tests.study.models import (
@@ -365,6 +367,16 @@ def test_known_numbers_stay_and_shares_are_shares(tmp_path):
     both = CalibrationProblem(model, data, free=["EV initial", "desired percentage", "Speed"])
     share = both.space.parameters[1]
     assert (share.lower, share.upper, both.space.parameters[2].value) == (0, 1, 0.5)
+
+
+def test_a_fit_that_fails_a_check_is_praised_nowhere(found, tmp_path):
+    assert "settled by the data" in found.summary()
+    failed = found.with_findings(Finding("not-flat", "It is no optimum.", "error"))
+    (page, _) = write_table_report(failed, tmp_path, description=failed.description)
+    for text in (failed.summary(), repr(failed), page.read_text(encoding="utf-8"), str(failed.table())):
+        assert not [word for word in ("settled by", "mostly the data", "converged") if word in text]
+    assert "It is no optimum." in failed.summary().splitlines()[0]
+    assert failed.summary().count("It is no optimum.") == 1
 
 
 # A stock with policies that are off: one at 0, one at the upper end, one between its ends that is declared as a lever.
