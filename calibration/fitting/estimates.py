@@ -322,7 +322,9 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
                 "at-bound",
                 Message(
                     "{name} ({parameter}) ended at its {side} bound, {estimate:.4g} {unit}: its standard error means "
-                    "little; look at the bound or the measurement.",
+                    "little, as nothing beyond is held possible. Check unit and definition of the columns that pull it "
+                    'there; if they are right, hold it at a known value (values= in Python, role = "FIX" in '
+                    "declarations of your own) or move the bound.",
                     name=item.name,
                     parameter=item.key,
                     side=Message(item.at_bound),
