@@ -73,7 +73,22 @@ class Laws:
 
 
 def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -> Laws:
-    """Weight the models of the grid, given log relative output up to the origin (region, year), NaN where missing."""
+    """Weight the models of the grid, given log relative output up to the origin (region, year), NaN where missing.
+
+    Parameters
+    ----------
+    values
+        Log relative output up to the origin, shape (region, year), NaN where it is missing.
+    groups
+        Class of each region; empty for none.
+    settings
+        Settings of the filter.
+
+    Returns
+    -------
+    Laws
+        The models with their weights and the sizes of their shocks.
+    """
     grid = _grid(settings)
     ages = np.arange(values.shape[1] - 1, -1, -1)
     weights = 0.5 ** (ages / HALF_LIFE)
@@ -235,7 +250,22 @@ class Filtered:
 
 
 def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> Filtered:
-    """Filter the years up to the origin, shape (region, year); every region must be observed at least once."""
+    """Filter the years up to the origin, shape (region, year); every region must be observed at least once.
+
+    Parameters
+    ----------
+    values
+        Log relative output up to the origin, shape (region, year), NaN where it is missing.
+    groups
+        Class of each region; empty for none.
+    settings
+        Settings of the filter.
+
+    Returns
+    -------
+    Filtered
+        The models with their weights, and the states of the regions at the origin.
+    """
     laws = learn_laws(values, groups, settings)
     sizes = laws.sd[:, None] * laws.by_region
     *_, at = steps(values, laws.trend, sizes, settings)
@@ -248,6 +278,24 @@ def ahead(
     """Forecast log relative output: its mean over the models, shape (region, horizon), and draws.
 
     Draws have shape (draw, region, horizon); their deviations from the mean are scaled by `learn_widths`.
+
+    Parameters
+    ----------
+    filtered
+        The years up to the origin, as `estimate` gives them.
+    settings
+        Settings of the filter.
+    horizon
+        Number of years to forecast.
+    draws
+        Number of draws.
+    rng
+        Source of the random numbers.
+
+    Returns
+    -------
+    tuple
+        The mean and the draws.
     """
     mean = _mean(filtered, horizon)
     paths = _paths(filtered, settings, horizon, draws, rng)

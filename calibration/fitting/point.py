@@ -73,7 +73,20 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
 
 
 def point_at(problem: CalibrationProblem, point: Array) -> FittedPoint:
-    """Linearise the problem at the end point of a search (unbounded scale), with the error models in use."""
+    """Linearise the problem at the end point of a search (unbounded scale), with the error models in use.
+
+    Parameters
+    ----------
+    problem
+        The problem that was searched.
+    point
+        Free parameters on the unbounded scale, in the order of `Space.keys`.
+
+    Returns
+    -------
+    FittedPoint
+        Cost, derivatives and curvature there.
+    """
     residuals, jacobian = problem.linearised(point)
     data = len(problem.rows())
     return FittedPoint(

@@ -72,6 +72,20 @@ class Origin:
 def origin_at(target: Target, time: int, *, memory: Memory | None = None) -> Origin:
     """Cut a target at a time.
 
+    Parameters
+    ----------
+    target
+        What is forecast.
+    time
+        Last time that may be seen.
+    memory
+        What was learnt at earlier origins; None for nothing.
+
+    Returns
+    -------
+    Origin
+        The target until that time.
+
     Raises
     ------
     InvalidInput

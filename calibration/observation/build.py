@@ -43,6 +43,20 @@ def build_series(
     Both lists are in the order of the declarations.
     If the panel contains the outcome itself (a variable named like the outcome's key), it is used in addition to its
     indicators, with loading 1 and in levels; its declared error is the measurement's divided by the declared loading.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    panel
+        Panel of regions.
+    first_year, last_year
+        Years of the fit.
+
+    Returns
+    -------
+    tuple
+        The series, and what is absent with the reason.
     """
     window = tuple(range(first_year, last_year + 1))
     found = [item for declared in spec.measurements.values() for item in _of_measurement(spec, declared, panel, window)]

@@ -32,7 +32,23 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
     innovations is estimated under the declared family (`calibration.observation.noise`), so that with the Huber and
     Student-t families a few outliers hardly affect the estimates. With a scale per region, each region's standard
     deviation is estimated in the same way from its own cells, with that of all regions counting as `PRIOR_REGION`
-    observations. `share` is the number of degrees of freedom per cell, below 1 where estimated parameters use some up.
+    observations.
+
+    Parameters
+    ----------
+    series
+        An observed series.
+    residuals
+        Fitted minus observed values, shape (row, time).
+    persistence
+        Autocorrelation of the errors, if it is known.
+    share
+        Degrees of freedom per cell, below 1 where estimated parameters use some up.
+
+    Returns
+    -------
+    Noise
+        Standard deviations and persistence, in the units of the residuals.
     """
     cells, errors, sizes = series.cells, series.errors, series.sizes
     if errors.known and not series.is_given:
@@ -82,7 +98,22 @@ def effective_share(innovations: Array, *, relative: bool = False) -> float:
 
 
 def estimate_spread(series: Series, predicted: Array, *, share: float) -> Noise:
-    """Estimate the overdispersion of counts: the value for which Pearson's statistic equals its degrees of freedom."""
+    """Estimate the overdispersion of counts: the value for which Pearson's statistic equals its degrees of freedom.
+
+    Parameters
+    ----------
+    series
+        An observed series.
+    predicted
+        Predicted counts, shape (row, time).
+    share
+        Degrees of freedom per cell, below 1 where estimated parameters use some up.
+
+    Returns
+    -------
+    Noise
+        The overdispersion; the declared one where it is given.
+    """
     if series.is_given or series.errors.family == "poisson":
         return Noise(series.declared_sd)
     counts = series.cells.pick(series.values)
@@ -149,7 +180,22 @@ class Shocks:
 
 
 def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Shocks:
-    """Summarise residuals (region, year) of yearly relative growth; `prior_sd` has the weight of four observations."""
+    """Summarise residuals (region, year) of yearly relative growth.
+
+    Parameters
+    ----------
+    series
+        An observed series.
+    residuals
+        Shocks to yearly relative growth, shape (region, year).
+    prior_sd
+        Standard deviation before data, with the weight of four observations.
+
+    Returns
+    -------
+    Shocks
+        Size, persistence and tails.
+    """
     cells = series.cells
     shocks = cells.pick(residuals)
     lost = len(np.unique(cells.year)) if series.relative else 0

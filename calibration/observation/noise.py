@@ -324,7 +324,18 @@ Loss = NormalLoss | HuberLoss | StudentLoss
 
 
 def loss_of(errors: ErrorModel) -> Loss:
-    """Return the loss of the declared family of errors."""
+    """Return the loss of the declared family of errors.
+
+    Parameters
+    ----------
+    errors
+        Declared error model of a series.
+
+    Returns
+    -------
+    Loss
+        Its normal, Huber or Student-t loss.
+    """
     if errors.family == "student":
         return StudentLoss(errors.degrees)
     return NormalLoss() if errors.family == "normal" else HuberLoss()

@@ -29,6 +29,20 @@ def draw_fit(
 
     They are ``parameters`` and ``series`` and, if a series is observed by region and there are at most `MOST_DRAWN`
     regions, ``regions`` and ``residuals``.
+
+    Parameters
+    ----------
+    result
+        A fit.
+    lang
+        Language of the labels, ``"en"`` or ``"zh"``.
+    only
+        Names of figures; None for all.
+
+    Yields
+    ------
+    tuple
+        Name and figure.
     """
     plots = {"parameters": plot_parameters} if result.parameters else {}
     plots["series"] = plot_series

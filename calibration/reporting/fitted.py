@@ -40,7 +40,27 @@ _MOST_VECTORS = 2000
 
 
 def plot_series(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
-    """Draw fitted against observed values, one chart per series, with the identity line."""
+    """Draw fitted against observed values, one chart per series, with the identity line.
+
+    Parameters
+    ----------
+    result
+        A fit.
+    ax
+        Axes to draw into; None for a figure of its own.
+    lang
+        Language of the labels, ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        The figure with its data and its sentence.
+
+    Raises
+    ------
+    InvalidInput
+        If the fit has no series.
+    """
     lang = usable_language(lang)
     if not result.series:
         raise InvalidInput("the fit has no series to draw")
@@ -120,6 +140,29 @@ def plot_regions(result: FitResult, series: str = "", *, ax: Any = None, lang: s
 
     The series is named as ``"measurement:indicator"``; an empty name selects the first one observed by region. Yearly
     changes are accumulated from the first year. Of more than fifty regions, those with the worst fit are drawn.
+
+    Parameters
+    ----------
+    result
+        A fit.
+    series
+        Name of the series.
+    ax
+        Axes to draw into; None for a figure of its own.
+    lang
+        Language of the labels, ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        The figure with its data and its sentence.
+
+    Raises
+    ------
+    InvalidInput
+        If the fit has no series that is observed by region.
+    UnknownName
+        If none of them has the name.
     """
     lang = usable_language(lang)
     chosen = _chosen(result, series)
@@ -223,6 +266,25 @@ def plot_residuals(result: FitResult, *, ax: Any = None, lang: str = "en") -> Re
 
     Fitted values are below the observations in blue cells and above them in orange cells. With more than sixty regions,
     rows are too narrow for names.
+
+    Parameters
+    ----------
+    result
+        A fit.
+    ax
+        Axes to draw into; None for a figure of its own.
+    lang
+        Language of the labels, ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        The figure with its data and its sentence.
+
+    Raises
+    ------
+    InvalidInput
+        If the fit has no series that is observed by region.
     """
     lang = usable_language(lang)
     blocks = [item for item in result.series if not item.national]
@@ -319,7 +381,27 @@ class _Row:
 
 
 def plot_parameters(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
-    """Draw prior and posterior intervals of the parameters that tables show, relative to the prior medians."""
+    """Draw prior and posterior intervals of the parameters that tables show, relative to the prior medians.
+
+    Parameters
+    ----------
+    result
+        A fit.
+    ax
+        Axes to draw into; None for a figure of its own.
+    lang
+        Language of the labels, ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        The figure with its data and its sentence.
+
+    Raises
+    ------
+    InvalidInput
+        If the fit has no parameters.
+    """
     lang = usable_language(lang)
     if not result.parameters:
         raise InvalidInput("the fit has no parameters to draw")
@@ -334,7 +416,29 @@ def plot_parameters(result: FitResult, *, ax: Any = None, lang: str = "en") -> R
 def plot_predictive(
     result: FitResult, checks: Sequence[PredictiveCheck], *, ax: Any = None, lang: str = "en"
 ) -> ReportFigure:
-    """Draw prior and posterior predictive checks, relative to the observed statistics."""
+    """Draw prior and posterior predictive checks, relative to the observed statistics.
+
+    Parameters
+    ----------
+    result
+        A fit.
+    checks
+        Predictive checks of the fit.
+    ax
+        Axes to draw into; None for a figure of its own.
+    lang
+        Language of the labels, ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        The figure with its data and its sentence.
+
+    Raises
+    ------
+    InvalidInput
+        If there are no checks.
+    """
     lang = usable_language(lang)
     if not checks:
         raise InvalidInput("there are no predictive checks to draw")

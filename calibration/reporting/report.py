@@ -61,8 +61,23 @@ def write_report(
 ) -> tuple[Path, Path]:
     """Write the report of a fit as Markdown, with links to its figures, and as one HTML page, which embeds them.
 
-    `figures` maps the names of the figures in the subfolder ``figures`` to captions; `panel` provides the source file
-    and the problems found when it was read.
+    Parameters
+    ----------
+    result
+        A fit.
+    folder
+        Folder of the fit.
+    figures
+        Captions of the figures in the subfolder ``figures``, by name; None for no figures.
+    panel
+        Data of the fit, for their source and the problems found when they were read.
+    lang
+        Language of the report, ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    tuple
+        Paths of the Markdown and the HTML file.
     """
     folder = Path(folder)
     document = report_of(result, figures=figures or {}, panel=panel, lang=lang)
@@ -70,7 +85,29 @@ def write_report(
 
 
 def report_of(result: FitResult, *, figures: Texts, panel: Data | None = None, lang: str = "en") -> ReportDocument:
-    """Build the report; ``InvalidInput`` if there is no such language."""
+    """Build the report.
+
+    Parameters
+    ----------
+    result
+        A fit.
+    figures
+        Captions of the figures, by name.
+    panel
+        Data of the fit, for their source and the problems found when they were read.
+    lang
+        Language of the report, ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportDocument
+        The report, for Markdown and HTML.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    """
     if lang not in ("en", "zh"):
         raise InvalidInput("no reports in language {language!r}; expected one of en, zh", language=lang)
     fitted = result.fitted

@@ -94,7 +94,18 @@ def cases_of(value: Array | TimePath) -> tuple[int, ...]:
 
 
 def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
-    """Numbers of scenarios and draws to which values broadcast together."""
+    """Numbers of scenarios and draws to which values broadcast together.
+
+    Parameters
+    ----------
+    values
+        Numbers, arrays or paths over time, by name.
+
+    Returns
+    -------
+    tuple
+        Scenarios and draws, each 1 where nothing varies over it.
+    """
     shape = [1, 1]
     owner = ["", ""]
     for name, item in values.items():

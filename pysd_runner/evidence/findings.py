@@ -52,7 +52,7 @@ class Persistence:
 def persistence(term: EvidenceTerm, experiments: Asked, parameters: Values, draws: int) -> Persistence:
     """Follow the people whom money of one year reaches.
 
-    Values
+    Parameters
     ----------
     term
         An evidence term of money in one year, read from the first year after it on, with `EvidenceTerm.people`.
@@ -154,7 +154,7 @@ class Findings:
 def findings(model: Model, data: Data | None, fitted: FittedParameters | None = None) -> Findings:
     """Compute what a model implies for its evidence terms.
 
-    Values
+    Parameters
     ----------
     model
         A model with evidence terms; for regions with as many as the panel.

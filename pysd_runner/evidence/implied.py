@@ -61,11 +61,9 @@ class ExperimentRuns:
     def implied(self, parameters: Values, draws: int) -> dict[str, Array]:
         """Effects that the model implies for the experiments.
 
-        Values
-        ----------
-
         Parameters
         ----------
+        parameters
             Numbers or arrays of shape (draw,), by key; missing ones take their declared values.
         draws
             Number of draws.
@@ -188,7 +186,7 @@ def experiments_of(
 ) -> ExperimentRuns:
     """Set up the experiments of evidence terms for a model of regions.
 
-    Values
+    Parameters
     ----------
     model
         The model, with as many regions as the panel.
@@ -252,7 +250,26 @@ def experiments_of_any(
     start: float | None,
     last: float,
 ) -> ExperimentRuns:
-    """Set up the experiments of evidence terms for a model without regions, from the values of its runs."""
+    """Set up the experiments of evidence terms for a model without regions, from the values of its runs.
+
+    Parameters
+    ----------
+    model
+        The model, with the starting values of the fit.
+    terms
+        Evidence terms, such as those of ``model.spec.evidence``.
+    values
+        From draws of the parameters and their number to the values of a run.
+    start
+        Time at which the runs start; None for that of the model.
+    last
+        Last time of data.
+
+    Returns
+    -------
+    ExperimentRuns
+        Call `ExperimentRuns.implied` with draws of the parameters.
+    """
     kept = tuple(terms)
     for item in kept:
         if not item.outcome or (item.measure in ("return", "present_value") and not item.money):
@@ -281,7 +298,24 @@ def experiments_of_any(
 def experiments_of_fit(
     model: Model, data: Data | None, fitted: FittedParameters, terms: Iterable[EvidenceTerm]
 ) -> ExperimentRuns:
-    """Set up the experiments for the draws of a fit."""
+    """Set up the experiments for the draws of a fit.
+
+    Parameters
+    ----------
+    model
+        The model; for regions with as many as the panel.
+    data
+        Panel of regions; None for a model without regions.
+    fitted
+        Result of a calibration, whose origin and currency hold.
+    terms
+        Evidence terms, such as those of ``model.spec.evidence``.
+
+    Returns
+    -------
+    ExperimentRuns
+        Call `ExperimentRuns.implied` with draws of the parameters.
+    """
     if model.is_regional:
         assert data is not None  # noqa: S101
         seen = data.subset(times=range(data.years[0], fitted.last_year + 1))

@@ -47,7 +47,27 @@ class Weighted:
 
 
 def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceTerm, ...]:
-    """The evidence terms by which the posterior of a model is multiplied: those in use, or those with given keys."""
+    """The evidence terms by which the posterior of a model is multiplied: those in use, or those with given keys.
+
+    Parameters
+    ----------
+    model
+        A model with evidence terms.
+    keys
+        Keys of the terms; None for those in use.
+
+    Returns
+    -------
+    tuple
+        The terms, in the order of the keys.
+
+    Raises
+    ------
+    InvalidInput
+        If the model declares no terms, or none of them is in use.
+    UnknownName
+        If there is no term of a key.
+    """
     declared = {} if model.spec is None else model.spec.evidence
     if not declared:
         raise InvalidInput(
@@ -63,7 +83,18 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
 
 
 def is_weighed(fitted: FittedParameters) -> bool:
-    """Whether a fit used evidence terms, in its search or by weights."""
+    """Whether a fit used evidence terms, in its search or by weights.
+
+    Parameters
+    ----------
+    fitted
+        Result of a calibration.
+
+    Returns
+    -------
+    bool
+        As its provenance says.
+    """
     return bool(fitted.provenance.get(ENTRY))
 
 

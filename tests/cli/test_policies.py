@@ -112,6 +112,20 @@ def test_loops_of_an_own_model_are_explained_and_drawn(gapsim, tmp_path):
     assert (still["loops"], still["picture"]) == ([], None)
 
 
+def test_periods_of_loops_are_dates_where_the_model_has_a_calendar(gapsim, tmp_path):
+    path = model_of(tmp_path, MODELS["logistic"]).path
+    path.write_text(path.read_text(encoding="utf-8").replace("~ Year ~", "~ Day ~"), encoding="utf-8")
+    rows = "".join(f"2020-03-{day:02d},{9 + day}\n" for day in range(1, 22))
+    (tmp_path / "seen.csv").write_text(f"date,P\n{rows}", encoding="utf-8")
+    answer = gapsim("explain", "--model", path.name, "--data", "seen.csv", "--out", "drawn", "--json", code=0).json[
+        "data"
+    ]
+    assert "2020-03-14 18:00–2020-03-21" in answer["loops"][0]
+    assert "2020-03-14 18:00–2020-03-21: " in answer["sentence"]
+    assert (tmp_path / "drawn.png").is_file()
+    assert not (tmp_path / "drawn").exists()
+
+
 @pytest.mark.filterwarnings("ignore:no font for Chinese")
 def test_loops_of_a_region_are_explained_by_their_names(gapsim, small):
     answer = gapsim("explain", *small, "--region", "甘肃", "--until", 2026, "--lang", "zh", code=0)

@@ -97,6 +97,18 @@ def test_a_table_and_a_sentence_say_what_is_held_and_left_out(tmp_path):
     assert loops(model_of(tmp_path, "S = INTEG(1, 0)")).sentence().startswith("Nothing")
 
 
+CHAIN = (
+    "S = INTEG(g - d, 10); d = 0.1 * S; a = 0.2 * S; b = a; c = b; e = 1.1 * c; f = e; h = 0.5 * e;"
+    "k = f + h; l = k; m = l; g = 0.1 * m"
+)
+
+
+def test_labels_of_loops_that_begin_and_end_alike_show_what_differs(tmp_path):
+    found = loops(model_of(tmp_path, CHAIN, final=4))
+    told = [found.label(name).removeprefix(name) for name in found.paths]
+    assert sorted(told) == [" (S > a > b > … > f > … > g)", " (S > a > b > … > h > … > g)", " (S > d)"]
+
+
 def test_rounding_is_no_change(tmp_path):
     found = loops(model_of(tmp_path, MODELS["SIR"].replace("0.01 * total", "0")))
     assert not any("total" in path for ways in found.paths.values() for path in ways)
