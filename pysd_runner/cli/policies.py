@@ -227,6 +227,7 @@ def explain(
     asked = RunOptions(data=data, fit=fit, until=until, draws=1)
     choice = choose(model, data, reading, asked)
     picture = out or Path("loops.png")
+    picture = picture if picture.suffix else picture.with_name(f"{picture.name}.png")
     check_file(picture, ".png", replace=force, inputs=choice.files)
     inputs = _one_run(session, choice, asked)
     if bool(region) != inputs.model.is_regional:

@@ -1,13 +1,15 @@
 """Feedback loops of a run and their shares in its change, by the method Loops that Matter."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from heapq import nlargest
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import NOTHING, InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Texts, frozen
 from pysd_runner.core.numbers import percent
@@ -74,6 +76,8 @@ class Loops(Tabled):
         Variable that all loops pass through; empty for all loops of the model.
     labels
         Declarations of the loops that have a name.
+    calendar
+        Dates of the moments of the run.
     """
 
     relative: "xr.DataArray"
@@ -85,6 +89,7 @@ class Loops(Tabled):
     left_out: Mapping[str, tuple[str, ...]]
     of: str = ""
     labels: Mapping[str, DeclaredLoop] = field(default_factory=dict)
+    calendar: Calendar = PLAIN
 
     def __repr__(self) -> str:
         return f"<Loops: {len(self.paths)} listed of {self.counted} counted, {percent(self.held)} % held>"
@@ -112,7 +117,8 @@ class Loops(Tabled):
         found: pd.DataFrame = wide.abs().mean(axis=1).to_frame("share")
         for part in np.array_split(wide.columns.to_numpy(), max(1, periods)):
             if part.size:
-                found[f"{part[0]:g}-{part[-1]:g}"] = wide[part].mean(axis=1)
+                ends = [self.calendar.said(moment) for moment in (part[0], part[-1])]
+                found[("–" if "-" in "".join(ends) else "-").join(ends)] = wide[part].mean(axis=1)
         found["path"] = [" | ".join(map(" > ".join, ways)) for ways in self.paths.values()]
         return found
 
@@ -156,10 +162,21 @@ class Loops(Tabled):
         return " ".join([told, say("loops.left_out", lang, names=names)]) if names else told
 
     def label(self, name: str, lang: str = "en") -> str:
-        """A loop with its label, or the first and last variables of its path."""
-        path = self.paths[name][0]
-        path = path if len(path) <= SHOWN else (*path[: SHOWN - 2], "…", path[-1])
-        return f"{name} ({getattr(self.labels.get(name), lang, '') or ' > '.join(path)})"
+        """A loop with its label, or some variables of its path, among them those that other loops do not have."""
+        return f"{name} ({getattr(self.labels.get(name), lang, '') or self._shortened()[name]})"
+
+    def _shortened(self) -> dict[str, str]:
+        """Some variables of the path of each loop, no two alike: the first ones and the last, or what differs."""
+        paths = {name: ways[0] for name, ways in self.paths.items()}
+        plain = {name: _cut(path, range(SHOWN - 2)) for name, path in paths.items()}
+        found = {}
+        for name, path in paths.items():
+            alike = [other for own, other in paths.items() if own != name and plain[own] == plain[name]]
+            shared = [(sum(variable in other for other in alike), place) for place, variable in enumerate(path)]
+            rarest = [place for _, place in sorted(shared[1:-1])]
+            found[name] = _cut(path, {0, *rarest[: SHOWN - 3]}) if alike else plain[name]
+        texts = Counter(found.values())
+        return {name: text if texts[text] == 1 else " > ".join(paths[name]) for name, text in found.items()}
 
     def plot(self, *, most: int = 8, lang: str = "en") -> "ReportFigure":
         """Draw the relative scores of the largest loops over time as stacked areas.
@@ -183,6 +200,13 @@ class Loops(Tabled):
         told = {"title": title, "subtitle": say("loops.subtitle", lang), "caption": self.caveat(lang)}
         names = {name: self.label(name, lang) for name in wide.columns}
         return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
+
+
+def _cut(path: Sequence[str], places: Collection[int]) -> str:
+    """A path of at most `SHOWN` variables, or those at some places and the last, with an ellipsis for each gap."""
+    kept = [place for place in range(len(path)) if len(path) <= SHOWN or place in places or place == len(path) - 1]
+    gaps = ("… > " if place - before > 1 else "" for before, place in pairwise([0, *kept]))
+    return " > ".join(f"{gap}{path[place]}" for gap, place in zip(gaps, kept, strict=True))
 
 
 class Graph:
@@ -375,10 +399,12 @@ def loops(
     if find not in get_args(Find):
         raise UnknownName("loops are found as {known}; {find!r} is none of them", known=get_args(Find), find=find)
     settings: dict[str, float] = {}
+    calendar = PLAIN
     regions: Sequence[Entity] = ()
     if isinstance(model, ProjectionInputs):
         settings = {"start": model.bounds[0], "stop": model.bounds[1], "step": model.step}
         values = {**model.common.values, **(values or {})}
+        calendar = model.calendar
         regions = model.data.regions if is_panel(model.data) else ()
         model = model.run_model
     places = dict(_place(model, regions, name, str(item)) for name, item in focus.items())
@@ -387,7 +413,7 @@ def loops(
     cells = () if not of else links.kept(variable) if position is None else [position]
     graph, longest = Graph(links, [(variable, cell) for cell in cells]), None
     if of and not graph.through:
-        return graph.shares({}, (), longest=None, of=of)
+        return graph.shares({}, (), longest=None, of=of, calendar=calendar)
     declared = {} if model.spec is None else model.spec.loops
     named = {name: graph.along(item.path) for name, item in declared.items()}
     groups: Mapping[Any, Collection[Cycle]] = named
@@ -402,7 +428,7 @@ def loops(
         strong, (counted, longest) = graph.strongest(), graph.counted()
         counted |= strong.union(*named.values())
         groups = named if find == "named" else graph.alike(strong, named)
-    return graph.shares(groups, counted, longest=longest, of=of, labels=declared)
+    return graph.shares(groups, counted, longest=longest, of=of, labels=declared, calendar=calendar)
 
 
 def _place(model: Model, regions: Sequence[Entity], name: str, item: str) -> tuple[str, int]:
