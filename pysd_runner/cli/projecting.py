@@ -184,7 +184,6 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
             {name: inputs.fitted, **inputs.others},
             inputs.baseline,
             before=inputs.before,
-            few=distinct(with_comparisons([*cast, *two_by_two(first, model=model)], model=model)),
             bounds=(projection.origin, until),
             # Only a wide comparison is worth a search, which needs a few draws.
             seek=seek if inputs.compared and shared["draws"] >= LEAST_SEARCHED else None,

@@ -13,6 +13,7 @@ from pysd_runner.core.kinds import Array, Texts, Values, frozen
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
+from pysd_runner.indicators import relative_output
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import Switching, switching_values, unit_costs
 from pysd_runner.policy.effects import (
@@ -81,6 +82,7 @@ class Ranking(Tabled):
     scenarios: Mapping[str, Scenario]
     year: int
     limits: pd.DataFrame
+    regional: xr.Dataset  # changes by policy, draw and region
     cases: Mapping[Case, xr.DataArray] = field(default_factory=dict)
     switching: tuple[Switching, ...] = ()
 
@@ -96,6 +98,17 @@ class Ranking(Tabled):
             rows[name] = row
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
         return found.assign(levels_down=self.levels_down).join(self.limits)
+
+    def regions(self) -> pd.DataFrame:
+        """Medians, 90 % intervals and share of draws in which a policy is best there; one row per policy and region."""
+        columns = {
+            f"{key}_p{100 * level:02.0f}": values.quantile(level, "draw").to_series()
+            for key, values in self.regional.data_vars.items()
+            for level in (ENDS[0], 0.5, ENDS[1])
+        }
+        relative = self.regional["relative_change"]
+        best = (relative == relative.max("scenario")).mean("draw").to_series()
+        return pd.DataFrame({**columns, "share_best": best})
 
     @property
     def first(self) -> pd.Series:
@@ -192,7 +205,32 @@ def compare(
     found = effects(data["output"], data["population"], spent, names, start_of(panel))
     policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
     return Ranking(
-        effects=found, scenarios=policies, year=bounds[1], limits=_limits(data, names, policies, model, panel)
+        effects=found,
+        scenarios=policies,
+        year=bounds[1],
+        limits=_limits(data, names, policies, model, panel),
+        regional=_regional(data, {name: names[name] for name in policies}).assign_coords(region=list(panel.codes)),
+    )
+
+
+def _regional(data: xr.Dataset, baselines: Texts) -> xr.Dataset:
+    """What policies change in each region in the last year, dimensions (scenario, draw, region).
+
+    Output per head relative to the national mean, in points of that mean, and itself, in per cent.
+    """
+    ordered = data.isel(year=-1, drop=True).transpose("scenario", "draw", "region")
+    people = ordered["population"]
+    heads = ordered["output"] / people
+    relative = heads.copy(data=relative_output(ordered["output"].to_numpy(), people.to_numpy(), axis=-1))
+    after, before = (
+        {"relative": relative.sel(scenario=names), "own": heads.sel(scenario=names)}
+        for names in (list(baselines), list(baselines.values()))
+    )
+    return xr.Dataset(
+        {
+            "relative_change": 100 * (after["relative"] - before["relative"].to_numpy()),
+            "own_change": 100 * (after["own"] / before["own"].to_numpy() - 1),
+        }
     )
 
 
@@ -358,7 +396,7 @@ class Answer:
 
     comparisons: Mapping[str, Ranking]
     sought: Ranking | None = None  # the policy found where none of those compared keeps the constraints
-    before: Ranking | None = None  # some policies, before the fit was weighed by measured effects
+    before: Ranking | None = None  # before the fit was weighed by measured effects, on a few draws
     misses: Mapping[str, Sequence[Values]] = field(default_factory=dict)
 
     @property
@@ -390,15 +428,14 @@ def answer(  # noqa: PLR0913 - public entry point
     *,
     bounds: tuple[int, int],
     before: FittedParameters | None = None,
-    few: Sequence[Scenario] = (),
     seek: Callable[[], Scenario] | None = None,
     progress: Told = None,
     **settings: Any,
 ) -> Answer:
     """Rank policies under each definition of the observed series, with the fit to each of them in `fits`.
 
-    Where no policy keeps the constraints of a search, `seek` finds another. `few` policies are ranked with the fit
-    `before` it was weighed by measured effects as well, if there is one. `settings` are those of `common_draws`.
+    Where no policy keeps the constraints of a search, `seek` finds another. With the fit `before` it was weighed by
+    measured effects, if there is one, they are ranked on a few draws as well. `settings` are those of `common_draws`.
     """
     settings["bounds"] = bounds
     found: dict[str, Ranking] = {}
@@ -429,5 +466,6 @@ def answer(  # noqa: PLR0913 - public entry point
     misses = {name: item.provenance.get("misses", ()) for name, item in fits.items() if item is not None}
     unweighed = None
     if before is not None:
-        unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **settings), few, bounds)
+        settings["draws"] = min(SCANNED, settings["draws"])
+        unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **settings), scenarios, bounds)
     return Answer(comparisons=found, sought=sought, before=unweighed, misses=misses)

@@ -372,7 +372,8 @@ class _Writer(Sentences):
         if not self.order or self.paths.draws < 2:
             return
         key, holds = self.doubtful
-        yield self.say(key, policy=self.label(self.order[0]), share=percent(float(holds.mean())), name=self.name)
+        words = {"policy": self.label(self.order[0]), "name": self.name, "share": percent(float(holds.mean()))}
+        yield self.say(key, **words, others=self.others)
         for cause in self.causes:
             named = meaning_of(self.projection, cause.parameter, self.lang)
             yield self.say("brief.cause", meaning=named, low=percent(cause.low), high=percent(cause.high))

@@ -24,6 +24,7 @@ from pysd_runner.reports.headline import (
     rests_on,
 )
 from pysd_runner.reports.panels import Area, find_place
+from pysd_runner.scenarios.vocabulary import whom
 from pysd_runner.study.future import Future
 from pysd_runner.text import LANGUAGES, has_text, say
 
@@ -320,13 +321,24 @@ class Sentences:
         """Sentence on the mix that does most here, on its money and on its effect."""
         best = self.order[0]
         size = float(np.median(self.changes[best]))
+        name = self.say("brief.these") if self.paths.measure == "laggards" else self.name
+        words = {"name": name, "policy": self.label(best), "money": self.first_year(best), "count": len(self.order)}
         return self.say(
             f"brief.{'best' if size > 0 else 'worst'}_{self.paths.measure}",
-            name=self.name,
-            policy=self.label(best),
-            money=self.first_year(best),
+            **words,
+            most=self.say(f"brief.most_{self._many}", **words),
             size=written(abs(size), 1 if abs(size) >= _TOLD else 2),
         )
+
+    @property
+    def _many(self) -> str:
+        """Which words there are for the number of mixes compared."""
+        return {1: "one", 2: "two"}.get(len(self.order), "many")
+
+    @property
+    def others(self) -> str:
+        """The mixes with which the first is compared, in words; empty if there are none."""
+        return "" if len(self.order) < 2 else self.say(f"brief.others_{self._many}", others=len(self.order) - 1)
 
     def first_year(self, mix: str) -> str:
         """Clause on the money of a mix in its first year: how much, for whom and for what."""
@@ -337,9 +349,10 @@ class Sentences:
         names = [self.levers[lever] for lever in order[:_NAMED] if total.sel(lever=lever) > 0]
         told = self.say("brief.and").join(name.lower() if name.isalpha() and name.istitle() else name for name in names)
         policy = next(item for item in self.projection.provenance["scenarios"] if item["name"] == mix)["policy"]
-        whom = self.say("brief.by_need" if policy.get("redistribution") else "brief.by_head")
         money = amount(float(total.sum()), currency_of(self.projection, self.lang), self.lang)
-        return self.say("brief.first_year", money=money, whom=whom, levers=told)
+        return self.say(
+            "brief.first_year", money=money, whom=whom(policy.get("redistribution"), self.lang), levers=told
+        )
 
     @property
     def levers(self) -> Texts:
@@ -353,13 +366,14 @@ class Sentences:
         helps, first = (
             odds(float(held.mean()), self.lang) for held in (self.changes[self.order[0]] > 0, self.is_first)
         )
-        best = self.say("brief.doubt_first", odds=first) if len(self.order) > 1 else ""
+        best = self.say("brief.doubt_first", odds=first, others=self.others) if len(self.order) > 1 else ""
         clauses = [self.say("brief.doubt", odds=helps, first=best), *self.turns(), rests_on(self.projection, self.lang)]
         return joined(clauses, self.lang)
 
     def turns(self) -> Iterator[str]:
         """Clause on what the advice hangs on."""
-        spec, what = declarations_of(self.projection).parameters, self.say(f"{self.doubtful[0]}_what")
+        spec, what = declarations_of(self.projection).parameters, self.doubtful[0]
+        what = self.say(f"{what}_what", others=self.others)
         keys = [item.parameter for item in self.causes[:_NAMED]]
         named = [self.say("brief.quoted", text=getattr(spec[key], self.lang)) for key in keys]
         if named:
@@ -395,7 +409,7 @@ class Sentences:
         best = self.order[0]
         if len(self.order) > 1 and self.paths.draws > 1:
             share = percent(float(self.is_first.mean()))
-            yield self.say("brief.first", policy=self.label(best), share=share, name=self.name)
+            yield self.say("brief.first", policy=self.label(best), share=share, name=self.name, others=self.others)
         if self.paths.measure != "relative" or "laggard_gap" not in self.projection.data:
             return
         national = max(self.order, key=lambda mix: float(np.median(self.national(mix))))

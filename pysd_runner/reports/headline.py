@@ -13,6 +13,7 @@ from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.policy.ranking import ROBUST, Answer, Ranking, first_shares
 from pysd_runner.reports.evidence import alike, declarations_of, foreign_costs, meaning_of, rests
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
+from pysd_runner.scenarios.vocabulary import whom
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
 from pysd_runner.text import said, say, variable_names
@@ -240,6 +241,7 @@ def _constrained(projection: Future, answer: Answer, lang: str) -> str:
         "report.constrained best" if kept else "report.constrained sought",
         lang,
         policy=label_of(projection, answer, name, lang),
+        whom=whom(ranking.scenarios[name].policy.redistribution, lang),
         mix=say("report.list", lang).join(parts),
         closed=written(float(ranking.effects[HEADLINE].sel(scenario=name).median()), 1),
     )
@@ -304,12 +306,20 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
         "answer.advice" if middle > 0 else "answer.no_advice",
         lang,
         policy=label_of(projection, answer, name, lang),
-        need=say("answer.by_need", lang) if policy.redistribution else "",
+        count=len(main.scenarios),
+        need=_need(policy.redistribution or 0.0, lang),
         money=say("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
         closed=written(middle, 1),
         range=say("answer.range", lang, low=written(low, 1), high=written(high, 1)) if closed.size >= FEW else "",
         others=say("answer.levels_down", lang) if float(main.levels_down[name]) > ROBUST else "",
     )
+
+
+def _need(exponent: float, lang: str) -> str:
+    """Clause on who gets more money per head; none for the same everywhere."""
+    if not exponent:
+        return ""
+    return say("answer.by_need", lang) if exponent == 1 else say("answer.whom", lang, whom=whom(exponent, lang))
 
 
 def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
@@ -344,12 +354,12 @@ def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
         works = float((main.effects[HEADLINE].sel(scenario=name) > 0).mean())
         yield say("answer.works", lang, odds=odds(works, lang), policy=label_of(projection, answer, name, lang))
         return
-    if answer.by_need is not None and main.scenarios[name].policy.redistribution:
+    if answer.by_need is not None and (main.scenarios[name].policy.redistribution or 0) > 0:
         yield say("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
     best = odds(float(main.first[name]), lang)
-    yield say("answer.best", lang, odds=best, policy=label_of(projection, answer, name, lang)) + _otherwise(
-        projection, answer, name, lang
-    )
+    policy = label_of(projection, answer, name, lang)
+    told = say("answer.best", lang, odds=best, policy=policy, count=len(main.scenarios))
+    yield told + _otherwise(projection, answer, name, lang)
 
 
 def _otherwise(projection: Future, answer: Answer, name: str, lang: str) -> str:

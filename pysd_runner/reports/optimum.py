@@ -10,6 +10,7 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import Bullets, Heading, Part, TextTable, save_analysis, saved_picture, screen_of
+from pysd_runner.scenarios.vocabulary import exponent_said
 from pysd_runner.text import say
 
 # Maximum number of losing regions in a table, and of binding constraints named.
@@ -159,6 +160,8 @@ def _policy_table(found: Optimum, lang: str) -> TextTable:
         else:
             digits = DIGITS if knob.upper > 1 or knob.lower < 0 else DIGITS + 2
             cells = [written(float(value), digits), interval(low, high, digits)]
+        if knob.key == "redistribution":
+            cells[0] = exponent_said(float(value), lang)
         rows.append([knob.label(lang), cells[0], cells[1] if found.ranges else "–"])
     return TextTable(header=titles(lang, "chosen", "value", "range"), rows=rows)
 

@@ -20,7 +20,7 @@ from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
 from pysd_runner.policy.cost import Switching
 from pysd_runner.policy.effects import HEADLINE, OWN
-from pysd_runner.policy.ranking import ROBUST, SWITCHED, Answer, first_error, first_shares
+from pysd_runner.policy.ranking import LEAST_FIRST, ROBUST, SWITCHED, Answer, first_error, first_shares
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -67,6 +67,7 @@ CONTENTS = (
     "levels.csv",
     "events.csv",
     "below_baseline.csv",
+    "regional_effects.csv",
     "projection.nc",
     "history.nc",
     "parameters.nc",
@@ -165,14 +166,22 @@ def event_shares(projection: Future, inputs: Inputs) -> pd.DataFrame | None:
 
 def _write_tables(projection: Future, answer: Answer | None, folder: Path, lang: str) -> None:
     if answer is not None:
-        tables = {key: item.table() for key, item in answer.comparisons.items()}
-        whole = pd.concat(tables, names=["definition"]).reset_index()
-        save_csv(whole if any(tables) else whole.drop(columns="definition"), folder / "summary.csv")
+        rankings = answer.comparisons.items()
+        save_csv(_together({key: item.table() for key, item in rankings}), folder / "summary.csv")
+        regional = _together({key: item.regions() for key, item in rankings})
+        names = projection.data[["region", "name_en", "name_zh"]].to_dataframe()
+        save_csv(regional.join(names, on="region"), folder / "regional_effects.csv")
         cases = case_table(projection, answer, lang)
         save_csv(pd.DataFrame(cases.rows, columns=list(cases.header)), folder / "ranking.csv")
     if projection.policies:
         save_csv(_below(projection), folder / "below_baseline.csv")
     save_csv(level_table(projection), folder / "levels.csv")
+
+
+def _together(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One table of the rankings under all definitions."""
+    whole = pd.concat(tables, names=["definition"]).reset_index()
+    return whole if any(tables) else whole.drop(columns="definition")
 
 
 def summarised(folder: Path, effects: Sequence[str]) -> dict[str, dict[str, list[float]]]:
@@ -383,8 +392,7 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
 
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
     """Table of the policies that close most and of the one asked for first; a file has all policies and effects."""
-    found = [item.table() for item in (answer.main, *([answer.sought] if answer.sought else []))]
-    whole = pd.concat(found).sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
+    whole = answer.main.table().sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
     rest = whole.index.drop(projection.policies[0])[: MOST_ROWS - 1]
     table = whole[whole.index.isin([projection.policies[0], *rest])]
     columns = {
@@ -393,7 +401,7 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
         "output_change": say("report.output", lang),
         **({} if is_short else {"benefit_cost_present": say("report.benefit present", lang)}),
     }
-    columns = {key: title for key, title in columns.items() if f"{key}_p50" in found[0]}
+    columns = {key: title for key, title in columns.items() if f"{key}_p50" in whole}
     firsts = [
         say("report.first in under", lang, definition=definition_label(projection, key, lang))
         if key
@@ -436,9 +444,12 @@ def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
         ahead = [str(name) for name in first_shares(values).index[:2]]
         best = [f"{label_of(projection, answer, name, lang)}, {_first_cell(values, name)}" for name in ahead]
         closed = written(float(values.sel(scenario=ahead[0]).median()), 1)
-        rows.append([title, str(values.sizes["draw"]), *best, *[""] * (2 - len(best)), closed])
-    header = [say(f"report.{key}", lang) for key in ("assumed", "draws", "best", "second", "best closes")]
-    return TextTable(header=header, rows=rows, words=frozenset({2, 3}))
+        sizes = [str(values.sizes[dim]) for dim in ("draw", "scenario")]
+        rows.append([title, *sizes, *best, *[""] * (2 - len(best)), closed])
+    header = [say(f"report.{key}", lang) for key in ("assumed", "draws", "compared", "best", "second", "best closes")]
+    fewer = min(values.sizes["scenario"] for values in cases.values()) < len(answer.main.scenarios)
+    caption = say("report.compared fewer", lang, share=percent(LEAST_FIRST, 1)) if fewer else ""
+    return TextTable(header=header, rows=rows, caption=caption, words=frozenset({3, 4}))
 
 
 def switching_line(projection: Future, answer: Answer, item: Switching, lang: str) -> str:
@@ -471,9 +482,7 @@ def _percent(share: float) -> str:
 
 
 def _first_cell(values: xr.DataArray, name: str) -> str:
-    """Share of draws in which a policy is first, with its standard error; a dash for one that was not compared."""
-    if name not in values["scenario"]:
-        return written(np.nan)
+    """Share of draws in which a policy is first, with its standard error."""
     share, error = _percent(float(first_shares(values)[name])), percent(first_error(values, name))
     return share if error in {"0", written(np.nan)} else share.replace(" %", f" ± {error} %")
 

@@ -13,7 +13,7 @@ from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.spec import PolicyClass
 from pysd_runner.spec.bindings import RangeNames
 from pysd_runner.spec.load import load_bound_spec
-from pysd_runner.text import LANGUAGES, texts
+from pysd_runner.text import LANGUAGES, say, texts
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.data import Entity
@@ -302,9 +302,20 @@ def _weight(value: float, writer: _Writer) -> str:
     return writer.say(f"weight_{value:g}" if value in (0, 1) else "weight", value=f"{value:g}")
 
 
-def _redistribution(value: float, writer: _Writer) -> str:
-    phrase = "need" if value > 0 else "output" if value < 0 else "per_head"
-    return writer.say(phrase, value=f"{value:g}")
+def exponent_said(exponent: float, lang: str) -> str:
+    """Who gets more money per head under an exponent of need, and the exponent."""
+    words = _whom(exponent, lang)
+    return say("need.exponent", lang, words=words, exponent=f"{exponent:.3g}")
+
+
+def whom(exponent: float | None, lang: str) -> str:
+    """The same, without the exponents of the allocation rules that have a name: 0, also None, and 1."""
+    found = exponent or 0.0
+    return _whom(found, lang) if found in (0, 1) else exponent_said(found, lang)
+
+
+def _whom(exponent: float, lang: str) -> str:
+    return say(f"need.{'poorer' if exponent > 0 else 'richer' if exponent < 0 else 'even'}", lang)
 
 
 _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
@@ -313,7 +324,7 @@ _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
     "mix": lambda value, writer: writer.over_time(value, writer.mix),
     "differentiation": _weight,
     "levers": lambda value, writer: writer.over_time(value, writer.switch),
-    "redistribution": _redistribution,
+    "redistribution": lambda value, writer: exponent_said(value, writer.language),
     "rural_broadband": lambda value, writer: writer.percent(value),
     "basic_training": lambda value, writer: writer.percent(value),
     "rolling_evaluation": lambda value, writer: writer.phrases["on" if value else "off"],

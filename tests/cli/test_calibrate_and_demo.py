@@ -10,6 +10,7 @@ import pytest
 from calibration import FitResult
 from calibration.commands import calibrate, steps
 from pysd_runner.core.findings import Finding
+from pysd_runner.data import load_data
 from pysd_runner.spec import load_fitted
 from pysd_runner.study.loading import load_future
 from tests.english import sentences_in, visible
@@ -124,7 +125,7 @@ def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_pane
     assert load_fitted("fit/fitted.json").keys
 
 
-def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp_path):
+def test_the_demonstration_goes_the_whole_way(gapsim, small_panel, small_demo, known_fit, tmp_path):
     answer = gapsim("demo", "--draws", 2, "--until", 2027, "--out", "demo", code=0)
     assert "To narrow it by digital policy, choose “" in answer.out
     assert "Results: demo" in answer.out
@@ -136,6 +137,19 @@ def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp
     assert set(policies) == {"zoned_need", "skills_programme"}
     table = pd.read_csv(tmp_path / "demo" / "summary.csv")
     assert len(table) == len(set(table["scenario"])) == 28
+    regional = pd.read_csv(tmp_path / "demo" / "regional_effects.csv")
+    kept = set(zip(regional["scenario"], regional["region"], strict=True))
+    assert kept == {
+        (name, int(code)) for name in table["scenario"] for code in load_data(small_panel, panel=True).codes
+    }
+    # Every page and row that counts policies means the same ones, or fewer where running them all costs much.
+    ranked = pd.read_csv(tmp_path / "demo" / "ranking.csv").set_index("assumed")["policies compared"]
+    assert ranked["as calibrated"] == ranked["without measured effects"] == 28
+    assert ranked.between(1, 28).all()
+    page = (tmp_path / "demo" / "summary.md").read_text(encoding="utf-8")
+    rest = int(re.search(r"and (\d+) more, in summary.csv", page)[1])
+    shown = page.partition("| Policy |")[2].partition("| and ")[0].count("\n|") - 1
+    assert shown + rest == int(re.search(r"Of (\d+) policies compared", page)[1]) == 28
     assert {"zoned_need", "skills_programme", "uniform_mean_mix_by_need"} <= set(table["scenario"])
     assert {path.name for path in (tmp_path / "demo" / "fit").iterdir()} >= {"fitted.json", "figures", "parameters.csv"}
     again = gapsim("run", "demo/run.json")

@@ -72,6 +72,28 @@ def test_effects_are_those_of_a_plain_loop(model, panel, cast, comparison):
         assert float(ratio) == pytest.approx(worth / present, rel=1e-6)
 
 
+def test_regional_effects_are_those_of_a_plain_loop(model, panel, cast, comparison):
+    """What is kept of every policy in every region is what a projection of the same draws shows there."""
+    data = project(model, panel, list(cast), until=2030, draws=8, seed=1).data.sel(year=2030)
+    table = comparison.regions()
+    policies = [item.name for item in cast if item.name != "baseline"]
+    assert set(table.index) == {(name, code) for name in policies for code in panel.codes}
+    for code in panel.codes:
+        here = data.sel(region=code)
+        changes = {}
+        for name in policies:
+            own, none = (here.sel(scenario=item) for item in (name, "baseline"))
+            changes[name] = 100 * (own["relative_output"].to_numpy() - none["relative_output"].to_numpy())
+            risen = 100 * (own["output_per_head"].to_numpy() / none["output_per_head"].to_numpy() - 1)
+            row = table.loc[(name, code)]
+            for key, values in (("relative_change", changes[name]), ("own_change", risen)):
+                found = [row[f"{key}_{end}"] for end in ("p05", "p50", "p95")]
+                np.testing.assert_allclose(found, np.quantile(values, [0.05, 0.5, 0.95]), rtol=1e-9, atol=1e-9)
+        for name in policies:
+            best = [max(changes, key=lambda item: changes[item][draw]) == name for draw in range(8)]
+            assert table.loc[(name, code), "share_best"] == pytest.approx(np.mean(best))
+
+
 def test_headline_indicators_are_split_exactly(comparison):
     for key in ("gap_closed", "theil_between_closed"):
         parts = comparison.effects[f"{key}_by_laggards"] + comparison.effects[f"{key}_by_leaders"]
@@ -155,7 +177,7 @@ def test_a_policy_that_only_holds_the_others_back_levels_down():
     output = xr.DataArray([[[[4.0], [1.0]]], [[[3.0], [1.0]]], [[[4.0], [1.5]]]], dims=dims, coords=places)
     start = Start(output=np.array([4.0, 1.0]), population=np.ones(2))
     found = effects(output, xr.ones_like(output), None, {"none": "none", "down": "none", "up": "none"}, start)
-    ranking = Ranking(effects=found, scenarios={}, year=0, limits=None)
+    ranking = Ranking(effects=found, scenarios={}, year=0, limits=None, regional=None)
     assert (found["gap_closed"] > 0).all()
     assert ranking.levels_down.to_dict() == {"down": 1.0, "up": 0.0}
     assert found["laggards_change"].to_numpy().ravel() == pytest.approx([0.0, 100 * np.log(1.5)])
