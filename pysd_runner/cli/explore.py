@@ -171,7 +171,7 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
 
     record = read_run_record(folder / RECORD)
     check_files(folder, record)
-    found = read_inputs(record["inputs"], folder)
+    found = read_inputs(record.get("inputs"), folder)
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     model = load_model(str(record["simulation"]["model"]), regions=len(found.panel.regions))
     if model.sha256 != record["simulation"]["model_sha256"]:
@@ -257,7 +257,7 @@ def brief(
         places = _places(names, regions_of(projection), session.lang)
         with folder:
             explorer = _explorer_beside(results, folder)
-            found = read_inputs(projection.provenance["inputs"], results.parent if results.is_file() else results)
+            found = read_inputs(projection.provenance.get("inputs"), results.parent if results.is_file() else results)
             _write(session, projection, found, places, mix or (), wanted, folder, explorer=explorer)
     else:
         fitted = None if asked.fit is None else read_fit(asked.fit)

@@ -162,7 +162,12 @@ def check_scenarios(projection: Future, names: Sequence[str]) -> None:
 
 
 def regions_of(projection: Future) -> list[Entity]:
-    """The regions of a projection."""
+    """The regions of a projection; raise if it has none."""
+    if "region" not in projection.data.coords:
+        raise InvalidInput(
+            "a brief is about results of regions; those of {model} have none, and their report says what they show",
+            model=projection.model,
+        )
     columns = [projection.data[name].to_numpy() for name in ("region", "name_en", "name_zh", "group")]
     return [
         Entity(code=str(code), name_en=str(english), name_zh=str(chinese), group=str(group))

@@ -93,8 +93,13 @@ class RecordedInputs:
     events: tuple[str, ...] = ()
 
 
-def read_inputs(record: Record, folder: Path) -> Inputs:
-    """Read the inputs that `Inputs.store` wrote."""
+def read_inputs(record: Record | None, folder: Path) -> Inputs:
+    """Read the inputs that `Inputs.store` wrote; raise for results that `Future.save` wrote without them."""
+    if record is None:
+        raise InvalidInput(
+            "{folder} holds results that were saved in Python, without their data and fit; make them with `gapsim run`",
+            folder=folder,
+        )
     readers = {"fitted": load_fitted, "before": load_fitted, "baseline": load_baseline}
     found: dict[str, Any] = {key: read(_checked(record[key], folder)) for key, read in readers.items() if key in record}
     panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
@@ -272,7 +277,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     # Scenarios, panel and fit are those of the record, even if the original files have changed.
     file = Path(path)
     record = _read(file)
-    inputs = read_inputs(record["inputs"], file.parent)
+    inputs = read_inputs(record.get("inputs"), file.parent)
     name = recorded_model(record)
     model = load_model(name, regions=len(inputs.panel.regions))
     scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]

@@ -148,7 +148,7 @@ def moved(
     """
     record = read_run_record(folder / RECORD)
     check_files(folder, record)
-    inputs, earlier = read_inputs(record["inputs"], folder), load_future(folder)
+    inputs, earlier = read_inputs(record.get("inputs"), folder), load_future(folder)
     then = inputs.panel
     if set(then.codes) != set(now.codes):
         raise InvalidInput(

@@ -58,11 +58,20 @@ def read_scenario(
     return _scenario(chain, reader)
 
 
+def _check_no_folder(path: Path) -> None:
+    """Raise if a folder is given where a scenario is expected."""
+    if path.is_dir():
+        raise InvalidScenario(
+            "{path!r} is a folder; give a scenario file, or the run.json of earlier results of regions", path=str(path)
+        )
+
+
 def load_changes(path: str | Path | Record) -> Scenario:
     """Load a scenario of a model without a policy, which changes its constants."""
     if isinstance(path, Mapping):
         return _changes(_of_mapping(path, CHANGES_SCHEMA), "scenario")
     path = Path(path)
+    _check_no_folder(path)
     if not path.is_file():
         raise InvalidScenario("there is no scenario file {path!r}", path=str(path))
     return _changes(read_document(path), path.stem)
@@ -139,6 +148,7 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
         )
     if Path(name).is_file():
         return Path(name)
+    _check_no_folder(Path(name))
     if _is_path(name):
         raise UnknownName("there is no scenario file {path!r}", path=name)
     if not shipped:
