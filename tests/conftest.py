@@ -1,6 +1,7 @@
 """What holds for every test: each run of the shipped model keeps the behaviour rules that stand beside it."""
 
 import functools
+import os
 import signal
 from dataclasses import replace
 
@@ -80,6 +81,22 @@ def browser():
         running.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hidden_fonts():
+    """With GAPSIM_TEST_FONTS=hidden, every test runs as on a machine without any font for Chinese."""
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("GAPSIM_TEST_FONTS") == "hidden":
+            hide_fonts(patch)
+        yield
+
+
+def hide_fonts(patch):
+    from matplotlib import font_manager
+
+    patch.setattr("pysd_runner.plots.style.CANDIDATES", ())
+    patch.setattr(font_manager, "findSystemFonts", list)
+
+
 @pytest.fixture
 def _fresh_fonts():
     """Forget which fonts were found, before and after."""
@@ -97,10 +114,7 @@ def _fresh_fonts():
 @pytest.fixture
 def no_chinese(monkeypatch, _fresh_fonts):
     """A machine without any font for Chinese."""
-    from matplotlib import font_manager
-
-    monkeypatch.setattr("pysd_runner.plots.style.CANDIDATES", ())
-    monkeypatch.setattr(font_manager, "findSystemFonts", list)
+    hide_fonts(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -259,16 +259,14 @@ class Outlook(Tabled):
         import json
 
         from pysd_runner.export.files import save_csv, write_text_whole
-        from pysd_runner.plots.figure import save_figure
-        from pysd_runner.reports.document import Bullets, Paragraph, Part, Picture, ReportDocument, save_document
+        from pysd_runner.reports.document import Bullets, Paragraph, Part, ReportDocument, save_document, saved_picture
 
         folder = Path(folder)
         parts: list[Part] = [Bullets(self.sentences())]
         for name in [None] if self.target.is_relative else self.draws:
             figure = self.plot(name)
             plain = "".join(sign if sign.isalnum() else "_" for sign in name or "").strip("_").casefold() or "forecast"
-            save_figure(figure, folder / "figures", plain)
-            parts.append(Picture(f"figures/{plain}.png", figure.sentence))
+            parts.append(saved_picture(figure, folder, plain))
         save_csv(self.table(), folder / "table.csv")
         if self.past:
             save_csv(pd.DataFrame(self.past), folder / "past.csv")

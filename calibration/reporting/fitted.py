@@ -28,6 +28,7 @@ from pysd_runner.plots.style import (
     RULE,
     SCENARIO,
     drawing,
+    figure_of,
     shortened,
     usable_language,
     wrapped,
@@ -39,6 +40,7 @@ _COLUMNS, _SPACE, _EDGE = 3, 0.46, 0.5
 _MOST_VECTORS = 2000
 
 
+@figure_of
 def plot_series(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw fitted against observed values, one chart per series, with the identity line.
 
@@ -135,6 +137,7 @@ _MOST_COLUMNS = 7
 _SHOWN = _MOST_COLUMNS**2
 
 
+@figure_of
 def plot_regions(result: FitResult, series: str = "", *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw fitted and observed paths of every region in a series, all with the same axis limits.
 
@@ -261,6 +264,7 @@ _PITCH, _WIDE, _BETWEEN, _HEAD, _FOOT = 0.145, 1.05, 0.12, 0.36, 0.26
 _SMALL = 6.4
 
 
+@figure_of
 def plot_residuals(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw standardised innovations by region and year, one heat map per series observed by region.
 
@@ -380,6 +384,7 @@ class _Row:
     words: str = ""
 
 
+@figure_of
 def plot_parameters(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw prior and posterior intervals of the parameters that tables show, relative to the prior medians.
 
@@ -413,6 +418,7 @@ def plot_parameters(result: FitResult, *, ax: Any = None, lang: str = "en") -> R
     return sheet.told(data, say("fit_figure.sentence_parameters", lang, count=len(shown), settled=settled, prior=weak))
 
 
+@figure_of
 def plot_predictive(
     result: FitResult, checks: Sequence[PredictiveCheck], *, ax: Any = None, lang: str = "en"
 ) -> ReportFigure:

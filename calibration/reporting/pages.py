@@ -163,6 +163,7 @@ def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
     figure = outlook.plot(lang=lang)
     figure.sentence = paragraph(outlook, lang)
     save_figure(figure, folder, "forecast")
+    picture = Picture("forecast.png", figure.caption, key=figure.explained())
     heading, frame = last_year(outlook, lang)
     table = TextTable(
         header=[say("report.region", lang), *map(str, frame.columns)],
@@ -170,7 +171,7 @@ def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
         caption=heading,
     )
     title = say("forecast.figure.title", lang, until=int(outlook.paths["year"][-1]))
-    parts: list[Part] = [Paragraph(paragraph(outlook, lang)), Picture("forecast.png", figure.caption), table]
+    parts: list[Part] = [Paragraph(paragraph(outlook, lang)), picture, table]
     save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "forecast")
 
 

@@ -254,7 +254,9 @@ def _fonts() -> tuple[Severity, str]:
     found = [name for name in families() if name != BASE]
     if found:
         return "ok", ", ".join(found)
-    return "warning", "no font for Chinese; labels of figures fall back to English: install for instance fonts-noto-cjk"
+    return "warning", Message(
+        "no font for Chinese; labels of pictures fall back to English: `pip install 'gapsim[chinese]'` brings one"
+    )
 
 
 def _writable(folder: Path) -> Callable[[], tuple[Severity, str]]:

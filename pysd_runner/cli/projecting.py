@@ -279,7 +279,6 @@ def _plain(name: str) -> str:
 
 def _write_any(session: Session, future: "Future", folder: Path) -> Report:
     """Write the results of a model without regions: the answer, figures, and what scenarios change."""
-    from pysd_runner.plots.figure import save_figure
     from pysd_runner.reports.document import (
         Bullets,
         Folded,
@@ -287,9 +286,9 @@ def _write_any(session: Session, future: "Future", folder: Path) -> Report:
         Lead,
         Paragraph,
         Part,
-        Picture,
         ReportDocument,
         save_document,
+        saved_picture,
     )
 
     for text in future.warnings:
@@ -300,8 +299,7 @@ def _write_any(session: Session, future: "Future", folder: Path) -> Report:
     pictures = []
     for name, draw in figures_of(future):
         figure = draw(lang=lang)
-        save_figure(figure, folder / "figures", name)
-        pictures.append(Picture(f"figures/{name}.png", figure.sentence))
+        pictures.append(saved_picture(figure, folder, name))
     first = max(2 * len(future.observed), 2)
     parts: list[Part] = [Lead(answer), *pictures[:first]]
     parts += [Heading(say("own.changes", lang))] * (len(future.cast) > 1)

@@ -186,6 +186,7 @@ def plot(
     language asked for. Prints the names of the pictures.
     """
     from pysd_runner.plots import save_figure
+    from pysd_runner.reports.document import FIGURES, Picture
     from pysd_runner.reports.figures import figure_jobs
     from pysd_runner.reports.results import SUMMARY, save_summary
     from pysd_runner.study.loading import load_future
@@ -200,20 +201,28 @@ def plot(
         jobs = figures_of(projection)
     target = at / "figures" if out is None else out
     written: list[Path] = []
-    sentences: dict[str, str] = {}
+    pictures: list[Picture] = []
     session.data = {"folder": target, "files": written}
     with session.stage(Message("Drawing"), total=len(jobs)) as stage:
         for name, draw in jobs:
             figure = draw(lang=session.lang)
             written += save_figure(figure, target, name)
-            sentences[name] = figure.sentence
+            pictures.append(Picture(f"{FIGURES}/{name}.png", figure.sentence, key=figure.explained()))
             done, every = len(written) // 4, len(jobs)
             session.kept[:] = [
                 Message("{done} of {every} figures are in {target}.", done=done, every=every, target=target)
             ]
             stage.advance(1)
     if (at / SUMMARY).is_file() and not (kind or scenario or region or out):
-        save_summary(at, session.lang, sentences)
+        save_summary(at, session.lang, pictures)
+        language = Message("Chinese") if session.lang == "zh" else Message("English")
+        session.note(
+            Message(
+                "The summary in {folder} is now in {language}; it replaced the one that was there.",
+                folder=at,
+                language=language,
+            )
+        )
     for path in written:
         if path.suffix == ".png":
             session.say(str(path))

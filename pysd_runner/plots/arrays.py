@@ -9,7 +9,7 @@ from pysd_runner.core.findings import listed
 from pysd_runner.core.kinds import frozen
 from pysd_runner.export.layout import in_layout
 from pysd_runner.indicators import INDICATORS
-from pysd_runner.plots.style import can_draw
+from pysd_runner.plots.style import can_draw, stands_for
 from pysd_runner.text import has_text, say
 
 
@@ -114,18 +114,18 @@ class PrintedNames:
 
     def scenario(self, name: str) -> str:
         """Printed name of a scenario."""
-        return self._usable("scenario", name) or f"#{position_of(self.values, 'scenario', name) + 1}"
+        return self._usable("scenario", name, f"#{position_of(self.values, 'scenario', name) + 1}")
 
     def region(self, code: str) -> str:
         """Printed name of a region."""
-        return self._usable("region", code) or say(
-            "region.position", self.lang, position=position_of(self.values, "region", code) + 1
-        )
+        position = position_of(self.values, "region", code) + 1
+        return self._usable("region", code, say("region.position", self.lang, position=position))
 
-    def _usable(self, dim: str, label: str) -> str:
-        """First name of a label that can be drawn, or an empty string."""
+    def _usable(self, dim: str, label: str, other: str) -> str:
+        """First name of a label that can be drawn, or another name that stands for it."""
         wanted = (*(label_of(self.values, dim, label, lang) for lang in (self.lang, "en")), label)
-        return next((text for text in wanted if not self.is_drawn or can_draw(text)), "")
+        found = next((text for text in wanted if not self.is_drawn or can_draw(text)), other)
+        return found if found == wanted[0] else stands_for(found, wanted[0])
 
 
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})

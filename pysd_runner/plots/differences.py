@@ -33,6 +33,7 @@ from pysd_runner.plots.style import (
     MUTED,
     balanced,
     drawing,
+    figure_of,
     heading_style,
     shortened,
     text_width,
@@ -56,6 +57,7 @@ class _Effect:
     bands: Bands
 
 
+@figure_of
 def plot_differences(
     values: xr.DataArray,
     *,

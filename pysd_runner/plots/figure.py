@@ -25,6 +25,7 @@ from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of, chosen_scenarios, difference_bands
 from pysd_runner.plots.style import (
+    BASE,
     GRID,
     INK,
     MUTED,
@@ -32,7 +33,9 @@ from pysd_runner.plots.style import (
     drawing,
     given,
     heading_style,
+    pictured,
     shortened,
+    text_of_pages,
     text_width,
     wrapped,
 )
@@ -40,6 +43,8 @@ from pysd_runner.text import say
 
 PAGE_WIDTH, DPI = 7.2, 200
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 11.0, 8.5, 7.5, 7.0
+# Fonts of the readers of pages, after the one that lines were broken by.
+_READERS = "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 _MARGIN = 0.14
 _LINE = 1.35 / 72
 _KEY_ROW, _KEY_GAP, _SAMPLE = 0.19, 0.22, 0.32
@@ -61,6 +66,8 @@ class ReportFigure(Figure):
     data: pd.DataFrame
     sentence: str
     caption: str
+    key: dict[str, str]  # names that the picture cannot show, by what it shows instead
+    page: Any  # the figure with all its names and in its language, as text of pages
     shown: Any  # axes of a caller that hold the charts instead of this figure, or the figure
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,11 +76,17 @@ class ReportFigure(Figure):
         self.data = pd.DataFrame()
         self.sentence = ""
         self.caption = ""
-        self.shown = self
+        self.key = {}
+        self.page = self.shown = self
+
+    def explained(self) -> str:
+        """The names that the picture cannot show, each after what it shows instead."""
+        return "; ".join(f"{shown} = {name}" for shown, name in self.key.items())
 
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Save as matplotlib does, with the fonts the figure was drawn with."""
-        with drawing():
+        is_text = kwargs.get("format") == "svg" or str(args[:1]).endswith(".svg',)")
+        with drawing(), text_of_pages() if is_text else pictured(self):
             super().savefig(*args, **kwargs)
 
     def _repr_html_(self) -> str:
@@ -253,9 +266,10 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ..
         raise InvalidInput("this figure carries no data; save_figure writes what a plot_* function returned")
     if name in {"", ".", ".."} or Path(name).name != name:
         raise InvalidInput("name={name!r} must be a file name without folders; pass them as folder", name=name)
-    text = "\n\n".join(part for part in (figure.sentence, figure.caption) if part) + "\n"
+    picture = png_bytes(figure)
+    text = "\n\n".join(part for part in (figure.sentence, figure.caption, figure.explained()) if part) + "\n"
     contents = {
-        "png": png_bytes(figure),
+        "png": picture,
         "svg": svg_bytes(figure),
         "csv": csv_bytes(figure.data),
         "txt": text.encode("utf-8"),
@@ -278,11 +292,11 @@ def png_bytes(figure: ReportFigure) -> bytes:
 
 
 def svg_bytes(figure: ReportFigure) -> bytes:
-    """SVG with the sentence as label and description, for screen readers."""
+    """SVG with the sentence as label and description, for screen readers; its text is text."""
     stream = io.BytesIO()
     with drawing():
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    text = stream.getvalue().decode("utf-8")
+        figure.page.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue().decode("utf-8").replace(f"'{BASE}'", f"'{BASE}', {_READERS}")
     label = escape(figure.sentence, {'"': "&quot;"})
     opened = re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" '.replace("\\", r"\\"), text, count=1)
     body = opened.index(">", opened.index("<svg ")) + 1

@@ -39,6 +39,7 @@ from pysd_runner.plots.style import (
     SCENARIO,
     LineStyle,
     drawing,
+    figure_of,
     heading_style,
     shortened,
     usable_language,
@@ -52,6 +53,7 @@ _LABEL_ROOM = 1.15
 _PANEL_TITLE = 8.5
 
 
+@figure_of
 def plot_gaps(  # noqa: PLR0913 - a public entry point
     gaps: xr.DataArray,
     history: xr.DataArray | None = None,
@@ -212,6 +214,7 @@ _LEFT, _LABELS, _BETWEEN = 0.44, 0.86, 0.62
 _HIGH, _ABOVE = 3.5, 0.46
 
 
+@figure_of
 def plot_dispersion(
     futures: xr.Dataset,
     history: xr.Dataset | None = None,

@@ -1,7 +1,6 @@
 """Policy mixes: what each changes over time, large, below the path without policy."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -45,8 +44,10 @@ from pysd_runner.plots.style import (
     balanced,
     can_draw,
     drawing,
+    figure_of,
     heading_style,
     shortened,
+    stands_for,
     usable_language,
 )
 from pysd_runner.text import say
@@ -60,6 +61,7 @@ _STRIP, _LARGE, _BETWEEN = 0.7, 2.35, 0.62
 _HEAD = 9.5
 
 
+@figure_of
 def plot_mixes(  # noqa: PLR0913 - a public entry point
     values: xr.DataArray,
     history: xr.DataArray | None = None,
@@ -118,7 +120,7 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
             most=MOST_MIXES,
             count=len(baselines),
         )
-    asked, lang = lang, usable_language(lang)
+    lang = usable_language(lang)
     full, past = in_layout(values), history_in_layout(history)
     other = full if changed is None else in_layout(changed)
     quantity, names = quantity_of(values, lang), PrintedNames(values=full, lang=lang)
@@ -127,6 +129,8 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
     ground = bands_of(full, scenario=reference, region=0, scale=quantity.scale)
     caption = [fan_caption([ground], sources_of(None, values), lang, key="caption.mixes")]
     title = next((text for text in (titles[lang], titles["code"]) if can_draw(text)), quantity.unit)
+    if title != titles[lang]:
+        stands_for(title, titles[lang])
     view = _View(
         ground=ground,
         label=names.scenario(references[0]),
@@ -141,11 +145,6 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
     lines.sort(key=lambda line: -line.change.median[-1])
     with drawing(ax):
         figure = _draw(lines, view, quantity, width)
-    # The sentence and the data need no fonts, so they are in the requested language.
-    quantity, names = quantity_of(values, asked), PrintedNames(values=full, lang=asked, is_drawn=False)
-    label, change = names.scenario(references[0]), quantity_of(other, asked)
-    view = replace(view, label=label, title=titles[asked], lang=asked, change=change)
-    lines = [replace(line, name=names.scenario(line.scenario)) for line in lines]
     figure.data = _table(lines, view, quantity)
     figure.sentence = _sentence(lines, view, quantity)
     return cast("ReportFigure", figure.shown)

@@ -14,7 +14,7 @@ from pysd_runner.core.numbers import MINUS, spoken
 from pysd_runner.plots.arrays import label_of
 from pysd_runner.plots.bands import LEVELS, MEDIAN
 from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
-from pysd_runner.plots.style import GRID, INK, MUTED, SCENARIO, drawing, usable_language
+from pysd_runner.plots.style import GRID, INK, MUTED, SCENARIO, drawing, figure_of, usable_language
 from pysd_runner.text import has_text, say
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ MOST_PANELS, MOST_FITS, COLUMNS = 9, 12, 3
 _DOTS: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o", "markersize": 2.2, "label": "observed"}
 
 
+@figure_of
 def plot_fan(
     values: "xr.DataArray | Mapping[str, xr.DataArray]",
     observed: "pd.Series[float] | pd.DataFrame | xr.DataArray | None" = None,
@@ -78,6 +79,7 @@ def plot_fan(
         return _figure(lines, observed, panels, title or str(first.name or ""), unit, lang)
 
 
+@figure_of
 def plot_series(table: pd.DataFrame, units: Texts, *, title: str, time_unit: str = "", ax: Any = None) -> ReportFigure:
     """Draw the series of one run, each in a small chart: the first nine columns of a table by time."""
     names = [str(name) for name in table.columns[:MOST_PANELS]]
@@ -275,6 +277,7 @@ def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_un
     return f"{name}{spelled}, {when}: {'; '.join(said)}."
 
 
+@figure_of
 def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str = "") -> "ReportFigure | Axes":
     """Draw fitted and observed values over time, one small chart per series."""
     if frame.empty:
@@ -318,6 +321,7 @@ def _sentence_of_fit(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
     return f"Fitted and observed. {'; '.join(said)}."
 
 
+@figure_of
 def plot_profile(curves: pd.DataFrame, *, level: float = 0.9, ax: Any = None) -> ReportFigure:
     """Draw profiles of minus the log posterior, the others re-estimated, and the threshold of the interval."""
     from scipy.special import ndtri

@@ -19,6 +19,7 @@ from pysd_runner.plots.style import (
     RULE,
     SCENARIO,
     drawing,
+    figure_of,
     shortened,
     usable_language,
     wrapped,
@@ -29,6 +30,7 @@ from pysd_runner.text import say
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442", "#8A6D00", "#332288")
 
 
+@figure_of
 def plot_wedges(
     wedges: pd.DataFrame, *, labels: Texts, unit: str, title: str, lang: str, ax: Any = None
 ) -> ReportFigure:
@@ -73,6 +75,7 @@ def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Rec
     return sheet, axes
 
 
+@figure_of
 def plot_loops(relative: pd.DataFrame, *, labels: Texts, told: Texts, sentence: str, ax: Any = None) -> ReportFigure:
     """Draw the relative scores of loops (columns) over time as stacked areas, balancing loops below zero."""
     with drawing(ax):
@@ -85,6 +88,7 @@ def plot_loops(relative: pd.DataFrame, *, labels: Texts, told: Texts, sentence: 
 NAMED = 0.06
 
 
+@figure_of
 def plot_shares(shares: pd.DataFrame, *, title: str, lang: str, ax: Any = None) -> ReportFigure:
     """Draw the shares of levers in each mix as stacked bars."""
     colours = dict(zip(shares.columns, HUES, strict=False))
@@ -123,6 +127,7 @@ _NAMES, _NUMBERS, _PITCH = 2.75, 1.5, 0.19
 SUMMARIES = {"pool": INK, "term": BASELINE, "prior": MUTED, "posterior": HUES[4], "weighted": SCENARIO}
 
 
+@figure_of
 def plot_forest(
     rows: pd.DataFrame, *, title: str, basis: str, is_log: bool = False, lang: str = "en", ax: Any = None
 ) -> ReportFigure:

@@ -9,13 +9,15 @@ Okabe, M. and Ito, K. (2008), Color Universal Design: how to make figures and pr
 to colorblind people.
 """
 
+import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, wraps
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -23,6 +25,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Record
@@ -84,7 +87,8 @@ _SETTINGS = {
     "lines.dash_capstyle": "butt",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "svg.fonttype": "path",
+    # Browsers have fonts for what those of this machine cannot draw.
+    "svg.fonttype": "none",
     "svg.hashsalt": HASH_SALT,
 }
 
@@ -125,6 +129,7 @@ def _settings() -> Iterator[None]:
 BASE = "DejaVu Sans"
 CANDIDATES = (
     "Noto Sans CJK SC",
+    "Noto Sans SC",
     "Source Han Sans SC",
     "PingFang SC",
     "Hiragino Sans GB",
@@ -134,6 +139,8 @@ CANDIDATES = (
     "WenQuanYi Zen Hei",
     "Noto Sans CJK JP",
 )
+#: Module that the extra `chinese` installs, and the font file in it.
+EXTRA = ("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf")
 _FILE_HINTS = ("cjk", "sourcehan", "pingfang", "hiragino", "msyh", "simhei", "wqy")
 
 
@@ -147,17 +154,89 @@ def families() -> tuple[str, ...]:
 
 
 def usable_language(lang: str) -> str:
-    """Language whose labels can be drawn on this machine."""
+    """Language whose labels can be drawn: the one asked for as text of a page, or where a font has its characters."""
     texts(lang)
-    if lang == "zh" and not _chinese_families():
+    if lang == "zh" and not (_as_text.get() or _chinese_families()):
         _warn_once()
+        stands_for("", lang)
         return "en"
     return lang
 
 
 def can_draw(text: str) -> bool:
-    """Whether every character of a text has a glyph in the fonts of `families`."""
-    return all(_has_glyph(character) for character in text if not character.isspace())
+    """Whether every character of a text can be drawn: as text of a page, or with the fonts of `families`."""
+    return _as_text.get() or not _missing(text)
+
+
+def _missing(text: str) -> set[str]:
+    """Characters of a text that have no glyph in the fonts of `families`."""
+    return {character for character in text if not (character.isspace() or _has_glyph(character))}
+
+
+# Whether a figure is drawn as text of a page, whose reader's browser brings fonts; and what stands in the figure being
+# drawn instead of a name that no font can draw, with "" for a language.
+_as_text: ContextVar[bool] = ContextVar("_as_text", default=False)
+_replaced: ContextVar[dict[str, str] | None] = ContextVar("_replaced", default=None)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def stands_for(shown: str, name: str) -> str:
+    """Note that a figure shows something else instead of a name that no font can draw; return what it shows."""
+    if (known := _replaced.get()) is not None:
+        known[shown] = name
+    return shown
+
+
+def figure_of(plot: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Make a function draw its figure for pictures and, where fonts lack characters, once more as text of pages."""
+
+    @wraps(plot)
+    def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        replaced: dict[str, str] = {}
+        mark = _replaced.set(replaced)
+        try:
+            figure: Any = plot(*args, **kwargs)
+        finally:
+            _replaced.reset(mark)
+        if not replaced or _as_text.get() or not hasattr(figure, "key"):
+            return cast("Result", figure)
+        figure.key.update({shown: name for shown, name in replaced.items() if shown})
+        again = _as_text.set(True)
+        try:
+            figure.page = plot(*args, **kwargs)
+        finally:
+            _as_text.reset(again)
+        # Words and data need no font.
+        figure.sentence, figure.caption, figure.data = figure.page.sentence, figure.page.caption, figure.page.data
+        return cast("Result", figure)
+
+    return drawn
+
+
+@contextmanager
+def pictured(figure: Any) -> Iterator[None]:
+    """Draw a figure as a picture: names that no font can draw are replaced by numbers, which its key explains."""
+    changed = [(text, text.get_text()) for text in figure.findobj(Text) if _missing(text.get_text())]
+    numbers = {name: shown for shown, name in figure.key.items()}
+    try:
+        for text, name in changed:
+            number = numbers.setdefault(name, f"[{len(numbers) + 1}]")
+            figure.key[number] = name
+            text.set_text(number)
+        yield
+    finally:
+        for text, name in changed:
+            text.set_text(name)
+
+
+@contextmanager
+def text_of_pages() -> Iterator[None]:
+    """Draw as text of a page; matplotlib measures what its fonts lack as boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def heading_style(text: str) -> Record:
@@ -206,8 +285,10 @@ def _known_candidates() -> tuple[str, ...]:
 def _read_new_fonts() -> None:
     """Register fonts installed since matplotlib wrote its font cache."""
     known = {entry.fname for entry in font_manager.fontManager.ttflist}
-    for path in font_manager.findSystemFonts():
-        if path not in known and any(hint in Path(path).name.lower() for hint in _FILE_HINTS):
+    spec = find_spec(EXTRA[0])
+    extra = [str(Path(folder) / EXTRA[1]) for folder in (spec and spec.submodule_search_locations) or ()]
+    for path in (*filter(os.path.isfile, extra), *font_manager.findSystemFonts()):
+        if path in extra or (path not in known and any(hint in Path(path).name.lower() for hint in _FILE_HINTS)):
             font_manager.fontManager.addfont(path)
 
 
@@ -217,8 +298,8 @@ def _warn_once() -> None:
     warnings.warn(
         MissingFont(
             Message(
-                "no font for Chinese was found, so the labels are in English; install one, for instance `apt-get "
-                "install fonts-noto-cjk` (Debian, Ubuntu) or `dnf install google-noto-sans-cjk-fonts` (Fedora)"
+                "no font for Chinese was found, so the labels of pictures are in English; install one with `pip "
+                "install 'gapsim[chinese]'`, or one of the system, such as `apt-get install fonts-noto-cjk` (Debian)"
             )
         ),
         stacklevel=4,
@@ -230,7 +311,9 @@ def text_width(figure: Figure, text: str, size: float, style: Record | None = No
     properties = FontProperties(size=size, **(style or {}))
     # The renderer class has no type annotations.
     renderer: Any = cast("Any", RendererAgg)(1, 1, figure.dpi)
-    width, _, _ = renderer.get_text_width_height_descent(text, properties, ismath=False)
+    # What no font can draw is as wide as a Chinese character.
+    measured = text.translate(dict.fromkeys(map(ord, _missing(text)), "\N{EM SPACE}"))
+    width, _, _ = renderer.get_text_width_height_descent(measured, properties, ismath=False)
     return float(width) / figure.dpi
 
 

@@ -43,6 +43,7 @@ from pysd_runner.plots.style import (
     ORIGIN,
     SCENARIO,
     drawing,
+    figure_of,
     heading_style,
     shortened,
     usable_language,
@@ -62,6 +63,7 @@ _FULL = 0.8
 Cell = tuple[int, int]
 
 
+@figure_of
 def plot_tiles(  # noqa: PLR0913 - a public entry point
     values: xr.DataArray,
     history: xr.DataArray | None = None,

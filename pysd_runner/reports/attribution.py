@@ -1,6 +1,7 @@
 """Reports on an attribution, on the screen and as a folder, with the cost of the policy."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from pysd_runner.reports.document import (
     screen_of,
 )
 from pysd_runner.text import say
+
+if TYPE_CHECKING:
+    from pysd_runner.plots.figure import ReportFigure
 
 DIGITS = 2
 # Maximum number of pairs and loops on the page; the files contain all.
@@ -116,25 +120,28 @@ def write_attribution(
 ) -> None:
     """Write the page, tables and figures of an attribution into a folder."""
     from pysd_runner.plots.policies import plot_wedges
-    from pysd_runner.plots.style import usable_language
+    from pysd_runner.plots.style import figure_of, usable_language
+
+    def wedges(lang: str) -> "ReportFigure":
+        lang = usable_language(lang)
+        return plot_wedges(
+            found.wedges(),
+            labels={lever.key: lever.label(lang) for lever in found.levers},
+            unit=f"{found.outcome.label(lang)}, {found.outcome.unit_in(lang)}",
+            title=say("policy.attribution", lang, policy=label.get(lang, found.name)),
+            lang=lang,
+        )
 
     tables = {"attribution": found.table().reset_index(), "attribution_by_year": found.frame()}
     for name, table in (("split", found.split()), ("loops", found.loop_table())):
         if len(table):
             tables[name] = table.reset_index()
-    drawn, own = usable_language(lang), label.get(lang, found.name)
-    figure = plot_wedges(
-        found.wedges(),
-        labels={lever.key: lever.label(drawn) for lever in found.levers},
-        unit=f"{found.outcome.label(drawn)}, {found.outcome.unit_in(drawn)}",
-        title=say("policy.attribution", drawn, policy=label.get(drawn, found.name)),
-        lang=drawn,
-    )
+    own = label.get(lang, found.name)
     parts: list[Part] = [
         Bullets(attribution_sentences(found, own, lang)),
         _table(found, lang),
         Paragraph(_how(found, lang)),
-        saved_picture(figure, folder, "wedges"),
+        saved_picture(figure_of(wedges)(lang), folder, "wedges"),
         *_further(found, lang, loops),
     ]
     if money is not None:

@@ -106,6 +106,7 @@ class Picture:
     sentence: str  # description, also used as alternative text
     figure: "ReportFigure | None" = None  # the figure, if it was not saved
     narrow: "ReportFigure | None" = None  # the same figure for a telephone
+    key: str = ""  # names that the PNG cannot show, each after what it shows instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ def saved_picture(figure: "ReportFigure", folder: Path, name: str) -> Picture:
     from pysd_runner.plots.figure import save_figure
 
     save_figure(figure, folder / FIGURES, name)
-    return Picture(f"{FIGURES}/{name}.png", figure.sentence)
+    return Picture(f"{FIGURES}/{name}.png", figure.sentence, key=figure.explained())
 
 
 def to_markdown(document: ReportDocument) -> str:
@@ -231,9 +232,10 @@ def _markdown(part: Part) -> str:
             return "\n\n".join([f"## {_text(title)}", *map(_markdown, parts)])
         case Bullets(items):
             return "\n".join(f"- {_text(item)}" for item in items)
-        case Picture(file, sentence):
+        case Picture(file, sentence, key=key):
             described = _text(sentence)
-            return f"![{described.replace('[', '&#91;').replace(']', '&#93;')}]({file})\n\n{described}"
+            below = "\n\n".join(filter(None, (described, _text(key))))
+            return f"![{described.replace('[', '&#91;').replace(']', '&#93;')}]({file})\n\n{below}"
         case Link(text, file):
             return f"[{_text(text)}]({file})"
         case TextTable():
@@ -377,6 +379,8 @@ def _add_part(page: Any, part: Part, width: Any) -> None:
             form = page.paragraphs[-1].paragraph_format
             form.alignment, form.line_spacing, form.space_before = WD_ALIGN_PARAGRAPH.CENTER, 1.0, Pt(4)
             page.inline_shapes[-1]._inline.docPr.set("descr", printable(sentence))
+            if figure.key:
+                page.add_paragraph(printable(figure.explained()))
         case TextTable():
             _add_table(page, part)
 

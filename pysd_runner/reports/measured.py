@@ -11,8 +11,9 @@ import pandas as pd
 from pysd_runner.core.numbers import MINUS, interval, percent, three_digits, written
 from pysd_runner.evidence.findings import AFTER, Findings, Persistence
 from pysd_runner.evidence.ledger import LOGARITHMIC, QUANTITIES, VARIANTS, Ledger, unsupported_costs
+from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.policies import plot_forest
-from pysd_runner.plots.style import usable_language
+from pysd_runner.plots.style import figure_of, usable_language
 from pysd_runner.reports.document import (
     Folded,
     Heading,
@@ -163,9 +164,15 @@ class _Page:
         ]
         if values.empty:
             return
-        is_log, lang = quantity in LOGARITHMIC, usable_language(self.lang)
+        is_log = quantity in LOGARITHMIC
         nulls = values[is_log & (values["pool"] == "zero")]
-        values = values.drop(nulls.index)
+        figure = figure_of(self._forest_figure)(quantity, values.drop(nulls.index), self.lang)
+        yield saved_picture(figure, self.folder, f"{NAME}_{quantity}")
+        if len(nulls):
+            yield Paragraph(self.say("nulls", names=", ".join(nulls["id"] + " " + nulls["study"])))
+
+    def _forest_figure(self, quantity: str, values: pd.DataFrame, lang: str) -> ReportFigure:
+        is_log, lang = quantity in LOGARITHMIC, usable_language(lang)
         rows = _study_rows(self.ledger, values, is_log=is_log)
         item = next((item for item in self.terms if item.pool == quantity and item.is_used), None)
         variant = "all" if item is None else item.variant
@@ -181,10 +188,7 @@ class _Page:
                 rows.append(_row(say(f"evidence.{stage}", lang), stage, *self.found.stages[stage].interval(item.key)))
         shares, basis = values["lever"].value_counts(normalize=True), say(f"evidence.basis_{quantity}", lang)
         title = f"{self._lever(str(shares.idxmax()) if shares.max() > 0.5 else '')} ({quantity})"
-        figure = plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
-        yield saved_picture(figure, self.folder, f"{NAME}_{quantity}")
-        if len(nulls):
-            yield Paragraph(self.say("nulls", names=", ".join(nulls["id"] + " " + nulls["study"])))
+        return plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
 
     def _tests(self) -> Iterator[Part]:
         """Predictions of the model beside what was measured, the blind ones first."""

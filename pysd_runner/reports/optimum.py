@@ -1,6 +1,7 @@
 """Report on an optimal policy, on the screen and as a folder."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import Bullets, Heading, Part, TextTable, save_analysis, saved_picture, screen_of
 from pysd_runner.scenarios.vocabulary import exponent_said
 from pysd_runner.text import say
+
+if TYPE_CHECKING:
+    from pysd_runner.plots.figure import ReportFigure
 
 # Maximum number of losing regions in a table, and of binding constraints named.
 MOST_LOSERS, MOST_NAMED = 8, 5
@@ -102,9 +106,12 @@ def optimum_screen(found: Optimum, labels: Texts, lang: str) -> list[str]:
 def write_optimum(found: Optimum, labels: Texts, folder: Path, lang: str) -> None:
     """Write the page, tables and figures of an optimum into a folder."""
     from pysd_runner.plots.policies import plot_shares
-    from pysd_runner.plots.style import usable_language
+    from pysd_runner.plots.style import figure_of, usable_language
 
-    drawn = usable_language(lang)
+    def shares(lang: str) -> "ReportFigure":
+        lang = usable_language(lang)
+        return plot_shares(_shares(found, lang), title=say("policy.shares figure", lang), lang=lang)
+
     rivals = [(name, value, name not in found.breaking) for name, value in found.rivals.items()]
     tables = {
         "policy": found.table().reset_index(),
@@ -118,10 +125,8 @@ def write_optimum(found: Optimum, labels: Texts, folder: Path, lang: str) -> Non
         Heading(say("policy.effects", lang)),
         _effect_table(found, lang),
     ]
-    shares = _shares(found, drawn)
-    if len(shares):
-        figure = plot_shares(shares, title=say("policy.shares figure", drawn), lang=drawn)
-        parts.append(saved_picture(figure, folder, "policy"))
+    if len(_shares(found, lang)):
+        parts.append(saved_picture(figure_of(shares)(lang), folder, "policy"))
     parts += [*_others(found, labels, lang), Heading(say("policy.notes", lang)), Bullets(found.notes)]
     title = say("policy.optimum", lang, outcome=found.outcome.label(lang))
     save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)

@@ -1,7 +1,7 @@
 """Results on the screen and as a folder: projection, tables, figures, summary, and the inputs for a replay."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Texts, frozen
+from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import percent, three_digits, written
 from pysd_runner.export import save_csv
 from pysd_runner.export.records import read_record, write_record
 from pysd_runner.indicators.events import scenario_chances
-from pysd_runner.plots import save_figure
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
 from pysd_runner.policy.cost import Switching
@@ -39,6 +38,7 @@ from pysd_runner.reports.document import (
     filled,
     of_record,
     save_document,
+    saved_picture,
     screen_of,
     titled,
     to_record,
@@ -118,26 +118,23 @@ def write_results(
     jobs = figure_jobs(projection, scenarios=scenarios, regions=inputs.regions)
     pages = {item: _page(projection, answer, shares, inputs.regions, folder, item) for item in LANGUAGES}
     write_record(folder / SUMMARY, {item: to_record(page) for item, page in pages.items()}, schema=SCHEMA)
-    save_summary(folder, lang, {})
+    save_summary(folder, lang, ())
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
             finished(name)
-    sentences: dict[str, str] = {}
+    pictures: dict[str, Picture] = {}
     for name, draw in jobs:
-        figure = draw(lang=lang)
-        save_figure(figure, folder / FIGURES, name)
-        sentences[name] = figure.sentence
+        pictures[name] = saved_picture(draw(lang=lang), folder, name)
         if progress is not None:
             progress(1)
-    save_summary(folder, lang, sentences)
-    return Results(folder=folder, figures=tuple(sentences), events=shares)
+    save_summary(folder, lang, pictures.values())
+    return Results(folder=folder, figures=tuple(pictures), events=shares)
 
 
-def save_summary(folder: Path, lang: str, figures: Texts) -> None:
-    """Write the summary page of a folder of results in one of the languages it is kept in, with figures by name."""
+def save_summary(folder: Path, lang: str, pictures: Collection[Picture]) -> None:
+    """Write the summary page of a folder of results in one of the languages it is kept in, with its figures."""
     kept = read_record(folder / SUMMARY, schema=SCHEMA, what=Message("summary"), remedy=REMEDY)
     page = of_record(kept[lang])
-    pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in figures.items()]
     if pictures:
         at = page.parts.index(Heading(say("report.evidence", lang)))
         heading: list[Part] = [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang))]

@@ -311,7 +311,7 @@ class Future(Tabled):
             The axes if some were given.
         """
         from pysd_runner.plots.over_time import plot_fan
-        from pysd_runner.plots.style import usable_language
+        from pysd_runner.plots.style import figure_of, usable_language
 
         if self.axis == "year":
             values, seen = self._of_region(outcome, region)
@@ -319,9 +319,13 @@ class Future(Tabled):
             return plot_fan(values.rename({"year": "time"}), seen, ax=ax, time_unit=self.time_unit, lang=lang)
         values = self[outcome or self.leading]
         if difference:
-            title = say("own.difference", usable_language(lang), outcome=values.name)
             moved = self.difference(str(values.name))
-            return plot_fan(moved, ax=ax, title=title, time_unit=self.time_unit, lang=lang)
+
+            def changes(lang: str) -> Any:
+                title = say("own.difference", usable_language(lang), outcome=values.name)
+                return plot_fan(moved, ax=ax, title=title, time_unit=self.time_unit, lang=lang)
+
+            return figure_of(changes)(lang)
         return plot_fan(values, self.seen_of(str(values.name)), ax=ax, time_unit=self.time_unit, lang=lang)
 
     def _of_region(self, outcome: str | None, region: str | None) -> "tuple[xr.DataArray, pd.Series | None]":

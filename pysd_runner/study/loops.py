@@ -194,12 +194,18 @@ class Loops(Tabled):
             The figure.
         """
         from pysd_runner.plots.policies import plot_loops
+        from pysd_runner.plots.style import figure_of, usable_language
 
         wide: Any = self.relative[:most].T.fillna(0).to_pandas()
-        title = say("loops.title" if self.of else "loops.titles", lang, of=self.of)
-        told = {"title": title, "subtitle": say("loops.subtitle", lang), "caption": self.caveat(lang)}
-        names = {name: self.label(name, lang) for name in wide.columns}
-        return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
+
+        def drawn(lang: str) -> "ReportFigure":
+            lang = usable_language(lang)
+            title = say("loops.title" if self.of else "loops.titles", lang, of=self.of)
+            told = {"title": title, "subtitle": say("loops.subtitle", lang), "caption": self.caveat(lang)}
+            names = {name: self.label(name, lang) for name in wide.columns}
+            return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
+
+        return figure_of(drawn)(lang)
 
 
 def _cut(path: Sequence[str], places: Collection[int]) -> str:

@@ -6,8 +6,6 @@ import pytest
 
 from pysd_runner.study.loading import load_future
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
-
 
 def test_from_results_that_are_there(gapsim, results):
     answer = gapsim("brief", "Gansu", "东部", "nation", "--run", results, "--out", "pages", code=0)

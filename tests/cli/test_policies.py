@@ -43,7 +43,6 @@ def test_an_attribution_starts_from_the_forecast(gapsim, small):
     assert [path in str(told[is_open].json) + told[is_open].err for is_open in (True, False)] == [True, False]
 
 
-@pytest.mark.filterwarnings("ignore:no font for Chinese")
 def test_attribution_speaks_chinese(gapsim, small):
     answer = gapsim(
         "attribute", "skills_programme", *small, "--draws", 2, "--until", 2026, "--open-loop", "--lang", "zh", code=0
@@ -126,7 +125,6 @@ def test_periods_of_loops_are_dates_where_the_model_has_a_calendar(gapsim, tmp_p
     assert not (tmp_path / "drawn").exists()
 
 
-@pytest.mark.filterwarnings("ignore:no font for Chinese")
 def test_loops_of_a_region_are_explained_by_their_names(gapsim, small):
     answer = gapsim("explain", *small, "--region", "甘肃", "--until", 2026, "--lang", "zh", code=0)
     assert "技能与应用的阶梯" in answer.out

@@ -14,8 +14,6 @@ PAGE = ROOT / "docs" / "brief.md"
 QUICK = ("--draws", "3", "--until", "2031", "--open-loop")
 ENDINGS = ("docx", "xlsx", "html")
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
-
 
 def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     take_four_provinces(monkeypatch, "510000")

@@ -24,8 +24,6 @@ FIRST = {"en": (ENGLISH, DOCS / "index.md"), "zh": (CHINESE_README, DOCS / "zh" 
 # Results of the calibrated demonstration, of this checkout or of another place.
 DEMO = Path(os.environ.get("GAPSIM_DEMO", ROOT / "results" / "demo"))
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
-
 
 @pytest.fixture
 def small_panel(monkeypatch):

@@ -1,26 +1,32 @@
 """Fonts that can draw Chinese, lines of text, labels beside lines, and colours that all readers can tell apart."""
 
+import re
 import warnings
 from itertools import combinations, pairwise
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
+from matplotlib import font_manager
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from pysd_runner.plots import MissingFont, plot_gaps, plot_tiles, style
+from pysd_runner.plots import MissingFont, plot_gaps, plot_tiles, save_figure, style
+from pysd_runner.plots.figure import svg_bytes
 from pysd_runner.plots.mixes import STYLES
+from pysd_runner.plots.over_time import plot_series
 from pysd_runner.plots.style import CLASSES, balanced, drawing, shortened, spread, text_width, wrapped
 from tests.plots.reading import texts_of
 
 
 def test_without_a_font_labels_are_english_and_said_once(no_chinese, futures):
     gaps = futures["gap_to_leader"]
-    with pytest.warns(MissingFont, match="apt-get install fonts-noto-cjk"):
+    with pytest.warns(MissingFont, match=r"gapsim\[chinese\]"):
         figure = plot_gaps(gaps, regions=["130000"], lang="zh")
-    assert figure.sentence.startswith("Province 3, 2035")
+    assert "% below the leader" in {text.get_text() for text in texts_of(figure)}
+    assert figure.sentence.startswith("内蒙古，2035")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again = plot_tiles(gaps.isel(region=[0, 1]), lang="zh")
@@ -34,6 +40,44 @@ def test_names_that_cannot_be_drawn_give_way(no_chinese, futures):
     words = {text.get_text() for text in texts_of(figure)}
     assert {"Region 1", "Xinjiang"} <= words
     figure.canvas.draw()
+
+
+CHINESE_NAMES = ("甘肃", "新疆维吾尔")
+
+
+def in_chinese(futures):
+    """A figure whose regions have Chinese names only, and one of a table with Chinese columns."""
+    gaps = futures["gap_to_leader"].isel(region=[0, 1])
+    yield plot_gaps(gaps.assign_coords(region=list(CHINESE_NAMES), name_en=("region", list(CHINESE_NAMES))))
+    table = pd.DataFrame({name: [1.0, 2.0] for name in CHINESE_NAMES}, index=[2020, 2021])
+    yield plot_series(table, {}, title="甘肃 and 新疆维吾尔")
+
+
+def test_pages_have_every_name_as_text_with_and_without_a_font(futures, no_chinese):
+    for figure in in_chinese(futures):
+        page = svg_bytes(figure).decode("utf-8")
+        written = " ".join(re.findall(r"<text[^>]*>([^<]*)", page))
+        assert all(name in written for name in CHINESE_NAMES), written
+        assert "sans-serif" in page
+
+
+def test_what_stands_for_a_name_in_a_picture_is_explained(futures, no_chinese, tmp_path):
+    for figure in in_chinese(futures):
+        text = save_figure(figure, tmp_path, "figure")[-1].read_text(encoding="utf-8")
+        for name in CHINESE_NAMES:
+            shown = next(shown for shown, own in figure.key.items() if own == name)
+            assert f"{shown} = {name}" in text
+
+
+@pytest.mark.usefixtures("_fresh_fonts")
+def test_the_extra_brings_a_font(monkeypatch):
+    """The font file of the extra is found without any font of the system."""
+    pytest.importorskip(style.EXTRA[0])
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
+    monkeypatch.setattr(style, "CANDIDATES", ("Noto Sans SC",))
+    assert style.can_draw("甘肃新疆维吾尔，。")
+    assert style.usable_language("zh") == "zh"
 
 
 def test_chinese_everywhere_when_a_font_is_there(futures, has_chinese):

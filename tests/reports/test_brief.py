@@ -25,8 +25,6 @@ HOSTILE = "<script>alert('x')</script> & \"Co\""
 FORMULA = '=HYPERLINK("http://example.org")'
 DAY = datetime.date(2025, 3, 4)
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
-
 
 class Page(HTMLParser):
     """Tags and text of a page."""

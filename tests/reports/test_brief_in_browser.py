@@ -7,8 +7,6 @@ import pytest
 from pysd_runner import brief
 from pysd_runner.study.projection import project
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
-
 FIVE = ["zoned_need", "uniform_per_head", "skills_programme", "access_ladder", "integration_only"]
 
 

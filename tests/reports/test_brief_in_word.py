@@ -11,8 +11,6 @@ from pysd_runner.data import load_data
 from pysd_runner.model import load_model
 from pysd_runner.study.projection import project
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
-
 TWO = ["zoned_need", "skills_programme"]
 FIVE = [*TWO, "uniform_per_head", "access_ladder", "integration_only"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.reports.document import Paragraph, TextTable
+from pysd_runner.reports.document import Paragraph, Picture, TextTable
 from pysd_runner.reports.figures import KINDS, figure_jobs
 from pysd_runner.reports.replay import Inputs, is_record, replay
 from pysd_runner.reports.results import CONTENTS, _losers, figure_count, save_summary, write_results
@@ -48,11 +48,10 @@ def test_the_page_names_every_file_and_no_other(written):
 def test_the_page_can_be_written_in_the_other_language(written):
     found, _, _ = written
     english = (found.folder / "summary.md").read_text(encoding="utf-8")
-    save_summary(found.folder, "zh", dict.fromkeys(found.figures, "图"))
+    save_summary(found.folder, "zh", [Picture(f"figures/{name}.png", "图") for name in found.figures])
     chinese = (found.folder / "summary.md").read_text(encoding="utf-8")
-    save_summary(
-        found.folder, "en", {name: english.partition(f"/{name}.png)\n\n")[2].split("\n")[0] for name in found.figures}
-    )
+    said = {name: english.partition(f"/{name}.png)\n\n")[2].split("\n")[0] for name in found.figures}
+    save_summary(found.folder, "en", [Picture(f"figures/{name}.png", text) for name, text in said.items()])
     assert "## 图\n" in chinese
     assert chinese.count("\n## ") == english.count("\n## ")
     assert (found.folder / "summary.md").read_text(encoding="utf-8") == english
