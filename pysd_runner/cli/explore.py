@@ -13,7 +13,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
 from pysd_runner.cli.options import OF_OTHERS, SHIPPED_PANEL, DataOptions, Force, RunOptions, alone, given
-from pysd_runner.cli.projecting import Job, files_of, project_asked, target
+from pysd_runner.cli.projecting import Job, check_names, files_of, project_asked, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
@@ -242,6 +242,8 @@ def brief(
     Writes a page for each region, for a browser, Word and Excel. Starts from results that are there (--run), or makes
     a run as `gapsim run` does and keeps it beside the pages, so that the next brief can start from it.
     """
+    if results is None:
+        check_names(mix or ())
     from pysd_runner.reports.brief_paths import regions_of
     from pysd_runner.reports.replay import read_inputs
     from pysd_runner.study.loading import load_future

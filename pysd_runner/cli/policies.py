@@ -11,7 +11,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
 from pysd_runner.cli.options import DataOptions, Force, ModelPath, Out, RunOptions, Until
-from pysd_runner.cli.projecting import files_of, target, tell_folder
+from pysd_runner.cli.projecting import check_names, files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit, started
@@ -103,6 +103,7 @@ def attribute(
     Every subset of the levers is run on the same draws: a lever alone, the policy without it, and the mean over all
     orders, which sums to the effect. Beside them stand who gets the money against what it buys, and the feedback loops.
     """
+    check_names([scenario])
     from pysd_runner.policy.attribution import attribute as attributed
     from pysd_runner.policy.studies import loop_labels, loop_values, policy_of, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution

@@ -66,6 +66,15 @@ def target(out: Path | None, name: str, *, force: bool, inputs: Iterable[str | P
     return WholeFolder(fresh_folder(DEFAULT_PARENT / name) if out is None else out, replace=force)
 
 
+def check_names(scenarios: Iterable[str]) -> None:
+    """Refuse a name of the shipped model that is no scenario, before anything that takes long is read."""
+    from pysd_runner.scenarios import load_scenario
+
+    for name in scenarios:
+        if not Path(name).suffix:
+            load_scenario(name)
+
+
 def files_of(path: Path | None) -> list[Path]:
     """A file, or a folder of results and its files, which a command must not replace."""
     return [] if path is None else [path, *path.glob("*")] if path.is_dir() else [path]

@@ -24,6 +24,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.projecting import (
     Job,
     answered,
+    check_names,
     counted_draws,
     figures_of,
     files_of,
@@ -94,6 +95,8 @@ def run(
     results the same run is made again and compared with them number by number. Events are written as for `gapsim
     forecast`.
     """
+    if model is None:
+        check_names(scenarios)
     from pysd_runner.reports.replay import is_record
 
     if any(is_record(scenario) for scenario in scenarios):

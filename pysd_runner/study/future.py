@@ -17,7 +17,6 @@ from pysd_runner.engine.ir import key
 from pysd_runner.export import save_netcdf
 from pysd_runner.export.files import Tabled, save_csv
 from pysd_runner.export.records import file_digest, write_record
-from pysd_runner.plots.arrays import label_of
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.labelling import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
 from pysd_runner.study.showing import LEVELS, OF_NATION, answer_of, chosen, quantiles, quantity_in, table
@@ -249,6 +248,8 @@ class Future(Tabled):
 
     def label(self, scenario: str, lang: str) -> str:
         """Printed name of a scenario."""
+        from pysd_runner.plots.arrays import label_of
+
         known = {item.name: item.label.get(lang, item.name) for item in self.cast}
         return known[scenario] if scenario in known else label_of(self[self.leading], "scenario", scenario, lang)
 

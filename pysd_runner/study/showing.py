@@ -11,13 +11,14 @@ from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
-from pysd_runner.plots.arrays import Quantity, quantity_of
 from pysd_runner.study.labelling import unknown
 from pysd_runner.text import say
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from pysd_runner.plots.arrays import Quantity
 
 LEVELS = (0.05, 0.5, 0.95)
 # Default outcomes to show for regions, and for the nation.
@@ -170,8 +171,10 @@ MISSED = 0.5
 MORE_BEFORE = 2.0
 
 
-def quantity_in(future: Any, name: str, lang: str) -> Quantity:
+def quantity_in(future: Any, name: str, lang: str) -> "Quantity":
     """How an outcome is written in sentences: for regions as in figures, else by its own name and unit."""
+    from pysd_runner.plots.arrays import quantity_of
+
     found = quantity_of(future[name], lang)
     if future.axis == "year":
         return found

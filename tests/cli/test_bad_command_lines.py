@@ -110,3 +110,14 @@ def test_usage_errors_answer_programs_too(gapsim):
     answer = gapsim("run", "zoned", "--draws", 0, "--json", code=2)
     assert answer.json["data"] is None
     assert answer.json["error"]["kind"] == "UsageError"
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "zoned_neeed"), ("attribute", "zoned_neeed"), ("brief", "Sichuan", "--mix", "zoned_neeed")]
+)
+def test_a_misspelt_scenario_is_refused_before_any_data_are_read(gapsim, monkeypatch, words):
+    def read(*_, **__):
+        raise AssertionError("the data were read first")
+
+    monkeypatch.setattr("pysd_runner.cli.data_options.DataChoice.read", read)
+    assert "zoned_need" in gapsim(*words, code=2).err
