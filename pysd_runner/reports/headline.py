@@ -306,7 +306,6 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
         "answer.advice" if middle > 0 else "answer.no_advice",
         lang,
         policy=label_of(projection, answer, name, lang),
-        count=len(main.scenarios),
         need=_need(policy.redistribution or 0.0, lang),
         money=say("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
         closed=written(middle, 1),
@@ -357,9 +356,9 @@ def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     if answer.by_need is not None and (main.scenarios[name].policy.redistribution or 0) > 0:
         yield say("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
     best = odds(float(main.first[name]), lang)
-    policy = label_of(projection, answer, name, lang)
-    told = say("answer.best", lang, odds=best, policy=policy, count=len(main.scenarios))
-    yield told + _otherwise(projection, answer, name, lang)
+    yield say("answer.best", lang, odds=best, policy=label_of(projection, answer, name, lang)) + _otherwise(
+        projection, answer, name, lang
+    )
 
 
 def _otherwise(projection: Future, answer: Answer, name: str, lang: str) -> str:
