@@ -9,7 +9,7 @@ import numpy as np
 
 from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.core.calendar import PLAIN, Calendar
-from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.kinds import Array, Flags, Indices, frozen
 from pysd_runner.data import Data
 from pysd_runner.data.update import spans
@@ -29,6 +29,9 @@ LEAST_REGIONS = 2
 ENOUGH = 6
 # Smallest shift of the other regions' relative output by a new region that is reported, in log points.
 WORTH_SAYING = 0.005
+# A change beyond BREAK robust standard deviations (MAD times median absolute changes), and of LEAST_BREAK log points at
+# least, is a break of level: a judgement, far beyond what forecasts expect.
+MAD, BREAK, LEAST_BREAK = 1.4826, 6.0, 0.1
 # Maximum number of ranges of years listed in a message.
 TOLD = 5
 
@@ -152,8 +155,8 @@ def relative(levels: Array) -> Array:
 
 
 def doubts(panel: Data, target: Target) -> tuple[str, ...]:
-    """Warnings about a target: years left out, and regions that begin late."""
-    return (*early_years(panel, target), *unfinished_years(panel, target), *late_entries(target))
+    """Warnings about a target: years left out, regions that begin late, and breaks of level."""
+    return (*early_years(panel, target), *unfinished_years(panel, target), *late_entries(target), *breaks(target))
 
 
 def early_years(panel: Data, target: Target) -> tuple[str, ...]:
@@ -195,6 +198,42 @@ def late_entries(target: Target) -> tuple[str, ...]:
             )
         last = np.where(seen[:, place], column, last)
     return tuple(sentences)
+
+
+def breaks(target: Target) -> tuple[str, ...]:
+    """A warning about changes of single regions far beyond the usual, which are not undone a year later."""
+    change = np.diff(target.values, axis=1)
+    seen = np.isfinite(change)
+    if not seen.any():
+        return ()
+    # A change of all others, as when a region begins late, is none of its own.
+    change = np.where(seen, change - _medians(change, axis=0), 0.0)
+    usual = MAD * np.maximum(_medians(np.abs(np.where(seen, change, np.nan)), axis=1), np.median(np.abs(change[seen])))
+    undone = np.zeros(change.shape, dtype=bool)
+    undone[:, :-1] = change[:, 1:] * np.sign(change[:, :-1]) < -np.abs(change[:, :-1]) / 2
+    undone[:, 1:] |= undone[:, :-1]
+    found = np.argwhere((np.abs(change) > BREAK * usual) & ~undone & (np.abs(change) >= LEAST_BREAK))
+    if not len(found):
+        return ()
+    found = found[np.argsort([-abs(change[row, place]) for row, place in found], kind="stable")]
+    shown = ", ".join(
+        f"{target.rows[row]} {target.times[place + 1]} ({100 * np.expm1(change[row, place]):+.0f}%)"
+        for row, place in found[:3]
+    )
+    return (
+        Message(
+            "a break of level, {count} in all: {shown}; the forecast goes on from the new level, so check whether it "
+            "is one of measurement or borders",
+            count=len(found),
+            shown=shown + (", ..." if len(found) > 3 else ""),
+        ),
+    )
+
+
+def _medians(values: Array, axis: int) -> Array:
+    """Medians along an axis, ignoring NaN; 0 where there is nothing else."""
+    found = np.ma.median(np.ma.masked_invalid(values), axis=axis, keepdims=True)
+    return np.asarray(np.ma.filled(found, 0.0))
 
 
 def unfinished_years(panel: Data, target: Target) -> tuple[str, ...]:

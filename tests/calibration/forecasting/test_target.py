@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import target_of
-from calibration.forecasting.target import early_years, late_entries, unfinished_years
-from tests.calibration.forecasting.series import panel_of
+from calibration.forecasting.target import doubts, early_years, late_entries, unfinished_years
+from tests.calibration.forecasting.series import panel_of, walk
 
 
 def noise(regions: int, years: int) -> np.ndarray:
@@ -82,3 +82,19 @@ def test_a_last_year_of_one_region_is_left_out_and_named() -> None:
     (sentence,) = unfinished_years(panel, target_of(panel))
     assert "1997 is left out: only R00 has output per head in it" in sentence
     assert sentence.endswith("the last year is 1996")
+
+
+@pytest.mark.parametrize("year", [12, 19])
+def test_a_break_of_level_in_one_region_is_told(year) -> None:
+    logs = walk(24, 20, size=0.02)
+    assert not doubts(panel_of(logs), target_of(panel_of(logs)))
+    logs[3, year:] += np.log(1.28)
+    (told,) = doubts(panel_of(logs), target_of(panel_of(logs)))
+    assert "R03" in told
+    assert str(1990 + year) in told
+
+
+def test_a_year_that_is_out_of_line_and_undone_is_no_break_of_level() -> None:
+    logs = walk(24, 20, size=0.02)
+    logs[3, 12] += np.log(1.28)
+    assert not doubts(panel_of(logs), target_of(panel_of(logs)))
