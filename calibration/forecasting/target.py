@@ -232,8 +232,8 @@ def breaks(target: Target) -> tuple[str, ...]:
 
 def _medians(values: Array, axis: int) -> Array:
     """Medians along an axis, ignoring NaN; 0 where there is nothing else."""
-    found = np.ma.median(np.ma.masked_invalid(values), axis=axis, keepdims=True)
-    return np.asarray(np.ma.filled(found, 0.0))
+    seen = np.isfinite(values).any(axis=axis, keepdims=True)
+    return np.asarray(np.nanmedian(np.where(seen, values, 0.0), axis=axis, keepdims=True))
 
 
 def unfinished_years(panel: Data, target: Target) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -359,7 +360,7 @@ def _say(session: Session, file: str, problems: "list[Finding]", errors: int) ->
 
 
 def _lines(problems: "list[Finding]", lang: str) -> list[str]:
-    """Lines for all problems, but only for the first ones of each kind in each column."""
+    """Lines for all problems, one for equal ones of many columns, and the first ones of each kind in each column."""
     from pysd_runner.core.findings import Finding
     from pysd_runner.data.checks import SHOWN
     from pysd_runner.reports.panels import problem_line
@@ -369,6 +370,7 @@ def _lines(problems: "list[Finding]", lang: str) -> list[str]:
         names = ", ".join(problem.column for problem in bare)
         message = Message("no unit is given for {names}; --unit NAME=UNIT says one", names=names)
         problems = [*(item for item in problems if item not in bare), Finding("no-unit", message, "warning")]
+    problems = _folded(problems)
     of_kind = Counter(map(_kind, problems))
     told: Counter[tuple[str, str, str, str]] = Counter()
     lines = []
@@ -382,6 +384,28 @@ def _lines(problems: "list[Finding]", lang: str) -> list[str]:
                 Message("... and {count} more of this kind; --json lists them all", count=of_kind[kind] - SHOWN)
             )
     return lines
+
+
+def _folded(problems: "list[Finding]") -> "list[Finding]":
+    """One problem for equal ones of several columns, which it names."""
+    from pysd_runner.data.checks import SHOWN
+
+    alike: dict[tuple[object, ...], list[Finding]] = {}
+    for problem in problems:
+        # What was found in a cell differs by column.
+        own = "" if problem.found in {"", problem.column} else problem.column
+        alike.setdefault((problem.severity, problem.rule, problem.row, problem.message, own), []).append(problem)
+    found = []
+    for group in alike.values():
+        names = list(dict.fromkeys(problem.column for problem in group))
+        if len(names) < 2:
+            found += group
+            continue
+        listed: str = ", ".join(names[:SHOWN])
+        if len(names) > SHOWN:
+            listed = Message("{names} and {count} more", names=listed, count=len(names) - SHOWN)
+        found.append(replace(group[0], column=listed, found=""))
+    return found
 
 
 def _kind(problem: "Finding") -> tuple[str, str, str, str]:

@@ -32,6 +32,7 @@ Shape = Literal["long", "wide"]
 
 # Minimum similarity of a mapping target to a known name to count as a typo.
 _SLIP = 0.85
+_LEVEL = re.compile(r"(.*\D)[0-9]")
 _PLAIN_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 
 
@@ -226,6 +227,10 @@ def missing_column(name: str, found: Sequence[str], row: int, guess: str = "") -
     example = shlex.quote(f"{guess}={name}")
     advice = Message(" Is it {near!r}? Then add --map {example}.", near=guess, example=example) if guess else ""
     what = Message("output (or output_per_head)") if name == "output" else name
+    if levels := _levels(found):
+        advice = Message(
+            " {levels} look like levels of regions: keep the rows or the column of one level; which one?", levels=levels
+        )
     return Finding(
         "missing-column",
         Message("required column {what} is missing.{advice} Rename a heading or map it", what=what, advice=advice),
@@ -234,6 +239,13 @@ def missing_column(name: str, found: Sequence[str], row: int, guess: str = "") -
         found=", ".join(found),
         expected=what,
     )
+
+
+def _levels(found: Sequence[str]) -> str:
+    """Names that differ in one digit alone at their end, as levels of regions do (ITL1, ITL2, ITL3); empty for none."""
+    matches = [match for name in found if (match := _LEVEL.fullmatch(name.strip()))]
+    stems = {key(match[1]) for match in matches}
+    return ", ".join(match[0] for match in matches) if len(matches) > 1 and len(stems) == 1 else ""
 
 
 def take_unit_row(table: TextFile, layout: Layout) -> tuple[TextFile, Layout]:

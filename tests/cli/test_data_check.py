@@ -129,3 +129,29 @@ def test_a_place_that_cannot_be_written_is_refused_first(gapsim, bad, tmp_path, 
 def test_a_bad_panel_is_not_written(gapsim, bad, tmp_path):
     assert gapsim("data", "check", bad, "--out", "new.csv").code == 2
     assert not (tmp_path / "new.csv").exists()
+
+
+def test_equal_warnings_of_many_columns_are_one_line(gapsim, tmp_path):
+    names = [f"thing {letter}" for letter in "abcdefghijklmnop"]
+    rows = [f"{region},{year},{100 + year}" + ",1" * len(names) for region in "AB" for year in (2019, 2020, 2021)]
+    text = "\n".join([",".join(["region", "year", "output_per_head [yuan/person]", *names]), *rows])
+    (tmp_path / "many.csv").write_text(text, encoding="utf-8")
+    (line,) = [line for line in gapsim("data", "check", "many.csv").out.splitlines() if "is not read" in line]
+    assert "thing a, thing b" in line
+    assert f"and {len(names) - 5} more" in line
+    unused = gapsim("data", "check", "many.csv", "--json").json["data"]["problems"]
+    assert sum(item["rule"] == "unused-column" for item in unused) == len(names)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "region,year,ITL1,ITL2,ITL3\nA,2019,1,2,3\nB,2019,1,2,3\n",
+        "region,year,variable,value\nA,2019,ITL1,1\nA,2019,ITL2,2\nB,2019,ITL1,3\nB,2019,ITL3,4\n",
+    ],
+)
+def test_levels_of_regions_are_asked_for(gapsim, tmp_path, text):
+    (tmp_path / "levels.csv").write_text(text, encoding="utf-8")
+    told = gapsim("data", "check", "levels.csv", code=2).out
+    assert "ITL1, ITL2, ITL3" in told
+    assert "which one?" in told
