@@ -315,7 +315,7 @@ def whom(exponent: float | None, lang: str) -> str:
 
 
 def _whom(exponent: float, lang: str) -> str:
-    return say(f"need.{'poorer' if exponent > 0 else 'richer' if exponent < 0 else 'even'}", lang)
+    return say("need.poorer" if exponent > 0 else "need.richer" if exponent < 0 else "need.even", lang)
 
 
 _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
