@@ -126,7 +126,7 @@ class Model:
     def find(self, name: str) -> str:
         """Name of a variable as in the file, from its name in any case or its key in the declarations."""
         if not isinstance(name, str):
-            raise InvalidInput(f"a variable is named by a text; found {name!r}")
+            raise InvalidInput("a variable is named by a text; found {name!r}", name=name)
         if name in self.ir.variables:
             return name
         known = {key(item): item for item, found in self.ir.variables.items() if not found.hidden}
@@ -145,12 +145,17 @@ class Model:
     def by_variable(self, values: Values) -> dict[str, Any]:
         """Values by the names of variables in the file."""
         if not isinstance(values, Mapping):
-            raise InvalidInput(f"values are a mapping from variables to numbers; found {values!r}")
+            raise InvalidInput("values are a mapping from variables to numbers; found {values!r}", values=values)
         spelled: dict[str, str] = {}
         for name in values:
             found = self.find(name)
             if found in spelled:
-                raise InvalidInput(f"{found!r} is given twice, as {spelled[found]!r} and as {name!r}; give it once")
+                raise InvalidInput(
+                    "{found!r} is given twice, as {spelled!r} and as {name!r}; give it once",
+                    found=found,
+                    spelled=spelled[found],
+                    name=name,
+                )
             spelled[found] = name
         return {found: values[name] for found, name in spelled.items()}
 
@@ -205,7 +210,7 @@ def load_model(
         If fewer than one region is requested, or the model does not read one of `files`.
     """
     if not isinstance(name, str | Path):
-        raise InvalidInput(f"a model is a name or a path; found {name!r}")
+        raise InvalidInput("a model is a name or a path; found {name!r}", name=name)
     path = model_file(name)
     beside = declarations_beside(path)
     spec = load_spec(beside) if is_there(beside) and schema_of(beside) == SCHEMA else None
@@ -298,11 +303,19 @@ def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None
     for name in bindings.named():
         if name not in known:
             near = suggest(name, known)
-            raise InvalidModel(f"{declarations.name}: bindings: the model has no variable {name!r}.{near}")
+            raise InvalidModel(
+                "{name}: bindings: the model has no variable {other_name!r}.{near}",
+                name=declarations.name,
+                other_name=name,
+                near=near,
+            )
     for name in (bindings.ranges.region, bindings.ranges.lever, bindings.ranges.policy_class):
         if name not in model.ranges:
             raise InvalidModel(
-                f"{declarations.name}: bindings.ranges: the model has no range {name!r}.{suggest(name, model.ranges)}"
+                "{name}: bindings.ranges: the model has no range {other_name!r}.{suggestion}",
+                name=declarations.name,
+                other_name=name,
+                suggestion=suggest(name, model.ranges),
             )
 
 
@@ -353,15 +366,17 @@ def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:
     ('R001', 'R002')
     """
     if isinstance(regions, str):
-        raise InvalidInput(f"regions are a number, or one entry per region; found the text {regions!r}")
+        raise InvalidInput("regions are a number, or one entry per region; found the text {regions!r}", regions=regions)
     try:
         count = operator.index(regions)  # type: ignore[arg-type]
     except TypeError:
         if not isinstance(regions, Sized):
-            raise InvalidInput(f"regions are a whole number, or one entry per region; found {regions!r}") from None
+            raise InvalidInput(
+                "regions are a whole number, or one entry per region; found {regions!r}", regions=regions
+            ) from None
         count = len(regions)
     if count < 1:
-        raise InvalidInput(f"a model needs at least one region; {count} were asked for")
+        raise InvalidInput("a model needs at least one region; {count} were asked for", count=count)
     width = max(3, len(str(count)))
     return tuple(f"R{number:0{width}d}" for number in range(1, count + 1))
 

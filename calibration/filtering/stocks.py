@@ -35,8 +35,10 @@ class StockLaw:
         stuck = without_start(model.ir)
         if stuck:
             raise UnsupportedFeature(
-                f"{model.path.name} holds memory that cannot be set ({', '.join(stuck[:3])}: fixed delays, samples); "
-                "its state is not estimated: the forecast follows the fitted path instead"
+                "{name} holds memory that cannot be set ({names}: fixed delays, samples); its state is "
+                "not estimated: the forecast follows the fitted path instead",
+                name=model.path.name,
+                names=", ".join(stuck[:3]),
             )
         self.names = stocks_of(model.ir)
         self.shapes = {name: model.ir.shape(model.ir.variables[name].dims) for name in self.names}

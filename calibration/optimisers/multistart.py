@@ -313,7 +313,10 @@ def optimiser_named(name: str) -> Optimiser:
     plain = name.replace("-", "_").casefold()
     if plain not in OPTIMISERS:
         raise UnknownName(
-            f"there is no optimiser {name!r}.{suggest(plain, OPTIMISERS)} Known are {', '.join(OPTIMISERS)}."
+            "there is no optimiser {name!r}.{suggestion} Known are {names}.",
+            name=name,
+            suggestion=suggest(plain, OPTIMISERS),
+            names=", ".join(OPTIMISERS),
         )
     return OPTIMISERS[plain]()
 

@@ -129,8 +129,11 @@ def _saved(run: Run, rule: BehaviourRule, name: str) -> str:
     known = {key(item): item for item in run.data}
     if key(name) not in known:
         raise UnknownName(
-            f"rule {rule.name!r} needs {name!r}, which the run did not save.{suggest(name, run.data)} "
-            "Save every variable, or those the rules name (`outcomes_of`)"
+            "rule {name!r} needs {other_name!r}, which the run did not save.{suggestion} Save "
+            "every variable, or those the rules name (`outcomes_of`)",
+            name=rule.name,
+            other_name=name,
+            suggestion=suggest(name, run.data),
         )
     return known[key(name)]
 
@@ -173,7 +176,12 @@ def _ordered(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     names = _names(run, rule)
     for lower, upper in pairwise(names):
         if run.dims[lower] != run.dims[upper]:
-            raise InvalidModel(f"rule {rule.name!r}: {lower!r} and {upper!r} have different subscripts")
+            raise InvalidModel(
+                "rule {name!r}: {lower!r} and {upper!r} have different subscripts",
+                name=rule.name,
+                lower=lower,
+                upper=upper,
+            )
         values, allowed = np.broadcast_arrays(run.data[lower], run.data[upper])
         excess = values - allowed - _allowance(rule, values, allowed)
         yield _Finding(lower, run.dims[lower], values, allowed, excess, f"must not be above {upper},")
@@ -186,7 +194,13 @@ def _sums_to(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
         place = next((place for place, dim in enumerate(dims) if key(dim) == key(rule.over)), None)
         if place is None:
             has = ", ".join(dims) or "none"
-            raise InvalidModel(f"rule {rule.name!r}: {name!r} has no subscript range {rule.over!r}; it has {has}")
+            raise InvalidModel(
+                "rule {name!r}: {other_name!r} has no subscript range {over!r}; it has {has}",
+                name=rule.name,
+                other_name=name,
+                over=rule.over,
+                has=has,
+            )
         values = run.data[name].sum(axis=place + 2)
         excess = np.abs(values - wanted) - _allowance(rule, values)
         rest = (*dims[:place], *dims[place + 1 :])

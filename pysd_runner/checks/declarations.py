@@ -197,7 +197,7 @@ def load_rules(path: str | Path) -> tuple[BehaviourRule, ...]:
     path = Path(path)
     rules = load_experiments(path).rules
     if not rules:
-        raise InvalidModel(f"{path.name}: rule: is missing; a rule is a table that starts with [[rule]]")
+        raise InvalidModel("{name}: rule: is missing; a rule is a table that starts with [[rule]]", name=path.name)
     return rules
 
 

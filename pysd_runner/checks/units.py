@@ -115,7 +115,12 @@ def _tokens(text: str, plain: str) -> Iterator[str]:
     while place < len(plain):
         match = _TOKEN.match(plain, place)
         if match is None:
-            raise InvalidInput(f"the unit {text!r} cannot be read at {plain[place:]!r}; {_EXPECTED}")
+            raise InvalidInput(
+                "the unit {text!r} cannot be read at {plain!r}; {expected}",
+                text=text,
+                plain=plain[place:],
+                expected=_EXPECTED,
+            )
         place = match.end()
         part = (match["sign"] or match["name"]).strip()
         if part:
@@ -201,7 +206,12 @@ class _Reader:
         return self._tokens.pop(0) if self._tokens else ""
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidInput(f"the unit {self._text!r} cannot be read: {reason}; {_EXPECTED}")
+        raise InvalidInput(
+            "the unit {text!r} cannot be read: {reason}; {expected}",
+            text=self._text,
+            reason=reason,
+            expected=_EXPECTED,
+        )
 
 
 def _named(part: str, synonyms: Synonyms) -> UnitProduct:

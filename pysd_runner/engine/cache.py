@@ -143,7 +143,7 @@ def code_digest(folder: Path = Path(__file__).parent) -> str:
 
 def _checked(key: str) -> str:
     if not 16 <= len(key) <= 128 or not _HEXADECIMAL.issuperset(key):
-        raise InvalidInput(f"a key of the cache is a hexadecimal digest; found {key!r}")
+        raise InvalidInput("a key of the cache is a hexadecimal digest; found {key!r}", key=key)
     return key
 
 
@@ -222,7 +222,9 @@ class ModelFile:
         """Raise `InvalidModel` if the file or one of its data files has changed since it was lowered."""
         changed = [self.path] if _digest(self.path) != self.sha256 else []
         if changed := changed + changed_files(model, self.path.parent):
-            raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
+            raise InvalidModel(
+                "{changed} has changed since the model was loaded; load the model again", changed=changed[0]
+            )
 
 
 @frozen
@@ -290,7 +292,12 @@ def _lowered(path: Path, elements: Mapping[str, Sequence[str]], files: Mapping[s
     model = lower(read_source(path, budgets).with_ranges(elements).with_files(files), budgets)
     for name, file in files.items():
         if str(file.resolve()) not in model.files:
-            raise InvalidInput(f"{path} reads no file {name!r}; it reads {', '.join(model.files) or 'none'}")
+            raise InvalidInput(
+                "{path} reads no file {name!r}; it reads {names}",
+                path=path,
+                name=name,
+                names=", ".join(model.files) or "none",
+            )
     return model
 
 

@@ -54,16 +54,29 @@ class Clock:
     def __post_init__(self) -> None:
         bounds = (self.start, self.stop, self.step, self.save_every)
         if not all(math.isfinite(value) for value in bounds):
-            raise InvalidInput(f"time bounds must be finite; found start, stop, step, save_every = {bounds}")
+            raise InvalidInput(
+                "time bounds must be finite; found start, stop, step, save_every = {bounds}", bounds=bounds
+            )
         if self.step <= 0 or self.save_every <= 0:
-            raise InvalidInput(f"step and save_every must be positive; found {self.step} and {self.save_every}")
+            raise InvalidInput(
+                "step and save_every must be positive; found {step} and {save_every}",
+                step=self.step,
+                save_every=self.save_every,
+            )
         if (self.stop - self.start) / self.step > MOST_STEPS:
             raise InvalidInput(
-                f"{(self.stop - self.start) / self.step:.3g} steps from {self.start:g} to {self.stop:g} are more than "
-                f"{MOST_STEPS:,}; take a longer step than {self.step:g}"
+                "{stop:.3g} steps from {start:g} to {other_stop:g} are more than {most:,}; take "
+                "a longer step than {step:g}",
+                stop=(self.stop - self.start) / self.step,
+                start=self.start,
+                other_stop=self.stop,
+                most=MOST_STEPS,
+                step=self.step,
             )
         if self.stop < self.start:
-            raise InvalidInput(f"a run goes forward: stop {self.stop:g} lies before start {self.start:g}")
+            raise InvalidInput(
+                "a run goes forward: stop {stop:g} lies before start {start:g}", stop=self.stop, start=self.start
+            )
 
     # The arrays of times are computed once and shared, hence read-only.
 
@@ -155,9 +168,13 @@ def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves
 
 def _check(now: float, step: float, count: int) -> None:
     if not step > 0 or not math.isfinite(step):
-        raise InvalidInput(f"TIME STEP is {step:g} at time {now:g}; a step must be positive")
+        raise InvalidInput("TIME STEP is {step:g} at time {now:g}; a step must be positive", step=step, now=now)
     if count > MOST_STEPS:
-        raise InvalidInput(f"more than {MOST_STEPS:,} steps to time {now:g}, and FINAL TIME is not reached")
+        raise InvalidInput(
+            "more than {most:,} steps to time {now:g}, and FINAL TIME is not reached",
+            most=MOST_STEPS,
+            now=now,
+        )
 
 
 def _is_saved(since: float, step: float, save_every: float) -> bool:
@@ -203,7 +220,12 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
     )
     fitting = f"save_every={clock.step * times:.6g}, or step={clock.save_every / times:.6g}"
     if asked[TIME_STEP] is not None or asked[SAVEPER] is not None:
-        raise InvalidInput(f"{label}: {found}. The save interval must be a multiple of the step; nearest: {fitting}")
+        raise InvalidInput(
+            "{label}: {found}. The save interval must be a multiple of the step; nearest: {fitting}",
+            label=label,
+            found=found,
+            fitting=fitting,
+        )
     warnings.warn(f"{label}: {found}, those on a step. To save all pass {fitting}", UnevenSaving, stacklevel=6)
 
 
@@ -304,9 +326,13 @@ class _Work:
         for (scenario, draw), other in cases.items():
             if not np.array_equal(other.saved_times, clock.saved_times):
                 raise InvalidInput(
-                    f"scenario {scenario}, draw {draw} is saved at {_shown(other)}, the first case at {_shown(clock)}; "
-                    "cases of one run are saved at the same times: pass start, stop, step or save_every, or run them "
-                    "apart"
+                    "scenario {scenario}, draw {draw} is saved at {shown}, the first case at "
+                    "{other_shown}; cases of one run are saved at the same times: pass start, stop, step "
+                    "or save_every, or run them apart",
+                    scenario=scenario,
+                    draw=draw,
+                    shown=_shown(other),
+                    other_shown=_shown(clock),
                 )
         return Clocks(clock, cases)
 

@@ -58,7 +58,7 @@ def build(file: ModelFile, model: ModelIr, folder: Path) -> BuiltModel:
         section.elements = tuple(_element(item, file.path, files) for item in section.elements)
     for text in _texts(abstract.sections):
         if _UNSAFE.search(text.strip('"')):
-            raise UnsupportedFeature(f"{file.path}: {text!r} cannot be handed to PySD safely")
+            raise UnsupportedFeature("{path}: {text!r} cannot be handed to PySD safely", path=file.path, text=text)
     series = [item.name for item in main.elements if type(item.components[0].ast).__name__ == "GetDataStructure"]
     labels = [label for item in main.subscripts if not isinstance(item.subscripts, str) for label in item.subscripts]
     runner = pysd.load(ModelBuilder(abstract).build_model())
@@ -176,7 +176,9 @@ def _run_cases(
 ) -> dict[str, Array]:
     for name in _reduced_ranges(model):
         if len(model.ranges[name]) == 1:
-            raise InvalidInput(f'range {name!r} has one element, which PySD cannot sum over; use engine="numpy"')
+            raise InvalidInput(
+                'range {name!r} has one element, which PySD cannot sum over; use engine="numpy"', name=name
+            )
     scenarios, draws = leading_shape(values)
     rows = int(clock.saved.sum())
     data = {name: np.empty((scenarios, draws, *model.shape(model.variables[name].dims), rows)) for name in outcomes}
@@ -233,7 +235,12 @@ def _guarded(file: ModelFile, action: Callable[[], Any]) -> Any:
     except Exception as error:
         # The generated code of PySD can raise any exception.
         reason = " ".join(str(error).split())[:300]
-        raise SimulationFailed(f"{file.path}: PySD cannot run this model: {type(error).__name__}: {reason}") from error
+        raise SimulationFailed(
+            "{path}: PySD cannot run this model: {name}: {reason}",
+            path=file.path,
+            name=type(error).__name__,
+            reason=reason,
+        ) from error
 
 
 def _run_case(

@@ -56,9 +56,13 @@ def loads(data: bytes) -> ir.ModelIr:
         if signature == _SIGNATURE:
             return _model(found["rows"])
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError, struct.error) as error:
-        raise InvalidInput(f"these bytes are no lowered model: {error}; load the model from its file") from error
+        raise InvalidInput(
+            "these bytes are no lowered model: {error}; load the model from its file", error=error
+        ) from error
     raise InvalidInput(
-        f"a lowered model of format {signature!r}, this version reads {_SIGNATURE!r}; load the model from its file"
+        "a lowered model of format {signature!r}, this version reads {known!r}; load the model from its file",
+        signature=signature,
+        known=_SIGNATURE,
     )
 
 

@@ -218,7 +218,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         warnings.warn(Message("{file}: {slip}", file=file.name, slip=slip), ProbableSlip, stacklevel=4)
     if engine == "pysd" and by != "euler":
         wish = "" if method else f", which {file.name} asks for; pass method='euler' to compare"
-        raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
+        raise InvalidInput("PySD knows 'euler' only; found method {by!r}{wish}", by=by, wish=wish)
     found = clocks(ir, file.name, ready, bounds, method=by, seed=seed)
     clock = found.first
     if engine == "llvm":
@@ -263,7 +263,7 @@ def _refuse_tables(ir: ModelIr, names: Iterable[str]) -> None:
     tables = [name for name in names if ir.variables[name].kind == "lookup"]
     if tables:
         raise InvalidInput(
-            f"{tables[0]!r} is a table function and has no value of its own; name a variable that uses it"
+            "{tables!r} is a table function and has no value of its own; name a variable that uses it", tables=tables[0]
         )
 
 
@@ -275,14 +275,20 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
         if control in given:
             value = given[control]
             if keyword is not None or isinstance(value, TimePath) or np.size(value) != 1:
-                raise InvalidInput(f"{control} holds for a whole run: give one number, once")
+                raise InvalidInput("{control} holds for a whole run: give one number, once", control=control)
             chosen = np.asarray(value).item()
         try:
             bounds[control] = None if chosen is None else float(chosen)
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
+            raise InvalidInput(
+                "{control} must be a number; found {chosen!r}", control=control, chosen=chosen
+            ) from error
         if chosen is not None and not math.isfinite(bounds[control] or 0.0):
-            raise InvalidInput(f"{control} must be finite; found {chosen!r}. Omit it to use the file's value")
+            raise InvalidInput(
+                "{control} must be finite; found {chosen!r}. Omit it to use the file's value",
+                control=control,
+                chosen=chosen,
+            )
     return bounds
 
 
@@ -309,7 +315,12 @@ def chosen(engine: Engine) -> Engine:
     """
     if engine not in get_args(Engine):
         names = ", ".join(repr(name) for name in get_args(Engine))
-        raise InvalidInput(f"engine must be one of {names}; found {engine!r}.{suggest(str(engine), get_args(Engine))}")
+        raise InvalidInput(
+            "engine must be one of {names}; found {engine!r}.{suggestion}",
+            names=names,
+            engine=engine,
+            suggestion=suggest(str(engine), get_args(Engine)),
+        )
     if engine == "auto":
         engine = "llvm" if _loads() else "numpy"
     if engine == "llvm" and not _loads():
@@ -382,7 +393,11 @@ def check_compiling(work: Work, limit: float) -> None:
     """Reject a model whose predicted compilation time in seconds is above the limit."""
     if work.compiling > limit:
         raise UnsupportedFeature(
-            f"{work.blocks:,} equations are predicted to take {work.compiling:.2g} s to compile; at most {limit:g} s "
-            f"are allowed, unless the model is loaded with load_model(path, budgets=Budgets(seconds="
-            f"{ceil(work.compiling)})): take engine='numpy', which needs no compiling"
+            "{blocks:,} equations are predicted to take {compiling:.2g} s to compile; at most "
+            "{limit:g} s are allowed, unless the model is loaded with load_model(path, "
+            "budgets=Budgets(seconds={ceil})): take engine='numpy', which needs no compiling",
+            blocks=work.blocks,
+            compiling=work.compiling,
+            limit=limit,
+            ceil=ceil(work.compiling),
         )

@@ -43,13 +43,17 @@ class TimePath:
         times = np.atleast_1d(np.asarray(self.times, dtype=float))
         values = np.asarray(self.values, dtype=float)
         if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-            raise InvalidInput(f"a path over time needs increasing years; found {times.tolist()}")
+            raise InvalidInput("a path over time needs increasing years; found {tolist}", tolist=times.tolist())
         if values.ndim == 0 or values.shape[0] != times.size:
             raise InvalidInput(
-                f"a path over time needs one value per year: {times.size} years, values of shape {values.shape}"
+                "a path over time needs one value per year: {size} years, values of shape {shape}",
+                size=times.size,
+                shape=values.shape,
             )
         if self.interpolate not in ("step", "linear"):
-            raise InvalidInput(f"interpolate must be 'step' or 'linear'; found {self.interpolate!r}")
+            raise InvalidInput(
+                "interpolate must be 'step' or 'linear'; found {interpolate!r}", interpolate=self.interpolate
+            )
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "values", values)
 
@@ -115,8 +119,12 @@ def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
                 continue
             if shape[place] != 1:
                 raise InvalidInput(
-                    f"{owner[place]!r} has {shape[place]} {kind}, {name!r} has {lead[place]}; every value needs the "
-                    "same number, or one"
+                    "{owner!r} has {shape} {kind}, {name!r} has {lead}; every value needs the same number, or one",
+                    owner=owner[place],
+                    shape=shape[place],
+                    kind=kind,
+                    name=name,
+                    lead=lead[place],
                 )
             shape[place], owner[place] = lead[place], name
     return shape[0], shape[1]
@@ -172,12 +180,12 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"value of {name!r} is not numeric: {value!r}") from error
+        raise InvalidInput("value of {name!r} is not numeric: {value!r}", name=name, value=value) from error
     dims = model.variables[name].dims
     shape = model.shape(dims)
     # A data series may have gaps, which the equations that use it must handle.
     if np.isnan(array).any() and model.variables[name].kind != "data":
-        raise InvalidInput(f"value of {name!r} contains NaN; fill it or leave the variable to the model")
+        raise InvalidInput("value of {name!r} contains NaN; fill it or leave the variable to the model", name=name)
     check_cases(name, array.shape)
     if array.ndim == 0:
         return np.full((1, 1, *shape), float(array))
@@ -189,7 +197,10 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
         return array
     expected = f"{shape} over {', '.join(dims)}" if dims else "a number"
     raise InvalidInput(
-        f"value of {name!r} has shape {array.shape}; expected {expected}, with (scenario, draw) in front if it varies"
+        "value of {name!r} has shape {shape}; expected {expected}, with (scenario, draw) in front if it varies",
+        name=name,
+        shape=array.shape,
+        expected=expected,
     )
 
 
@@ -222,6 +233,8 @@ def check_cases(name: str, shape: tuple[int, ...]) -> None:
     """
     if 0 in shape:
         raise InvalidInput(
-            f"value of {name!r} holds no draw (shape {shape}); give at least one scenario and one draw, or leave the "
-            "variable to the model"
+            "value of {name!r} holds no draw (shape {shape}); give at least one scenario and one "
+            "draw, or leave the variable to the model",
+            name=name,
+            shape=shape,
         )

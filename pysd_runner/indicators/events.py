@@ -279,9 +279,13 @@ class Crossing:
         asked = self.time if shown.dtype.kind != "M" else np.datetime64(date_of(self.time), "ns").astype(float)
         if asked > times[-1] + 1e-9 or asked < times[0] - 1e-9:
             first, last = said_time(shown[0]), said_time(shown[-1])
-            raise InvalidInput(f"event {self.text!r}: the forecast runs from {first} to {last}")
+            raise InvalidInput(
+                "event {text!r}: the forecast runs from {first} to {last}", text=self.text, first=first, last=last
+            )
         if values.sizes["entity"] > 1:
-            raise InvalidInput(f"event {self.text!r}: {self.name!r} has several entities; forecast one of them")
+            raise InvalidInput(
+                "event {text!r}: {name!r} has several entities; forecast one of them", text=self.text, name=self.name
+            )
         paths = values.isel(entity=0).transpose("draw", "time").to_numpy()
         place = int(np.abs(times - asked).argmin())
         until = paths[:, : place + 1]
@@ -293,13 +297,17 @@ def event_of(text: str, names: Sequence[str]) -> Crossing:
     match = _FORM.fullmatch(text.strip())
     if match is None:
         raise InvalidInput(
-            f"event {text!r}: expected something like 'infected above 100 by 80', at any time until then, or 'at 80'"
+            "event {text!r}: expected something like 'infected above 100 by 80', at any time until then, or 'at 80'",
+            text=text,
         )
     known = {name.casefold(): name for name in names}
     name = known.get(match["name"].strip().casefold())
     if name is None:
         raise InvalidInput(
-            f"event {text!r}: nothing called {match['name']!r} is forecast.{suggest(match['name'], names)}"
+            "event {text!r}: nothing called {match!r} is forecast.{suggestion}",
+            text=text,
+            match=match["name"],
+            suggestion=suggest(match["name"], names),
         )
     return Crossing(
         text=text,

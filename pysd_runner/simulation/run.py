@@ -70,7 +70,9 @@ class Run(Labelled, Tabled):
         """One outcome, shape (scenario, draw, ..., year)."""
         found = spelled(name, self.data)
         if found is None:
-            raise UnknownName(f"the run did not save {name!r}.{suggest(name, self.data)}")
+            raise UnknownName(
+                "the run did not save {name!r}.{suggestion}", name=name, suggestion=suggest(name, self.data)
+            )
         return self.data[found]
 
     def table(self) -> "pd.DataFrame":
@@ -266,13 +268,22 @@ def position_of(model: Model, variable: str, labels: Sequence[str]) -> Position:
     dims = model.ir.variables[variable].dims
     if len(labels) != len(dims):
         raise InvalidInput(
-            f"{variable!r} has the subscripts ({', '.join(dims)}); {len(labels)} labels are given: {tuple(labels)}"
+            "{variable!r} has the subscripts ({names}); {count} labels are given: {labels}",
+            variable=variable,
+            names=", ".join(dims),
+            count=len(labels),
+            labels=tuple(labels),
         )
     places = []
     for label, dim in zip(labels, dims, strict=True):
         known = {key(item): place for place, item in enumerate(model.ir.ranges[dim])}
         if key(label) not in known:
-            raise UnknownName(f"{dim!r} has no element {label!r}.{suggest(label, model.ir.ranges[dim])}")
+            raise UnknownName(
+                "{dim!r} has no element {label!r}.{suggestion}",
+                dim=dim,
+                label=label,
+                suggestion=suggest(label, model.ir.ranges[dim]),
+            )
         places.append(known[key(label)])
     return tuple(places)
 

@@ -141,7 +141,9 @@ def provenance(model: Model, task: Task) -> Record:
 def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
     if outcomes is not None:
         if isinstance(outcomes, str) or not isinstance(outcomes, Iterable):
-            raise InvalidInput(f"outcomes are a list of names; found {outcomes!r}, write [{outcomes!r}]")
+            raise InvalidInput(
+                "outcomes are a list of names; found {outcomes!r}, write [{outcomes!r}]", outcomes=outcomes
+            )
         return list(dict.fromkeys(model.find(name) for name in outcomes))
     return [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
 

@@ -204,10 +204,16 @@ class ErrorModel:
             word = getattr(self, name)
             if word not in allowed:
                 raise InvalidInput(
-                    f"{name} of an error: expected one of {', '.join(allowed)}, found {word!r}.{suggest(word, allowed)}"
+                    "{name} of an error: expected one of {names}, found {word!r}.{suggestion}",
+                    name=name,
+                    names=", ".join(allowed),
+                    word=word,
+                    suggestion=suggest(word, allowed),
                 )
         if not LEAST_DEGREES < self.degrees < inf:
-            raise InvalidInput(f"degrees of freedom of an error must be more than 2 and finite; found {self.degrees:g}")
+            raise InvalidInput(
+                "degrees of freedom of an error must be more than 2 and finite; found {degrees:g}", degrees=self.degrees
+            )
 
     @property
     def is_count(self) -> bool:
@@ -341,17 +347,26 @@ class Observation:
             word = getattr(self, name)
             if word not in allowed:
                 expected = Message("expected one of {names}", names=", ".join(allowed))
-                raise InvalidInput(f"{place}: {name}: {expected}, found {word!r}.{suggest(str(word), allowed)}")
+                raise InvalidInput(
+                    "{place}: {name}: {expected}, found {word!r}.{suggestion}",
+                    place=place,
+                    name=name,
+                    expected=expected,
+                    word=word,
+                    suggestion=suggest(str(word), allowed),
+                )
         if self.sd is not None and not 0 < self.sd < inf:
-            raise InvalidInput(f"{place}: sd must be positive and finite; found {self.sd!r}")
+            raise InvalidInput("{place}: sd must be positive and finite; found {sd!r}", place=place, sd=self.sd)
         if self.errors.memory == "momentum":
-            raise InvalidInput(f"{place}: memory 'momentum' is one of the regional model; take 'ar1' or 'independent'")
+            raise InvalidInput(
+                "{place}: memory 'momentum' is one of the regional model; take 'ar1' or 'independent'", place=place
+            )
         if self.errors.scale == "region":
-            raise InvalidInput(f"{place}: errors have one scale here; expected scale = 'series'")
+            raise InvalidInput("{place}: errors have one scale here; expected scale = 'series'", place=place)
         if self.errors.is_count and self.scale not in ("auto", "level"):
-            raise InvalidInput(f"{place}: counts are compared as they are; expected scale = 'level'")
+            raise InvalidInput("{place}: counts are compared as they are; expected scale = 'level'", place=place)
         if self.errors.known and self.sd is None:
-            raise InvalidInput(f"{place}: errors of known size need sd")
+            raise InvalidInput("{place}: errors of known size need sd", place=place)
 
     @property
     def is_given(self) -> bool:
@@ -530,7 +545,11 @@ class ModelSpec:
         by_variable = {item.variable: item for item in self.parameters.values() if item.variable}
         if name in by_variable:
             return by_variable[name]
-        raise UnknownName(f"no parameter is called {name!r}.{suggest(name, [*self.parameters, *by_variable])}")
+        raise UnknownName(
+            "no parameter is called {name!r}.{suggestion}",
+            name=name,
+            suggestion=suggest(name, [*self.parameters, *by_variable]),
+        )
 
     @property
     def proxies(self) -> tuple[Proxy, ...]:

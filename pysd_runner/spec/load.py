@@ -249,7 +249,13 @@ def _check_names(spec: ModelSpec, file: str) -> None:
             for name in filter(None, {key.casefold(), item.variable.casefold()}):
                 place = f'{section}["{key}"]'
                 if name in first and first[name] != place:
-                    raise InvalidModel(f"{file}: {place}: {name!r} is already used by {first[name]}")
+                    raise InvalidModel(
+                        "{file}: {place}: {name!r} is already used by {first}",
+                        file=file,
+                        place=place,
+                        name=name,
+                        first=first[name],
+                    )
                 first[name] = place
 
 
@@ -260,7 +266,12 @@ def _check_references(spec: ModelSpec, file: str) -> None:
             for series in (measurement.national, *measurement.alternatives):
                 if series not in spec.definitions:
                     place = f'{file}: measurements["{measurement.key}"].alternatives'
-                    raise InvalidModel(f"{place}: no definition {series!r}.{suggest(series, spec.definitions)}")
+                    raise InvalidModel(
+                        "{place}: no definition {series!r}.{suggestion}",
+                        place=place,
+                        series=series,
+                        suggestion=suggest(series, spec.definitions),
+                    )
     _check_bindings(spec, file)
     for ridge in spec.ridges.values():
         for key in ridge.keys:
@@ -280,7 +291,13 @@ def _check_bindings(spec: ModelSpec, file: str) -> None:
         _check_known(spec, f"{file}: bindings.parameters.{meaning}", key)
     for meaning, key in bound_keys(spec.bindings.inputs):
         if key not in spec.inputs:
-            raise InvalidModel(f"{file}: bindings.inputs.{meaning}: no input {key!r}.{suggest(key, spec.inputs)}")
+            raise InvalidModel(
+                "{file}: bindings.inputs.{meaning}: no input {key!r}.{suggestion}",
+                file=file,
+                meaning=meaning,
+                key=key,
+                suggestion=suggest(key, spec.inputs),
+            )
 
 
 def _check_loading(spec: ModelSpec, place: str, loading: str) -> None:
@@ -290,4 +307,6 @@ def _check_loading(spec: ModelSpec, place: str, loading: str) -> None:
 
 def _check_known(spec: ModelSpec, place: str, key: str) -> None:
     if key not in spec.parameters:
-        raise InvalidModel(f"{place}: no parameter {key!r}.{suggest(key, spec.parameters)}")
+        raise InvalidModel(
+            "{place}: no parameter {key!r}.{suggestion}", place=place, key=key, suggestion=suggest(key, spec.parameters)
+        )

@@ -113,7 +113,12 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
     def fact_of(name: str, where: str, what: str) -> Fact:
         found = known.get(loose(name))
         if found is None:
-            raise InvalidModel(f"{where}: the model has no such {what}.{suggest(name, facts)}")
+            raise InvalidModel(
+                "{where}: the model has no such {what}.{suggestion}",
+                where=where,
+                what=what,
+                suggestion=suggest(name, facts),
+            )
         return found
 
     parameters = {}
@@ -182,7 +187,12 @@ def _outcome(name: str, seen: _Seen, variables: Texts, file: str) -> DeclaredOut
     known = {loose(item): item for item in variables}
     variable = seen.variable or name
     if loose(variable) not in known:
-        raise InvalidModel(f'{file}: outcomes["{name}"]: the model has no such variable.{suggest(variable, variables)}')
+        raise InvalidModel(
+            '{file}: outcomes["{name}"]: the model has no such variable.{suggestion}',
+            file=file,
+            name=name,
+            suggestion=suggest(variable, variables),
+        )
     variable = known[loose(variable)]
     label = seen.label or variable
     return DeclaredOutcome(
@@ -236,7 +246,9 @@ def weak_parameter(
     LogNormal(median=4.0, sdlog=1.0, lower=0.004, upper=4000.0)
     """
     if not isfinite(value):
-        raise InvalidInput(f"{key!r} is {value} in the model file; declare its value, bounds and prior")
+        raise InvalidInput(
+            "{key!r} is {value} in the model file; declare its value, bounds and prior", key=key, value=value
+        )
     prior = _prior(key, value, limits)
     return Parameter(
         key=key,
@@ -269,8 +281,10 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
         return Normal(middle, (upper - lower) / 4, lower, upper)
     if value == 0:
         raise InvalidInput(
-            f"{key!r} is 0 in the model file, which gives no limits: nothing tells how large it may be. Give it limits "
-            f'in the file, or a prior: priors={{{key!r}: LogNormal(1, 1)}} or [parameters."{key}"] in the declarations'
+            "{key!r} is 0 in the model file, which gives no limits: nothing tells how large it may "
+            "be. Give it limits in the file, or a prior: priors={{{key!r}: LogNormal(1, 1)}} or "
+            '[parameters."{key}"] in the declarations',
+            key=key,
         )
     size = abs(value)
     return Normal(value, size, value - FARTHEST * size, value + FARTHEST * size)
@@ -354,8 +368,10 @@ def parameter_of(record: Record) -> Parameter:
         family = numbers.pop("family", None)
         role = content.pop("role")
         if role not in ROLES:
-            raise InvalidInput(f"role: unknown word {role!r}")
+            raise InvalidInput("role: unknown word {role!r}", role=role)
         found = None if family is None else FAMILIES[family](**numbers)
         return Parameter(**{**content, "sources": tuple(content["sources"])}, prior=found, role=cast("Role", role))
     except (TypeError, KeyError, AttributeError) as error:
-        raise InvalidInput(f"the declarations kept with a fit cannot be read: {error}; calibrate again") from error
+        raise InvalidInput(
+            "the declarations kept with a fit cannot be read: {error}; calibrate again", error=error
+        ) from error

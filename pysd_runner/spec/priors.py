@@ -203,7 +203,7 @@ class LogNormal(Prior):
         _require_positive(self.sdlog, "sdlog")
         _require_order(self.lower, self.upper)
         if self.lower < 0:
-            raise InvalidInput(f"a lognormal prior needs lower >= 0, found {self.lower}")
+            raise InvalidInput("a lognormal prior needs lower >= 0, found {lower}", lower=self.lower)
 
     @property
     def unbounded_bounds(self) -> Interval:
@@ -388,7 +388,9 @@ def _score(probability: Array) -> Array:
 def _require_interval(lower: float, upper: float) -> None:
     _require_order(lower, upper)
     if not (isfinite(lower) and isfinite(upper)):
-        raise InvalidInput(f"a prior on an interval needs finite ends, found [{lower}, {upper}]")
+        raise InvalidInput(
+            "a prior on an interval needs finite ends, found [{lower}, {upper}]", lower=lower, upper=upper
+        )
 
 
 def _log(x: float) -> float:
@@ -397,9 +399,9 @@ def _log(x: float) -> float:
 
 def _require_positive(value: float, what: str) -> None:
     if not (isfinite(value) and value > 0):
-        raise InvalidInput(f"{what} of a prior must be positive and finite, found {value}")
+        raise InvalidInput("{what} of a prior must be positive and finite, found {value}", what=what, value=value)
 
 
 def _require_order(lower: float, upper: float) -> None:
     if not lower < upper:
-        raise InvalidInput(f"a prior needs lower < upper, found [{lower}, {upper}]")
+        raise InvalidInput("a prior needs lower < upper, found [{lower}, {upper}]", lower=lower, upper=upper)

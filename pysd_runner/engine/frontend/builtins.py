@@ -33,7 +33,9 @@ def _from_start(name: str, order: float) -> Forms:
 def _external(name: str, count: int) -> Forms:
     def build(*arguments: Node) -> Node:
         if not all(isinstance(item, Text) for item in arguments):
-            raise InvalidModel(f"{name.upper()} takes {count} texts in single quotes, such as 'data.xlsx'")
+            raise InvalidModel(
+                "{name} takes {count} texts in single quotes, such as 'data.xlsx'", name=name.upper(), count=count
+            )
         return Call(name, arguments)
 
     return {count: build}

@@ -54,7 +54,7 @@ def data_file(name: str, model: Path) -> Path:
             "lies outside of the folder of the model; put it there, pass "
             f"load_model(path, files={{{name!r}: ...}}), or set {OUTSIDE}=1 if you trust the model"
         )
-    raise InvalidModel(f"the file name {name!r} {fault}")
+    raise InvalidModel("the file name {name!r} {fault}", name=name, fault=fault)
 
 
 def data_files(names: Mapping[str, str], model: Path) -> dict[str, Path]:
@@ -74,7 +74,7 @@ def identify(path: str | Path) -> tuple[Path, str]:
         if not path.is_file():
             raise InvalidModel("{path}: there is no such file; expected a Vensim .mdl or an XMILE file", path=path)
         if ending in _OTHERS:
-            raise InvalidModel(f"{path}: {_OTHERS[ending]}")
+            raise InvalidModel("{path}: {others}", path=path, others=_OTHERS[ending])
         if ending not in SUFFIXES:
             known = ", ".join(sorted(SUFFIXES))
             raise InvalidModel(
@@ -82,7 +82,7 @@ def identify(path: str | Path) -> tuple[Path, str]:
             )
         return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error
+        raise InvalidModel("{path}: the file cannot be read: {strerror}", path=path, strerror=error.strerror) from error
 
 
 @frozen
@@ -100,8 +100,11 @@ class Source:
         for name in elements:
             if key(name) not in known:
                 raise UnknownName(
-                    f"{self.path}: no subscript range is called {name!r}; the file has "
-                    f"{', '.join(known.values()) or 'none'}.{suggest(name, known.values())}"
+                    "{path}: no subscript range is called {name!r}; the file has {names}.{suggestion}",
+                    path=self.path,
+                    name=name,
+                    names=", ".join(known.values()) or "none",
+                    suggestion=suggest(name, known.values()),
                 )
         wanted = {key(name): tuple(items) for name, items in elements.items()}
 

@@ -387,8 +387,13 @@ class Budgets:
         if count > most:
             unit = "characters" if budget == "name" else budget
             raise InvalidModel(
-                f"{asking} {count:,.0f} {unit}; at most {most:,} are read, unless the model is loaded with "
-                f"load_model(path, budgets=Budgets({budget}={count:.0f}))"
+                "{asking} {count:,.0f} {unit}; at most {most:,} are read, unless the model is loaded "
+                "with load_model(path, budgets=Budgets({budget}={count:.0f}))",
+                asking=asking,
+                count=count,
+                unit=unit,
+                most=most,
+                budget=budget,
             )
 
     def check_name(self, name: str) -> None:

@@ -83,7 +83,7 @@ class _Writer:
     def _array_call(self, item: Item) -> ArrayCall:
         call = item.expression
         if not isinstance(call, ArrayFunction):
-            raise UnsupportedFeature(f"array function {item.text!r}")
+            raise UnsupportedFeature("array function {text!r}", text=item.text)
         arguments = tuple(self.frame.slot(part.variable) for part in call.arguments if isinstance(part, Reference))
         core = tuple(len(axes) for axes in call.core)
         return ArrayCall(call.name, arguments, core, self.frame.slot(item.target))

@@ -266,7 +266,7 @@ class NestCode:
         """Value of an operation."""
         build = (OPERATIONS | COMPILED).get(expression.name)
         if build is None:
-            raise UnsupportedFeature(f"operation {expression.name!r} is not compiled")
+            raise UnsupportedFeature("operation {name!r} is not compiled", name=expression.name)
         parts = [self.emit(part) for part in expression.arguments]
         if expression.name not in TAKES_TRUTH:
             parts = list(map(real, parts))

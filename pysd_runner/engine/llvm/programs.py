@@ -37,7 +37,9 @@ def _llvm() -> Any:
     try:
         import llvmlite.binding as llvm
     except (ImportError, OSError) as error:
-        raise UnsupportedFeature(f"the compiled engine needs llvmlite, which cannot be loaded: {error}") from error
+        raise UnsupportedFeature(
+            "the compiled engine needs llvmlite, which cannot be loaded: {error}", error=error
+        ) from error
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm

@@ -171,7 +171,7 @@ def _diagonal(text: str, expression: Reference) -> str:
 
 def _operation(writer: PythonWriter, expression: Operation) -> str:
     if expression.name not in OPERATIONS:
-        raise UnsupportedFeature(f"operation {expression.name!r}")
+        raise UnsupportedFeature("operation {name!r}", name=expression.name)
     parts = [
         writer.aligned(part, expression.axes, truth=place in TRUTH_IS_ENOUGH.get(expression.name, ()))
         for place, part in enumerate(expression.arguments)
@@ -217,7 +217,7 @@ def _random(writer: PythonWriter, expression: Random) -> str:
 def _array_function(writer: PythonWriter, expression: ArrayFunction) -> str:
     """Source of a call of an array function; arguments have the axes looped over, then their core axes."""
     if expression.name not in FUNCTIONS:
-        raise UnsupportedFeature(f"array function {expression.name!r}")
+        raise UnsupportedFeature("array function {name!r}", name=expression.name)
     loop = expression.axes[: len(expression.axes) - len(expression.result)]
     parts = []
     for part, core in zip(expression.arguments, expression.core, strict=True):

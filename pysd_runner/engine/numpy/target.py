@@ -87,7 +87,7 @@ def equation_of(model: ModelIr, block: Block) -> Callable[[Mapping[str, Array], 
     from pysd_runner.engine.numpy.code import PythonWriter
 
     if draws_numbers(block.expression):
-        raise UnsupportedFeature(f"random numbers outside of a run, in {shown(block.text)!r}")
+        raise UnsupportedFeature("random numbers outside of a run, in {shown!r}", shown=shown(block.text))
     symbols = {name: f"v{number}" for number, name in enumerate(model.variables)}
     writer = PythonWriter(model, symbols)
     code = compile(writer.aligned(block.expression, block.axes), "<equation>", "eval")

@@ -64,12 +64,13 @@ def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
     """The integration method of a run: that of the caller, otherwise that of the file."""
     if asked is not None:
         if asked not in METHODS:
-            raise InvalidInput(f"method must be 'euler' or 'rk4'; found {asked!r}")
+            raise InvalidInput("method must be 'euler' or 'rk4'; found {asked!r}", asked=asked)
         return asked
     if model.integration.method is None:
         raise UnsupportedFeature(
-            f"{label} asks for {model.integration.asked}, which this engine does not know; pass method='rk4' or "
-            "method='euler'"
+            "{label} asks for {asked}, which this engine does not know; pass method='rk4' or method='euler'",
+            label=label,
+            asked=model.integration.asked,
         )
     if difference := difference_of_methods(model):
         warnings.warn(f"{label}: {difference}. Pass method to choose another", OtherMethod, stacklevel=5)
@@ -242,8 +243,11 @@ def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: 
             owner = name.split(HIDDEN)[0]
             shown = ", ".join(f"{value:g}" for value in sorted(set(expected)))
             raise InvalidInput(
-                f"{owner!r} is a delay or smooth of order {shown}; the values given change its order to "
-                f"{sorted(set(values.ravel().tolist()))}, which is fixed when a model is loaded: change it in the file"
+                "{owner!r} is a delay or smooth of order {shown}; the values given change its order to "
+                "{set}, which is fixed when a model is loaded: change it in the file",
+                owner=owner,
+                shown=shown,
+                set=sorted(set(values.ravel().tolist())),
             )
 
 

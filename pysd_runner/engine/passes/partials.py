@@ -236,5 +236,5 @@ RULES: dict[str, Rule] = {
 def rule_of(node: Operation) -> Rule:
     """The differentiation rule of an operation."""
     if node.name not in RULES:
-        raise UnsupportedFeature(f"derivative of {node.name!r}")
+        raise UnsupportedFeature("derivative of {name!r}", name=node.name)
     return RULES[node.name]

@@ -61,7 +61,12 @@ def element_wise(scope: Scope, name: str, arguments: Sequence[Expression]) -> Ex
 
 def _core(argument: Expression, count: int, name: str) -> tuple[str, ...]:
     if len(argument.axes) < count:
-        raise InvalidModel(f"{name} works along {count} subscripts; its argument runs over {len(argument.axes)}.")
+        raise InvalidModel(
+            "{name} works along {count} subscripts; its argument runs over {other_count}.",
+            name=name,
+            count=count,
+            other_count=len(argument.axes),
+        )
     return argument.axes[-count:]
 
 
@@ -169,7 +174,11 @@ def element_map(node: Call, scope: Scope) -> Expression:
 def flat_element(node: Call, scope: Scope) -> Expression:
     """Array called with the position of an element, in row-major order from one; zero if out of range."""
     if len(node.arguments) != 1:
-        raise InvalidModel(f"{node.function!r} is an array and takes one place, {len(node.arguments)} are given")
+        raise InvalidModel(
+            "{function!r} is an array and takes one place, {count} are given",
+            function=node.function,
+            count=len(node.arguments),
+        )
     place = _whole_number(scope.lowered(node.arguments[0])) - 1.0
     return _at(node.function, place, scope)
 
@@ -177,7 +186,7 @@ def flat_element(node: Call, scope: Scope) -> Expression:
 def rank(node: Call, scope: Scope) -> Expression:
     """RANK: position, in row-major order from one, of the element with a given rank in ascending order."""
     if len(node.arguments) not in (2, 3):
-        raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
+        raise InvalidModel("RANK takes 2 or 3 arguments, {count} are given", count=len(node.arguments))
     values = [scope.lowered(with_wildcards(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
     place = node.arguments[1]
     # The rank of the largest element may be written as SIZE.
@@ -207,7 +216,11 @@ def interpolate(node: Call, scope: Scope) -> Expression:
         value = marked(scope, value, value.axes)
     over = inner_axes(value)
     if len(over) != len(shares):
-        raise InvalidModel(f"INTERPOLATE of an array over {len(over)} dimensions with {len(shares)} places.")
+        raise InvalidModel(
+            "INTERPOLATE of an array over {count} dimensions with {other_count} places.",
+            count=len(over),
+            other_count=len(shares),
+        )
     for axis, share in zip(over, shares, strict=True):
         last = Number(_last(axis, scope))
         place = _within(share, Number(1.0)) * last
@@ -239,7 +252,7 @@ def vector_lookup(node: Call, scope: Scope) -> Expression:
     rules = {0.0: at(inside), 2.0: at(before), 3.0: going_on, 4.0: at(after)}
     if isinstance(mode, Number):
         if mode.value not in rules:
-            raise UnsupportedFeature(f"VECTOR LOOKUP of mode {mode.value:g}, none of 0, 2, 3 and 4,")
+            raise UnsupportedFeature("VECTOR LOOKUP of mode {value:g}, none of 0, 2, 3 and 4,", value=mode.value)
         return rules[mode.value]
     return _by_number(mode, rules)
 
@@ -321,7 +334,7 @@ def _element_count(node: Call, scope: Scope) -> Expression:
     if name is None:
         shown = repr(label.name) if isinstance(label, Name) else "this"
         near = suggest(label.name, scope.ranges.elements) if isinstance(label, Name) else ""
-        raise InvalidModel(f"ELMCOUNT of {shown}, which is no subscript range.{near}")
+        raise InvalidModel("ELMCOUNT of {shown}, which is no subscript range.{near}", shown=shown, near=near)
     return Number(float(len(scope.ranges.elements[name])))
 
 
@@ -329,7 +342,12 @@ def given(node: Call, count: int) -> tuple[Node, ...]:
     """Arguments of a function; raise an error unless there are `count` of them."""
     if len(node.arguments) != count:
         name = key(node.function).upper()
-        raise InvalidModel(f"{name} takes {count} arguments, {len(node.arguments)} are given")
+        raise InvalidModel(
+            "{name} takes {count} arguments, {other_count} are given",
+            name=name,
+            count=count,
+            other_count=len(node.arguments),
+        )
     return node.arguments
 
 
@@ -342,8 +360,10 @@ def _allocate_available(node: Call, scope: Scope) -> Expression:
     core, kinds = (_core(item, 1, "ALLOCATE AVAILABLE") for item in (asked, curves))
     if core[0] not in curves.axes or shape_of(scope.ranges.elements, kinds)[0] < 3:
         raise InvalidModel(
-            f"the priority profile of ALLOCATE AVAILABLE runs over {', '.join(curves.axes)}; expected "
-            f"{core[0]!r} and a range of four numbers: kind, priority, width, extra."
+            "the priority profile of ALLOCATE AVAILABLE runs over {names}; expected {core!r} and a "
+            "range of four numbers: kind, priority, width, extra.",
+            names=", ".join(curves.axes),
+            core=core[0],
         )
     return _applied(scope, "allocate available", [asked, curves, there], [core, (*core, *kinds), ()], core)
 
@@ -354,7 +374,12 @@ def _whole(node: Node, count: int, expected: str, scope: Scope) -> Name:
         raise InvalidModel(expected)
     labels, dims = node.subscripts or (), scope.dims.get(key(node.name), ())
     if len(labels) != len(dims) or len(labels) < count:
-        raise InvalidModel(f"{node.name!r} has {len(dims)} subscripts, {len(labels)} are given")
+        raise InvalidModel(
+            "{name!r} has {count} subscripts, {other_count} are given",
+            name=node.name,
+            count=len(dims),
+            other_count=len(labels),
+        )
     return replace(node, subscripts=(*labels[:-count], *dims[-count:]))
 
 

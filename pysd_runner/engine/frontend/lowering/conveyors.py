@@ -386,5 +386,5 @@ def read_slats(node: Name, scope: Scope) -> Expression:
         return Reference(parts.slats, (Axis(f"{parts.slat}!"), *index))
     count = len(scope.ranges.elements[parts.slat])
     if not isinstance(last, syntax.Numeral) or not 1 <= last.value <= count:
-        raise InvalidModel(f"{node.name!r} is a conveyor with slats 1 to {count}.")
+        raise InvalidModel("{name!r} is a conveyor with slats 1 to {count}.", name=node.name, count=count)
     return Reference(parts.slats, (Element(int(last.value) - 1), *index))

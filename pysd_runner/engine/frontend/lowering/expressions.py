@@ -116,7 +116,7 @@ def _reference(node: Name, scope: Scope) -> Expression:
     if name not in scope.names:
         return _place(node, scope)
     if name in scope.tables and not scope.tables[name].has_value:
-        raise UnsupportedFeature(f"table function {node.name!r} used without an argument")
+        raise UnsupportedFeature("table function {name!r} used without an argument", name=node.name)
     if name in scope.belts and node.subscripts and len(node.subscripts) == len(scope.dims[name]) + 1:
         return read_slats(node, scope)
     return selected(node.name, node.subscripts, scope)
@@ -198,7 +198,7 @@ def _refused(what: str) -> Callable[[Call, Scope], Expression]:
 
 
 def _text(node: Text, _scope: Scope) -> Expression:
-    raise InvalidModel(f"the text {node.value!r} stands where a number is expected.")
+    raise InvalidModel("the text {value!r} stands where a number is expected.", value=node.value)
 
 
 def _points(_node: syntax.Points, _scope: Scope) -> Expression:
@@ -302,7 +302,9 @@ def _get_time_value(_scope: Scope, relative: Expression, offset: Expression, mea
         raise UnsupportedFeature("GET TIME VALUE of the computer's clock, which no run could repeat,")
     if relative.value not in (0, 1) or measure.value != 0:
         raise UnsupportedFeature(
-            f"GET TIME VALUE({relative.value:g}, ..., {measure.value:g}), which asks for a date of a calendar,"
+            "GET TIME VALUE({value:g}, ..., {other_value:g}), which asks for a date of a calendar,",
+            value=relative.value,
+            other_value=measure.value,
         )
     return (Reference(INITIAL_TIME, ()) if relative.value else Time()) + offset
 

@@ -50,7 +50,7 @@ def column_place(letters: str) -> int:
     26
     """
     if not _COLUMN.match(letters):
-        raise InvalidModel(f"{letters!r} is no column; expected letters such as 'B'")
+        raise InvalidModel("{letters!r} is no column; expected letters such as 'B'", letters=letters)
     number = 0
     for letter in letters.upper():
         number = 26 * number + ord(letter) - ord("A") + 1
@@ -98,18 +98,24 @@ class Sheets:
     def named(self, path: Path, tab: str, name: str) -> tuple[slice, slice]:
         """Rows and columns of a named range of cells in a workbook."""
         if path.suffix.lower() not in WORKBOOKS:
-            raise InvalidModel(f"{name!r} is no cell such as 'B2', and only an .xlsx workbook has names for cells")
+            raise InvalidModel(
+                "{name!r} is no cell such as 'B2', and only an .xlsx workbook has names for cells", name=name
+            )
         sheet = self._sheet(path, tab)
         known = {key.casefold(): item for key, item in self._book(path).defined_names.items()}
         known |= {key.casefold(): item for key, item in sheet.defined_names.items()}
         found = known.get(name.casefold())
         places = [] if found is None else list(found.destinations)
         if len(places) != 1 or places[0][0].casefold() != sheet.title.casefold():
-            raise InvalidModel(f"the sheet {tab!r} has no name {name!r} for some of its cells")
+            raise InvalidModel("the sheet {tab!r} has no name {name!r} for some of its cells", tab=tab, name=name)
         first, _, last = places[0][1].replace("$", "").partition(":")
         start, end = cell_place(first), cell_place(last or first)
         if start is None or end is None:
-            raise InvalidModel(f"the name {name!r} stands for {places[0][1]!r}; expected cells such as 'B2:D9'")
+            raise InvalidModel(
+                "the name {name!r} stands for {places!r}; expected cells such as 'B2:D9'",
+                name=name,
+                places=places[0][1],
+            )
         return slice(start[0], end[0] + 1), slice(start[1], end[1] + 1)
 
     def _book(self, path: Path) -> Any:
@@ -120,7 +126,9 @@ class Sheets:
                 self._books[path] = openpyxl.load_workbook(path, read_only=True, data_only=True)
             except Exception as error:
                 # openpyxl may raise any exception for a damaged file.
-                raise InvalidModel(f"the workbook cannot be read: {type(error).__name__}: {error}") from error
+                raise InvalidModel(
+                    "the workbook cannot be read: {name}: {error}", name=type(error).__name__, error=error
+                ) from error
         return self._books[path]
 
     def _sheet(self, path: Path, tab: str) -> Any:
@@ -128,7 +136,9 @@ class Sheets:
         for sheet in book.worksheets:
             if sheet.title.casefold() == tab.casefold():
                 return sheet
-        raise InvalidModel(f"the workbook has no sheet {tab!r}; it has {', '.join(book.sheetnames)}")
+        raise InvalidModel(
+            "the workbook has no sheet {tab!r}; it has {names}", tab=tab, names=", ".join(book.sheetnames)
+        )
 
 
 def block(cells: Cells, rows: slice, columns: slice) -> list[list[float]]:
@@ -149,13 +159,13 @@ def _text_cells(path: Path, separator: str) -> Cells:
     default = "," if path.suffix.lower() == ".csv" else "\t"
     mark = "\t" if separator == "\\t" else separator
     if len(mark) > 1 and not mark[0].isalnum():
-        raise InvalidModel(f"the separator {separator!r} is more than one character")
+        raise InvalidModel("the separator {separator!r} is more than one character", separator=separator)
     delimiter = mark if len(mark) == 1 and not mark.isalnum() else default
     try:
         rows = csv.reader(io.StringIO(text), delimiter=delimiter)
         return [[cell if cell.strip() else None for cell in row] for row in rows]
     except (csv.Error, TypeError, ValueError) as error:
-        raise InvalidModel(f"the file cannot be read as a table: {error}") from error
+        raise InvalidModel("the file cannot be read as a table: {error}", error=error) from error
 
 
 def _by_pandas(path: Path, tab: str) -> Cells:
@@ -166,7 +176,9 @@ def _by_pandas(path: Path, tab: str) -> Cells:
         frame = pd.read_excel(path, sheet_name=tab, header=None, dtype=object)
     except Exception as error:
         # pandas and its readers may raise any exception.
-        raise InvalidModel(f"the workbook cannot be read: {type(error).__name__}: {error}") from error
+        raise InvalidModel(
+            "the workbook cannot be read: {name}: {error}", name=type(error).__name__, error=error
+        ) from error
     return [[None if pd.isna(cell) else cell for cell in row] for row in frame.to_numpy().tolist()]
 
 
@@ -197,7 +209,7 @@ class DataFiles:
         """Path of a data file; its hash is stored."""
         path = place_of(name, self.model, self.given)
         if not path.is_file():
-            raise InvalidModel(f"there is no file {path}; put it there, or change its name in the model")
+            raise InvalidModel("there is no file {path}; put it there, or change its name in the model", path=path)
         path = path.resolve()
         if str(path) not in self.sha256:
             self.sha256[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -212,7 +224,7 @@ class DataFiles:
             # Only subscripts that select several elements correspond to rows and columns.
             wide = [count for count in counts if count > 1]
             if len(wide) > 2:
-                raise InvalidModel(f"{len(wide)} subscripts do not fit into rows and columns")
+                raise InvalidModel("{count} subscripts do not fit into rows and columns", count=len(wide))
             shape = [1] * (2 - len(wide)) + wide
             swapped = cell.endswith("*") and math.prod(counts) > 1
             if swapped:
@@ -233,7 +245,13 @@ class DataFiles:
         found = np.array(block(self._sheets.cells(path, tab), *wanted))
         if found.shape != (rows, columns):
             height, width = found.shape
-            raise InvalidModel(f"{rows} rows and {columns} columns are needed, {height} and {width} found")
+            raise InvalidModel(
+                "{rows} rows and {columns} columns are needed, {height} and {width} found",
+                rows=rows,
+                columns=columns,
+                height=height,
+                width=width,
+            )
         return found
 
     def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[TablePoints]:
@@ -252,7 +270,7 @@ class DataFiles:
         cells, place = self._sheets.cells(path, tab), cell_place(cell)
         if place is None:
             if along.isdigit():
-                raise InvalidModel(f"{cell!r} is no cell such as 'B2'")
+                raise InvalidModel("{cell!r} is no cell such as 'B2'", cell=cell)
             return self._named_columns(path, tab, along, cell, count)
         row, column = place
         if along.isdigit():
@@ -263,7 +281,7 @@ class DataFiles:
             x = np.array(block(cells, slice(row, None), slice(at, at + 1)))[:, 0]
             found = np.array(block(cells, slice(row, None), slice(column, column + count))).T
         if found.shape[0] != count:
-            raise InvalidModel(f"there are numbers for {found.shape[0]} of {count} elements")
+            raise InvalidModel("there are numbers for {shape} of {count} elements", shape=found.shape[0], count=count)
         length = max(x.size, found.shape[1])
         return _longer(x[None, :], length)[0], _longer(found, length)
 
@@ -272,11 +290,18 @@ class DataFiles:
         x = np.array(block(cells, *self._sheets.named(path, tab, along)))
         found = np.array(block(cells, *self._sheets.named(path, tab, cell)))
         if 1 not in x.shape:
-            raise InvalidModel(f"{along!r} stands for a table; expected one row or column")
+            raise InvalidModel("{along!r} stands for a table; expected one row or column", along=along)
         found = found if x.shape[0] == 1 else found.T
         if found.shape != (count, x.size):
             series, points = found.shape
-            raise InvalidModel(f"{cell!r} has {series} series of {points} points, not {count} of {x.size}")
+            raise InvalidModel(
+                "{cell!r} has {series} series of {points} points, not {count} of {size}",
+                cell=cell,
+                series=series,
+                points=points,
+                count=count,
+                size=x.size,
+            )
         return x.ravel(), found
 
     def elements(self, name: str, call: Call) -> tuple[str, ...]:
@@ -293,7 +318,7 @@ class DataFiles:
                     raise InvalidModel("all cells are empty")
                 return tuple(found)
         except InvalidModel as error:
-            raise InvalidModel(f"subscript range {name!r}: {error}") from error
+            raise InvalidModel("subscript range {name!r}: {error}", name=name, error=error) from error
 
 
 @contextmanager
@@ -304,7 +329,7 @@ def _reading(call: Call) -> Iterator[None]:
     except (InvalidModel, OSError) as error:
         roles = zip(_ROLES[call.function], _texts(call), strict=True)
         places = ", ".join(f"{role} {text!r}" for role, text in roles if text)
-        raise InvalidModel(f"reading {places}: {str(error).rstrip('.')}.") from error
+        raise InvalidModel("reading {places}: {error}.", places=places, error=str(error).rstrip(".")) from error
 
 
 def _texts(call: Call) -> list[str]:
@@ -338,7 +363,7 @@ def _points(x: Array, y: Array, mode: Mode) -> TablePoints:
     x, y = x[order], y[order]
     repeated = np.flatnonzero(np.diff(x) == 0)
     if repeated.size:
-        raise InvalidModel(f"{x[repeated[0]]:g} stands there twice as a time or x")
+        raise InvalidModel("{x:g} stands there twice as a time or x", x=x[repeated[0]])
     known = ~np.isnan(y)
     if mode == "raw":
         return sorted_points(x.tolist(), y.tolist())
@@ -370,7 +395,8 @@ def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:
         return given[name]
     if name.startswith("?"):
         raise InvalidModel(
-            f"what {name!r} stands for is set in Vensim, not in the file, or lies outside of its folder; say it: "
-            f"load_model(path, files={{{name!r}: 'data.xlsx'}})"
+            "what {name!r} stands for is set in Vensim, not in the file, or lies outside of its "
+            "folder; say it: load_model(path, files={{{name!r}: 'data.xlsx'}})",
+            name=name,
         )
     return data_file(name, model)

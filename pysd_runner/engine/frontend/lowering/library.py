@@ -165,7 +165,7 @@ def counter(start: Expression, end: Expression) -> Expression:
 def derivative(scope: Scope, value: Expression, order: Expression) -> Expression:
     """DERIVN: derivative of a given order by backward differences, zero until there are enough steps."""
     if not isinstance(order, Number) or order.value not in range(MOST_ORDER + 1):
-        raise UnsupportedFeature(f"DERIVN of an order that is no whole number from 0 to {MOST_ORDER}")
+        raise UnsupportedFeature("DERIVN of an order that is no whole number from 0 to {most}", most=MOST_ORDER)
     found, passed = value, Time() - Reference(INITIAL_TIME, ())
     for _ in range(int(order.value)):
         found = scope.hide("auxiliary", found)
@@ -403,5 +403,9 @@ def whole(order: Expression) -> int:
     """Number of levels of a delay or smooth: its order, or the highest where it differs between elements."""
     values = order.values if isinstance(order, Table) else (order.value,) if isinstance(order, Number) else ()
     if not values or not all(1 <= value <= MOST_LEVELS for value in values):
-        raise UnsupportedFeature(f"a delay or smooth of order {list(values)}, outside 1 to {MOST_LEVELS},")
+        raise UnsupportedFeature(
+            "a delay or smooth of order {values}, outside 1 to {most},",
+            values=list(values),
+            most=MOST_LEVELS,
+        )
     return int(max(values))

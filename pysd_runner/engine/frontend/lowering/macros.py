@@ -51,10 +51,15 @@ def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
     # range has stocks for every element.
     if len(call.arguments) != len(macro.parameters):
         raise InvalidModel(
-            f"macro {macro.name!r} takes {len(macro.parameters)} arguments, {len(call.arguments)} are given."
+            "macro {name!r} takes {count} arguments, {other_count} are given.",
+            name=macro.name,
+            count=len(macro.parameters),
+            other_count=len(call.arguments),
         )
     if macro.name in scope.calls:
-        raise InvalidModel(f"macro {macro.name!r} calls itself: {' -> '.join([*scope.calls, macro.name])}.")
+        raise InvalidModel(
+            "macro {name!r} calls itself: {names}.", name=macro.name, names=" -> ".join([*scope.calls, macro.name])
+        )
     # The equations for all outputs of one call share one expansion.
     shared = (replace(call, gives=""), tuple(scope.block)) if call.outputs else None
     inner = scope.expansions.get(shared) or _expansion(macro, call.arguments, scope)
@@ -63,7 +68,9 @@ def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
     wanted = call.gives or macro.name
     if key(wanted) not in inner.names:
         what = repr(call.gives) if call.gives else "the variable of its name"
-        raise InvalidModel(f"macro {macro.name!r} does not define {what}, which it would give back.")
+        raise InvalidModel(
+            "macro {name!r} does not define {what}, which it would give back.", name=macro.name, what=what
+        )
     labels = inner.outside if inner.dims[key(wanted)] else ()
     index = tuple(scope.ranges.pick(label, label.removesuffix("!")) for label in labels)
     return Reference(inner.names[key(wanted)], index)
@@ -96,7 +103,7 @@ def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Scope
     labels = joined_axes(*bound)
     implicit = _plain(labels)
     if len(set(implicit)) != len(implicit):
-        raise UnsupportedFeature(f"macro {macro.name!r} called over the same subscript range twice")
+        raise UnsupportedFeature("macro {name!r} called over the same subscript range twice", name=macro.name)
     for variable in macro.variables:
         name = key(variable.name)
         names[name] = f"{owner}: {variable.name}"

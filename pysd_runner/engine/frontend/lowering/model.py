@@ -68,7 +68,7 @@ def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
     try:
         return _lowered(source, budgets)
     except RecursionError as error:
-        raise UnsupportedFeature(f"{source.path}: an equation is nested too deeply to be read") from error
+        raise UnsupportedFeature("{path}: an equation is nested too deeply to be read", path=source.path) from error
 
 
 def _lowered(source: Source, budgets: Budgets) -> ModelIr:
@@ -383,8 +383,9 @@ def _check_axes(block: Block, scope: Scope) -> None:
         stray = [axis for axis in part.axes if axis not in block.axes] if part is not None else []
         if stray:
             raise InvalidModel(
-                f"the right side runs over {shown(stray[0])!r}, which the left side does not have"
-                f"{' and no mapping leads to it from there' if any(scope.ranges.ways(stray[0])) else ''}."
+                "the right side runs over {shown!r}, which the left side does not have{further}.",
+                shown=shown(stray[0]),
+                further=Message(" and no mapping leads to it from there") if any(scope.ranges.ways(stray[0])) else "",
             )
 
 
@@ -404,8 +405,11 @@ def check_definitions(
     for item in ranges:
         if item.copy_of is not None and key(item.copy_of) not in known:
             raise InvalidModel(
-                f"{item.place.at(0)}: subscript range {item.name!r} is a copy of {item.copy_of!r}, which is no "
-                f"subscript range.{suggest(item.copy_of, known.values())}"
+                "{at}: subscript range {name!r} is a copy of {copy_of!r}, which is no subscript range.{suggestion}",
+                at=item.place.at(0),
+                name=item.name,
+                copy_of=item.copy_of,
+                suggestion=suggest(item.copy_of, known.values()),
             )
     for variable in variables:
         place = variable.equations[-1].place.at(0)

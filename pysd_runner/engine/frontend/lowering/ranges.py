@@ -76,7 +76,7 @@ class Ranges:
         for entry in listed[name]:
             inner = self._names.get(key(entry))
             if inner in path:
-                raise InvalidModel(f"subscript ranges stand for each other: {' -> '.join([*path, inner])}")
+                raise InvalidModel("subscript ranges stand for each other: {names}", names=" -> ".join([*path, inner]))
             elements += [tidy(entry)] if inner is None else self._expanded(inner, listed, (*path, inner))
         return elements
 
@@ -204,7 +204,12 @@ class Ranges:
             places = self._place(dimension)
             missing = next((item for item in items if item not in places), None)
             if missing is not None:
-                raise InvalidModel(f"range {label!r} is not part of {dimension!r} ({missing!r} is not in it)")
+                raise InvalidModel(
+                    "range {label!r} is not part of {dimension!r} ({missing!r} is not in it)",
+                    label=label,
+                    dimension=dimension,
+                    missing=missing,
+                )
             self._looked_up[asked] = tuple(places[item] for item in items)
         return self._looked_up[asked]
 
@@ -237,7 +242,12 @@ class Ranges:
     def _target(self, name: str, target: MappedTo) -> str:
         to = self.name_of(target.name)
         if to is None:
-            raise InvalidModel(f"range {name!r} is mapped to {target.name!r}.{self._suggestion(target.name)}")
+            raise InvalidModel(
+                "range {name!r} is mapped to {other_name!r}.{suggestion}",
+                name=name,
+                other_name=target.name,
+                suggestion=self._suggestion(target.name),
+            )
         return to
 
     def along(self, way: Way, items: Sequence[str]) -> tuple[str, ...]:
@@ -253,7 +263,12 @@ class Ranges:
                 found = {other: own for other, own in found.items() if counts[other] == 1}
         missing = [item for item in items if item not in found]
         if missing:
-            raise InvalidModel(f"the mapping of {first!r} to {last!r} does not say what {missing[0]!r} stands for")
+            raise InvalidModel(
+                "the mapping of {first!r} to {last!r} does not say what {missing!r} stands for",
+                first=first,
+                last=last,
+                missing=missing[0],
+            )
         return tuple(found[item] for item in items)
 
     def _pairs(self, name: str, to: str, target: MappedTo) -> list[tuple[str, tuple[str, ...]]]:
@@ -266,7 +281,11 @@ class Ranges:
         )
         if len(listed) != len(own):
             raise InvalidModel(
-                f"range {name!r} has {len(own)} elements, its mapping to {to!r} has {len(listed)}; they are mapped one "
-                "by one"
+                "range {name!r} has {count} elements, its mapping to {to!r} has {other_count}; they "
+                "are mapped one by one",
+                name=name,
+                count=len(own),
+                to=to,
+                other_count=len(listed),
             )
         return list(zip(own, listed, strict=True))

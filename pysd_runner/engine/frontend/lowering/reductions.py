@@ -37,7 +37,7 @@ def _reduction(node: Call, scope: Scope) -> Expression:
 
 def _only(node: Call, name: str) -> Node:
     if len(node.arguments) != 1:
-        raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
+        raise InvalidModel("{name} takes 1 argument, {count} are given", name=name.upper(), count=len(node.arguments))
     return node.arguments[0]
 
 
@@ -72,7 +72,7 @@ def _of_several(node: Call, scope: Scope) -> Expression:
             value = _of_array(Call(f"{name} of array", (item,)), scope)
         result = value if result is None else operation(name, result, value)
     if result is None:
-        raise InvalidModel(f"{name.upper()} takes an array, or several numbers.")
+        raise InvalidModel("{name} takes an array, or several numbers.", name=name.upper())
     return result
 
 

@@ -139,7 +139,9 @@ class Scope:
         count = math.prod(self.ranges.counts(self.block))
         array = np.asarray(values, dtype=float).ravel()
         if array.size != count:
-            raise InvalidModel(f"a table of {array.size} numbers for subscripts that take {count}")
+            raise InvalidModel(
+                "a table of {size} numbers for subscripts that take {count}", size=array.size, count=count
+            )
         axes, cells = self.part()
         shape = shape_of(self.ranges.elements, axes)
         return Table(tuple(array[cells].tolist()), shape, axes)

@@ -40,7 +40,7 @@ def static_index(name: str, subscripts: Sequence[Subscript] | None, scope: Scope
     """Index selected by subscripts, which must be known before the run."""
     found = picked(name, subscripts, scope)
     if found.chosen:
-        raise InvalidModel(f"the subscripts of {name!r} are names here, not expressions")
+        raise InvalidModel("the subscripts of {name!r} are names here, not expressions", name=name)
     return tuple(found.index)
 
 
@@ -105,7 +105,11 @@ def _whole(dim: str, scope: Scope, found: Picked) -> Axis:
 
 def _of_left_side(position: Position, scope: Scope) -> str:
     if not 1 <= position.number <= len(scope.block):
-        raise InvalidModel(f"@{position.number} is no dimension of the left side, which has {len(scope.block)}.")
+        raise InvalidModel(
+            "@{number} is no dimension of the left side, which has {count}.",
+            number=position.number,
+            count=len(scope.block),
+        )
     return scope.block[position.number - 1]
 
 
@@ -116,7 +120,10 @@ def transposed(node: Name, scope: Scope) -> Name:
     left = [label for label in scope.block if scope.ranges.name_of(label)]
     if len(running) != len(left):
         raise InvalidModel(
-            f"{node.name}' runs over {len(running)} dimensions, and the left side over {len(left)}; they are as many."
+            "{name}' runs over {count} dimensions, and the left side over {other_count}; they are as many.",
+            name=node.name,
+            count=len(running),
+            other_count=len(left),
         )
     for place, label in zip(running, reversed(left), strict=True):
         given[place] = label
@@ -126,7 +133,12 @@ def transposed(node: Name, scope: Scope) -> Name:
 def _place(number: Numeral, dim: str, scope: Scope) -> int:
     count = len(scope.ranges.elements[dim])
     if not 1 <= number.value <= count or number.value != int(number.value):
-        raise InvalidModel(f"subscript {number.value:g} is out of range for {dim!r}, which has {count} elements.")
+        raise InvalidModel(
+            "subscript {value:g} is out of range for {dim!r}, which has {count} elements.",
+            value=number.value,
+            dim=dim,
+            count=count,
+        )
     return int(number.value) - 1
 
 
@@ -137,7 +149,7 @@ def _span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     if first is None or last is None:
         return _open_span(span, dim, scope, number)
     if first > last:
-        raise InvalidModel(f"a span of subscripts from {first} to {last} holds nothing.")
+        raise InvalidModel("a span of subscripts from {first} to {last} holds nothing.", first=first, last=last)
     places = tuple(range(first - 1, last))
     label = scope.ranges.part(dim, places)
     return scope.ranges.axis(f"{label}!", dim, places)
@@ -264,7 +276,9 @@ WHOLE_ARRAYS = frozenset(
 def box_of(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> Box:
     """Cells that the subscripts of a left-hand side name."""
     if len(labels) != len(dims):
-        raise InvalidModel(f"{len(labels)} subscripts are left out of {len(dims)}.")
+        raise InvalidModel(
+            "{count} subscripts are left out of {other_count}.", count=len(labels), other_count=len(dims)
+        )
     return tuple(scope.ranges.places(label, dim) for label, dim in zip(labels, dims, strict=True))
 
 
@@ -279,7 +293,7 @@ def left_side(labels: Sequence[str], box: Box, dims: Sequence[str], scope: Scope
             index.append(Element(places[0]))
             continue
         if name in standing:
-            raise UnsupportedFeature(f"the range {name!r} twice on the left side")
+            raise UnsupportedFeature("the range {name!r} twice on the left side", name=name)
         standing[name] = _standing(name, places, scope.ranges.places(label, dim), scope)
         index.append(scope.ranges.axis(standing[name], dim, places))
     scope.standing = standing

@@ -95,7 +95,8 @@ def _series_called(node: Call, scope: Scope, count: int) -> tuple[Chosen, list[E
     """The series that is the first argument of a function, and its numeric arguments."""
     data, name = node.arguments[0] if node.arguments else None, node.function.upper()
     if len(node.arguments) != count + 1 or not isinstance(data, Name) or key(data.name) not in scope.series:
-        raise InvalidModel(f"{name} takes a data variable{('', ' and a number', ' and two numbers')[count]}")
+        numbers = (Message(""), Message(" and a number"), Message(" and two numbers"))[count]
+        raise InvalidModel("{name} takes a data variable{numbers}", name=name, numbers=numbers)
     variable = scope.series[key(data.name)]
     index = static_index(data.name, data.subscripts, scope)
     chosen = _series_of(variable, name, scope).chosen(index)
@@ -109,7 +110,11 @@ def _series_of(variable: DefinedVariable, name: str, scope: Scope) -> TableFunct
     for equation in variable.equations:
         call = equation.expression
         if not isinstance(call, Call) or call.function != "get data":
-            raise UnsupportedFeature(f"function {name} of {variable.name!r}, which no GET XLS DATA reads from a file,")
+            raise UnsupportedFeature(
+                "function {name} of {other_name!r}, which no GET XLS DATA reads from a file,",
+                name=name,
+                other_name=variable.name,
+            )
         found = scope.files.series(call, scope.ranges.counts(equation.subscripts), "raw")
         tables |= zip(scope.ranges.positions(equation.subscripts, dims), map(_known, found), strict=True)
     shape = tuple(len(scope.ranges.elements[dim]) for dim in dims)
@@ -221,7 +226,11 @@ LOOKUPS: dict[str, Mode] = {
 def read_table(node: Call, scope: Scope) -> Expression:
     """Lower a call of a table function."""
     if len(node.arguments) != 1:
-        raise InvalidModel(f"table function {node.function!r} takes 1 argument, {len(node.arguments)} are given")
+        raise InvalidModel(
+            "table function {function!r} takes 1 argument, {count} are given",
+            function=node.function,
+            count=len(node.arguments),
+        )
     function, chosen = _tables(node.function, node.subscripts, scope)
     return chosen.read(scope.lowered(node.arguments[0]), function.mode)
 
@@ -284,7 +293,9 @@ def _chosen(node: Call, scope: Scope, count: int = 1) -> tuple[Chosen, Mode, lis
     table = node.arguments[0] if node.arguments else None
     if len(node.arguments) != count + 1 or not isinstance(table, Name) or key(table.name) not in scope.tables:
         numbers = "a number" if count == 1 else f"{count} numbers"
-        raise InvalidModel(f"{node.function.upper()} takes a table function and {numbers}")
+        raise InvalidModel(
+            "{function} takes a table function and {numbers}", function=node.function.upper(), numbers=numbers
+        )
     function, chosen = _tables(table.name, table.subscripts, scope)
     return chosen, function.mode, [scope.lowered(part) for part in node.arguments[1:]]
 
@@ -385,5 +396,5 @@ def _table_function(
         found = zip(places, points, strict=True)
         tables |= {place: item for place, item in found if place not in left_out}
     if len(modes) > 1:
-        raise InvalidModel(f"its tables differ in what holds between points: {', '.join(sorted(modes))}")
+        raise InvalidModel("its tables differ in what holds between points: {names}", names=", ".join(sorted(modes)))
     return TableFunction(dims, tuple(len(ranges.elements[name]) for name in dims), tables, modes.pop())

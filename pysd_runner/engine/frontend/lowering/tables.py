@@ -35,7 +35,11 @@ def sorted_points(x: Sequence[float], y: Sequence[float]) -> TablePoints:
     # Two points at the same x are a jump: the second holds from there on, the first until just before. Of more than two
     # the first and the last count.
     if len(x) != len(y) or not len(x):
-        raise InvalidModel(f"a table function needs points (x, y); found {len(x)} x and {len(y)} y")
+        raise InvalidModel(
+            "a table function needs points (x, y); found {count} x and {other_count} y",
+            count=len(x),
+            other_count=len(y),
+        )
     if not all(math.isfinite(value) for value in x):
         raise InvalidModel("a table function needs finite x")
     pairs = sorted(((float(a), float(b)) for a, b in zip(x, y, strict=True)), key=lambda pair: pair[0])
@@ -145,5 +149,6 @@ def _check_ends(table: TablePoints) -> None:
     for first, second in ((0, 1), (-2, -1)):
         if len(table.x) > 1 and is_jump(table.x[first], table.x[second]):
             raise InvalidModel(
-                f"a table function that is to go on beyond its ends has two values at its end x = {table.x[second]:g}"
+                "a table function that is to go on beyond its ends has two values at its end x = {x:g}",
+                x=table.x[second],
             )

@@ -224,7 +224,7 @@ def read_vensim(path: Path) -> Syntax:
     text = read_text(path.read_bytes())
     main, macros = sections(text)
     if not main.entries:
-        raise InvalidModel(f"there is no whole equation in this file; {EXPECTED}")
+        raise InvalidModel("there is no whole equation in this file; {expected}", expected=EXPECTED)
     outputs = {key(name): gives for name, _, gives in map(_header, macros)}
     named = [found for item in main.entries if (found := _TEXT.fullmatch(item.equation.strip()))]
     ranges, variables = _definitions(main.entries, outputs, tuple((key(found[1]), found[2]) for found in named))

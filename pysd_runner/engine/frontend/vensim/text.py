@@ -63,8 +63,13 @@ class VensimText:
             f"with {{{name}}} this line is {text!r}" for name in _LIKELY if (text := _decoded(line.strip(), name))
         ]
         return InvalidModel(
-            f"line {before + 1}, byte {len(start) + 1}: {line[len(start)]:#04x} is no {self.encoding.upper()}. Save "
-            f"the file as UTF-8, or name its encoding in its first line{''.join(f'; {item}' for item in readings)}"
+            "line {before}, byte {count}: {line:#04x} is no {encoding}. Save the file as UTF-8, or "
+            "name its encoding in its first line{names}",
+            before=before + 1,
+            count=len(start) + 1,
+            line=line[len(start)],
+            encoding=self.encoding.upper(),
+            names="".join(f"; {item}" for item in readings),
         )
 
     @property

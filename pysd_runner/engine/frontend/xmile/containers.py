@@ -124,7 +124,7 @@ class _Containers:
         equations = variable.equations
         starts = [item.expression.initial for item in equations if isinstance(item.expression, Stock)]
         if len(starts) < len(equations):
-            raise InvalidModel(f"variable {variable.name!r}: a conveyor needs an initial value")
+            raise InvalidModel("variable {name!r}: a conveyor needs an initial value", name=variable.name)
         if len(equations) == 1:
             return starts[0], []
         name = f"{variable.name} at start"
@@ -134,7 +134,7 @@ class _Containers:
     def _defined(self, flow: str) -> tuple[Any, DefinedVariable]:
         item, variable = self.items.get(key(flow)), self.variables.get(key(flow))
         if item is None or variable is None:
-            raise InvalidModel(f"the flow {flow!r} of a conveyor is not defined")
+            raise InvalidModel("the flow {flow!r} of a conveyor is not defined", flow=flow)
         return item, variable
 
     def _inflow(self, flow: str) -> Inflow:
@@ -153,7 +153,7 @@ class _Containers:
             variable = self.variables[key(flow)]
         request = variable.equations[0].expression
         if request is None:
-            raise InvalidModel(f"the flow {flow!r} onto a conveyor has no equation")
+            raise InvalidModel("the flow {flow!r} onto a conveyor has no equation", flow=flow)
         return Inflow(variable.name, request, even)
 
     def _source(self, flow: str) -> str | None:

@@ -55,7 +55,7 @@ def read_document(data: bytes) -> Any:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise InvalidModel(f"this is no XML document: {error.msg}") from error
+        raise InvalidModel("this is no XML document: {msg}", msg=error.msg) from error
     unclosed = _harmless(parser.error_log, lines, whole=data.rstrip().endswith(b"</xmile>"))
     if root is None or etree.QName(root).localname != "xmile" or None not in root.nsmap:
         raise InvalidModel('this is no XMILE document; expected <xmile xmlns="...">')
@@ -76,7 +76,11 @@ def _harmless(faults: Any, lines: Sequence[str], *, whole: bool) -> bool:
         elif found.type_name in _SLOPPY and lines[found.line - 1].lstrip().startswith(_INTERFACE):
             continue
         elif found.level_name != "WARNING" and found.type_name not in HARMLESS:
-            raise InvalidModel(f"line {found.line} is no well-formed XML: {found.message.strip()}; is the file whole?")
+            raise InvalidModel(
+                "line {line} is no well-formed XML: {message}; is the file whole?",
+                line=found.line,
+                message=found.message.strip(),
+            )
     return unclosed
 
 

@@ -61,7 +61,7 @@ def read_variable(item: Any, habits: Habits) -> DefinedVariable:
     try:
         equations = tuple(_equations(item, name, habits))
     except InvalidModel as error:
-        raise InvalidModel(f"variable {name!r}: {error}") from error
+        raise InvalidModel("variable {name!r}: {error}", name=name, error=error) from error
     bounds = child(item, "range")
     return DefinedVariable(
         name=name,
