@@ -22,6 +22,7 @@ from pysd_runner.cli.options import (
     StoreFolder,
     Window,
     moment,
+    time_option,
 )
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
@@ -64,14 +65,22 @@ class BacktestOptions(Window):
         ),
     ] = None
     first_origin: Annotated[
-        int | None,
-        typer.Option("--first-origin", metavar="YEAR", help="First origin [default: ninth year of the panel]."),
-        OF_REGIONS,
+        float | None,
+        typer.Option(
+            "--first-origin",
+            metavar="TIME",
+            parser=time_option,
+            help="First origin, a year, date or moment [default: ninth year of a panel, first one of a table].",
+        ),
     ] = None
     last_origin: Annotated[
-        int | None,
-        typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one]."),
-        OF_REGIONS,
+        float | None,
+        typer.Option(
+            "--last-origin",
+            metavar="TIME",
+            parser=time_option,
+            help="Last origin [default: the last that can be scored].",
+        ),
     ] = None
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 500
     seed: Seed = 0
@@ -128,9 +137,9 @@ def backtest(
     read = _within(choice.read(session, is_compared=True), asked)
     settings: dict[str, Any] = {"horizons": asked.horizons, "draws": asked.draws, "seed": asked.seed}
     settings |= {"model": None if model is None else choice.load_model(), "checkpoint": asked.store}
+    settings |= {"first_origin": asked.first_origin, "last_origin": asked.last_origin}
     if choice.is_regional:
         settings |= {"forecasters": asked.forecasters}
-        settings |= {"first_origin": asked.first_origin, "last_origin": asked.last_origin}
         check_backtest(read, **settings)
         for text in doubts(read, target_of(read)):
             session.warn(text)

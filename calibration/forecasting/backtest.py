@@ -30,6 +30,7 @@ from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
+from pysd_runner.engine import counts
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
 
@@ -52,8 +53,8 @@ def backtest(  # noqa: PLR0913 - a public entry point
     model: Model | None = None,
     forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     horizons: Sequence[int] | None = None,
-    first_origin: int | None = None,
-    last_origin: int | None = None,
+    first_origin: float | None = None,
+    last_origin: float | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     executor: str | Executor | None = None,
@@ -78,7 +79,8 @@ def backtest(  # noqa: PLR0913 - a public entry point
         Years ahead, or intervals of the table; None for 1 to 5, and 10 if a panel has thirty years, or for a table 1,
         2, 3 and 5 intervals.
     first_origin, last_origin
-        For a panel: years between which every observed one is an origin; None for the ninth and the last but one.
+        Times between which every observed one is an origin; None for the ninth year of a panel and the last but one, or
+        for all times of a table that can be scored. Of a table whose times are dates, decimal years.
     draws
         Number of predictive draws of each forecast.
     seed
@@ -132,8 +134,8 @@ def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
     model: Model | None = None,
     forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
     horizons: Sequence[int] | None = None,
-    first_origin: int | None = None,
-    last_origin: int | None = None,
+    first_origin: float | None = None,
+    last_origin: float | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
@@ -146,20 +148,21 @@ def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
             target_of(table),
             names=forecasters,
             horizons=horizons,
-            first=first_origin,
-            last=last_origin,
+            first=None if first_origin is None else counts.year("first_origin", first_origin),
+            last=None if last_origin is None else counts.year("last_origin", last_origin),
             draws=draws,
             seed=seed,
         )
         return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, table.sha256))
     from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 
-    refuse_others("backtest", forecasters=forecasters, first_origin=first_origin, last_origin=last_origin)
+    refuse_others("backtest", forecasters=forecasters)
     problem = table_problem(data, model, seed=seed)
     target = target_of(problem)
     folder = None if checkpoint is None else Path(checkpoint)
     own = ModelForecaster(problem=problem, target=target, checkpoint=folder)
-    plan = mixture_plan(target, mixture(own), own.least, horizons=horizons, draws=draws, seed=seed)
+    window = {"first": first_origin, "last": last_origin}
+    plan = mixture_plan(target, mixture(own), own.least, horizons=horizons, **window, draws=draws, seed=seed)
     return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, problem.digest()))
 
 

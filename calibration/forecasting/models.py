@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
@@ -259,19 +260,35 @@ def _origins(target: Target, first: int | None, last: int | None) -> tuple[int, 
 
 
 def mixture_plan(
-    target: Target, whole: Combination, least: int, *, horizons: Sequence[int] | None, draws: int, seed: int
+    target: Target,
+    whole: Combination,
+    least: int,
+    *,
+    horizons: Sequence[int] | None,
+    first: float | None = None,
+    last: float | None = None,
+    draws: int,
+    seed: int,
 ) -> BacktestPlan:
     """Plan to score a mixture and its members from every time after the first `least` that can be scored."""
     ahead = tuple(sorted(set(horizons))) if horizons else OF_TABLE
     if ahead[0] < 1:
         raise InvalidInput("horizons are {horizons}; expected whole numbers from 1", horizons=list(ahead))
-    first, count = max(FIRST_OF_TABLE, least), len(target.times)
-    if count <= (need := max(FIRST_OF_TABLE + 2, first + ahead[0])):
+    begin, count = max(FIRST_OF_TABLE, least), len(target.times)
+    if count <= (need := max(FIRST_OF_TABLE + 2, begin + ahead[0])):
         raise InvalidInput(
             "a back-test needs more than {least} moments; the table has {count}", least=need, count=count
         )
     models = {item.name: item for item in (*whole.members, whole)}
-    origins = tuple(range(first, count - ahead[0]))
+    able, moment = range(begin, count - ahead[0]), target.calendar.moment_of
+    earliest, latest = -math.inf if first is None else moment(first), math.inf if last is None else moment(last)
+    origins = tuple(place for place in able if earliest <= target.grid[place] <= latest)
+    if not origins:
+        raise InvalidInput(
+            "no origin that can be scored lies within these bounds; they run from {first} to {end}",
+            first=target.calendar.said(float(target.grid[able[0]])),
+            end=target.calendar.said(float(target.grid[able[-1]])),
+        )
     return _checked(BacktestPlan(target=target, models=models, horizons=ahead, origins=origins, draws=draws, seed=seed))
 
 

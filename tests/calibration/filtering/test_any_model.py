@@ -8,6 +8,7 @@ from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, Filter
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.model_forecaster import ModelForecaster, mixture
+from calibration.forecasting.models import mixture_plan
 from pysd_runner import load_data, project, simulate
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
@@ -328,3 +329,28 @@ def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(plain, exe
     written = [path.stat().st_mtime_ns for path in ends]
     assert backtest(plain, checkpoint=tmp_path / "kept", **settings).scores.identical(alone)
     assert [path.stat().st_mtime_ns for path in ends] == written
+
+
+def test_origins_of_a_table_can_be_bounded_by_its_times(tmp_path):
+    model = made(tmp_path, REGIONS.replace("/year", "/quarter"), unit="quarter", stop=24)
+    path = simulate(model, {"Rate": np.array([0.05, 0.02])}, outcomes=["Stock"])["Stock"][0, 0]
+    content = {"date": [f"{2018 + n // 4}Q{n % 4 + 1}" for n in range(17)]}
+    noise = 0.02 * np.random.default_rng(3).standard_normal(17)
+    content["stock[North, old]"] = path[0, 0, :17] * np.exp(noise)
+    problem = CalibrationProblem(model, load_data(content), free=["Rate"])
+    target = target_of(problem)
+    member = mixture(ModelForecaster(problem=problem, target=target))
+
+    def dates(**bounds):
+        plan = mixture_plan(target, member, 0, horizons=[1], draws=20, seed=0, **bounds)
+        return [target.calendar.said(float(target.grid[place])) for place in plan.origins]
+
+    every = dates()
+    assert len(every) > 4
+    assert every == dates(first=2018.0, last=2030.0)
+    early, late = dates(last=2020.75), dates(first=2020.76)
+    assert early
+    assert late
+    assert early + late == every
+    with pytest.raises(InvalidInput, match=f"they run from {every[0]} to {every[-1]}"):
+        dates(first=2023.0)
