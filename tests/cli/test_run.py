@@ -33,6 +33,7 @@ WRITTEN = {
     "parameters.nc",
     "projection.nc",
     "ranking.csv",
+    "regional_effects.csv",
     "run.json",
     "summary.csv",
     "summary.html",
