@@ -173,7 +173,7 @@ def _say(session: Session, problem: "CalibrationProblem", found: "FitResult") ->
     from pysd_runner.reports.evidence import certainty_lines
 
     names = variable_names(problem.spec.parameters.values(), session.lang)
-    lines = found.summary().splitlines()
+    lines = found.lines
     if problem.data.is_panel:
         lines = [
             found.headline,

@@ -156,7 +156,7 @@ def _say(session: Session, result: "Outlook") -> None:
     from calibration.reporting.pages import last_year
 
     is_relative = result.target.is_relative
-    texts = {item: paragraph(result, item) if is_relative else "\n".join(result.sentences()) for item in LANGUAGES}
+    texts = {item: paragraph(result, item) if is_relative else "\n".join(result.sentences(item)) for item in LANGUAGES}
     session.data = {
         "panel": result.target.name,
         "model": result.model,
@@ -199,7 +199,7 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
     from pysd_runner.export.files import save_csv
 
     if not result.target.is_relative:
-        result.save(out)
+        result.save(out, lang=lang)
         return
     write_outlook(result, out, lang=lang)
     save_csv(result.table(), out / "table.csv")

@@ -209,7 +209,7 @@ def draw(
     sentences = {}
     with session.stage(Message("Drawing the fit and writing its report")):
         if not problem.data.is_panel:
-            write_table_report(found, folder, description=problem.describe())
+            write_table_report(found, folder, description=problem.describe(), lang=session.lang)
             return
         figures = list(draw_fit(found, lang=session.lang, only=only))
         if len(problem.space):

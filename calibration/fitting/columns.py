@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from calibration.observation.series import FOUND, Series, chosen_scale, to_scale, weights_of
-from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
 from pysd_runner.core.kinds import Array, Indices, Values, frozen
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
@@ -57,7 +57,7 @@ def bound(model: Model, table: Data, *, spec: ModelSpec | None, measurements: Me
             observations[name] = Observation(column=name, outcome=target)
     if not observations:
         raise InvalidPanel(_nothing(model, table, unused))
-    notes = [f"Column {name!r} matches no variable and is not used." for name in unused]
+    notes = [Message("Column {name!r} matches no variable and is not used.", name=name) for name in unused]
     return Binding(observations=observations, driven=driven, notes=tuple(notes))
 
 
@@ -91,15 +91,20 @@ def series_of(
     model: Model, table: Data, binding: Binding, *, held: Values, moments: Array, step: float
 ) -> tuple[tuple[Series, ...], list[str]]:
     """Build the series of a table within the time span of a run, with notes on omitted values."""
-    found, notes = [], []
+    found: list[Series] = []
+    notes: list[str] = []
     for key, observation in binding.observations.items():
         series, told = _series(model, table, key, observation, moments=moments, step=step)
         notes += told
         if series is not None and _starts_at_zero(model, series, held, moments[0], step):
             series = replace(series, values=np.where(series.times <= moments[0], np.nan, series.values))
             notes.append(
-                f"The first value of {observation.column!r} is left out: {series.expression.text} starts at zero or "
-                "below, which has no logarithm."
+                Message(
+                    "The first value of {column!r} is left out: {what} starts at zero or below, which has no "
+                    "logarithm.",
+                    column=observation.column,
+                    what=series.expression.text,
+                )
             )
         if series is not None and series.seen.any():
             found.append(series)
@@ -110,7 +115,7 @@ def series_of(
             span=table.span,
             first=moments[0],
             end=moments[-1],
-            why=" ".join(notes),
+            why=joined(notes, " "),
         )
     return tuple(found), notes
 
@@ -134,16 +139,23 @@ def _series(
     slack = 1e-6 * step
     inside = (table.times >= moments[0] - slack) & (table.times <= moments[-1] + slack)
     outside = int(np.isfinite(raw[:, ~inside]).sum())
-    notes = []
+    notes: list[str] = []
     if outside:
         notes.append(
-            f"{outside} value{'' if outside == 1 else 's'} of {column.name!r} before or after the run "
-            f"({moments[0]:g} to {moments[-1]:g}) {'is' if outside == 1 else 'are'} not used."
+            Message(
+                "{count} value{s} of {column!r} before or after the run ({first:g} to {last:g}) {are} not used.",
+                count=outside,
+                s="" if outside == 1 else "s",
+                column=column.name,
+                first=moments[0],
+                last=moments[-1],
+                are="is" if outside == 1 else "are",
+            )
         )
     kept = inside & np.isfinite(raw).any(axis=0)
     times, raw = np.clip(table.times[kept], moments[0], moments[-1]), raw[:, kept]
     if not times.size:
-        return None, [*notes, f"Column {column.name!r} has no value in that time."]
+        return None, [*notes, Message("Column {column!r} has no value in that time.", column=column.name)]
     scale = chosen_scale(observation, raw)
     settled = replace(observation, scale=scale)
     values = to_scale(raw, scale)
@@ -151,15 +163,17 @@ def _series(
         values = _counts(column, raw)
     lost = int((np.isfinite(raw) & ~np.isfinite(values)).sum())
     if lost:
-        why = "have no logarithm (zero or less)" if scale == "log" else "lie outside 0 to 1"
-        notes.append(f"{lost} values of {column.name!r} {why} and are left out.")
+        why = Message("have no logarithm (zero or less)") if scale == "log" else Message("lie outside 0 to 1")
+        notes.append(
+            Message("{count} values of {column!r} {why} and are left out.", count=lost, column=column.name, why=why)
+        )
     if observation.kind == "flow":
         values = _without_first(values, times, moments)
     if observation.kind == "cumulative":
         # A cumulative flow is zero at the start, whatever the parameters.
         values = np.where(times <= moments[0] + slack, np.nan, values)
     if not np.isfinite(values).any():
-        return None, [*notes, f"Column {column.name!r} has no value that can be compared."]
+        return None, [*notes, Message("Column {column!r} has no value that can be compared.", column=column.name)]
     return Series(
         measurement=key,
         label=key,
@@ -284,7 +298,8 @@ def _places(model: Model, table: Data, column: Column, axis: str, dim: str) -> I
 
 def driven_paths(model: Model, table: Data, driven: Mapping[str, Column]) -> tuple[dict[str, TimePath], list[str]]:
     """Time paths of inputs from columns: linear interpolation, with the last value carried forward."""
-    paths, notes = {}, []
+    paths: dict[str, TimePath] = {}
+    notes: list[str] = []
     for variable, column in driven.items():
         dims = model.ir.variables[variable].dims
         expression = expression_of(model, variable)
@@ -308,7 +323,12 @@ def driven_paths(model: Model, table: Data, driven: Mapping[str, Column]) -> tup
         times = table.times[kept]
         paths[variable] = TimePath(times=times, values=shaped, interpolate="linear")
         notes.append(
-            f"{variable} follows column {column.name!r} to {times[-1]:g}; after that its last value holds unless a "
-            "scenario gives a path."
+            Message(
+                "{variable} follows column {column!r} to {end:g}; after that its last value holds unless a scenario "
+                "gives a path.",
+                variable=variable,
+                column=column.name,
+                end=times[-1],
+            )
         )
     return paths, notes

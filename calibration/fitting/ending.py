@@ -42,6 +42,7 @@ NINETY = 1.6448536269514722
 
 # Distance from a bound, in prior standard deviations, below which an estimate counts as at the bound.
 AT_BOUND = 1e-3
+_SCALES = {"level": Message("level"), "log": Message("log"), "logit": Message("logit")}
 # Distance from a limit of the prior, as a share of its interval, below which an estimate counts as at the bound, for
 # priors on an interval, whose limits are infinite on the unbounded scale.
 AT_END = 1e-4
@@ -121,7 +122,7 @@ class Ending:
                 score=float(scores[place]),
                 contraction=contraction,
                 at_bound=at_bound(prior, estimate),
-                words=evidence(contraction, source="panel" if self.problem.codes else "data"),
+                words=evidence(contraction, source=Message("panel") if self.problem.codes else Message("data")),
                 price_basis=item.price_basis,
                 en=item.en,
                 zh=item.zh,
@@ -151,7 +152,9 @@ class Ending:
             rms=float(np.sqrt(np.mean(innovations**2))),
             wild=int((np.abs(innovations) > BEND).sum()),
             leftover=correlation_of(bend(table[:, 1:]), bend(table[:, :-1])),
-            errors=words if is_declared else f"{words}, scale {series.scale}",
+            errors=words
+            if is_declared
+            else Message("{errors}, scale {scale}", errors=words, scale=_SCALES[series.scale]),
             region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
             interval="a year" if is_declared else f"{series.spacing:g} {unit}".strip(),
             en=declared.en if declared is not None else series.expression.text,

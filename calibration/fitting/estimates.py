@@ -13,9 +13,9 @@ from pysd_runner.core.numbers import three_digits
 
 # Minimum contraction for each phrase, in descending order.
 EVIDENCE = (
-    (0.90, Message("settled by the panel")),
-    (0.50, Message("mostly the panel")),
-    (0.20, Message("panel and prior")),
+    (0.90, Message("settled by the {source}")),
+    (0.50, Message("mostly the {source}")),
+    (0.20, Message("{source} and prior")),
     (0.05, Message("mostly prior")),
 )
 PRIOR_ONLY = Message("prior")
@@ -42,14 +42,14 @@ DISPERSED, BY_CHANCE = 2.0, 0.01
 NOT_JUDGED = Message("not judged, since a check failed")
 
 
-def evidence(contraction: float, *, source: str = "panel") -> str:
+def evidence(contraction: float, *, source: str = Message("panel")) -> str:
     """Phrase for the sources of an estimate, panel or prior, according to its contraction.
 
     >>> evidence(0.95), evidence(0.1), evidence(0.0)
     ('settled by the panel', 'mostly prior', 'prior')
     """
     found = next((words for least, words in EVIDENCE if contraction >= least), PRIOR_ONLY)
-    return Message(found.replace("panel", source))
+    return Message(found, source=source)
 
 
 @frozen
@@ -176,12 +176,16 @@ class HeldOut:
     def words(self) -> str:
         """Description in one sentence, for reports."""
         ratio = self.rmse / self.naive_rmse if self.naive_rmse > 0 else float("inf")
-        gain = f"{ratio:.2f} times that of holding the last value"
-        verdict = "" if ratio < 1 else ": nothing is gained over it"
-        return (
-            f"Held out, {self.measurement}: {self.observations} values, root mean square error "
-            f"{three_digits(self.rmse, digits=4)}, {gain}"
-            f"{verdict}; {100 * self.covered:.0f} % lie in the {100 * self.level:.0f} % interval"
+        return Message(
+            "Held out, {column}: {count} values, root mean square error {error}, {ratio:.2f} times that of holding the "
+            "last value{verdict}; {covered:.0f} % lie in the {level:.0f} % interval",
+            column=self.measurement,
+            count=self.observations,
+            error=three_digits(self.rmse, digits=4),
+            ratio=ratio,
+            verdict="" if ratio < 1 else Message(": nothing is gained over it"),
+            covered=100 * self.covered,
+            level=100 * self.level,
         )
 
 

@@ -236,7 +236,7 @@ def _staged(work: _Work) -> tuple[_Settled, list[Array]]:
 def _screened(work: _Work) -> tuple[_Settled, list[Array]]:
     """Estimate errors from the prior draws closest to the data; starting points are the end of this and these draws."""
     problem = work.problem
-    work.at("looking at draws of the prior", 0)
+    work.at(Message("looking at draws of the prior"), 0)
     look = screened(problem, seed=work.seed)
     finding = look.finding(problem.space.keys, problem)
     work.findings += [] if finding is None else [finding]
@@ -375,12 +375,16 @@ def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> C
     if not jumps:
         return problem
     names = ", ".join(jumps)
-    how = "searched without slopes" if work.may_choose else "searched as you asked"
+    how = Message("searched without slopes") if work.may_choose else Message("searched as you asked")
     work.findings.append(
         Finding(
             "jumps",
-            f"The model jumps along {names}: {how}, and standard errors come from wide differences; sample the "
-            "posterior for intervals.",
+            Message(
+                "The model jumps along {names}: {how}, and standard errors come from wide differences; sample the "
+                "posterior for intervals.",
+                names=names,
+                how=how,
+            ),
             "warning",
         )
     )

@@ -233,7 +233,7 @@ class FitResult(Tabled):
         rows = [{label: getattr(item, name) for label, name in names.items()} for item in self.shown[:20]]
         return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
 
-    def plot(self, indicator: str | None = None, *, ax: Any = None) -> "ReportFigure | Any":
+    def plot(self, indicator: str | None = None, *, ax: Any = None, lang: str = "en") -> "ReportFigure | Any":
         """Plot fitted and observed values over time.
 
         Parameters
@@ -242,13 +242,15 @@ class FitResult(Tabled):
             Column of the data to plot; None for the first twelve series.
         ax
             Axes to draw in, one for each series; None creates a figure.
+        lang
+            Language of labels, ``"en"`` or ``"zh"``.
         """
         from pysd_runner.plots.over_time import plot_fitted
 
         frame = self.to_frame()
         if indicator is not None:
             frame = frame[frame["indicator"] == indicator]
-        return plot_fitted(frame, ax=ax, time_unit=self.calendar.unit_of(self.time_unit))
+        return plot_fitted(frame, ax=ax, time_unit=self.calendar.unit_of(self.time_unit), lang=lang)
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the parameters, and observed and fitted values, to an Excel workbook."""
@@ -301,15 +303,31 @@ class FitResult(Tabled):
 
     def summary(self) -> str:
         """Summary as text: verdict, estimates and remarks."""
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the summary."""
         lines = [self.headline]
         width = max((len(item.key) for item in self.shown), default=0)
         for item in self.shown:
             estimate, low, high = (three_digits(value, digits=4) for value in (item.estimate, item.low, item.high))
-            lines.append(f"  {item.key:<{width}}  {estimate:>8}  ({low} to {high})  {item.unit}: {item.words}")
+            lines.append(
+                Message(
+                    "  {key}  {estimate:>8}  ({low} to {high})  {unit}: {words}",
+                    key=item.key.ljust(width),
+                    estimate=estimate,
+                    low=low,
+                    high=high,
+                    unit=item.unit,
+                    words=item.words,
+                )
+            )
         others = len(self.parameters) - len(self.shown)
-        lines += [f"  {others} others keep their priors: the panel says next to nothing about them."] if others else []
-        lines += [f"  {self.moved}."] if self.moved else []
-        return "\n".join([*lines, *self.remarks])
+        kept = Message("  {count} others keep their priors: the panel says next to nothing about them.", count=others)
+        lines += [kept] if others else []
+        lines += [Message("  {said}.", said=self.moved)] if self.moved else []
+        return [*lines, *self.remarks]
 
     def save(self, folder: str | Path) -> Path:
         """Write the fit to a folder; each file is written atomically, ``fit.json`` last.

@@ -227,8 +227,19 @@ def _greedy(space: ParameterSpace, slopes: Array) -> tuple[list[str], tuple[str,
             break
         chosen.append(best)
         reasons.append(
-            f"{space.keys[best]} is estimated: the data move by {alone[best]:.3g} errors with it"
-            + (f", {strengths[best]:.3g} of them apart from those before." if len(chosen) > 1 else ".")
+            Message(
+                "{name} is estimated: the data move by {errors:.3g} errors with it, {apart:.3g} of them apart from "
+                "those before.",
+                name=space.keys[best],
+                errors=alone[best],
+                apart=strengths[best],
+            )
+            if len(chosen) > 1
+            else Message(
+                "{name} is estimated: the data move by {errors:.3g} errors with it.",
+                name=space.keys[best],
+                errors=alone[best],
+            )
         )
         # Project at each point separately: along a curved ridge parameters are confounded at every point.
         lengths = np.sqrt((left[:, :, best] ** 2).sum(axis=1))
@@ -253,11 +264,12 @@ def _held(space: ParameterSpace, alone: Array, left: Array, chosen: Sequence[int
     found = []
     for place in others[:SHOWN]:
         if alone[place] < FELT:
-            why = "the data hardly feel it"
+            why = Message("the data hardly feel it")
         elif apart[place] < FELT:
-            why = "the data cannot tell it from those that are estimated"
+            why = Message("the data cannot tell it from those that are estimated")
         else:
-            why = f"{MOST} are estimated already"
-        found.append(f"{space.keys[place]} stays at {three_digits(space.parameters[place].value, digits=6)}: {why}.")
+            why = Message("{count} are estimated already", count=MOST)
+        value = three_digits(space.parameters[place].value, digits=6)
+        found.append(Message("{name} stays at {value}: {why}.", name=space.keys[place], value=value, why=why))
     more = len(others) - SHOWN
-    return [*found, *([f"{more} others stay at their values as well."] if more > 0 else [])]
+    return [*found, *([Message("{count} others stay at their values as well.", count=more)] if more > 0 else [])]

@@ -13,7 +13,7 @@ from calibration.fitting.space import ParameterSpace, listed
 from calibration.fitting.tying import Block, Description, ModelRuns, Parameters, Spreads, Tied, whole_steps
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
-from pysd_runner.core.errors import InvalidInput, Message, UnknownName
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
 from pysd_runner.core.kinds import Array, Arrays, Texts, Values, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
@@ -28,7 +28,7 @@ from pysd_runner.study.binding import end_of, in_time_of
 from pysd_runner.study.equations import PREFIX, with_starts
 
 # Name of the single block of a model without declared blocks.
-BLOCK = "Model"
+BLOCK = Message("Model")
 NOTHING = ParameterSpace.of(())
 
 
@@ -213,13 +213,18 @@ def known_numbers(model: Model, series: Sequence[Series], start: float) -> Texts
             continue
         seen = [stock for stock in initial.get(name, ()) if first.get(stock, 0.0) / fact.value > 0]
         if _DOSE.search(name.replace("_", " ")):
-            found[name] = (
-                f"{name} stays at {three_digits(fact.value)}: a dose is known; named with --free it is estimated."
+            found[name] = Message(
+                "{name} stays at {value}: a dose is known; named with --free it is estimated.",
+                name=name,
+                value=three_digits(fact.value),
             )
         elif name not in elsewhere and any(1 / ALIKE <= first[stock] / fact.value <= ALIKE for stock in seen):
-            found[name] = (
-                f"{name} stays at {three_digits(fact.value)}: it only starts {seen[0]}, which is observed then; named "
-                "with --free it is estimated."
+            found[name] = Message(
+                "{name} stays at {value}: it only starts {stock}, which is observed then; named with --free it is "
+                "estimated.",
+                name=name,
+                value=three_digits(fact.value),
+                stock=seen[0],
             )
     return found
 
@@ -302,7 +307,6 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     runs = ModelRuns(TargetValues(model, (), held=held), outcomes=seen, start=begins, stop=stop, save_every=step)
     unit, cells = time_unit(model), sum(len(item.cells) for item in series)
     spelled = "" if unit_of_time(unit) == "year" else unit
-    span = f"{calendar.said(begins)} to {calendar.said(stop, spelled)}"
     tied = Tied(
         model=model,
         data=clocked,
@@ -322,7 +326,14 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
             series=tuple(_line(item) for item in series),
             absent=(),
             fixed={},
-            opening=f"Table {clocked.name}: {cells} observations; {model.name} runs from {span}.",
+            opening=Message(
+                "Table {table}: {count} observations; {model} runs from {first} to {last}.",
+                table=clocked.name,
+                count=cells,
+                model=model.name,
+                first=calendar.said(begins),
+                last=calendar.said(stop, spelled),
+            ),
         ),
         record={"notes": list(notes), **({"calendar": calendar.record} if calendar.record else {})},
         # A problem that is made again finds its calendar anew from dates, but has years as moments already.
@@ -342,7 +353,7 @@ def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> 
     _check_free(model, tied.binding, targets, tied.asked["values"] or {})
     parameters = parameters_of(model, targets, spec=model.spec, priors=priors)
     space = ParameterSpace.of(parameters)
-    told = (*reasons, *(f"{item.key}: prior {item.note}." for item in parameters))
+    told = (*reasons, *(Message("{key}: prior {note}.", key=item.key, note=item.note) for item in parameters))
     keys = tuple(item.measurement for item in tied.series)
     return replace(
         tied,
@@ -403,10 +414,16 @@ def _too_close(model: Model, table: Data, step: float) -> list[str]:
     apart = float(np.median(np.diff(table.times))) if table.times.size > 1 else np.inf
     if apart > step * (1 - 1e-6):
         return []
-    unit = time_unit(model) or "units of time"
+    unit = time_unit(model) or Message("units of time")
     return [
-        f"Observations lie {apart:.3g} apart, closer than a step of {model.path.name} ({step:g} {unit}); does it "
-        f"really count in {unit}? If not, give numbers for times instead of dates, and --time-unit."
+        Message(
+            "Observations lie {apart:.3g} apart, closer than a step of {model} ({step:g} {unit}); does it really count "
+            "in {unit}? If not, give numbers for times instead of dates, and --time-unit.",
+            apart=apart,
+            model=model.path.name,
+            step=step,
+            unit=unit,
+        )
     ]
 
 
@@ -438,16 +455,27 @@ def _spec_of(model: Model, space: ParameterSpace) -> ModelSpec:
 
 
 def _line(series: Series) -> str:
-    cells = len(series.cells)
-    who = f" for {len(series.labels)} entities" if len(series.labels) > 1 else ""
-    text = f"{series.expression.text} from column {series.indicator}: {cells} value{'' if cells == 1 else 's'}{who}"
-    kind = {"flow": ", added up over each interval", "cumulative": ", added up from the start"}
-    text += kind.get(series.kind, "")
-    text += f", {series.errors.words}" if series.errors.is_count else f", compared by {_SCALES[series.scale]}"
-    return text if series.errors.is_count else f"{text}, {series.errors.words}"
+    cells, entities = len(series.cells), len(series.labels)
+    parts = [
+        Message(
+            "{what} from column {column}: {count} value{s}",
+            what=series.expression.text,
+            column=series.indicator,
+            count=cells,
+            s="" if cells == 1 else "s",
+        )
+    ]
+    if entities > 1:
+        parts.append(Message(" for {count} entities", count=entities))
+    if series.kind in _KINDS:
+        parts.append(_KINDS[series.kind])
+    if not series.errors.is_count:
+        parts.append(Message(", compared by {scale}", scale=_SCALES[series.scale]))
+    return joined([*parts, Message(", {said}", said=series.errors.words)], "")
 
 
-_SCALES = {"level": "level", "log": "logarithm", "logit": "log odds"}
+_KINDS = {"flow": Message(", added up over each interval"), "cumulative": Message(", added up from the start")}
+_SCALES = {"level": Message("level"), "log": Message("logarithm"), "logit": Message("log odds")}
 
 
 def measurements_of(fitted: FittedParameters) -> dict[str, Observation]:

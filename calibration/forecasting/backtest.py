@@ -26,6 +26,7 @@ from calibration.forecasting.models import BacktestPlan, check_model, make_plan,
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores
 from calibration.forecasting.target import Target, target_of
+from pysd_runner.core.errors import Message
 from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
@@ -230,7 +231,7 @@ class _Run:
         histories = [values[:, : self.plan.target.position(year) + 1].copy() for year in todo]
         work = partial(_points, methods, self.plan.horizon)
         for done, (year, points) in enumerate(zip(todo, self.pool.in_order(work, histories), strict=True)):
-            self.progress(f"points of {year}", done + 1, len(todo))
+            self.progress(Message("points of {year}", year=year), done + 1, len(todo))
             self._learn_points(methods, year, points)
             self.finished.keep(f"points-{year}", {str(place): array for place, array in enumerate(points)})
 
@@ -247,7 +248,7 @@ class _Run:
         work, tasks = partial(_forecast, self.plan), map(self._origin, todo)
         found = map(work, tasks) if self.plan.is_in_order else self.pool.in_order(work, tasks)
         for done, (year, scores) in enumerate(zip(todo, found, strict=True)):
-            self.progress(f"origin {year}", done + 1, len(todo))
+            self.progress(Message("origin {year}", year=year), done + 1, len(todo))
             self.finished.keep(f"origin-{year}", _packed(scores))
             result[year] = scores
         return {year: result[year] for year in self.plan.origins}

@@ -28,7 +28,7 @@ from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import Calendar, time_of
-from pysd_runner.core.errors import InvalidInput, apart
+from pysd_runner.core.errors import InvalidInput, Message, apart
 from pysd_runner.core.kinds import Array, Numbers, Record
 from pysd_runner.core.parallel import Pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
@@ -138,7 +138,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
     refuse_others("forecast", forecaster=None if forecaster == FINAL else forecaster, kept=kept)
     if isinstance(fit, FittedParameters):
         raise TypeError("a table is forecast with all that `fit` returned, not with its parameters alone")
-    teller(progress)("fitting the model", 0, 4)
+    teller(progress)(Message("fitting the model"), 0, 4)
     problem = table_problem(data, model, seed=seed, **({} if fit is None else _settings_of(fit, model)))
     end = problem.calendar.moment_of(time_of(until))
     return _of_columns(problem, end, fit, events=events, draws=draws, seed=seed, past=past, tell=teller(progress))
@@ -195,13 +195,13 @@ def _of_columns(
     asked = [replace(item, time=known.year_of(known.moment_of(item.time))) for item in asked]
     own = ModelForecaster(problem=problem, target=target, given=fit)
     whole = mixture(own)
-    tell("filtering and mixing", 1, 4)
+    tell(Message("filtering and mixing"), 1, 4)
     origin = origin_at(target, target.times[-1])
     weights, found = _mixed(whole, origin, count, draws, seed)
-    tell("scoring past forecasts", 2, 4)
+    tell(Message("scoring past forecasts"), 2, 4)
     scored = _past_of_columns(whole, own.least, origin, seed) if past else None
     learnt = own.learnt(origin, seed)
-    tell("done", 4, 4)
+    tell(Message("done"), 4, 4)
     later = target.later(count)
     out = target.back(found, later.tolist())
     rows = () if scored is None else tuple(scored.skill())
@@ -225,7 +225,7 @@ def _of_columns(
         ),
         past=rows,
         past_origins=() if scored is None else _origins(scored),
-        verdict=verdict(rows) if past else "Past forecasts were not scored.",
+        verdict=verdict(rows) if past else Message("Past forecasts were not scored."),
         disturbance=disturbance(learnt, target.spacing),
         moved=moved(until, later, target),
         fit=learnt.fit,

@@ -22,6 +22,7 @@ from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance
 from pysd_runner.plots.bands import LEVELS
 from pysd_runner.spec import Baseline, FittedParameters
+from pysd_runner.text import say, texts
 
 # Number of years of history drawn.
 BEHIND = 15
@@ -166,11 +167,11 @@ class Outlook(Tabled):
         """Alias of `table`."""
         return self.table()
 
-    def sentences(self) -> tuple[str, ...]:
-        """The main results in sentences."""
+    def sentences(self, lang: str = "en") -> tuple[str, ...]:
+        """The main results in sentences of a language, ``"en"`` or ``"zh"``."""
         from calibration.forecasting.words import sentences
 
-        return sentences(self)
+        return sentences(self, lang)
 
     def __repr__(self) -> str:
         first = next(iter(self.draws.values()))
@@ -199,7 +200,7 @@ class Outlook(Tabled):
         ax
             Axes to draw in, one for each chart; None for a new figure.
         lang
-            ``"en"`` or ``"zh"``, for regions.
+            Language of labels, ``"en"`` or ``"zh"``.
 
         Returns
         -------
@@ -224,7 +225,7 @@ class Outlook(Tabled):
         chosen = name or next(iter(self.draws))
         seen: Any = self.data[self.provenance["columns"][chosen]]
         seen = seen.assign_coords(time=self.target.calendar.shown(self.data.times))
-        return plot_fan(self._after_fit(chosen).rename(chosen), seen, ax=ax)
+        return plot_fan(self._after_fit(chosen).rename(chosen), seen, ax=ax, lang=lang)
 
     def _after_fit(self, name: str) -> xr.DataArray:
         """Draws of a column after its fitted values, at the times when all entities have one."""
@@ -254,25 +255,28 @@ class Outlook(Tabled):
         weights = pd.DataFrame({"member": list(self.weights), "weight": list(self.weights.values())})
         return save_workbook({"forecast": self.table(), "past": pd.DataFrame(self.past), "weights": weights}, path)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write figures, tables and text into a folder."""
+    def save(self, folder: str | Path, *, lang: str = "en") -> Path:
+        """Write figures, tables and text in a language, ``"en"`` or ``"zh"``, into a folder."""
         import json
 
         from pysd_runner.export.files import save_csv, write_text_whole
         from pysd_runner.reports.document import Bullets, Paragraph, Part, ReportDocument, save_document, saved_picture
 
         folder = Path(folder)
-        parts: list[Part] = [Bullets(self.sentences())]
+        parts: list[Part] = [Bullets(self.sentences(lang))]
         for name in [None] if self.target.is_relative else self.draws:
-            figure = self.plot(name)
+            figure = self.plot(name, lang=lang)
             plain = "".join(sign if sign.isalnum() else "_" for sign in name or "").strip("_").casefold() or "forecast"
             parts.append(saved_picture(figure, folder, plain))
         save_csv(self.table(), folder / "table.csv")
         if self.past:
             save_csv(pd.DataFrame(self.past), folder / "past.csv")
-        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
-        parts.append(Paragraph(f"Weights: {weights}"))
-        save_document(ReportDocument(title="Forecast", lang="en", parts=parts), folder, "forecast")
+        named = texts(lang, "forecaster")
+        weights = say("forecast.list", lang).join(
+            f"{named[name]} {weight:.2f}" for name, weight in self.weights.items()
+        )
+        parts.append(Paragraph(say("forecast.weights", lang, parts=weights)))
+        save_document(ReportDocument(title=say("forecast.title", lang), lang=lang, parts=parts), folder, "forecast")
         record = {"weights": dict(self.weights), "events": self.events, **self.provenance}
         write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return folder

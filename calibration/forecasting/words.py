@@ -8,10 +8,11 @@ import numpy as np
 
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
 from pysd_runner.core.calendar import said_time
+from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
 from pysd_runner.indicators.events import is_gap_to_mean
-from pysd_runner.text import texts
+from pysd_runner.text import said, texts
 
 if TYPE_CHECKING:
     from calibration.forecasting.model_forecaster import LearntModel, StockFilter
@@ -49,7 +50,7 @@ def paragraph(outlook: "Outlook", lang: str = "en") -> str:
     ]
     if outlook.past:
         parts.append(_past(outlook, words))
-    return words["gap"].join([*parts, _made_of(outlook, words)])
+    return words["gap"].join([*parts, _made_of(outlook, words, lang)])
 
 
 def percent(share: float, *, signed: bool = False) -> str:
@@ -65,12 +66,13 @@ def chance(share: float) -> str:
     return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 
 
-def _made_of(outlook: "Outlook", words: Texts) -> str:
+def _made_of(outlook: "Outlook", words: Texts, lang: str) -> str:
     """Name the forecaster, or the members of the mixture with their weights."""
+    named = texts(lang, "forecaster")
     if len(outlook.weights) == 1:
-        return words["baseline"].format(model=outlook.model)
+        return words["baseline"].format(model=named.get(outlook.model, outlook.model))
     parts = [
-        words["whole" if name == FILTERED else "part"].format(name=name, weight=percent(weight))
+        words["whole" if name == FILTERED else "part"].format(name=named.get(name, name), weight=percent(weight))
         for name, weight in outlook.weights.items()
     ]
     return words["mixture"].format(parts=words["and"].join(parts))
@@ -207,32 +209,47 @@ def _change(ratio: float | None, words: Texts) -> str:
     return words["smaller" if ratio < 1 else "larger"].format(change=change)
 
 
-def sentences(outlook: "Outlook") -> tuple[str, ...]:
+def sentences(outlook: "Outlook", lang: str = "en") -> tuple[str, ...]:
     """Describe a forecast: one paragraph for regions; for a table, its values, events, skill and disturbance."""
     if outlook.target.is_relative:
-        return (paragraph(outlook),)
-    found = []
+        return (paragraph(outlook, lang),)
+    found: list[str] = []
     for name, values in outlook.draws.items():
         end, unit = values.isel(time=-1), str(values["time"].attrs.get("units", ""))
         for place, who in enumerate(values["entity"].to_numpy()):
             low, median, high = np.quantile(end.isel(entity=place).to_numpy(), (0.05, 0.5, 0.95))
-            label = f"{name} of {who}" if who else name
-            when = said_time(end["time"].to_numpy()[()], unit)
-            middle, *ends = (spoken(float(value)) for value in (median, low, high))
-            found.append(f"{label} at {when}: {middle}, with 90 % probability between {ends[0]} and {ends[1]}.")
+            found.append(
+                Message(
+                    "{what} at {when}: {middle}, with 90 % probability between {low} and {high}.",
+                    what=Message("{name} of {who}", name=name, who=who) if who else name,
+                    when=said_time(end["time"].to_numpy()[()], unit),
+                    middle=spoken(float(median), lang),
+                    low=spoken(float(low), lang),
+                    high=spoken(float(high), lang),
+                )
+            )
     found += [outlook.moved] if outlook.moved else []
-    found += [f"{event}: probability {probability:.2f}." for event, probability in outlook.events.items()]
-    return (*found, outlook.verdict, outlook.disturbance)
+    found += [
+        Message("{event}: probability {probability:.2f}.", event=event, probability=probability)
+        for event, probability in outlook.events.items()
+    ]
+    return (
+        *(said(text, lang) for text in found),
+        said(outlook.verdict, lang, texts(lang, "forecaster")),
+        said(outlook.disturbance, lang),
+    )
 
 
 def moved(until: float, later: Array, target: "Target") -> str:
     """Explain why the forecast ends at another time than requested; empty if it does not."""
-    said, spacing = target.calendar.said, target.spacing
+    told, spacing = target.calendar.said, target.spacing
     if abs(later[-1] - until) <= 1e-6 * spacing:
         return ""
-    return (
-        f"It ends at {said(later[-1])} and not at {said(until)}: it goes on in whole intervals of the data, "
-        f"{spacing:g} each."
+    return Message(
+        "It ends at {end} and not at {until}: it goes on in whole intervals of the data, {spacing:g} each.",
+        end=told(later[-1]),
+        until=told(until),
+        spacing=spacing,
     )
 
 
@@ -241,24 +258,29 @@ def verdict(rows: Sequence[Record]) -> str:
     import pandas as pd
 
     if not rows:
-        return "Too few observations to say how such forecasts did before."
+        return Message("Too few observations to say how such forecasts did before.")
     skill = pd.DataFrame(list(rows))
     own = skill[skill["model"] == FINAL]
     error, score = (float(np.exp(np.log(own[f"{name}_ratio_to_persistence"]).mean())) for name in ("rmse", "crps"))
     origins, held = int(own["origins"].max()), float(np.average(own["coverage_90"], weights=own["origins"]))
-    gain = (
-        f"Over {origins} past origins its error was {error:.2f} times that of holding the last value, its CRPS "
-        f"{score:.2f} times; 90 % intervals held {100 * held:.0f} % of the realisations"
+    is_narrow = held < 0.9 - 2 * np.sqrt(0.9 * 0.1 / origins)
+    gain = Message(
+        "Over {origins} past origins its error was {error:.2f} times that of holding the last value, its CRPS "
+        "{score:.2f} times; 90 % intervals held {held:.0f} % of the realisations{narrow}",
+        origins=origins,
+        error=error,
+        score=score,
+        held=100 * held,
+        narrow=Message(", which is too narrow") if is_narrow else "",
     )
-    if held < 0.9 - 2 * np.sqrt(0.9 * 0.1 / origins):
-        gain += ", which is too narrow"
     if not max(error, score) <= GAIN:
-        return f"{gain}. Nothing is gained over that."
+        return Message("{gain}. Nothing is gained over that.", gain=gain)
     best = skill[~skill["model"].isin([FINAL, MODEL])].groupby("model")["crps_ratio_to_persistence"].mean()
     other = float(best.min())
+    text = Message("{gain}. The CRPS of the best baseline ({best}) was {other:.2f} times.")
     if score > GAIN * other:
-        return f"{gain}. {best.idxmin()}, which knows no model, did as well (CRPS {other:.2f})."
-    return f"{gain}. The CRPS of the best baseline ({best.idxmin()}) was {other:.2f} times."
+        text = Message("{gain}. {best}, which knows no model, did as well (CRPS {other:.2f}).")
+    return Message(text, gain=gain, best=best.idxmin(), other=other)
 
 
 def disturbance(known: "LearntModel", spacing: float) -> str:
@@ -266,28 +288,45 @@ def disturbance(known: "LearntModel", spacing: float) -> str:
     from calibration.filtering.ensemble import FAR
 
     if known.filter is None:
-        return "The model holds fixed delays or samples, so its state is not filtered: the fitted path goes on."
+        return Message(
+            "The model holds fixed delays or samples, so its state is not filtered: the fitted path goes on."
+        )
     law, found = known.filter.law, known.filter.disturbance
-    text = _size(known.filter, spacing)
+    parts: list[str] = [_size(known.filter, spacing)]
     if found.size == 0:
-        text = "The observations ask for no disturbance of the stocks: the model is taken as exact."
+        parts = [Message("The observations ask for no disturbance of the stocks: the model is taken as exact.")]
     if law.replaced:
-        text += (
-            f" {law.replaced} of {law.members} draws of the parameters overshoot at the time step of "
-            f"{law.step:g}; others stand in for them."
+        parts.append(
+            Message(
+                " {count} of {all} draws of the parameters overshoot at the time step of {step:g}; others stand in for "
+                "them.",
+                count=law.replaced,
+                all=law.members,
+                step=law.step,
+            )
         )
     resampled = sum(item.resampled for item in known.filter.passes)
     if resampled:
-        text += f" {resampled} times a member left the data by more than {FAR:g} robust deviations and was resampled."
-    return text
+        parts.append(
+            Message(
+                " {count} times a member left the data by more than {far:g} robust deviations and was resampled.",
+                count=resampled,
+                far=FAR,
+            )
+        )
+    return joined(parts, "")
 
 
 def _size(known: "StockFilter", spacing: float) -> str:
     setup, found = known.setup, known.disturbance
     stocks = list(dict.fromkeys(known.law.element_of(int(place))[0] for place in setup.disturbed))
     logs = bool(setup.logs[setup.disturbed].all())
-    size = f"{100 * found.size:.2g} %" if logs else f"{found.size:.3g} of their spread"
-    return (
-        f"Disturbed are {', '.join(stocks[:4])}, by {size} per interval of {spacing:g}, of which "
-        f"{100 * found.memory:.0f} % is left an interval later."
+    size = f"{100 * found.size:.2g} %" if logs else Message("{size:.3g} of their spread", size=found.size)
+    return Message(
+        "Disturbed are {stocks}, by {size} per interval of {spacing:g}, of which {memory:.0f} % is left an interval "
+        "later.",
+        stocks=", ".join(stocks[:4]),
+        size=size,
+        spacing=spacing,
+        memory=100 * found.memory,
     )

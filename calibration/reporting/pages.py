@@ -183,9 +183,11 @@ def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:
     # The year of the last observation is shown if it differs from the forecast origin for any region.
     dated = ["last_year"] if (final["last_year"] != outlook.origin).any() else []
     told = {name: say(f"forecast.table.{name}", lang) for name in ("last", *dated)}
+    quantiles = ["q05", "q20", "q50", "q80", "q95"]
+    told |= {name: say("forecast.table.quantile", lang, level=name[1:]) for name in quantiles}
     heading = say("forecast.table.heading", lang, origin=outlook.origin, until=int(final["year"].iloc[0]))
     if len(final) > MOST_REGIONS:
         heading += say("forecast.table.some", lang, shown=FEW_REGIONS, all=len(final))
         moves = np.log(final["q50"] / final["last"]).abs().fillna(0.0)
         final = final.iloc[largest(moves.to_numpy(), FEW_REGIONS)]
-    return heading, final[["last", *dated, "q05", "q20", "q50", "q80", "q95"]].rename(columns=told)
+    return heading, final[["last", *dated, *quantiles]].rename(columns=told)

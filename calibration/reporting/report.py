@@ -1,7 +1,7 @@
 """Report of a fit: data, estimated parameters and their uncertainty, goodness of fit, and residual tests."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import SupportsFloat
 
@@ -394,45 +394,51 @@ def _with_bias(rmse: float, bias: float) -> str:
     return "–" if math.isnan(rmse) else f"{_number(rmse, 3)} ({_number(bias, 3)})"
 
 
-def write_table_report(result: FitResult, folder: str | Path, *, description: Description) -> tuple[Path, Path]:
+def write_table_report(
+    result: FitResult, folder: str | Path, *, description: Description, lang: str = "en"
+) -> tuple[Path, Path]:
     """Write the report of a fit to a table as Markdown and as one HTML page, with its figure."""
     folder = Path(folder)
-    figure = result.plot()
+    figure = result.plot(lang=lang)
     assert isinstance(figure, ReportFigure)  # noqa: S101
     fitted = result.fitted
     document = ReportDocument(
-        title=f"{fitted.model} fitted to {fitted.panel}",
-        lang="en",
-        parts=list(_parts_of_table(result, description, saved_picture(figure, folder, "fit"))),
+        title=say("fit_report.table_title", lang, model=fitted.model, panel=fitted.panel),
+        lang=lang,
+        parts=list(_parts_of_table(result, description, saved_picture(figure, folder, "fit"), lang)),
     )
     return save_document(document, folder, NAME)
 
 
-def _parts_of_table(result: FitResult, description: Description, picture: Picture) -> Iterator[Part]:
-    yield Paragraph(result.headline)
+def _parts_of_table(result: FitResult, description: Description, picture: Picture, lang: str) -> Iterator[Part]:
+    def told(lines: Sequence[str]) -> Bullets:
+        return Bullets([say_found(line, result, lang) for line in lines])
+
+    yield Paragraph(say_found(result.headline, result, lang))
     yield picture
-    yield Heading("Parameters")
+    yield Heading(say("fit_report.parameters", lang))
+    header = ("parameter", "unit", "estimate", "interval", "prior_interval", "rests")
     yield TextTable(
-        header=("parameter", "unit", "estimate", "90 % interval", "prior, 90 %", "what it rests on"),
+        header=[say(f"fit_report.{key}", lang) for key in header],
         rows=[
             (
                 item.name,
                 item.unit,
                 three_digits(item.estimate, digits=4),
-                f"{three_digits(item.low, digits=4)} to {three_digits(item.high, digits=4)}",
-                f"{three_digits(item.prior_low, digits=4)} to {three_digits(item.prior_high, digits=4)}",
-                item.words,
+                f"{three_digits(item.low, digits=4)} … {three_digits(item.high, digits=4)}",
+                f"{three_digits(item.prior_low, digits=4)} … {three_digits(item.prior_high, digits=4)}",
+                said(item.words, lang),
             )
             for item in result.parameters
         ],
         words=frozenset({1, 5}),
     )
     if result.holdout:
-        yield Heading("Held out")
-        yield Bullets([f"{item.words}." for item in result.holdout])
-    yield Heading("Data")
-    yield Bullets([f"{item.words}." for item in result.series])
-    yield Bullets(description.lines())
+        yield Heading(say("fit_report.held_out", lang))
+        yield told([Message("{said}.", said=item.words) for item in result.holdout])
+    yield Heading(say("fit_report.contents", lang))
+    yield told([Message("{said}.", said=item.words) for item in result.series])
+    yield told(description.lines())
     if result.findings:
-        yield Heading("What to keep in mind")
-        yield Bullets([str(item) for item in result.findings])
+        yield Heading(say("fit_report.findings", lang))
+        yield told([str(item) for item in result.findings])

@@ -278,47 +278,55 @@ def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_un
 
 
 @figure_of
-def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str = "") -> "ReportFigure | Axes":
+def plot_fitted(
+    frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str = "", lang: str = "en"
+) -> "ReportFigure | Axes":
     """Draw fitted and observed values over time, one small chart per series."""
     if frame.empty:
         raise InvalidInput("there is no value to draw")
+    lang = usable_language(lang)
     grouped = frame.groupby(["indicator", "region"], sort=False)
     groups = [((str(part["indicator"].iloc[0]), str(part["region"].iloc[0])), part) for _, part in grouped]
     shown = groups[:MOST_FITS]
     height = _height(len(shown), 2.8, 1.8)
-    left_out = f" The first {MOST_FITS} of {len(groups)} series are drawn." if len(groups) > len(shown) else ""
+    caption = say("caption.fit", lang)
+    if len(groups) > len(shown):
+        caption += " " + say("caption.first", lang, shown=len(shown), all=len(groups))
     with drawing(ax):
         sheet = open_sheet(
             height=height,
-            title="Fitted and observed",
-            caption=f"Lines: the model at the estimate. Points: observations.{left_out}",
+            title=say("fit_chart.title", lang),
+            caption=caption,
             key=(
-                KeyEntry(text="fitted", colours=(SCENARIO,)),
-                KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1))),
+                KeyEntry(text=say("mark.fitted", lang), colours=(SCENARIO,)),
+                KeyEntry(text=say("mark.history", lang), colours=(INK,), style=(0, (1, 1))),
             ),
         )
         charts = _charts(sheet, len(shown), above=0.2, between=0.65)
         for ((name, who), part), axes in zip(shown, charts, strict=True):
-            _draw_fit(axes, part, time_unit)
+            _draw_fit(axes, part, time_unit, lang)
             axes.set_title(f"{name}, {who}" if who else str(name), fontsize=7.5, loc="left", pad=2)
-    return sheet.told(frame.copy(), _sentence_of_fit(groups))
+    return sheet.told(frame.copy(), _sentence_of_fit(groups, lang))
 
 
-def _draw_fit(axes: "Axes", part: pd.DataFrame, time_unit: str) -> None:
+def _draw_fit(axes: "Axes", part: pd.DataFrame, time_unit: str, lang: str) -> None:
     ordered = part.sort_values("year")
     axes.plot(ordered["year"], ordered["fitted"], color=SCENARIO, linewidth=1.4, zorder=3, label="fitted")
     axes.plot(ordered["year"], ordered["observed"], zorder=4, **_DOTS)
-    _finish(axes, time_unit)
+    _finish(axes, time_unit, lang)
 
 
-def _sentence_of_fit(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
+def _sentence_of_fit(groups: list[tuple[tuple[str, str], pd.DataFrame]], lang: str) -> str:
     said = []
     for (name, who), part in groups[:MOST_FITS]:
         spread = float(((part["observed"] - part["observed"].mean()) ** 2).sum())
         missed = float(((part["fitted"] - part["observed"]) ** 2).sum())
-        share = f"{100 * (1 - missed / spread):.0f} % of the variation explained" if spread > 0 else "constant"
-        said.append(f"{name}{f', {who}' if who else ''}: {len(part)} values, {share}")
-    return f"Fitted and observed. {'; '.join(said)}."
+        share = f"{100 * (1 - missed / spread):.0f}" if spread > 0 else ""
+        found = say("fit_chart.explained", lang, share=share) if share else say("fit_chart.constant", lang)
+        said.append(
+            say("fit_chart.series", lang, name=f"{name}{f', {who}' if who else ''}", count=len(part), found=found)
+        )
+    return say("fit_chart.sentence", lang, series=say("report.clauses", lang).join(said))
 
 
 @figure_of

@@ -224,8 +224,10 @@ class ErrorModel:
     def words(self) -> str:
         """Description of the errors for a report."""
         if self.is_count:
-            spread = "" if self.family == "poisson" else ", spread known" if self.known else ", spread estimated"
-            return f"counts, {self.family.replace('_', ' ')}{spread}"
+            if self.family == "poisson":
+                return Message("counts, poisson")
+            spread = Message("spread known") if self.known else Message("spread estimated")
+            return Message("counts, negative binomial, {spread}", spread=spread)
         families = {
             "huber": "Huber",
             "normal": Message("normal"),

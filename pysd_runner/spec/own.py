@@ -169,7 +169,7 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
             prior = read_prior(said.prior, f"{where}.prior", lower, upper)
             weak = value if value or fact.limits else 1.0
             base = weak_parameter(fact.name, value=weak, unit=fact.unit, limits=fact.limits, label=label)
-            note = base.note if prior == base.prior else f"{DECLARED}{prior_words(prior)}"
+            note = base.note if prior == base.prior else _declared(prior)
             found = replace(base, value=value, prior=prior, lower=lower, upper=upper, note=note)
         else:
             limits = () if lower is None or upper is None else (lower, upper)
@@ -261,7 +261,11 @@ def weak_parameter(
         role="FREE",
         sources=(),
         judgement=True,
-        note=f"weakly informative: {prior_words(prior)}, from the {'limits' if limits else 'value'} in the model file",
+        note=Message(
+            "weakly informative: {prior}, from the {source} in the model file",
+            prior=prior_words(prior),
+            source=Message("limits") if limits else Message("value"),
+        ),
         price_basis="",
         en=label or key,
         zh=label or key,
@@ -318,6 +322,10 @@ def left_out(off: Mapping[str, float], unscaled: Sequence[str]) -> list[str]:
     return told
 
 
+def _declared(prior: Prior) -> str:
+    return Message("declared: {prior}", prior=prior_words(prior))
+
+
 def prior_words(prior: Prior) -> str:
     """Describe a prior in words.
 
@@ -325,14 +333,14 @@ def prior_words(prior: Prior) -> str:
     'lognormal, median 4, standard deviation of the logarithm 1'
     """
     number = {name: three_digits(getattr(prior, name), digits=6) for name in vars(type(prior))["__dataclass_fields__"]}
-    return _PRIORS[type(prior)].format(**number)
+    return Message(_PRIORS[type(prior)], **number)
 
 
 _PRIORS: Mapping[type, str] = {
-    LogNormal: "lognormal, median {median}, standard deviation of the logarithm {sdlog}",
-    Normal: "normal, mean {mean}, standard deviation {sd}",
-    Uniform: "uniform from {lower} to {upper}",
-    Beta: "beta ({a}, {b}) from {lower} to {upper}",
+    LogNormal: Message("lognormal, median {median}, standard deviation of the logarithm {sdlog}"),
+    Normal: Message("normal, mean {mean}, standard deviation {sd}"),
+    Uniform: Message("uniform from {lower} to {upper}"),
+    Beta: Message("beta ({a}, {b}) from {lower} to {upper}"),
 }
 
 
@@ -341,9 +349,7 @@ def with_prior(parameter: Parameter, prior: Prior) -> Parameter:
     lower, upper = (getattr(prior, name) for name in ("lower", "upper"))
     size = max(abs(parameter.value), 1.0) * FARTHEST
     lower, upper = (lower if isfinite(lower) else -size), (upper if isfinite(upper) else size)
-    return replace(
-        parameter, prior=prior, lower=lower, upper=upper, note=f"{DECLARED}{prior_words(prior)}", judgement=True
-    )
+    return replace(parameter, prior=prior, lower=lower, upper=upper, note=_declared(prior), judgement=True)
 
 
 def record_of(parameter: Parameter) -> Record:

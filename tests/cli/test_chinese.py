@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.english import sentences_in, visible
+from tests.english import latin, sentences_in, visible
 
 BROKEN = """地区,年份,人均GDP [元],population [persons],extra
 北京,2010,abc,1000000,1
@@ -95,3 +95,53 @@ def test_a_run_and_its_brief(gapsim, small, tmp_path):
     assert {path.suffix for path in pages} == {".md", ".txt", ".html"}
     for path, text in pages.items():
         assert not sentences_in(text), path
+
+
+# A school's influenza: a small model and counts of one's own.
+OWN = """{UTF-8}
+Contact Rate = 9
+  ~ 1/day [0,20] ~|
+Duration = 4
+  ~ day ~|
+Infection = Contact Rate * 0.1 * Susceptible * Infected / 1000
+  ~ person/day ~|
+Susceptible = INTEG(-Infection, 995)
+  ~ person ~|
+Infected = INTEG(Infection - Infected / Duration, 5)
+  ~ person ~|
+INITIAL TIME = 0 ~ day ~|
+FINAL TIME = 40 ~ day ~|
+TIME STEP = 0.25 ~ day ~|
+SAVEPER = 1 ~ day ~|
+"""
+COUNTED = (5, 9, 17, 27, 39, 73, 112, 182, 225, 338, 395, 469, 419, 398, 306, 362, 224, 243, 184, 148, 126, 105)
+# Names in the model, its data and the folder of the fit, units, and the name of a distribution.
+OF_OWN = {
+    "mine",
+    "obs",
+    "fit",
+    "infected",
+    "Infected",
+    "Contact",
+    "Rate",
+    "Duration",
+    "temperature",
+    "day",
+    "person",
+    "Huber",
+}
+
+
+def test_a_fit_and_a_forecast_with_a_model_of_ones_own(gapsim, tmp_path):
+    (tmp_path / "mine.mdl").write_text(OWN)
+    rows = [f"{day},{count},{20 + day % 3}" for day, count in enumerate(COUNTED)]
+    (tmp_path / "obs.csv").write_text("\n".join(["day,infected,temperature", *rows]))
+    asked = ("obs.csv", "--model", "mine.mdl", "--lang", "zh")
+    fit = gapsim("calibrate", *asked, "--until", 18, "--starts", 2, "--no-profiles", "--out", "fit")
+    ahead = gapsim(
+        "forecast", *asked, "--until", 24, "--draws", 50, "--event", "infected above 50 at 24", "--out", "on"
+    )
+    pages = written(tmp_path / "fit") | written(tmp_path / "on")
+    assert {path.name for path in pages} >= {"report.md", "report.html", "forecast.md", "forecast.html"}
+    for text in (fit.out, fit.err, ahead.out, ahead.err, *pages.values()):
+        assert latin(text) <= OF_OWN, text

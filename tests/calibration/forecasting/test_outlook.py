@@ -18,6 +18,7 @@ from calibration.reporting.pages import last_year, write_outlook
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.indicators.events import EventDraws, chances
+from pysd_runner.text import texts
 from tests.calibration.forecasting.series import panel_of, walk, write_panel
 
 LAST = np.array([-0.4, -0.2, 0.1, 0.5])
@@ -118,7 +119,7 @@ def test_a_forecast_holds_its_draws_events_and_past() -> None:
         text = paragraph(found, lang)
         assert percent(found.chances[0].probability) in text
         assert "2004" in text
-        assert "damped_drift" in text
+        assert texts(lang, "forecaster")["damped_drift"] in text
         assert "{" not in text
 
 
@@ -294,7 +295,7 @@ def test_the_final_forecast_is_the_one_that_is_made_and_says_what_it_is_made_of(
         assert f"45% {whole}" in text
         for name, weight in found.weights.items():
             assert percent(weight) in text
-            assert name in text
+            assert texts(lang, "forecaster")[name] in text
 
 
 def test_years_draws_and_short_panels_are_refused() -> None:
