@@ -141,6 +141,8 @@ OFFICES: dict[str, Any] = SPELLINGS["offices"]
 CHINESE_ENDING = re.compile(rf"(?<=..)(?:{'|'.join(SPELLINGS['endings'])})$")
 
 _SPACES = re.compile(r"\s+")
+# Spaces between two Chinese characters.
+_PADDING = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 _SEPARATORS = re.compile(r"[\s_\-./]+")
 # Possessive quantifiers limit backtracking, so that long texts are matched quickly.
 _SUFFIX = re.compile(r"^(?P<label>.*?)(?<!\s)\s*+[(\[](?P<unit>[^()\[\]]++(?:\([^()]*+\))?[^()\[\]]*+)[)\]]$")
@@ -230,6 +232,11 @@ class Entity:
     group: str = ""
     row: int = 0
     column: int = 0
+
+    def __post_init__(self) -> None:
+        # Yearbooks set names of two characters apart, to the width of three; codes match and hash as they are read.
+        for field in ("name_en", "name_zh"):
+            object.__setattr__(self, field, _PADDING.sub("", getattr(self, field)))
 
     @classmethod
     def of(cls, code: str) -> "Entity":

@@ -11,6 +11,7 @@ from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.core.findings import errors_of
 from pysd_runner.data import PanelMapping, check_data, load_data
 from pysd_runner.data.names import ROLE_OF, VARIABLE_OF, VARIABLES, key, split_unit, year_heading
+from pysd_runner.reports.panels import find_place
 
 Write = Callable[..., Path]
 
@@ -26,6 +27,18 @@ def test_chinese_headings_load_without_editing_the_file(write: Write, encoding: 
     assert panel.array("output")[0, 0] == 164158.0 * 2189e4
     assert panel.flags["output", "110000", 2020] == "derived"
     assert [problem.rule for problem in panel.problems] == ["absent-region"]
+
+
+def test_names_lose_the_padding_of_yearbooks_and_codes_keep_it(write: Write) -> None:
+    heading = "region,name,year,output [yuan],population [persons]"
+    named = load_data(write(f"{heading}\na,霍\u3000拉,2020,5e4,1\nb,San José,2020,4e4,1\n"), panel=True)
+    assert [region.name_zh for region in named.regions] == ["霍拉", "San José"]
+    panel = load_data(write("region,year,output [yuan],population [persons]\n霍 拉,2020,5e4,1\n"), panel=True)
+    (region,) = panel.regions
+    assert (region.code, region.name_en, region.name_zh) == ("霍 拉", "霍拉", "霍拉")
+    for asked in ("霍 拉", "霍拉"):
+        place = find_place(asked, panel.regions)
+        assert (place.code, place.file_name) == ("霍 拉", "霍拉")
 
 
 def test_a_named_encoding_is_used(write: Write) -> None:
