@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.evaluation import Evaluation, Subject
     from calibration.fitting.results import FitResult
     from pysd_runner.evidence.ledger import Ledger
+    from pysd_runner.spec import FittedParameters
 
 # Sections of an evaluation whose failures are faults of the model itself, as in `gapsim run --check`.
 COMPUTED = ("structure", "numerics")
@@ -181,6 +182,7 @@ def evidence(
     inputs = [model_file(model).parent / FOLDER, *files_of(fit)]
     is_written = out is not None or fit is not None
     folder = target(out, "evidence", force=force, inputs=inputs) if is_written else None
+    fitted = None if fit is None else read_fit(fit)
     ledger = load_ledger(model)
     tables = {"levers": ledger.levers(), "pools": ledger.pools(), "leave_one_out": ledger.predicted()}
     session.data = {name: table.to_dict("records") for name, table in tables.items()}
@@ -191,7 +193,7 @@ def evidence(
         with folder:
             for name, table in {"effects": ledger.effects, "costs": ledger.costs, **tables}.items():
                 save_csv(table, folder.draft / f"{name}.csv")
-            page = _page(session, model, ledger, fit, panel, folder.draft)
+            page = _page(session, model, ledger, fitted, panel, folder.draft)
     counts = {str(name): total for name, total in tables["levers"].sum(numeric_only=True).items()}
     session.say(say("evidence.list counts", session.lang, model=model, **counts))
     for rows in (_levers(tables["levers"], model, session.lang), _pools(tables["pools"], session.lang)):
@@ -205,14 +207,15 @@ def evidence(
         tell_folder(session, folder.path, page)
 
 
-def _page(session: Session, name: str, ledger: "Ledger", fit: Path | None, panel: str | None, folder: Path) -> str:
+def _page(
+    session: Session, name: str, ledger: "Ledger", fitted: "FittedParameters | None", panel: str | None, folder: Path
+) -> str:
     """Write the page on what the model implies; its name, or nothing if the model declares no evidence terms."""
     from pysd_runner.evidence.findings import findings
     from pysd_runner.model import load_model
     from pysd_runner.reports.measured import NAME, write_evidence
     from pysd_runner.spec.load import binds
 
-    fitted = None if fit is None else read_fit(fit)
     is_regional = binds(name)
     source = panel or (SHIPPED_PANEL if fitted is None else steps.panel_of(fitted)) if is_regional else None
     data = None if source is None else DataChoice(source=source).read(session, fitted)
