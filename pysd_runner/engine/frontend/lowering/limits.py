@@ -82,10 +82,11 @@ def _with_inflows(
     for name, item in variables.items():
         is_now = item.kind not in (*STATEFUL, "initial")
         needs[name] = {ref for block in item.blocks for ref in references(block.expression)} if is_now else set()
-    for (way, flow), limits in shares.items():
+    for way, flow in shares:
         if way == IN:
             needs[_asked(flow)] = needs.pop(flow)
             needs[flow] = {_asked(flow)}
+    for (way, flow), limits in shares.items():
         for share in limits:
             needs[_limited_name(way, flow, shares)] |= {_taken(term, shares) for term in share.before}
     found: dict[Term, list[_Share]] = {}
