@@ -68,6 +68,7 @@ def test_a_table_with_a_jump_takes_the_second_value_from_there_on(tmp_path):
 
 SLIPS = {
     "f((0,0),(2,1),(2,5),(4,6)) ~~|\na = f(Time) ~~|": r"line 2.*table of 'f' has x = 2 more than once, with 1 and 5",
+    "f((0,0),(2,1),(2,9),(2,5)) ~~|\na = f(Time) ~~|": r"line 2.*x = 2.* 1 and 5.*between.*not used",
     "a = WITH LOOKUP(Time, ((0,0),(2,1),(2,5))) ~~|": r"line 2.*table of 'a' has x = 2 more than once",
     "a = RAMP(1, 3, 1) ~~|": r"line 2.*the ramp in 'a' ends at 1, before it starts at 3",
     "a = RAMP(1, start, end) ~~|\nstart = 3 ~~|\nend = 1 ~~|": r"line 2.*the ramp in 'a' ends at 1",

@@ -28,12 +28,13 @@ def _repeated(variable: DefinedVariable, equation: Equation, points: Points) -> 
         if len(set(found)) > 1:
             yield Message(
                 "{where}: the table of {name!r} has x = {x:g} more than once, with {first:g} and {last:g}: the last "
-                "holds from there on, the first until just before. Remove one of them unless a jump is meant",
+                "holds from there on, the first until just before{unused}. Keep one value unless a jump is meant",
                 where=equation.place.at(0),
                 name=variable.name,
                 x=x,
                 first=found[0],
                 last=found[-1],
+                unused=Message(", and those given between them are not used") if len(found) > 2 else "",
             )
 
 
