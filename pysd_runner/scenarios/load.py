@@ -148,7 +148,8 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
         )
     if Path(name).is_file():
         return Path(name)
-    _check_no_folder(Path(name))
+    if name:
+        _check_no_folder(Path(name))
     if _is_path(name):
         raise UnknownName("there is no scenario file {path!r}", path=name)
     if not shipped:
