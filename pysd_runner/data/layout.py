@@ -32,7 +32,8 @@ Shape = Literal["long", "wide"]
 
 # Minimum similarity of a mapping target to a known name to count as a typo.
 _SLIP = 0.85
-_LEVEL = re.compile(r"(.*\D)[0-9]")
+# A name of a level of regions: ITL1, gva_NUTS2, "TL 3", level_1, 层级2.
+_LEVEL = re.compile(r"((?:.*(?<![a-z]))?(?:ITL|NUTS|TL|level)|.*级)[\W_]?[0-9]", re.IGNORECASE)
 _PLAIN_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 
 
@@ -227,13 +228,18 @@ def missing_column(name: str, found: Sequence[str], row: int, guess: str = "") -
     example = shlex.quote(f"{guess}={name}")
     advice = Message(" Is it {near!r}? Then add --map {example}.", near=guess, example=example) if guess else ""
     what = Message("output (or output_per_head)") if name == "output" else name
-    if levels := _levels(found):
-        advice = Message(
-            " {levels} look like levels of regions: keep the rows or the column of one level; which one?", levels=levels
-        )
+    levels = _levels(found)
+    choice = Message(
+        " {levels} look like levels of regions: keep the rows or the column of one level; which one?", levels=levels
+    )
     return Finding(
         "missing-column",
-        Message("required column {what} is missing.{advice} Rename a heading or map it", what=what, advice=advice),
+        Message(
+            "required column {what} is missing.{levels}{advice} Rename a heading or map it",
+            what=what,
+            levels=choice if levels else "",
+            advice=advice,
+        ),
         row=row,
         column=name,
         found=", ".join(found),

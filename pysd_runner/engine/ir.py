@@ -375,6 +375,12 @@ class ModelIr:
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
     slips: tuple[str, ...] = field(default=(), compare=False)  # probable slips of the file, which a run warns of
 
+    @property
+    def time_unit(self) -> str:
+        """Unit of time, from the time controls; empty if they have none."""
+        units = (self.variables[name].unit for name in (TIME_STEP, INITIAL_TIME, FINAL_TIME))
+        return next((unit for unit in units if unit), "")
+
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of the given ranges, or of axes over them."""
         return shape_of(self.ranges, dims)

@@ -176,7 +176,7 @@ def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
 
 
 def _fitted(model: ModelIr, name: str, value: Any) -> Array:
-    check_series(name, value)
+    check_series(model, name, value, model.variables[name].dims)
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
@@ -204,14 +204,20 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
     )
 
 
-def check_series(name: str, value: Any) -> None:
-    """Raise `InvalidInput` for a series of pandas over times, which would be read as draws."""
+def check_series(model: ModelIr, name: str, value: Any, dims: tuple[str, ...]) -> None:
+    """Raise `InvalidInput` for a series of pandas over times, which would be read as draws or as elements of `dims`."""
     index = getattr(value, "index", None)
-    if index is None or callable(index) or np.ndim(value) != 1 or index.name == "draw":
+    if index is None or callable(index) or np.ndim(value) != 1 or not len(index) or index.name == "draw":
         return
-    at = np.asarray(index)
-    if not len(at) or at.dtype.kind in "OUSb" or np.array_equal(at, np.arange(len(at))):
-        return
+    at, called = np.asarray(index), _singular(index.name)
+    moments = {_singular(text) for text in ("time", "year", "date", model.time_unit)} - {
+        _singular(text) for text in dims
+    }
+    # Only indexes of dates and periods have a frequency.
+    if not hasattr(index, "freq") and (not called or called not in moments):
+        is_counted = index.name is None and np.array_equal(at, np.arange(len(at)))
+        if at.shape == model.shape(dims) or at.dtype.kind in "OUSb" or is_counted:
+            return
     raise InvalidInput(
         "value of {name!r} is a series over {first} to {last}: a path over time is `TimePath(times=series.index, "
         "values=series.to_numpy())`, one value for each draw is `series.to_numpy()`",
@@ -219,6 +225,10 @@ def check_series(name: str, value: Any) -> None:
         first=index[0],
         last=index[-1],
     )
+
+
+def _singular(text: Any) -> str:
+    return str(text or "").strip().casefold().removesuffix("s")
 
 
 def check_cases(name: str, shape: tuple[int, ...]) -> None:

@@ -198,7 +198,7 @@ def _array_with(model: Model, variable: str, elements: Mapping[Position, Any]) -
         name = element_name(model.ir, variable, position)
         if isinstance(value, TimePath):
             raise InvalidInput(f"{name!r} changes over time; give a path of the whole of {variable!r}")
-        columns[position] = _numbers(name, value)
+        columns[position] = _numbers(model, name, value, ())
         if columns[position].ndim > 1:
             raise InvalidInput(f"{name!r} has shape {columns[position].shape}; expected a number, or one per draw")
     lengths = {column.size for column in columns.values() if column.ndim}
@@ -257,14 +257,14 @@ def _by_draw(model: Model, name: str, value: Any, is_drawn: bool) -> Array | Tim
         return TimePath(
             times=value.times, values=_with_scenario(name, value.values, shape, lead=1), interpolate=value.interpolate
         )
-    numbers = _numbers(name, value)
+    numbers = _numbers(model, name, value, model.ir.variables[name].dims)
     if is_drawn and numbers.ndim == 1:
         numbers = np.broadcast_to(numbers.reshape(-1, *(1 for _ in shape)), (numbers.size, *shape))
     return _with_scenario(name, numbers, shape, lead=0)
 
 
-def _numbers(name: str, value: Any) -> Array:
-    check_series(name, value)
+def _numbers(model: Model, name: str, value: Any, dims: tuple[str, ...]) -> Array:
+    check_series(model.ir, name, value, dims)
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:

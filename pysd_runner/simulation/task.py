@@ -174,8 +174,7 @@ def one_line(kind: str, outcomes: Collection[str], cases: tuple[int, int], years
 
 def time_unit(model: Model) -> str:
     """Unit of time of a model, from its time controls."""
-    units = (model.ir.variables[name].unit for name in (TIME_STEP, INITIAL_TIME, FINAL_TIME))
-    return next((unit for unit in units if unit), "")
+    return model.ir.time_unit
 
 
 def labels(model: Model, names: Iterable[str]) -> Record:

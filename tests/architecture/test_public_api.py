@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import warnings
 
 import pytest
 
@@ -73,11 +74,18 @@ def test_an_exported_function_says_what_its_parameters_are() -> None:
 def test_docstrings_have_the_headings_of_their_layout() -> None:
     numpydoc = pytest.importorskip("numpydoc.docscrape")
     documented = ast.Module | ast.ClassDef | ast.FunctionDef
-    for path in source_files():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, documented) and (text := ast.get_docstring(node)):
-                # It warns of headings that it does not know.
-                numpydoc.NumpyDocString(text)
+    parsed = ((path.name, ast.walk(ast.parse(path.read_text("utf-8")))) for path in source_files())
+    found = [
+        (name, ast.get_docstring(node)) for name, nodes in parsed for node in nodes if isinstance(node, documented)
+    ]
+    faults = []
+    for name, text in (*found, ("unknown", "Sum.\n\nHeadings\n--------\nNone.")):
+        # It warns of headings that it does not know.
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            numpydoc.NumpyDocString(text or "")
+        faults += [(name, str(item.message).splitlines()[0]) for item in told]
+    assert [name for name, _ in faults] == ["unknown"], faults
 
 
 SEARCHES = ("attribute", "optimise")

@@ -155,3 +155,18 @@ def test_levels_of_regions_are_asked_for(gapsim, tmp_path, text):
     told = gapsim("data", "check", "levels.csv", code=2).out
     assert "ITL1, ITL2, ITL3" in told
     assert "which one?" in told
+
+
+@pytest.mark.parametrize("names", ["gdp1,gdp2", "subtl1,subtl2", "ITL1,NUTS2"])
+def test_other_names_with_digits_are_no_levels(gapsim, tmp_path, names):
+    (tmp_path / "numbered.csv").write_text(f"region,year,{names}\nA,2019,1,2\nB,2019,1,2\n", encoding="utf-8")
+    told = gapsim("data", "check", "numbered.csv", code=2).out
+    assert "levels of regions" not in told
+    assert f"--map {names.split(',')[0]}=output" in told
+
+
+def test_a_guess_stands_beside_levels_of_regions(gapsim, tmp_path):
+    (tmp_path / "both.csv").write_text("region,year,TL2,TL3,product\nA,2019,x,y,2\nB,2019,x,z,2\n", encoding="utf-8")
+    told = gapsim("data", "check", "both.csv", code=2).out
+    assert "TL2, TL3" in told
+    assert "--map product=output" in told
