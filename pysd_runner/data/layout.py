@@ -32,8 +32,8 @@ Shape = Literal["long", "wide"]
 
 # Minimum similarity of a mapping target to a known name to count as a typo.
 _SLIP = 0.85
-# A name of a level of regions: ITL1, gva_NUTS2, "TL 3", level_1, 层级2.
-_LEVEL = re.compile(r"((?:.*(?<![a-z]))?(?:ITL|NUTS|TL|level)|.*级)[\W_]?[0-9]", re.IGNORECASE)
+# A name of a level of regions: ITL1, gva_NUTS2, "TL 3", level_1, \u5c42\u7ea72.
+_LEVEL = re.compile(r"((?:.*(?<![a-z]))?(?:ITL|NUTS|TL|level)|.*\u7ea7)[\W_]?[0-9]", re.IGNORECASE)
 _PLAIN_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 
 

@@ -287,7 +287,7 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
         raise InvalidInput(
             "{key!r} is 0 in the model file, which gives no limits: nothing tells how large it may "
             "be. Give it limits in the file, or a prior: priors={{{key!r}: LogNormal(1, 1)}} or "
-            '[parameters."{key}"] in the declarations',
+            "[parameters.{key!r}] in the declarations",
             key=key,
         )
     size = abs(value)

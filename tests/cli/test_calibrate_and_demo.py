@@ -95,7 +95,7 @@ def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
 def test_a_calibration_in_chinese(gapsim, small_panel, tmp_path, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
     answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--lang", "zh", code=3)
-    assert "搜索已收敛" in answer.out
+    assert "校准未通过检验" in answer.out
     assert "校准诊断未通过" in answer.err
     report = tmp_path / "fit" / "report.md"
     texts = [answer.out, answer.err, *(path.read_text("utf-8") for path in (tmp_path / "fit").rglob("*.txt"))]

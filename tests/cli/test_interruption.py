@@ -69,7 +69,7 @@ def test_the_calibration_is_kept_when_the_projection_is_interrupted(small_panel,
 def test_the_projection_is_kept_when_the_figures_are_interrupted(small, small_panel, tmp_path, capfd, monkeypatch):
     """In this process, between two figures, because figures are drawn too quickly to be met by a signal."""
     from pysd_runner.cli import main
-    from pysd_runner.reports import results as module
+    from pysd_runner.plots import figure as module
 
     def interrupted(*_):
         os.kill(os.getpid(), signal.SIGINT)

@@ -388,9 +388,10 @@ class Budgets:
             unit = "characters" if budget == "name" else budget
             raise InvalidModel(
                 "{asking} {count:,.0f} {unit}; at most {most:,} are read, unless the model is loaded "
-                "with load_model(path, budgets=Budgets({budget}={count:.0f}))",
+                "with load_model(path, budgets=Budgets({budget}={exact:.0f}))",
                 asking=asking,
                 count=count,
+                exact=count,
                 unit=unit,
                 most=most,
                 budget=budget,

@@ -241,7 +241,7 @@ def test_a_search_that_stops_early_is_told(fitted_problem: CalibrationProblem) -
     found = fit(fitted_problem, starts=1, optimiser=LeastSquares(evaluations=1))
     assert found.fitted.status == "stopped at limit"
     assert [item.rule for item in found.check()] == ["not-converged"]
-    assert "error: The search was stopped at its limit" in found.summary()
+    assert "The fit fails its checks. The search was stopped at its limit" in found.summary()
 
 
 def test_two_regions_and_years_give_a_result() -> None:

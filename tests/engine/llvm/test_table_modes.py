@@ -32,9 +32,9 @@ def tables(mode, longest):
 def model(mode, longest):
     function = tables(mode, longest)
     axes = (Axis("R"), Axis("L"))
-    each = function.read(value("x"), axes)
-    first = function.read(value("x"), (Axis("R"), Element(0)))
-    shifted = function.read(Reference("k", (Axis("R"),)), axes)
+    each = function.chosen(axes).read(value("x"), mode)
+    first = function.chosen((Axis("R"), Element(0))).read(value("x"), mode)
+    shifted = function.chosen(axes).read(Reference("k", (Axis("R"),)), mode)
     one = interpolation(value("x"), [function.tables[3, 1]], (), mode)
     return model_of(
         constant("x", 0.0),
