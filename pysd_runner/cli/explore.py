@@ -199,7 +199,7 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
 # Policy mixes compared by default.
 MIXES = ("zoned_need", "uniform_per_head", "skills_programme")
 FORMATS = "html,docx,xlsx"
-RUN, RECORD = "run", "brief.json"
+RUN, RECORD, PANEL = "run", "brief.json", "panel.json"
 
 
 @command(
@@ -244,10 +244,6 @@ def brief(
     """
     if results is None:
         check_names(mix or ())
-    from pysd_runner.reports.brief_paths import regions_of
-    from pysd_runner.reports.replay import read_inputs
-    from pysd_runner.study.loading import load_future
-
     wanted = _formats(formats)
     if results is not None:
         alone([name for name, _ in given(asked, reading)], Message("results are used as they are (--run)"))
@@ -255,11 +251,18 @@ def brief(
     read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
-        projection = load_future(results.parent if results.is_file() else results)
+        home = results.parent if results.is_file() else results
+        if stored := _stored_regions(home):
+            _places(names, stored, session.lang)
+        from pysd_runner.reports.brief_paths import regions_of
+        from pysd_runner.reports.replay import read_inputs
+        from pysd_runner.study.loading import load_future
+
+        projection = load_future(home)
         places = _places(names, regions_of(projection), session.lang)
         with folder:
             explorer = _explorer_beside(results, folder)
-            found = read_inputs(projection.provenance.get("inputs"), results.parent if results.is_file() else results)
+            found = read_inputs(projection.provenance.get("inputs"), home)
             _write(session, projection, found, places, mix or (), wanted, folder, explorer=explorer)
     else:
         fitted = None if asked.fit is None else read_fit(asked.fit)
@@ -300,6 +303,17 @@ def _formats(text: str) -> list[str]:
             "--format {text!r}: expected one or more of {known}, with commas between", text=text, known=", ".join(known)
         )
     return wanted
+
+
+def _stored_regions(folder: Path) -> "list[Entity]":
+    """Regions of the panel stored with results; none if it cannot be read, which loading the results explains."""
+    from pysd_runner.data import Entity
+
+    try:
+        stored = json.loads((folder / PANEL).read_text(encoding="utf-8"))
+        return [Entity(**item) for item in stored["regions"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _places(names: Sequence[str], regions: "Sequence[Entity]", lang: str) -> "list[Area]":

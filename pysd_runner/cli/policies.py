@@ -14,7 +14,7 @@ from pysd_runner.cli.options import DataOptions, Force, ModelPath, Out, RunOptio
 from pysd_runner.cli.projecting import check_names, files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import read_fit, started
+from pysd_runner.cli.starting import check_regions, read_fit, started
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.numbers import percent
 from pysd_runner.reports.folders import check_file, save_whole
@@ -222,17 +222,17 @@ def explain(
     Loops are scored by the method Loops that Matter on one run with central values. What the loops shown hold of all
     loops is said, and what was left out. Of a model of regions one region is explained at a time.
     """
-    from pysd_runner.plots.figure import save_png
-    from pysd_runner.reports.document import aligned, filled
-
     asked = RunOptions(data=data, fit=fit, until=until, draws=1)
     choice = choose(model, data, reading, asked)
     picture = out or Path("loops.png")
     picture = picture if picture.suffix else picture.with_name(f"{picture.name}.png")
     check_file(picture, ".png", replace=force, inputs=choice.files)
-    inputs = _one_run(session, choice, asked)
-    if bool(region) != inputs.model.is_regional:
+    if bool(region) != choice.is_regional:
         raise InvalidInput("--region names the region of a model of regions, and no other model has one")
+    inputs = _one_run(session, choice, asked, region)
+    from pysd_runner.plots.figure import save_png
+    from pysd_runner.reports.document import aligned, filled
+
     with session.stage(Message("Following the feedback loops")):
         found = _loops(inputs, scenario, {"Region": region} if region else {}, of, find)
     table = found.table()
@@ -254,12 +254,14 @@ def explain(
         session.say(Message("picture: {picture}", picture=picture))
 
 
-def _one_run(session: Session, choice: DataChoice, asked: RunOptions) -> "ProjectionInputs":
+def _one_run(session: Session, choice: DataChoice, asked: RunOptions, region: str) -> "ProjectionInputs":
     """Inputs of one run with central values, for regions from the forecast without policy."""
-    from pysd_runner.study.inputs import inputs_of
-
     fitted = None if asked.fit is None else read_fit(asked.fit)
     data = None if choice.source is None else choice.read(session, fitted)
+    if region and data is not None:
+        check_regions([region], data, session.lang)
+    from pysd_runner.study.inputs import inputs_of
+
     model = choice.load_model(data)
     if not model.is_regional:
         return inputs_of(model, data, fitted, until=asked.until, draws=1)

@@ -71,7 +71,7 @@ def check_names(scenarios: Iterable[str]) -> None:
     from pysd_runner.scenarios import load_scenario
 
     for name in scenarios:
-        if not Path(name).suffix:
+        if not (Path(name).exists() or "/" in name or "\\" in name):
             load_scenario(name)
 
 

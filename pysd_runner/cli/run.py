@@ -34,7 +34,7 @@ from pysd_runner.cli.projecting import (
     write,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import read_fit, read_others
+from pysd_runner.cli.starting import check_regions, read_fit, read_others
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 
 
@@ -111,6 +111,8 @@ def run(
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
     folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(asked.fit)])
     data = None if choice.source is None else choice.read(session, fitted)
+    if choice.is_regional and data is not None:
+        check_regions(shown.region or (), data, session.lang)
     job = Job(
         model=choice.load_model(data),
         data=data,

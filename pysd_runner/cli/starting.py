@@ -128,7 +128,6 @@ def started(
 ) -> RunStart:
     """Prepare the inputs shared by all scenarios; reject invalid requests before regions are forecast."""
     from pysd_runner.data.dataset import is_panel
-    from pysd_runner.reports.panels import find_place
     from pysd_runner.study.inputs import DRAWS as OTHERS, last_origin
 
     if not is_panel(data):
@@ -140,14 +139,21 @@ def started(
     seen = data.subset(times=range(data.years[0], last_origin(data) + 1))
     ahead = {name: settings[name] for name in ("until", "draws", "seed")}
     _check_events(seen, ahead["until"], events)
-    for name in regions:
-        if find_place(name, seen.regions, session.lang).kind != "region":
-            raise InvalidInput("figures show single regions; {name!r} is none", name=name)
+    check_regions(regions, seen, session.lang)
     baseline = None
     if not asked.is_open and ahead["until"] > seen.years[-1]:
         baseline = baseline_of(session, seen, fitted, asked.folder, model=model, **ahead)
     fitted = None if fitted is None else weighed(session, model, seen, fitted, asked)
     return RunStart(model=model, data=seen, fitted=fitted, baseline=baseline, settings=settings)
+
+
+def check_regions(names: Sequence[str], panel: "Data", lang: str) -> None:
+    """Refuse a name that is no single region of a panel."""
+    from pysd_runner.reports.panels import find_place
+
+    for name in names:
+        if find_place(name, panel.regions, lang).kind != "region":
+            raise InvalidInput("figures show single regions; {name!r} is none", name=name)
 
 
 def _check_events(panel: "Data", until: int, events: Sequence[str]) -> None:

@@ -437,7 +437,7 @@ def answer(  # noqa: PLR0913 - public entry point
     Where no policy keeps the constraints of a search, `seek` finds another. With the fit `before` it was weighed by
     measured effects, if there is one, they are ranked on a few draws as well. `settings` are those of `common_draws`.
     """
-    settings["bounds"] = bounds
+    settings = {**settings, "bounds": bounds}
     found: dict[str, Ranking] = {}
     sought = None
     for done, (name, fitted) in enumerate(fits.items()):
@@ -466,6 +466,6 @@ def answer(  # noqa: PLR0913 - public entry point
     misses = {name: item.provenance.get("misses", ()) for name, item in fits.items() if item is not None}
     unweighed = None
     if before is not None:
-        settings["draws"] = min(SCANNED, settings["draws"])
-        unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **settings), scenarios, bounds)
+        few = {**settings, "draws": min(SCANNED, settings.get("draws", SCANNED))}
+        unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **few), scenarios, bounds)
     return Answer(comparisons=found, sought=sought, before=unweighed, misses=misses)

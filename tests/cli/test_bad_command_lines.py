@@ -1,5 +1,7 @@
 """Every way to get it wrong: the exit code, and a message that says what to do."""
 
+import json
+
 import pytest
 
 BAD = [
@@ -121,3 +123,24 @@ def test_a_misspelt_scenario_is_refused_before_any_data_are_read(gapsim, monkeyp
 
     monkeypatch.setattr("pysd_runner.cli.data_options.DataChoice.read", read)
     assert "zoned_need" in gapsim(*words, code=2).err
+
+
+@pytest.mark.parametrize(
+    "words", [("brief", "Sichaun"), ("explain", "--region", "Ganssu"), ("run", "zoned_need", "--region", "Ganssu")]
+)
+def test_a_misspelt_region_is_refused_before_a_model_is_loaded(gapsim, monkeypatch, words):
+    def load(*_, **__):
+        raise AssertionError("the model was loaded first")
+
+    monkeypatch.setattr("pysd_runner.cli.data_options.DataChoice.load_model", load)
+    assert "the panel has no region" in gapsim(*words, code=2).err
+
+
+def test_a_region_that_results_lack_is_refused_before_they_are_loaded(gapsim, monkeypatch, tmp_path):
+    def load(*_, **__):
+        raise AssertionError("the results were loaded first")
+
+    region = {"code": "510000", "name_en": "Sichuan", "name_zh": "四川", "group": "West"}
+    (tmp_path / "panel.json").write_text(json.dumps({"regions": [region]}), encoding="utf-8")
+    monkeypatch.setattr("pysd_runner.study.loading.load_future", load)
+    assert "四川" in gapsim("brief", "四穿", "--run", tmp_path, "--out", tmp_path / "b", code=2).err
