@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 from xml.sax.saxutils import escape
@@ -83,11 +84,12 @@ class ReportFigure(Figure):
         """The names that the picture cannot show, each after what it shows instead."""
         return "; ".join(f"{shown} = {name}" for shown, name in self.key.items())
 
-    def savefig(self, *args: Any, **kwargs: Any) -> None:
-        """Save as matplotlib does, with the fonts the figure was drawn with."""
-        is_text = kwargs.get("format") == "svg" or str(args[:1]).endswith(".svg',)")
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """Save as matplotlib does, with the fonts the figure was drawn with; SVG is text, and has every name."""
+        named = Path(fname).suffix[1:] if isinstance(fname, str | PathLike) else ""
+        is_text = (kwargs.get("format") or named).lower() in {"svg", "svgz"}
         with drawing(), text_of_pages() if is_text else pictured(self):
-            super().savefig(*args, **kwargs)
+            Figure.savefig(self.page if is_text else self, fname, **kwargs)
 
     def _repr_html_(self) -> str:
         """Show the figure in a notebook or a documentation page, with its alternative text."""
@@ -295,7 +297,7 @@ def svg_bytes(figure: ReportFigure) -> bytes:
     """SVG with the sentence as label and description, for screen readers; its text is text."""
     stream = io.BytesIO()
     with drawing():
-        figure.page.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     text = stream.getvalue().decode("utf-8").replace(f"'{BASE}'", f"'{BASE}', {_READERS}")
     label = escape(figure.sentence, {'"': "&quot;"})
     opened = re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" '.replace("\\", r"\\"), text, count=1)

@@ -22,6 +22,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 import matplotlib as mpl
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -218,17 +219,34 @@ def figure_of(plot: Callable[Parameters, Result]) -> Callable[Parameters, Result
 @contextmanager
 def pictured(figure: Any) -> Iterator[None]:
     """Draw a figure as a picture: names that no font can draw are replaced by numbers, which its key explains."""
-    changed = [(text, text.get_text()) for text in figure.findobj(Text) if _missing(text.get_text())]
     numbers = {name: shown for shown, name in figure.key.items()}
+
+    def drawable(name: str) -> str:
+        if not _missing(name):
+            return name
+        number = numbers.setdefault(name, f"[{len(numbers) + 1}]")
+        figure.key[number] = name
+        return number
+
+    written = [(text, text.get_text()) for text in figure.findobj(Text)]
+    # Each drawing sets the texts of ticks anew, to what the formatters of their axes say.
+    formatters = {own for axis in figure.findobj(Axis) for own in (axis.major.formatter, axis.minor.formatter)}
     try:
-        for text, name in changed:
-            number = numbers.setdefault(name, f"[{len(numbers) + 1}]")
-            figure.key[number] = name
-            text.set_text(number)
+        for text, name in written:
+            text.set_text(drawable(name))
+        for formatter in formatters:
+            formatter.format_ticks = _mapped(drawable, formatter.format_ticks)
         yield
     finally:
-        for text, name in changed:
+        for formatter in formatters:
+            vars(formatter).pop("format_ticks", None)
+        for text, name in written:
             text.set_text(name)
+
+
+def _mapped(change: Callable[[str], str], labels: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
+    """Labels of ticks, each of them changed."""
+    return lambda places: [change(label) for label in labels(places)]
 
 
 @contextmanager

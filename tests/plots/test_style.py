@@ -1,5 +1,6 @@
 """Fonts that can draw Chinese, lines of text, labels beside lines, and colours that all readers can tell apart."""
 
+import io
 import re
 import warnings
 from itertools import combinations, pairwise
@@ -10,13 +11,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from pysd_runner.plots import MissingFont, plot_gaps, plot_tiles, save_figure, style
-from pysd_runner.plots.figure import svg_bytes
+from pysd_runner.plots import MissingFont, plot_differences, plot_gaps, plot_tiles, save_figure, style
+from pysd_runner.plots.figure import png_bytes, svg_bytes
 from pysd_runner.plots.mixes import STYLES
 from pysd_runner.plots.over_time import plot_series
+from pysd_runner.plots.policies import plot_forest, plot_shares
 from pysd_runner.plots.style import CLASSES, balanced, drawing, shortened, spread, text_width, wrapped
 from tests.plots.reading import texts_of
 
@@ -67,6 +70,49 @@ def test_what_stands_for_a_name_in_a_picture_is_explained(futures, no_chinese, t
         for name in CHINESE_NAMES:
             shown = next(shown for shown, own in figure.key.items() if own == name)
             assert f"{shown} = {name}" in text
+
+
+def with_chinese_ticks(futures):
+    """Figures with Chinese names at their ticks."""
+    shares = pd.DataFrame({"甘肃": [0.4, 0.7], "data": [0.6, 0.3]}, index=list(CHINESE_NAMES))
+    yield plot_shares(shares, title="Mixes", lang="en")
+    effects = pd.DataFrame({"label": CHINESE_NAMES, "kind": ["study", "pool"], "value": 0.2, "low": 0.1, "high": 0.3})
+    yield plot_forest(effects.assign(rating=[4, 0]), title="Effects", basis="Growth")
+    labels = ["base", *CHINESE_NAMES, "d"]
+    yield plot_differences(futures["theil"].assign_coords(label_en=("scenario", labels), label_zh=("scenario", labels)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_at_ticks_are_drawn_as_their_key_says(futures, no_chinese, monkeypatch):
+    for figure in with_chinese_ticks(futures):
+        before = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
+        drawn, draw = set(), RendererAgg.draw_text
+
+        def noted(renderer, gc, x, y, s, *args, drawn=drawn, draw=draw, **kwargs):
+            drawn.add(s)
+            return draw(renderer, gc, x, y, s, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RendererAgg, "draw_text", noted)
+            png_bytes(figure)
+        standing = drawn & set(figure.key)
+        assert {figure.key[shown] for shown in standing} >= set(CHINESE_NAMES)
+        assert {text for text in drawn if re.fullmatch(r"\[\d+\]", text)} <= standing
+        assert [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()] == before
+
+
+@pytest.mark.filterwarnings("error")
+def test_svg_has_every_name_however_its_file_is_given(futures, no_chinese, tmp_path):
+    for figure in (*in_chinese(futures), *with_chinese_ticks(futures)):
+        path, stream = tmp_path / "figure.svg", io.BytesIO()
+        figure.savefig(stream, format="svg")
+        pages = [stream.getvalue().decode("utf-8")]
+        for place in ({"fname": path}, {"fname": str(path)}):
+            figure.savefig(**place)
+            pages.append(path.read_text(encoding="utf-8"))
+        figure.savefig(path)
+        for page in (*pages, path.read_text(encoding="utf-8")):
+            assert all(name in page for name in CHINESE_NAMES)
 
 
 @pytest.mark.usefixtures("_fresh_fonts")
