@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pysd_runner.engine.passes.order import plan as plan
     from pysd_runner.engine.task import (
         Engine as Engine,
-        ProbableSlip as ProbableSlip,
         Task as Task,
         chosen as chosen,
         prepared as prepared,

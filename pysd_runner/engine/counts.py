@@ -1,13 +1,18 @@
-"""Check whole numbers given by the caller, and count processor cores."""
+"""Check numbers and series given by the caller, and count processor cores."""
 
 import operator
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pysd_runner.engine.errors import InvalidInput, Message
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.ir import ModelIr
 
 
 def whole(what: str, value: Any, *, least: int | None = None) -> int:
@@ -29,6 +34,33 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
 def year(what: str, value: Any) -> int:
     """Check that a time of a panel is a whole number, of any type, and return it as an int."""
     return whole(what, int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def check_series(model: "ModelIr", name: str, value: Any, dims: tuple[str, ...]) -> None:
+    """Raise `InvalidInput` for a series of pandas over times, which would be read as draws or as elements of `dims`."""
+    index = getattr(value, "index", None)
+    if index is None or callable(index) or np.ndim(value) != 1 or not len(index) or index.name == "draw":
+        return
+    at, called = np.asarray(index), _singular(index.name)
+    moments = {_singular(text) for text in ("time", "year", "date", model.time_unit)} - {
+        _singular(text) for text in dims
+    }
+    # Only indexes of dates and periods have a frequency.
+    if not hasattr(index, "freq") and (not called or called not in moments):
+        is_counted = index.name is None and np.array_equal(at, np.arange(len(at)))
+        if at.shape == model.shape(dims) or at.dtype.kind in "OUSb" or is_counted:
+            return
+    raise InvalidInput(
+        "value of {name!r} is a series over {first} to {last}: a path over time is `TimePath(times=series.index, "
+        "values=series.to_numpy())`, one value for each draw is `series.to_numpy()`",
+        name=name,
+        first=index[0],
+        last=index[-1],
+    )
+
+
+def _singular(text: Any) -> str:
+    return str(text or "").strip().casefold().removesuffix("s")
 
 
 # Settings of the current thread.

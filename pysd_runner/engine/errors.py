@@ -128,6 +128,10 @@ class SimulationFailed(GapsimError):
     exit_code = 4
 
 
+class ProbableSlip(UserWarning):
+    """An equation of a model file is run as it stands although it is probably a slip."""
+
+
 # Maximum length of names for which similar names are suggested: longer ones are not typos, and the search is slow.
 LONGEST = 200
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.clock import Clock, clocks
 from pysd_runner.engine.counts import whole
-from pysd_runner.engine.errors import InvalidInput, Message, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidInput, Message, ProbableSlip, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
 from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
@@ -295,10 +295,6 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
 def _controls(clock: Clock) -> dict[str, Array | TimePath]:
     bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
     return {name: np.full((1, 1), value) for name, value in bounds.items() if name not in clock.own}
-
-
-class ProbableSlip(UserWarning):
-    """An equation of a model file is run as it stands although it is probably a slip."""
 
 
 class SlowerEngine(RuntimeWarning):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.counts import check_series
 from pysd_runner.engine.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.kinds import Array, frozen
@@ -202,33 +203,6 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
         shape=array.shape,
         expected=expected,
     )
-
-
-def check_series(model: ModelIr, name: str, value: Any, dims: tuple[str, ...]) -> None:
-    """Raise `InvalidInput` for a series of pandas over times, which would be read as draws or as elements of `dims`."""
-    index = getattr(value, "index", None)
-    if index is None or callable(index) or np.ndim(value) != 1 or not len(index) or index.name == "draw":
-        return
-    at, called = np.asarray(index), _singular(index.name)
-    moments = {_singular(text) for text in ("time", "year", "date", model.time_unit)} - {
-        _singular(text) for text in dims
-    }
-    # Only indexes of dates and periods have a frequency.
-    if not hasattr(index, "freq") and (not called or called not in moments):
-        is_counted = index.name is None and np.array_equal(at, np.arange(len(at)))
-        if at.shape == model.shape(dims) or at.dtype.kind in "OUSb" or is_counted:
-            return
-    raise InvalidInput(
-        "value of {name!r} is a series over {first} to {last}: a path over time is `TimePath(times=series.index, "
-        "values=series.to_numpy())`, one value for each draw is `series.to_numpy()`",
-        name=name,
-        first=index[0],
-        last=index[-1],
-    )
-
-
-def _singular(text: Any) -> str:
-    return str(text or "").strip().casefold().removesuffix("s")
 
 
 def check_cases(name: str, shape: tuple[int, ...]) -> None:

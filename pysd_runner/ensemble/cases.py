@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
-from pysd_runner.engine.counts import whole
+from pysd_runner.engine.counts import check_series, whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
-from pysd_runner.engine.values import check_series
 from pysd_runner.ensemble.designs import Design, rows
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Position, constant_values, element_name, located

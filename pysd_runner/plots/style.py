@@ -226,7 +226,7 @@ def pictured(figure: Any) -> Iterator[None]:
             return name
         number = numbers.setdefault(name, f"[{len(numbers) + 1}]")
         figure.key[number] = name
-        return number
+        return str(number)
 
     written = [(text, text.get_text()) for text in figure.findobj(Text)]
     # Each drawing sets the texts of ticks anew, to what the formatters of their axes say.

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import ProbableSlip
 from pysd_runner.engine.frontend.lowering.tables import TableFunction, TablePoints, interpolation, sorted_points
 from pysd_runner.engine.ir import Interpolation, Time
 from pysd_runner.engine.numpy.target import Tables
-from pysd_runner.engine.task import ProbableSlip
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
