@@ -74,8 +74,9 @@ def test_the_projection_is_kept_when_the_figures_are_interrupted(small, small_pa
     def interrupted(*_):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(module, "save_figure", interrupted)
-    code = main(["run", "zoned_need", *small, "--draws", "2", "--until", "2026", "--out", str(tmp_path / "kept")])
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_figure", interrupted)
+        code = main(["run", "zoned_need", *small, "--draws", "2", "--until", "2026", "--out", str(tmp_path / "kept")])
     assert code == 130
     assert "The projection is kept in" in capfd.readouterr().err
     assert load_future(tmp_path / "kept").scenarios == ("baseline", "zoned_need")
