@@ -219,7 +219,10 @@ def _table(model: Model, name: str) -> np.ndarray:
 def _constant_rows() -> Iterator[tuple[str, ...]]:
     for module, name, text in CHOSEN:
         value = getattr(importlib.import_module(module), name)
-        shown = f"{value:g}" if isinstance(value, int | float) else "; ".join(f"{at:g} {words}" for at, words in value)
+        if isinstance(value, int | float):
+            shown = f"{value:g}"
+        else:
+            shown = "; ".join(f"{at:g} {words.format(source='panel')}" for at, words in value)
         yield (f"`{module}.{name}`", shown, text)
 
 

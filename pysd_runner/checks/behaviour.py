@@ -9,10 +9,9 @@ import numpy as np
 
 from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rules_of
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
-from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, ProbableSlip, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.engine import plan, read_undefined
-from pysd_runner.engine.errors import ProbableSlip
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.simulation import Run

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pysd_runner.engine.errors import InvalidInput, Message
 
 if TYPE_CHECKING:
@@ -38,6 +36,8 @@ def year(what: str, value: Any) -> int:
 
 def check_series(model: "ModelIr", name: str, value: Any, dims: tuple[str, ...]) -> None:
     """Raise `InvalidInput` for a series of pandas over times, which would be read as draws or as elements of `dims`."""
+    import numpy as np  # here, since the command line counts with this module before it needs numpy
+
     index = getattr(value, "index", None)
     if index is None or callable(index) or np.ndim(value) != 1 or not len(index) or index.name == "draw":
         return

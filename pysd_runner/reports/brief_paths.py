@@ -343,7 +343,7 @@ class Sentences:
     @property
     def others(self) -> str:
         """The mixes with which the first is compared, in words; empty if there are none."""
-        return "" if len(self.order) < 2 else self.say(f"brief.others_{self._many}", others=len(self.order) - 1)
+        return "" if len(self.order) < 2 else self.say(f"brief.others_{self._many}")
 
     def first_year(self, mix: str) -> str:
         """Clause on the money of a mix in its first year: how much, for whom and for what."""
