@@ -79,11 +79,15 @@ class SumOfSquares:
     def __post_init__(self) -> None:
         if not self.lower.shape == self.upper.shape == self.scale.shape or self.lower.ndim != 1:
             raise InvalidInput(
-                f"bounds and scale must be vectors of one length; found shapes {self.lower.shape}, "
-                f"{self.upper.shape}, {self.scale.shape}"
+                "bounds and scale must be vectors of one length; found shapes {lower}, {upper}, {scale}",
+                lower=self.lower.shape,
+                upper=self.upper.shape,
+                scale=self.scale.shape,
             )
         if (self.lower >= self.upper).any():
-            raise InvalidInput(f"variable {int(np.argmax(self.lower >= self.upper))}: its bounds are not in order")
+            raise InvalidInput(
+                "variable {number}: its bounds are not in order", number=int(np.argmax(self.lower >= self.upper))
+            )
         if not (np.isfinite(self.scale) & (self.scale > 0)).all():
             raise InvalidInput("every scale must be positive and finite")
 

@@ -32,11 +32,13 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, pooled: bool = False) 
     left, right = numbers_of("observed", observed), numbers_of("simulated", simulated)
     if left.shape != right.shape:
         raise InvalidInput(
-            f"observed has the shape {left.shape} and simulated {right.shape}; they must be the same: pass the same "
-            "regions and years in the same order"
+            "observed has the shape {shape} and simulated {other_shape}; they must be the same: pass "
+            "the same regions and years in the same order",
+            shape=left.shape,
+            other_shape=right.shape,
         )
     if left.size == 0:
-        raise InvalidInput(f"the pair has no moments: its shape is {left.shape}")
+        raise InvalidInput("the pair has no moments: its shape is {shape}", shape=left.shape)
     gone = np.isnan(left) | np.isnan(right)
     left, right = (np.where(gone, np.nan, array) for array in (left, right))
     return Pair(observed=left, simulated=right, axes=tuple(range(left.ndim)) if pooled else (-1,))
@@ -66,12 +68,14 @@ def numbers_of(what: str, values: ArrayLike) -> Array:
     try:
         numbers = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as fault:
-        raise InvalidInput(f"{what} is not an array of numbers: {fault}") from fault
+        raise InvalidInput("{what} is not an array of numbers: {fault}", what=what, fault=fault) from fault
     if numbers.ndim == 0:
-        raise InvalidInput(f"{what} is one number; an array with an axis of time is needed")
+        raise InvalidInput("{what} is one number; an array with an axis of time is needed", what=what)
     if np.isinf(numbers).any():
         where = tuple(int(index) for index in np.argwhere(np.isinf(numbers))[0])
-        raise InvalidInput(f"{what} is infinite at index {where}; mark a value that is not known as NaN")
+        raise InvalidInput(
+            "{what} is infinite at index {where}; mark a value that is not known as NaN", what=what, where=where
+        )
     return numbers
 
 
@@ -90,13 +94,20 @@ def arrays_of(run: Run, names: Sequence[str] | None = None) -> Arrays:
     chosen = list(run) if names is None else list(names)
     for name in chosen:
         if name not in run:
-            raise UnknownName(f"the run has no outcome {name!r}; it has {', '.join(run)}.{suggest(name, run)}")
+            raise UnknownName(
+                "the run has no outcome {name!r}; it has {known}.{suggestion}",
+                name=name,
+                known=", ".join(run),
+                suggestion=suggest(name, run),
+            )
     found = {}
     for name in chosen:
         try:
             found[name] = np.asarray(run[name], dtype=float)
         except (TypeError, ValueError) as fault:
-            raise InvalidInput(f"outcome {name!r} of the run is not an array of numbers: {fault}") from fault
+            raise InvalidInput(
+                "outcome {name!r} of the run is not an array of numbers: {fault}", name=name, fault=fault
+            ) from fault
     return found
 
 

@@ -133,12 +133,16 @@ def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike) -> BehaviourPa
     pair = line_up(observed, simulated)
     moments = pair.observed.shape[-1]
     if pair.observed.size != moments:
-        raise InvalidInput(f"behaviour_patterns compares one series; the pair has the shape {pair.observed.shape}")
+        raise InvalidInput(
+            "behaviour_patterns compares one series; the pair has the shape {shape}", shape=pair.observed.shape
+        )
     stretch = _longest_stretch(pair.present.reshape(-1))
     length = stretch.stop - stretch.start
     if length < FEWEST:
         raise InvalidInput(
-            f"the longest unbroken stretch of moments both series have is {length}; a pattern needs at least {FEWEST}"
+            "the longest unbroken stretch of moments both series have is {length}; a pattern needs at least {least}",
+            length=length,
+            least=FEWEST,
         )
     actual, model = (array.reshape(-1)[stretch] for array in (pair.observed, pair.simulated))
     lines = _line(actual), _line(model)

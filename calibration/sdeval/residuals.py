@@ -63,7 +63,12 @@ def autocorrelation(residuals: ArrayLike, *, lags: int) -> Array:
     errors = numbers_of("residuals", residuals)
     moments = errors.shape[-1]
     if not 0 <= lags < moments:
-        raise InvalidInput(f"lags is {lags}; with {moments} moments it must be from 0 to {moments - 1}")
+        raise InvalidInput(
+            "lags is {lags}; with {moments} moments it must be from 0 to {most}",
+            lags=lags,
+            moments=moments,
+            most=moments - 1,
+        )
     away = centred(errors)
     square = np.nansum(away**2, axis=-1)
     products = [np.nansum(away[..., lag:] * away[..., : moments - lag], axis=-1) for lag in range(lags + 1)]
@@ -127,7 +132,7 @@ def ljung_box(residuals: ArrayLike, *, lags: int) -> HypothesisTest:
     3.75
     """
     if lags < 1:
-        raise InvalidInput(f"lags is {lags}; it must be at least 1")
+        raise InvalidInput("lags is {lags}; it must be at least 1", lags=lags)
     coefficients = autocorrelation(residuals, lags=lags)[..., 1:]
     errors = numbers_of("residuals", residuals)
     n = np.isfinite(errors).sum(axis=-1)[..., np.newaxis].astype(float)
@@ -171,8 +176,10 @@ def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike) -> HypothesisTest
     stacked = [numbers_of("regressors", one) for one in several]
     if any(one.shape != errors.shape for one in stacked):
         raise InvalidInput(
-            f"residuals have the shape {errors.shape} by time and the regressors {stacked[0].shape}; each regressor "
-            "must have the shape of the residuals"
+            "residuals have the shape {shape} by time and the regressors {other_shape}; each "
+            "regressor must have the shape of the residuals",
+            shape=errors.shape,
+            other_shape=stacked[0].shape,
         )
     columns = np.stack(stacked, axis=-1).reshape(-1, errors.shape[-1], len(stacked))
     rows = [

@@ -103,7 +103,7 @@ def behavioural_sensitivity(
     Sterman, J. D. (2000), Business Dynamics, McGraw-Hill, ch. 21.
     """
     if not 0 < change < 1:
-        raise InvalidInput(f"change is {change}; it must be a fraction between 0 and 1, as 0.1")
+        raise InvalidInput("change is {change}; it must be a fraction between 0 and 1, as 0.1", change=change)
     whole = _base(simulate, base, outcomes)
     rows: list[dict[str, object]] = []
     for parameter, value in base.items():
@@ -126,11 +126,13 @@ def _base(simulate: Simulate, base: Numbers, outcomes: Sequence[str] | None) -> 
     try:
         run = simulate(dict(base))
     except BREAKDOWNS as fault:
-        raise InvalidInput(f"the base run fails, so nothing can be compared with it: {fault}") from fault
+        raise InvalidInput("the base run fails, so nothing can be compared with it: {fault}", fault=fault) from fault
     found = arrays_of(run, outcomes)
     for name, array in found.items():
         if array.ndim == 0:
-            raise InvalidInput(f"outcome {name!r} is one number; an array with time on its last axis is needed")
+            raise InvalidInput(
+                "outcome {name!r} is one number; an array with time on its last axis is needed", name=name
+            )
     return found
 
 
@@ -225,7 +227,11 @@ _MEASURES = ("change", "end_change", "turning_points_base", "turning_points_with
 def _difference(whole: Array, without: Array) -> dict[str, object]:
     """Measures of the difference between a run without a loop and the base run."""
     if whole.shape != without.shape:
-        raise InvalidInput(f"the run without the loop has the shape {without.shape}, the base run {whole.shape}")
+        raise InvalidInput(
+            "the run without the loop has the shape {shape}, the base run {other_shape}",
+            shape=without.shape,
+            other_shape=whole.shape,
+        )
     if not (np.isfinite(whole).all() and np.isfinite(without).all()):
         return {"status": "not run: a value is not finite"}
     gap = without - whole
@@ -274,7 +280,7 @@ def integration_error(integrate: Integrate, *, step: float) -> pd.DataFrame:
     0.012
     """
     if not step > 0:
-        raise InvalidInput(f"step is {step}; it must be positive")
+        raise InvalidInput("step is {step}; it must be positive", step=step)
     coarse, half = (arrays_of(integrate(step / parts)) for parts in (1, 2))
     rows = {}
     for name in coarse:
@@ -292,6 +298,7 @@ def _same_shape(name: str, *arrays: Array) -> None:
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise InvalidInput(
-            f"{name} has the shapes {', '.join(map(str, sorted(shapes)))}; they must be the same: report at the same "
-            "moments whatever the step"
+            "{name} has the shapes {shapes}; they must be the same: report at the same moments whatever the step",
+            name=name,
+            shapes=", ".join(map(str, sorted(shapes))),
         )

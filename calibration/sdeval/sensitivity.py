@@ -105,7 +105,7 @@ def morris(
     J. (2022), Toward SALib 2.0, Socio-Environmental Systems Modelling 4, 18155.
     """
     if trajectories < FEWEST_TRAJECTORIES:
-        raise InvalidInput(f"trajectories is {trajectories}; at least two are needed")
+        raise InvalidInput("trajectories is {trajectories}; at least two are needed", trajectories=trajectories)
     from SALib.analyze import morris as analysis
     from SALib.sample import morris as sampling
 
@@ -161,7 +161,12 @@ def _problem(bounds: Mapping[str, Interval]) -> Record:
         raise InvalidInput("bounds names no parameter")
     for name, (lower, upper) in bounds.items():
         if not (np.isfinite([lower, upper]).all() and lower < upper):
-            raise InvalidInput(f"bounds of {name!r} are {lower} and {upper}; the lower must be below the upper")
+            raise InvalidInput(
+                "bounds of {name!r} are {lower} and {upper}; the lower must be below the upper",
+                name=name,
+                lower=lower,
+                upper=upper,
+            )
     return {
         "num_vars": len(bounds),
         "names": list(bounds),
@@ -172,10 +177,16 @@ def _problem(bounds: Mapping[str, Interval]) -> Record:
 def _stacked(runs: Sequence[Run | None], count: int, outcomes: Sequence[str] | None) -> dict[str, xr.DataArray]:
     """Outcomes of all runs of a design, with runs as first dimension; NaN if a run failed."""
     if len(runs) != count:
-        raise InvalidInput(f"batch gave {len(runs)} runs for {count} parameter sets; it must give one for each")
+        raise InvalidInput(
+            "batch gave {found} runs for {count} parameter sets; it must give one for each",
+            found=len(runs),
+            count=count,
+        )
     first = next((run for run in runs if run is not None), None)
     if first is None:
-        raise InvalidInput(f"all {count} runs of the design fail; narrow the bounds, or try one run by hand")
+        raise InvalidInput(
+            "all {count} runs of the design fail; narrow the bounds, or try one run by hand", count=count
+        )
     found = {}
     for name, array in arrays_of(first, outcomes).items():
         values = np.full((count, *array.shape), np.nan)
@@ -185,7 +196,11 @@ def _stacked(runs: Sequence[Run | None], count: int, outcomes: Sequence[str] | N
             own = arrays_of(run, [name])[name]
             if own.shape != array.shape:
                 raise InvalidInput(
-                    f"outcome {name!r} has the shape {own.shape} in run {number}, before it {array.shape}"
+                    "outcome {name!r} has the shape {shape} in run {number}, before it {other_shape}",
+                    name=name,
+                    shape=own.shape,
+                    number=number,
+                    other_shape=array.shape,
                 )
             values[number] = own
         like = first[name]
@@ -288,14 +303,18 @@ def ranking_sensitivity(scores: Mapping[str, ArrayLike]) -> RankingSensitivity:
 def _draws(scores: Mapping[str, ArrayLike]) -> tuple[Array, int]:
     """Scores (policy, draw) of the complete draws, and the number of incomplete ones."""
     if len(scores) < 2:
-        raise InvalidInput(f"a ranking needs at least two policies; there are {len(scores)}")
+        raise InvalidInput("a ranking needs at least two policies; there are {count}", count=len(scores))
     rows = {name: np.asarray(item, dtype=float) for name, item in scores.items()}
     shapes = {item.shape for item in rows.values()}
     if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
         told = ", ".join(f"{name} {item.shape}" for name, item in rows.items())
-        raise InvalidInput(f"scores must have one number for each draw; the shapes are {told}")
+        raise InvalidInput("scores must have one number for each draw; the shapes are {shapes}", shapes=told)
     table = np.stack(list(rows.values()))
     complete = np.isfinite(table).all(axis=0)
     if complete.sum() < 2:
-        raise InvalidInput(f"{int(complete.sum())} of {len(complete)} draws are complete; at least two are needed")
+        raise InvalidInput(
+            "{count} of {draws} draws are complete; at least two are needed",
+            count=int(complete.sum()),
+            draws=len(complete),
+        )
     return table[:, complete], int((~complete).sum())

@@ -104,8 +104,9 @@ def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str])
     paths = [item.variable for item in moved if item.variable in moving]
     if paths and task.method != "euler":
         raise UnsupportedFeature(
-            f"derivative with respect to {paths[0]!r}, which changes over time, with method {task.method!r}; "
-            'take method="euler"'
+            'derivative with respect to {name!r}, which changes over time, with method {method!r}; take method="euler"',
+            name=paths[0],
+            method=task.method,
         )
 
 

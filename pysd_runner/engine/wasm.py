@@ -60,7 +60,8 @@ def _refuse_callbacks(signature: Signature) -> None:
         names.append("DELAY FIXED")
     if names:
         raise UnsupportedFeature(
-            f"{', '.join(names)}: a page runs without Python, which computes this; run the model with `gapsim run`"
+            "{names}: a page runs without Python, which computes this; run the model with `gapsim run`",
+            names=", ".join(names),
         )
 
 

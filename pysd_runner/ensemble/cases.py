@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.counts import check_series, whole
@@ -144,8 +144,9 @@ def cases_of(
     values = given.cases if isinstance(given, Design) else given
     if not isinstance(values, Mapping):
         raise InvalidInput(
-            "cases are a design, a data frame with a row for each draw, or a mapping from variables to arrays; found "
-            f"{type(values).__name__}"
+            "cases are a design, a data frame with a row for each draw, or a mapping from variables "
+            "to arrays; found {found}",
+            found=type(values).__name__,
         )
     whole_variables = _whole_variables(model, values)
     common = {name: _by_draw(model, name, value, isinstance(given, Design)) for name, value in whole_variables.items()}
@@ -155,12 +156,15 @@ def cases_of(
     for name, task in zip(named, tasks, strict=True):
         if task.clock != tasks[0].clock:
             raise InvalidInput(
-                f"scenario {name!r} runs over other years or steps than the first one; all share one clock: give "
-                "start, stop, step and save_every to the ensemble"
+                "scenario {name!r} runs over other years or steps than the first one; all share one "
+                "clock: give start, stop, step and save_every to the ensemble",
+                name=name,
             )
     found = _draws(common, named, tasks)
     if draws is not None and found not in (1, whole("draws", draws, least=1)):
-        raise InvalidInput(f"values have {found} draws, {draws} were asked for; leave the number away")
+        raise InvalidInput(
+            "values have {found} draws, {draws} were asked for; leave the number away", found=found, draws=draws
+        )
     draws = found if draws is None else draws
     if draws > 1 and is_random(model):
         # Only random numbers differ between draws, so some value has to carry the draw axis.
@@ -181,7 +185,11 @@ def _whole_variables(model: Model, values: Values) -> Values:
         if position is not None:
             group = elements.setdefault(variable, {})
             if variable in whole or position in group:
-                raise InvalidInput(f"{name!r} is given twice; give the whole of {variable!r}, or each element once")
+                raise InvalidInput(
+                    "{name!r} is given twice; give the whole of {variable!r}, or each element once",
+                    name=name,
+                    variable=variable,
+                )
             group[position] = values[name]
     return whole | {name: _array_with(model, name, group) for name, group in elements.items()}
 
@@ -189,20 +197,31 @@ def _whole_variables(model: Model, values: Values) -> Values:
 def _array_with(model: Model, variable: str, elements: Mapping[Position, Any]) -> Array:
     if model.ir.variables[variable].kind != "constant":
         raise InvalidInput(
-            f"{variable!r} has an equation, so that no element of it is a number of its own; give the whole array, "
-            "shape (draw, ...)"
+            "{variable!r} has an equation, so that no element of it is a number of its own; give the "
+            "whole array, shape (draw, ...)",
+            variable=variable,
         )
     columns = {}
     for position, value in elements.items():
         name = element_name(model.ir, variable, position)
         if isinstance(value, TimePath):
-            raise InvalidInput(f"{name!r} changes over time; give a path of the whole of {variable!r}")
+            raise InvalidInput(
+                "{name!r} changes over time; give a path of the whole of {variable!r}", name=name, variable=variable
+            )
         columns[position] = _numbers(model, name, value, ())
         if columns[position].ndim > 1:
-            raise InvalidInput(f"{name!r} has shape {columns[position].shape}; expected a number, or one per draw")
+            raise InvalidInput(
+                "{name!r} has shape {shape}; expected a number, or one per draw",
+                name=name,
+                shape=columns[position].shape,
+            )
     lengths = {column.size for column in columns.values() if column.ndim}
     if len(lengths) > 1:
-        raise InvalidInput(f"elements of {variable!r} have {sorted(lengths)} draws; expected as many of each")
+        raise InvalidInput(
+            "elements of {variable!r} have {counts} draws; expected as many of each",
+            variable=variable,
+            counts=sorted(lengths),
+        )
     base = constant_values(model, variable)
     array = np.tile(base, (max(lengths, default=1), *(1 for _ in base.shape)))
     for position, column in columns.items():
@@ -212,12 +231,16 @@ def _array_with(model: Model, variable: str, elements: Mapping[Position, Any]) -
 
 def _named(model: Model, scenarios: Mapping[str, Values]) -> dict[str, Values]:
     if not isinstance(scenarios, Mapping) or not scenarios:
-        raise InvalidInput(f"scenarios: expected a mapping from names to values, at least one; found {scenarios!r}")
+        raise InvalidInput(
+            "scenarios: expected a mapping from names to values, at least one; found {scenarios!r}", scenarios=scenarios
+        )
     for name, overrides in scenarios.items():
         if not isinstance(overrides, Mapping):
             raise InvalidInput(
-                f"scenario {name!r}: expected a mapping from variables to values; found {type(overrides).__name__}. "
-                "A scenario of the shipped model gives one: scenario.values(model, panel.regions, ...)"
+                "scenario {name!r}: expected a mapping from variables to values; found {found}. A "
+                "scenario of the shipped model gives one: scenario.values(model, panel.regions, ...)",
+                name=name,
+                found=type(overrides).__name__,
             )
     return {str(name): model.by_variable(overrides) for name, overrides in scenarios.items()}
 
@@ -226,7 +249,8 @@ def _task(model: Model, values: Values, scenario: str, asked: Values) -> Task:
     task = prepared(model, values, **asked)
     if leading_shape(task.values)[0] != 1:
         raise InvalidInput(
-            f"scenario {scenario!r}: a value has several scenarios of its own; give each as a scenario with a name"
+            "scenario {scenario!r}: a value has several scenarios of its own; give each as a scenario with a name",
+            scenario=scenario,
         )
     return task
 
@@ -267,7 +291,7 @@ def _numbers(model: Model, name: str, value: Any, dims: tuple[str, ...]) -> Arra
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"value of {name!r} is not numeric: {value!r}") from error
+        raise InvalidInput("value of {name!r} is not numeric: {value!r}", name=name, value=value) from error
 
 
 def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int) -> Array:
@@ -284,8 +308,12 @@ def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int
     if own[1:] == shape:
         return np.expand_dims(array, lead)
     expected = f"(draw, {', '.join(str(length) for length in shape)})" if shape else "(draw,)"
-    alone = f"{shape} for all draws, " if shape else ""
+    alone = Message("{shape} for all draws, ", shape=shape) if shape else ""
     raise InvalidInput(
-        f"value of {name!r} has shape {own}; expected a number, one number per draw, {alone}or {expected}: the first "
-        "axis is the draw"
+        "value of {name!r} has shape {shape}; expected a number, one number per draw, "
+        "{alone}or {expected}: the first axis is the draw",
+        name=name,
+        shape=own,
+        alone=alone,
+        expected=expected,
     )

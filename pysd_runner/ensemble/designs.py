@@ -73,17 +73,21 @@ class Design:
         values = _numbers(self.values, "a design")
         if values.ndim != 2 or values.shape[1] != len(self.names) or not values.shape[0]:
             raise InvalidInput(
-                f"a design needs one row per draw and a column for each of {len(self.names)} parameters; found shape "
-                f"{values.shape}"
+                "a design needs one row per draw and a column for each of {count} parameters; found shape {shape}",
+                count=len(self.names),
+                shape=values.shape,
             )
         twice = [name for name in self.names if self.names.count(name) > 1]
         if twice:
-            raise InvalidInput(f"{twice[0]!r} is in the design twice; name each parameter once")
+            raise InvalidInput("{name!r} is in the design twice; name each parameter once", name=twice[0])
         wrong = np.argwhere(~np.isfinite(values))
         if wrong.size:
             draw, column = (int(place) for place in wrong[0])
             raise InvalidInput(
-                f"{self.names[column]!r} is {values[draw, column]} in draw {draw}; expected finite numbers"
+                "{name!r} is {value} in draw {draw}; expected finite numbers",
+                name=self.names[column],
+                value=values[draw, column],
+                draw=draw,
             )
         values = values.copy() if values.flags.writeable else values
         values.setflags(write=False)
@@ -200,7 +204,9 @@ def _sobol_points(parameters: int, part: slice, seed: int) -> Array:
 
     most = qmc.Sobol.MAXDIM
     if parameters > most:
-        raise InvalidInput(f"a Sobol sequence has at most {most} parameters; found {parameters}")
+        raise InvalidInput(
+            "a Sobol sequence has at most {most} parameters; found {parameters}", most=most, parameters=parameters
+        )
     sequence = qmc.Sobol(parameters, seed=np.random.default_rng([seed, parameters]))
     if part.start:
         sequence.fast_forward(part.start)
@@ -273,7 +279,11 @@ def grid(model: Model, levels: Values) -> Design:
     sizes = {name: value.size for name, value in found.items()}
     points = math.prod(sizes.values())
     if not 0 < points <= MOST_POINTS:
-        raise InvalidInput(f"a grid of {points:,} points; expected between 1 and {MOST_POINTS:,}: take fewer levels")
+        raise InvalidInput(
+            "a grid of {points:,} points; expected between 1 and {most:,}: take fewer levels",
+            points=points,
+            most=MOST_POINTS,
+        )
     columns = np.meshgrid(*found.values(), indexing="ij")
     values = np.stack([column.ravel() for column in columns], axis=1)
     return Design(names=tuple(found), values=values, made={"method": "grid", "draws": points, "levels": sizes})
@@ -311,7 +321,11 @@ def rows(model: Model, table: "Values | pd.DataFrame") -> Design:
     for name, other in lengths.items():
         if other != shape or len(other) != 1:
             raise InvalidInput(
-                f"columns need one number per draw: {first!r} has shape {shape}, {name!r} has shape {other}"
+                "columns need one number per draw: {first!r} has shape {shape}, {name!r} has shape {other_shape}",
+                first=first,
+                shape=shape,
+                name=name,
+                other_shape=other,
             )
     made = {"method": "given rows", "draws": shape[0]}
     return Design(names=tuple(found), values=np.stack(list(found.values()), axis=1), made=made)
@@ -331,7 +345,9 @@ class _Law:
 
 def _laws(model: Model, ranges: Ranges) -> dict[str, _Law]:
     if isinstance(ranges, str):
-        raise InvalidInput(f"ranges are given by parameter, or as a sequence of names; found the text {ranges!r}")
+        raise InvalidInput(
+            "ranges are given by parameter, or as a sequence of names; found the text {ranges!r}", ranges=ranges
+        )
     asked = ranges if isinstance(ranges, Mapping) else dict.fromkeys(ranges)
     return {name: _law(model, name, value) for name, value in _named(model, asked).items()}
 
@@ -361,8 +377,10 @@ def _bounds(model: Model, name: str, value: Any) -> Interval:
             low = high = np.nan
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise InvalidInput(
-                f"range of {name!r}: expected (low, high) with low < high, a distribution of scipy.stats, or None for "
-                f"the bounds the model declares; found {value!r}"
+                "range of {name!r}: expected (low, high) with low < high, a distribution of scipy.stats, "
+                "or None for the bounds the model declares; found {value!r}",
+                name=name,
+                value=value,
             )
         return low, high
     name, _ = located(model, name)
@@ -380,7 +398,7 @@ def _named(model: Model, given: Values) -> Values:
     """The mapping with its keys spelled as in the model file."""
     found = {element_name(model.ir, *located(model, str(name))): value for name, value in given.items()}
     if len(found) != len(given) or not found:
-        raise InvalidInput(f"a design needs at least one parameter, each named once; found {list(given)}")
+        raise InvalidInput("a design needs at least one parameter, each named once; found {names}", names=list(given))
     return found
 
 

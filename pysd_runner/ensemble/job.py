@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, of_system
 from pysd_runner.core.kinds import Array, Arrays, Flags, Texts, Values
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
@@ -114,7 +114,12 @@ class EnsembleJob:
         mine = self.numbers(part)
         self.check_seal()
         if recipe.versions != (here := versions(recipe.engine)):
-            raise InvalidInput(f"{store.path} was begun with {_told(recipe.versions)}; here are {_told(here)}")
+            raise InvalidInput(
+                "{path} was begun with {versions}; here are {other_versions}",
+                path=store.path,
+                versions=_told(recipe.versions),
+                other_versions=_told(here),
+            )
         told = progress or (lambda _draws: None)
         missing = []
         for number in mine:
@@ -130,11 +135,16 @@ class EnsembleJob:
                     told(_size(recipe.part(missing[place])))
                     interruption.check()
         except WorkerLost as error:
-            raise WorkerLost(f"{error}; what was finished is kept in {store.path}: run again to go on") from error
+            raise WorkerLost(
+                "{error}; what was finished is kept in {path}: run again to go on", error=error, path=store.path
+            ) from error
         except OSError as error:
             raise InvalidInput(
-                f"{error.filename or store.path}: {error.strerror or error}; {self.done} of {recipe.blocks} blocks are "
-                "kept, run again when this is mended"
+                "{path}: {reason}; {done} of {blocks} blocks are kept, run again when this is mended",
+                path=error.filename or store.path,
+                reason=of_system(error),
+                done=self.done,
+                blocks=recipe.blocks,
             ) from error
         if self.complete:
             store.tidy()
@@ -144,7 +154,9 @@ class EnsembleJob:
         """Numbers of the blocks in a share of the work, such as ``(3, 64)``."""
         share, shares = (whole("part", number, least=1) for number in part)
         if share > shares:
-            raise InvalidInput(f"part: expected a share between 1 and {shares}; found {share}")
+            raise InvalidInput(
+                "part: expected a share between 1 and {shares}; found {share}", shares=shares, share=share
+            )
         return range(share - 1, self.store.recipe.blocks, shares)
 
     def check_seal(self) -> None:
@@ -184,7 +196,12 @@ class EnsembleJob:
         """
         recipe = self.store.recipe
         if recipe.statistics is not None and keep not in (None, recipe.statistics):
-            raise InvalidInput(f"{self.store.path} keeps {recipe.statistics}, not {keep}; the runs are not in it")
+            raise InvalidInput(
+                "{path} keeps {statistics}, not {keep}; the runs are not in it",
+                path=self.store.path,
+                statistics=recipe.statistics,
+                keep=keep,
+            )
         kept = recipe.statistics or keep or Statistics()
         cases = replace(self._cases(slice(0, 1)), draws=recipe.count)
         streams = StatisticsCollector(cases, kept, block=recipe.block)
@@ -210,7 +227,7 @@ class EnsembleJob:
         """
         recipe = self.store.recipe
         if recipe.statistics is not None:
-            raise InvalidInput(f"{self.store.path} keeps statistics, not the runs; take `statistics`")
+            raise InvalidInput("{path} keeps statistics, not the runs; take `statistics`", path=self.store.path)
         cases = self._cases(slice(0, recipe.count))
         kept = RunCollector(cases, recipe.precision)
         failed = np.zeros((len(cases.scenarios), recipe.count), dtype=bool)
@@ -227,11 +244,18 @@ class EnsembleJob:
         self.check_seal()
         blocks, done = self.store.recipe.blocks, self.done
         if done < blocks:
-            raise InvalidInput(f"{self.store.path}: {done} of {blocks} blocks are finished; run the others first")
+            raise InvalidInput(
+                "{path}: {done} of {blocks} blocks are finished; run the others first",
+                path=self.store.path,
+                done=done,
+                blocks=blocks,
+            )
         for number in range(blocks):
             content = self.store.sound(number)
             if content is None:
-                raise InvalidInput(f"{self.store.path}: block {number} is damaged; run again to make it anew")
+                raise InvalidInput(
+                    "{path}: block {number} is damaged; run again to make it anew", path=self.store.path, number=number
+                )
             yield number, content
 
     def _runs(self, number: int, content: Mapping[str, bytes], cases: Cases) -> tuple[list[BlockRuns], Flags]:
@@ -333,7 +357,7 @@ def ensemble_job(
     path = Path(store)
     if not (path / RECIPE).is_file():
         if path.exists():
-            raise InvalidInput(f"{path} is there already and is no stored ensemble; name another folder")
+            raise InvalidInput("{path} is there already and is no stored ensemble; name another folder", path=path)
         about = {"scenarios": list(found.scenarios), "model": model.name, "recipe": recipe.digest}
         create(
             path, recipe, replace(found, draws=count), {digests[name]: array for name, array in values.items()}, about
@@ -342,7 +366,9 @@ def ensemble_job(
     if there != recipe:
         apart = [name for name in EnsembleRecipe.model_fields if getattr(there, name) != getattr(recipe, name)]
         raise InvalidInput(
-            f"{path} was begun with other settings ({', '.join(apart)}); name another folder, or ask for the same"
+            "{path} was begun with other settings ({settings}); name another folder, or ask for the same",
+            path=path,
+            settings=", ".join(apart),
         )
     return EnsembleJob(BlockStore(path, recipe, recipe.digest), model)
 
@@ -375,7 +401,7 @@ def run_block(store: str, digest: str, number: int) -> int:
     job = _opened(store, digest)
     recipe = job.store.recipe
     if recipe.digest != digest:
-        raise InvalidInput(f"{store} holds another ensemble than the one that was begun")
+        raise InvalidInput("{store} holds another ensemble than the one that was begun", store=store)
     if job.store.has(number):
         return number
     part = recipe.part(number)
@@ -421,7 +447,7 @@ def _by_variable(cases: Design | Values) -> Arrays:
     values = cases.cases if isinstance(cases, Design) else cases
     paths = [name for name, value in values.items() if isinstance(value, TimePath)]
     if paths:
-        raise InvalidInput(f"{paths[0]!r} changes over time: in a store give paths in `scenarios`")
+        raise InvalidInput("{name!r} changes over time: in a store give paths in `scenarios`", name=paths[0])
     return {str(name): np.asarray(value, dtype=float) for name, value in values.items()}
 
 

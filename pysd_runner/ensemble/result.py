@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.kinds import Values
 from pysd_runner.engine import Failure
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
@@ -92,7 +92,7 @@ class Ensemble(Labelled, Tabled):
 
     def __getitem__(self, name: str) -> Array:
         """One outcome, shape (scenario, draw, ..., year)."""
-        return self.data[self._find(name, self.data, "runs of")]
+        return self.data[self._find(name, self.data, Message("runs of"))]
 
     def statistic(self, name: str, outcome: str) -> Array:
         """One statistic of one outcome.
@@ -114,15 +114,22 @@ class Ensemble(Labelled, Tabled):
         UnknownName
             If the statistic or the outcome was not kept.
         """
-        found = self.statistics[self._find(outcome, self.statistics, "statistics of")]
+        found = self.statistics[self._find(outcome, self.statistics, Message("statistics of"))]
         if name not in found:
-            raise UnknownName(f"the ensemble did not keep {name!r}.{suggest(name, found)}")
+            raise UnknownName(
+                "the ensemble did not keep {name!r}.{suggestion}", name=name, suggestion=suggest(name, found)
+            )
         return found[name]
 
-    def _find(self, name: str, known: Values, what: str) -> str:
+    def _find(self, name: str, known: Values, what: Message) -> str:
         found = spelled(name, known)
         if found is None:
-            raise UnknownName(f"the ensemble did not keep {what} {name!r}.{suggest(name, known)}")
+            raise UnknownName(
+                "the ensemble did not keep {what} {name!r}.{suggestion}",
+                what=what,
+                name=name,
+                suggestion=suggest(name, known),
+            )
         return found
 
     def describe(self) -> str:
@@ -190,7 +197,7 @@ class Ensemble(Labelled, Tabled):
         if not self.data:
             frame = self.to_frame().query("year == @last", local_dict={"last": self.years[-1]})
             return frame if name is None else frame.loc[frame["variable"].str.startswith(f"{name}, ")]
-        chosen = list(self.data) if name is None else [self._find(name, self.data, "runs of")]
+        chosen = list(self.data) if name is None else [self._find(name, self.data, Message("runs of"))]
         rows = []
         for outcome in chosen:
             dims = self.dims[outcome]
@@ -230,7 +237,7 @@ class Ensemble(Labelled, Tabled):
         name = next(iter(self.data), "") if name is None else name
         values = self[name].astype(float)
         values = np.where(self.failed.reshape(*self.failed.shape, *[1] * (values.ndim - 2)), np.nan, values)
-        found = self._find(name, self.data, "runs of")
+        found = self._find(name, self.data, Message("runs of"))
         dims = self.dims[found]
         array = xr.DataArray(
             values,

@@ -104,7 +104,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
         If it was interrupted before any draw was finished.
     """
     if precision not in ("float64", "float32"):
-        raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
+        raise InvalidInput("precision must be 'float64' or 'float32'; found {precision!r}", precision=precision)
     cases, scenarios = without_frames(model, cases, scenarios)
     found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks()
     check_size(found, found.draws, precision, keep)
@@ -139,7 +139,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
 def statistics_of(keep: Keep) -> Statistics | None:
     """Statistics to keep; None if every run is kept."""
     if keep != "full" and not isinstance(keep, Statistics):
-        raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
+        raise InvalidInput("keep must be 'full' or Statistics(...); found {keep!r}", keep=keep)
     return keep if isinstance(keep, Statistics) else None
 
 

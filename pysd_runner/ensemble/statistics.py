@@ -65,7 +65,9 @@ class QuantileSketch:
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
-            raise InvalidInput(f"tolerance of quantiles: expected a share between 0 and 1; found {self.tolerance!r}")
+            raise InvalidInput(
+                "tolerance of quantiles: expected a share between 0 and 1; found {value!r}", value=self.tolerance
+            )
         leaf = max(1, 3 * min(LEAF, self.block) // 4)
         reductions = 1 + int(math.log(max(1, self.planned // leaf), FAN) + 1e-9)
         self.size = math.ceil(reductions / (2 * self.tolerance))
@@ -296,14 +298,14 @@ class Statistics:
             levels = tuple(float(level) for level in self.quantiles)
         except (TypeError, ValueError) as error:
             raise InvalidInput(
-                f"quantiles: expected a list of shares between 0 and 1, such as (0.05, 0.5, 0.95); found "
-                f"{self.quantiles!r}"
+                "quantiles: expected a list of shares between 0 and 1, such as (0.05, 0.5, 0.95); found {found!r}",
+                found=self.quantiles,
             ) from error
         wrong = [level for level in levels if not 0 <= level <= 1]
         if wrong:
-            raise InvalidInput(f"quantiles: expected shares between 0 and 1; found {wrong[0]!r}")
+            raise InvalidInput("quantiles: expected shares between 0 and 1; found {value!r}", value=wrong[0])
         if not 0 < self.tolerance < 1:
-            raise InvalidInput(f"tolerance: expected a share between 0 and 1; found {self.tolerance!r}")
+            raise InvalidInput("tolerance: expected a share between 0 and 1; found {value!r}", value=self.tolerance)
         object.__setattr__(self, "quantiles", levels)
         if not self.simple and not levels:
             raise InvalidInput("no statistic is kept; ask for at least one")

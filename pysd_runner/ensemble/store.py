@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message, of_system
 from pysd_runner.core.kinds import Arrays, Flags, Interval, Texts, Values
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
@@ -99,12 +99,17 @@ class EnsembleRecipe(_Record):
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
-            raise InvalidInput(f"{path.parent} is no stored ensemble: it has no {path.name}") from error
+            raise InvalidInput(
+                "{folder} is no stored ensemble: it has no {name}", folder=path.parent, name=path.name
+            ) from error
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             raise InvalidInput(
-                f"{path}, {place or 'the whole file'}: {first['msg']}; it is damaged or newer"
+                "{path}, {place}: {reason}; it is damaged or newer",
+                path=path,
+                place=place or Message("the whole file"),
+                reason=first["msg"],
             ) from error
 
     def text(self) -> str:
@@ -130,8 +135,9 @@ class EnsembleRecipe(_Record):
         model = load_model(Path(self.model), regions=self.regions, files=dict(self.files))
         if model.sha256 != self.sha256:
             raise InvalidInput(
-                f"{self.model} is not the model that this ensemble was begun with: its bytes have changed; begin "
-                "another store"
+                "{model} is not the model that this ensemble was begun with: its bytes have changed; "
+                "begin another store",
+                model=self.model,
             )
         return model
 
@@ -346,7 +352,7 @@ def create(path: Path, recipe: EnsembleRecipe, cases: Cases, values: Mapping[str
             draft.rename(path)
     except OSError as error:
         if not (path / RECIPE).is_file():  # otherwise another process created it at the same time
-            raise InvalidInput(f"{path} cannot be made: {error.strerror or error}") from error
+            raise InvalidInput("{path} cannot be made: {reason}", path=path, reason=of_system(error)) from error
 
 
 def _create_arrays(path: Path, recipe: EnsembleRecipe, cases: Cases, attributes: Values) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Flags, frozen
 
 
@@ -17,13 +17,17 @@ def regions_last(name: str, values: ArrayLike, axis: int) -> Array:
     array = np.asarray(values, dtype=np.float64)
     if not -array.ndim <= axis < array.ndim:
         raise InvalidInput(
-            f"{name}: there is no axis {axis} in an array of shape {array.shape}; "
-            "pass axis=, the position of the regions"
+            "{name}: there is no axis {axis} in an array of shape {shape}; pass axis=, the position of the regions",
+            name=name,
+            axis=axis,
+            shape=array.shape,
         )
     if array.shape[axis] == 0:
-        raise InvalidInput(f"{name}: the region axis is empty; at least one region is needed")
+        raise InvalidInput("{name}: the region axis is empty; at least one region is needed", name=name)
     if np.isinf(array).any():
-        raise InvalidInput(f"{name}: {_first(np.isinf(array))} is infinite; values must be finite or missing")
+        raise InvalidInput(
+            "{name}: {place} is infinite; values must be finite or missing", name=name, place=_first(np.isinf(array))
+        )
     return np.moveaxis(array, axis, -1)
 
 
@@ -32,7 +36,12 @@ def positive_regions_last(name: str, values: ArrayLike, axis: int) -> Array:
     array = regions_last(name, values, axis)
     wrong = array <= 0
     if wrong.any():
-        raise InvalidInput(f"{name}: {_first(wrong)} is {array[wrong][0]:g}; every value must be above zero")
+        raise InvalidInput(
+            "{name}: {place} is {value:g}; every value must be above zero",
+            name=name,
+            place=_first(wrong),
+            value=array[wrong][0],
+        )
     return array
 
 
@@ -41,11 +50,18 @@ def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> Array:
     array = regions_last(name, values, axis)
     wrong = array < 0
     if wrong.any():
-        raise InvalidInput(f"{name}: {_first(wrong)} is {array[wrong][0]:g}; no value may be negative")
+        raise InvalidInput(
+            "{name}: {place} is {value:g}; no value may be negative",
+            name=name,
+            place=_first(wrong),
+            value=array[wrong][0],
+        )
     empty = array.sum(axis=-1) == 0
     if empty.any():
         raise InvalidInput(
-            f"{name}: the regions together have nothing ({_first(empty)}), so no distribution is defined"
+            "{name}: the regions together have nothing ({place}), so no distribution is defined",
+            name=name,
+            place=_first(empty),
         )
     return array
 
@@ -54,15 +70,21 @@ def paired(name: str, values: Array, people: Array) -> None:
     """Raise if the regions of an array and of population do not correspond, or their shapes do not broadcast."""
     if values.shape[-1] != people.shape[-1]:
         raise InvalidInput(
-            f"{name} has {values.shape[-1]} regions along its axis, population has {people.shape[-1]}; "
-            "both need the same regions in the same order"
+            "{name} has {count} regions along its axis, population has {other_count}; both need the "
+            "same regions in the same order",
+            name=name,
+            count=values.shape[-1],
+            other_count=people.shape[-1],
         )
     try:
         np.broadcast_shapes(values.shape, people.shape)
     except ValueError:
         raise InvalidInput(
-            f"{name} and population do not fit together: with the regions last their shapes are "
-            f"{values.shape} and {people.shape}"
+            "{name} and population do not fit together: with the regions last their shapes are "
+            "{shape} and {other_shape}",
+            name=name,
+            shape=values.shape,
+            other_shape=people.shape,
         ) from None
 
 
@@ -90,7 +112,9 @@ def class_names(classes: Sequence[str], regions: int) -> tuple[str, ...]:
     ('East', 'West')
     """
     if len(classes) != regions:
-        raise InvalidInput(f"classes: {len(classes)} given for {regions} regions; each region needs one")
+        raise InvalidInput(
+            "classes: {count} given for {regions} regions; each region needs one", count=len(classes), regions=regions
+        )
     return tuple(dict.fromkeys(classes))
 
 
@@ -134,10 +158,10 @@ def class_totals(values: ArrayLike, classes: Sequence[str], *, axis: int = -2) -
     return np.moveaxis(totals, -1, axis)
 
 
-def _first(where: Flags) -> str:
+def _first(where: Flags) -> Message:
     """Describe the index of the first invalid value."""
     position = tuple(int(index) for index in np.argwhere(where)[0])
-    return f"the value at {position}" if position else "the value"
+    return Message("the value at {position}", position=position) if position else Message("the value")
 
 
 def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> Array:

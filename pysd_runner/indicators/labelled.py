@@ -197,13 +197,13 @@ def indicators_of(
         If there is no region dimension, labels differ, or an indicator is not defined for the values.
     """
     if "region" not in output.dims:
-        raise InvalidInput(f"output has the dimensions {output.dims}; one must be called 'region'")
+        raise InvalidInput("output has the dimensions {dims}; one must be called 'region'", dims=output.dims)
     if "region" not in population.dims:
-        raise InvalidInput(f"population has the dimensions {population.dims}; one must be called 'region'")
+        raise InvalidInput("population has the dimensions {dims}; one must be called 'region'", dims=population.dims)
     try:
         output, population = xr.align(output, population, join="exact")
     except ValueError as mismatch:
-        raise InvalidInput(f"output and population carry different labels: {mismatch}") from mismatch
+        raise InvalidInput("output and population carry different labels: {mismatch}", mismatch=mismatch) from mismatch
     output, population = xr.broadcast(output, population)
     given = _classes(output, classes)
     totals = Totals(

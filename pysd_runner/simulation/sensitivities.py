@@ -44,7 +44,11 @@ class Jacobian(Labelled):
         """Derivatives of one outcome, shape (scenario, draw, ..., year, parameter)."""
         found = spelled(name, self.derivatives)
         if found is None:
-            raise UnknownName(f"there are no derivatives of {name!r}.{suggest(name, self.derivatives)}")
+            raise UnknownName(
+                "there are no derivatives of {name!r}.{suggestion}",
+                name=name,
+                suggestion=suggest(name, self.derivatives),
+            )
         return self.derivatives[found]
 
     def to_xarray(self) -> "xr.Dataset":
@@ -154,14 +158,16 @@ def task_of(
 def _constant(model: Model, name: str) -> Array:
     """Values of a constant in the model file; raises for other variables."""
     if model.ir.variables[name].kind != "constant":
-        raise InvalidInput(f"{name!r} has an equation; give it a value, or take `jacobian`, which adds to the equation")
+        raise InvalidInput(
+            "{name!r} has an equation; give it a value, or take `jacobian`, which adds to the equation", name=name
+        )
     return constant_values(model, name)
 
 
 def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction, ...]:
     """Directions for all elements of the parameters."""
     if isinstance(parameters, str) or not parameters:
-        raise InvalidInput(f"parameters are a list of at least one name; found {parameters!r}")
+        raise InvalidInput("parameters are a list of at least one name; found {parameters!r}", parameters=parameters)
     return Direction.of(model.ir, [_positioned(model, item) for item in parameters])
 
 
@@ -240,7 +246,7 @@ def prepare(
     >>> values, slopes = f.with_jacobian([0.25, 6.0])  # doctest: +SKIP
     """
     if isinstance(outcomes, str) or not len(outcomes):
-        raise InvalidInput(f"outcomes are a list of at least one name; found {outcomes!r}")
+        raise InvalidInput("outcomes are a list of at least one name; found {outcomes!r}", outcomes=outcomes)
     task, moved = task_of(model, values, parameters, outcomes, settings)
     if task.engine == "pysd":
         raise InvalidInput("a prepared model is computed by engine 'llvm' or 'numpy'; found 'pysd'")
@@ -269,9 +275,11 @@ class PreparedModel:
         self._values: dict[str, Array] = {}  # of the variables that contain parameters
         for name, value in task.values.items():
             if isinstance(value, TimePath) and name in names:
-                raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
+                raise InvalidInput("{name!r} changes over time; take `jacobian`, which adds to all of it", name=name)
             if leading_shape({name: value}) != (1, 1):
-                raise InvalidInput(f"{name!r} varies over scenarios or draws; this function computes one case")
+                raise InvalidInput(
+                    "{name!r} varies over scenarios or draws; this function computes one case", name=name
+                )
             if name in names:
                 self._values[name] = np.array(value)
         self._places = [(self._values[item.variable], (0, 0, *item.position)) for item in moved]
@@ -333,15 +341,20 @@ class PreparedModel:
         try:
             point = np.atleast_1d(np.asarray(numbers, dtype=float))
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"values of the parameters are numbers; found {numbers!r}") from error
+            raise InvalidInput("values of the parameters are numbers; found {numbers!r}", numbers=numbers) from error
         if point.shape != self.start.shape:
             names = ", ".join(self.parameters)
             raise InvalidInput(
-                f"expected {self.start.size} numbers, of {names} in this order; found shape {point.shape}"
+                "expected {count} numbers, of {names} in this order; found shape {shape}",
+                count=self.start.size,
+                names=names,
+                shape=point.shape,
             )
         if not np.isfinite(point).all():
             wrong = int(np.flatnonzero(~np.isfinite(point))[0])
-            raise InvalidInput(f"{self.parameters[wrong]!r} is {point[wrong]}; expected a finite number")
+            raise InvalidInput(
+                "{name!r} is {value}; expected a finite number", name=self.parameters[wrong], value=point[wrong]
+            )
         for (array, place), number in zip(self._places, point.tolist(), strict=True):
             array[place] = number
         if self._task.ir.structural:

@@ -31,7 +31,7 @@ def say(key: str, lang: str, **values: object) -> str:
     """
     known, plain = texts(lang), _plain(key)
     if plain not in known:
-        raise UnknownName(f"no text is called {plain!r}.{suggest(plain, known)}")
+        raise UnknownName("no text is called {key!r}.{suggestion}", key=plain, suggestion=suggest(plain, known))
     return known[plain].format(**values)
 
 
@@ -82,7 +82,9 @@ def in_both(key: str, **values: object) -> dict[str, str]:
 def texts(lang: str, room: str = "") -> Mapping[str, str]:
     """All texts of a language by key, or those whose keys begin with `room`, without that prefix."""
     if lang not in LANGUAGES:
-        raise InvalidInput(f"lang={lang!r} is not a language of the texts; choose one of {', '.join(LANGUAGES)}")
+        raise InvalidInput(
+            "lang={lang!r} is not a language of the texts; choose one of {known}", lang=lang, known=", ".join(LANGUAGES)
+        )
     if room:
         return MappingProxyType(
             {key.removeprefix(f"{room}."): text for key, text in texts(lang).items() if key.startswith(f"{room}.")}

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections import Counter
 from contextlib import redirect_stdout
 from functools import cache
 from io import StringIO
@@ -27,30 +26,6 @@ ERRORS = frozenset(
     {"CalibrationFailed", "GapsimError", "InvalidInput", "InvalidModel", "InvalidPanel", "InvalidScenario"}
     | {"SimulationFailed", "UnknownName", "UnsupportedFeature", "WorkerLost"}
 )
-# Messages without Chinese, by package: those that only a caller from Python can meet, who reads English anyway. There
-# shall not be more of them.
-LEFT_OUT = {
-    "calibration/evaluation": 3,
-    "calibration/fitting": 3,
-    "calibration/forecasting": 2,
-    "calibration/optimisers": 4,
-    "calibration/reporting": 2,
-    "calibration/sdeval": 27,
-    "calibration/uncertainty": 3,
-    "pysd_runner/data": 3,
-    "pysd_runner/engine": 15,
-    "pysd_runner/ensemble": 48,
-    "pysd_runner/export": 3,
-    "pysd_runner/indicators": 13,
-    "pysd_runner/plots": 13,
-    "pysd_runner/policy": 6,
-    "pysd_runner/reports": 1,
-    "pysd_runner/scenarios": 2,
-    "pysd_runner/simulation": 10,
-    "pysd_runner/spec": 3,
-    "pysd_runner/study": 7,
-    "pysd_runner/text": 2,
-}
 # Texts from elsewhere: what the operating system says of files, and the reader of records of values.
 OF_OTHERS = (
     *("Permission denied", "No such file or directory", "No space left on device", "Is a directory", "Not a directory"),
@@ -134,14 +109,12 @@ def test_messages_are_found():
 
 
 def test_every_message_has_its_chinese():
-    """Those of a few packages have none yet; texts that are passed on have their own."""
-    missing = Counter()
-    for path, call in calls():
-        if isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp) and template(call) not in CHINESE:
-            package = "/".join(path.parts[:2])
-            missing[package if package in LEFT_OUT else f"{path}:{call.lineno}"] += 1
-    assert {place: count for place, count in missing.items() if count > LEFT_OUT.get(place, 0)} == {}
-    assert set(LEFT_OUT) <= set(missing)
+    """But the empty one; texts that are passed on have their own."""
+    assert [
+        f"{path}:{call.lineno}"
+        for path, call in calls()
+        if isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp) and template(call) not in {"", *CHINESE}
+    ] == []
 
 
 def test_every_chinese_text_is_that_of_a_message():

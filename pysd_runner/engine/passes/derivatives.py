@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from pysd_runner.engine.errors import InvalidInput, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidInput, Message, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import (
     HIDDEN,
     STATEFUL,
@@ -65,7 +65,7 @@ VERSION = 2
 # Maximum number of terms added in sequence; longer sums are split in halves, to limit the nesting of the program.
 LONG_SUM = 24
 
-_REMEDY = "leave that parameter out, or take differences between runs"
+_REMEDY = Message("leave that parameter out, or take differences between runs")
 
 
 @frozen
@@ -83,18 +83,25 @@ class Direction:
             name, position = (item, None) if isinstance(item, str) else (item[0], tuple(item[1]))
             if name not in model.variables:
                 raise InvalidInput(
-                    f"parameter {name!r} is not a variable of the model.{suggest(name, model.variables)}"
+                    "parameter {name!r} is not a variable of the model.{suggestion}",
+                    name=name,
+                    suggestion=suggest(name, model.variables),
                 )
             _refuse(model.variables[name])
             shape = model.shape(model.variables[name].dims)
             places = list(np.ndindex(shape)) if position is None else [position]
             for place in places:
                 if len(place) != len(shape) or any(not 0 <= at < size for at, size in zip(place, shape, strict=True)):
-                    raise InvalidInput(f"parameter {name!r} has no element {place}; its shape is {shape}")
+                    raise InvalidInput(
+                        "parameter {name!r} has no element {place}; its shape is {shape}",
+                        name=name,
+                        place=place,
+                        shape=shape,
+                    )
             found += [cls(name, tuple(int(at) for at in place)) for place in places]
         twice = next((item for place, item in enumerate(found) if item in found[:place]), None)
         if twice is not None:
-            raise InvalidInput(f"parameter {twice.variable!r} is named twice")
+            raise InvalidInput("parameter {name!r} is named twice", name=twice.variable)
         return tuple(found)
 
 
@@ -112,8 +119,10 @@ Parameter = str | tuple[str, Sequence[int]]
 
 def _refuse(variable: Variable) -> None:
     if variable.kind in ("control", "lookup"):
-        what = "time control" if variable.kind == "control" else "table function"
-        raise UnsupportedFeature(f"derivative with respect to {what} {variable.name!r}: {_REMEDY}")
+        what = Message("time control") if variable.kind == "control" else Message("table function")
+        raise UnsupportedFeature(
+            "derivative with respect to {what} {name!r}: {remedy}", what=what, name=variable.name, remedy=_REMEDY
+        )
 
 
 def differentiated(
@@ -214,13 +223,18 @@ class _Pass:
 
     def _check(self, variable: Variable) -> None:
         if variable.kind == "control":
-            raise UnsupportedFeature(f"derivative of time control {variable.name!r}: {_REMEDY}")
+            raise UnsupportedFeature(
+                "derivative of time control {name!r}: {remedy}", name=variable.name, remedy=_REMEDY
+            )
         for block in variable.blocks:
             if block.delay is not None and self._moves(block.delay):
                 owner = self.model.variables[variable.name.split(HIDDEN)[0]]
                 raise UnsupportedFeature(
-                    f"derivative with respect to the time of the fixed delay in {owner.name!r}, with which values "
-                    f"jump: {_REMEDY}. Equation: {owner.equation}"
+                    "derivative with respect to the time of the fixed delay in {name!r}, with which values "
+                    "jump: {remedy}. Equation: {equation}",
+                    name=owner.name,
+                    remedy=_REMEDY,
+                    equation=owner.equation,
                 )
 
     def _derivatives(self, variable: Variable) -> dict[Expression, Derivative]:
@@ -314,7 +328,13 @@ class _Pass:
         if node.name not in rules:
             owner = self.model.variables[self._owner.split(HIDDEN)[0]]
             what = node.name.replace("_", " ").upper()
-            raise UnsupportedFeature(f"derivative of {what} in {owner.name!r}: {_REMEDY}. Equation: {owner.equation}")
+            raise UnsupportedFeature(
+                "derivative of {what} in {name!r}: {remedy}. Equation: {equation}",
+                what=what,
+                name=owner.name,
+                remedy=_REMEDY,
+                equation=owner.equation,
+            )
         return rules[node.name](node)
 
     def _of_inverse(self, node: ArrayFunction) -> Expression:
