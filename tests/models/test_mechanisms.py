@@ -22,17 +22,20 @@ from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.loops import loops
 from tests.validation.four_regions import (
     DESIGN,
+    EQUAL_MIX,
     FOUR_REGIONS,
     MIX_BY_CLASS,
     NAMES,
     NO_POLICY_ASSUMPTIONS,
     POLICY,
+    SHARES,
     SIPHON,
     START,
     UNIFORM_MIX,
     WEST,
     Array,
     loaded,
+    mix,
     one,
     run,
 )
@@ -63,11 +66,6 @@ LEVELS_OFF = {"Application Output Effect": 0.0, "Data Output Effect": 0.0}
 DIFFUSION_OFF = {"Digital Absorptive Catch Up Rate": 0.0}
 SKILLS_OFF = {"Skill Innovation Coefficient": 0.0, "Digital Skill Productivity Premium": 0.0}
 CHANNELS_OFF = {**LEVELS_OFF, **DIFFUSION_OFF, **SKILLS_OFF}
-
-
-def mix(**shares: float) -> Array:
-    """Shares of the levers in the order of the model; those not named get nothing."""
-    return np.array([shares.get(lever.lower(), 0.0) for lever in LEVERS])
 
 
 ZONED = {**POLICY, "Differentiation": 1.0}
@@ -364,7 +362,7 @@ def test_differentiation_beats_several_uniform_mixes_but_not_by_much() -> None:
     zoned = closed({"Differentiation": 1.0})
     uniform = {
         "frontier-style": closed({"Uniform Mix": UNIFORM_MIX}),
-        "sevenths": closed({"Uniform Mix": np.full(7, 1 / 7)}),
+        "sevenths": closed({"Uniform Mix": EQUAL_MIX}),
         "transition for all": closed({"Uniform Mix": MIX_BY_CLASS[:, 1]}),
         "lagging for all": closed({"Uniform Mix": MIX_BY_CLASS[:, 2]}),
     }
@@ -616,15 +614,15 @@ def test_each_lever_moves_what_it_pays_for() -> None:
 
 
 @off_and_on
-@pytest.mark.parametrize("name", [name.lower() for name in LEVERS])
+@pytest.mark.parametrize("name", SHARES)
 def test_each_lever_narrows_the_gap_when_money_follows_need(name: str, extra: dict[str, float]) -> None:
     assert effect(lever(name, **extra), GAP)[WEST] < -0.2 * POINT
 
 
 @off_and_on
 def test_skills_are_the_strongest_lever_at_the_assumed_costs(extra: dict[str, float]) -> None:
-    effects = {name: effect(lever(name.lower(), **extra), GAP)[WEST] for name in LEVERS}
-    assert min(effects, key=lambda name: effects[name]) == "Skills"
+    effects = {name: effect(lever(name, **extra), GAP)[WEST] for name in SHARES}
+    assert min(effects, key=lambda name: effects[name]) == "skills"
 
 
 def test_a_security_law_keeps_data_usable() -> None:
@@ -1012,7 +1010,7 @@ def test_crowding_out_takes_from_savings_only_what_is_spent() -> None:
 
 
 def test_sameness_is_that_of_the_money_that_is_spent() -> None:
-    own = np.array([[0.5, 0.1, 0.1], *[[0.0, 0.0, 0.0]] * 5, [0.5, 0.9, 0.9]])
+    own = np.transpose([mix(access=share, compensation=1 - share) for share in (0.5, 0.1, 0.1)])
     policy = {**POLICY, "Differentiation": 1.0, "Mix by Class": own}
     homogeneity = final({**policy, "Lever Active": without("compensation")}, "Policy Homogeneity")
     assert homogeneity.max() == pytest.approx(homogeneity.min(), rel=1e-9)

@@ -12,7 +12,7 @@ from pysd_runner.spec import ModelSpec, load_spec
 SPEC = load_spec(model_folder("regional_digital") / "model.toml")
 assert SPEC.bindings is not None
 POLICY_VARIABLES = SPEC.bindings.policy
-LEVERS = ("Access", "Skills", "Application", "Data", "Governance", "Knowledge", "Compensation")
+LEVERS = tuple(lever.element for lever in SPEC.levers.values())
 CLASSES = ("Frontier", "Transition", "Lagging")
 
 

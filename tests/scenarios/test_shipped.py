@@ -11,7 +11,17 @@ from pysd_runner.model import Model, load_model
 from pysd_runner.scenarios import Scenario, Schedule, load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from tests.scenarios.places import Place
-from tests.validation.four_regions import DESIGN, FOUR_REGIONS, MIX_BY_CLASS, NAMES, START, UNIFORM_MIX, WEST
+from tests.validation.four_regions import (
+    DESIGN,
+    EQUAL_MIX,
+    FOUR_REGIONS,
+    MIX_BY_CLASS,
+    NAMES,
+    START,
+    UNIFORM_MIX,
+    WEST,
+    mix as mix_of,
+)
 
 SHIPPED = shipped_scenarios()
 REGIONS = tuple(Place(name, name, name, "") for name in NAMES)
@@ -103,8 +113,8 @@ def test_the_baseline_says_what_the_model_file_says() -> None:
     [
         ("zoned", MIX_BY_CLASS),
         ("zoned_rolling", MIX_BY_CLASS),
-        ("knowledge_platform", 0.9 * MIX_BY_CLASS + 0.1 * np.eye(7)[:, [5]]),
-        ("siphon_compensation", 0.8 * MIX_BY_CLASS + 0.2 * np.eye(7)[:, [6]]),
+        ("knowledge_platform", 0.9 * MIX_BY_CLASS + 0.1 * mix_of(knowledge=1)[:, None]),
+        ("siphon_compensation", 0.8 * MIX_BY_CLASS + 0.2 * mix_of(compensation=1)[:, None]),
     ],
 )
 def test_class_mixes_are_those_of_the_design(name: str, mixes: np.ndarray) -> None:
@@ -118,10 +128,10 @@ def test_class_mixes_are_those_of_the_design(name: str, mixes: np.ndarray) -> No
     [
         ("uniform_per_head", UNIFORM_MIX),
         ("uniform_output", UNIFORM_MIX),
-        ("skills_programme", np.eye(7)[1]),
-        ("data_market", np.eye(7)[3]),
-        ("integration_only", np.eye(7)[4]),
-        ("uniform_sevenths", np.full(7, 1 / 7)),
+        ("skills_programme", mix_of(skills=1)),
+        ("data_market", mix_of(data=1)),
+        ("integration_only", mix_of(governance=1)),
+        ("uniform_sevenths", EQUAL_MIX),
         ("frontier_for_all", MIX_BY_CLASS[:, 0]),
         ("transition_for_all", MIX_BY_CLASS[:, 1]),
         ("lagging_for_all", MIX_BY_CLASS[:, 2]),

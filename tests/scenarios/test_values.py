@@ -64,7 +64,7 @@ def test_levers_follow_the_order_of_the_model() -> None:
     assert np.array_equal(reverse["Mix by Class"], np.flip(straight["Mix by Class"]))  # type: ignore[arg-type]
 
 
-shares = st.lists(st.floats(0, 1), min_size=7, max_size=7).filter(lambda found: sum(found) > 1e-3)
+shares = st.lists(st.floats(0, 1), min_size=len(LEVERS), max_size=len(LEVERS)).filter(lambda found: sum(found) > 1e-3)
 
 
 @st.composite

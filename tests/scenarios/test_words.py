@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.model import load_model
 from pysd_runner.scenarios import (
     Policy,
     Scenario,
@@ -18,11 +19,11 @@ from pysd_runner.scenarios import (
     shipped_scenarios,
 )
 from pysd_runner.scenarios.schema import YEAR_PATTERN, parse_year
-from pysd_runner.spec import DeclaredLever, load_spec
+from pysd_runner.spec import DeclaredLever
 from pysd_runner.text import say
 from tests.scenarios.places import CLASSES, LEVERS, SPEC, SmallModel, loaded, write
 
-CHINESE_LEVERS = ("接入", "技能", "应用", "数据", "治理", "知识", "补偿")
+CHINESE_LEVERS = tuple(lever.zh for lever in SPEC.levers.values())
 
 
 @pytest.mark.parametrize(("language", "levers"), [("en", LEVERS), ("zh", CHINESE_LEVERS)])
@@ -155,6 +156,6 @@ def test_the_schema_of_another_model_has_its_levers(tmp_path: Path) -> None:
 
 
 def test_levers_and_classes_are_those_of_the_model() -> None:
-    spec = load_spec(SmallModel().path.with_name("model.toml"))
-    assert tuple(lever.element for lever in spec.levers.values()) == LEVERS
-    assert tuple(item.element for item in spec.classes.values()) == CLASSES
+    model = load_model("regional_digital")
+    assert model.ranges["Lever"] == LEVERS
+    assert CLASSES == model.ranges["Class"] == tuple(item.element for item in SPEC.classes.values())

@@ -79,19 +79,16 @@ SIPHON: dict[str, float] = {
     "Public Service Attraction": 0.0,
 }
 
-# Levers in the order of the model; the mix that all get, and that of the frontier, of those in transition and lagging.
-UNIFORM_MIX = np.array([0.30, 0.10, 0.25, 0.25, 0.05, 0.03, 0.02])
-MIX_BY_CLASS = np.array(
-    [
-        [0.05, 0.15, 0.40],
-        [0.15, 0.25, 0.27],
-        [0.20, 0.35, 0.10],
-        [0.30, 0.08, 0.03],
-        [0.15, 0.07, 0.05],
-        [0.15, 0.07, 0.05],
-        [0.00, 0.03, 0.10],
-    ]
-)
+# Shares of the levers of the design in the mix that all get, and in those of frontier, transition and lagging regions.
+SHARES = {
+    "access": (0.30, 0.05, 0.15, 0.40),
+    "skills": (0.10, 0.15, 0.25, 0.27),
+    "application": (0.25, 0.20, 0.35, 0.10),
+    "data": (0.25, 0.30, 0.08, 0.03),
+    "governance": (0.05, 0.15, 0.07, 0.05),
+    "knowledge": (0.03, 0.15, 0.07, 0.05),
+    "compensation": (0.02, 0.00, 0.03, 0.10),
+}
 
 
 def twenty_regions(*, alike: bool = False) -> dict[str, Array]:
@@ -177,3 +174,14 @@ def west_gap(cases: Sequence[Values], years: int) -> Array:
     """Gap of the West to the leader, (case, year)."""
     found: Array = run(scenarios(cases), years, ["Gap to Leader"])["Gap to Leader"][:, 0, WEST]
     return found
+
+
+def mix(**shares: float) -> Array:
+    """Shares of the levers in the order of the model; those not named get nothing."""
+    return np.array([shares.get(lever.lower(), 0.0) for lever in loaded(4).ranges["Lever"]])
+
+
+_MIXES = zip(*SHARES.values(), strict=True)
+UNIFORM_MIX, *_BY_CLASS = (mix(**dict(zip(SHARES, shares, strict=True))) for shares in _MIXES)
+MIX_BY_CLASS = np.transpose(_BY_CLASS)
+EQUAL_MIX = mix(**dict.fromkeys(SHARES, 1 / len(SHARES)))
