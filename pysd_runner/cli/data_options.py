@@ -93,7 +93,7 @@ class DataChoice:
         is_compared
             Whether regions are only compared with each other; then none is left out for a late start or early end.
         """
-        from pysd_runner.data import check_size, of_regions, with_output
+        from pysd_runner.data import check_region_count, of_regions, with_output
 
         data = self._loaded(session, unsaid=SCALE if is_compared else ())
         if not data.is_panel:
@@ -111,7 +111,7 @@ class DataChoice:
                     )
                 )
             return cut
-        check_size(data)
+        check_region_count(data)
         first, last = (None if asked is None else int(asked) for asked in (start, until))
         cut = data if is_compared else with_output(data, first_year=first, last_year=last)
         if cut is not data:

@@ -117,13 +117,13 @@ def ensemble(
         check_file(out, ".nc", replace=force, inputs=(model, *(() if sampling.rows is None else (sampling.rows,))))
     from pysd_runner.ensemble import Statistics, ensemble_job, load_job, run_ensemble
     from pysd_runner.ensemble.cases import cases_of
-    from pysd_runner.ensemble.run import check_size
+    from pysd_runner.ensemble.run import check_kept
     from pysd_runner.model import load_model
 
     loaded = load_model(model)
     keep: Keep = Statistics() if statistics else "full"
     if storing.store is None and sampling.rows is None:
-        check_size(cases_of(loaded, {}, None, outcomes=outcome), sampling.draws, "float64", keep)
+        check_kept(cases_of(loaded, {}, None, outcomes=outcome), sampling.draws, "float64", keep)
     if storing.store is not None:
         if storing.verify:
             load_job(storing.store)  # raises if there is no stored ensemble; `ensemble_job` would create one

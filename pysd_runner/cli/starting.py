@@ -101,7 +101,7 @@ def settings_of(
     """Requested settings, completed by defaults; invalid ones are rejected before any work is done."""
     from pysd_runner.reports.evidence import money_of
     from pysd_runner.study.draws import check_fit, check_rate
-    from pysd_runner.study.inputs import check_size, last_origin
+    from pysd_runner.study.inputs import check_projection, last_origin
 
     last = last_origin(panel)
     settings: dict[str, Any] = {"until": usual_end(last), "draws": draws, "seed": 0}
@@ -110,7 +110,7 @@ def settings_of(
     if fitted is not None:
         check_fit(fitted, model, last)
     check_rate(fitted, settings["yuan_per_unit"])
-    check_size(model, (last, settings["until"]), settings["draws"], scenarios)
+    check_projection(model, (last, settings["until"]), settings["draws"], scenarios)
     return settings
 
 

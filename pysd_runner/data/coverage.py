@@ -63,7 +63,7 @@ def with_output(panel: Data, *, first_year: int | None = None, last_year: int | 
     return _subset(panel, kept, lacking)
 
 
-def check_size(panel: Data) -> None:
+def check_region_count(panel: Data) -> None:
     """Reject a panel whose calibration would take many hours.
 
     Parameters

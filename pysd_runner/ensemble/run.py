@@ -107,7 +107,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
         raise InvalidInput("precision must be 'float64' or 'float32'; found {precision!r}", precision=precision)
     cases, scenarios = without_frames(model, cases, scenarios)
     found = cases_of(model, cases, scenarios, draws, outcomes=outcomes, **settings).in_blocks()
-    check_size(found, found.draws, precision, keep)
+    check_kept(found, found.draws, precision, keep)
     # PySD keeps its state in Python modules, which threads would share; each case takes seconds, so that progress is
     # reported after each.
     is_slow = found.first.engine == "pysd"
@@ -143,7 +143,7 @@ def statistics_of(keep: Keep) -> Statistics | None:
     return keep if isinstance(keep, Statistics) else None
 
 
-def check_size(cases: Cases, draws: int, precision: str, keep: Keep) -> None:
+def check_kept(cases: Cases, draws: int, precision: str, keep: Keep) -> None:
     """Raise if what is kept of so many draws would not fit into memory: runs or their statistics, and what failed."""
     kept = 0 if isinstance(keep, Statistics) else np.dtype(precision).itemsize
     cells = kept * sum(map(math.prod, cases.shapes.values()))
@@ -296,7 +296,7 @@ class RunCollector:
     def __init__(self, cases: Cases, precision: str) -> None:
         shapes = cases.shapes
         lead = (len(cases.scenarios), cases.draws)
-        check_size(cases, cases.draws, precision, "full")
+        check_kept(cases, cases.draws, precision, "full")
         # Layout of the compiled engine, shape (scenario, year, cell, padded draws), so that it writes here directly.
         room = spread(-(-lead[1] // LEAST_DRAWS) * LEAST_DRAWS, LEAST_DRAWS, np.dtype(precision).itemsize)
         self._room = {

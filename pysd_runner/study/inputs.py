@@ -184,7 +184,7 @@ def _of_regions(
     seed, origin = whole("seed", settings["seed"], least=0), settings["origin"]
     _check_regions(model, panel)
     origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
-    check_size(model, (origin, until), draws)
+    check_projection(model, (origin, until), draws)
     if fitted is not None:
         check_fit(fitted, model, origin)
     seen = panel.subset(times=range(panel.years[0], origin + 1))
@@ -289,7 +289,7 @@ def _origin(panel: Data, origin: int | None, until: int) -> int:
     return origin
 
 
-def check_size(model: Model, bounds: tuple[int, int], draws: int, scenarios: int = 1) -> None:
+def check_projection(model: Model, bounds: tuple[int, int], draws: int, scenarios: int = 1) -> None:
     """Raise if the horizon is too long, or the results would not fit into memory."""
     origin, until = bounds
     check_ahead(until, origin)
