@@ -122,7 +122,7 @@ def ensemble(
 
     loaded = load_model(model)
     keep: Keep = Statistics() if statistics else "full"
-    if storing.store is None and sampling.rows is None:
+    if storing.store is None and sampling.rows is None:  # before the design is drawn
         check_kept(cases_of(loaded, {}, None, outcomes=outcome), sampling.draws, "float64", keep)
     if storing.store is not None:
         if storing.verify:
