@@ -235,13 +235,18 @@ def _finish(axes: "Axes", across: str, lang: str = "en") -> None:
     unit = unit_of_time(across)
     axes.set_xlabel(say(f"axis.{unit}", lang) if has_text(f"axis.{unit}") else across, fontsize=7.5)
     axes.yaxis.set_major_formatter(lambda value, _: spoken(value, lang, digits=6).replace("-", MINUS))
-    locator = axes.xaxis.get_major_locator()
-    if isinstance(locator, AutoDateLocator):
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    elif unit == "year":
+    if not write_dates(axes) and unit == "year":
         axes.locator_params(axis="x", integer=True)
     axes.tick_params(labelsize=7)
     axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
+
+
+def write_dates(axes: "Axes") -> bool:
+    """Write the dates of a horizontal axis that has any concisely; return whether it has."""
+    locator = axes.xaxis.get_major_locator()
+    if has_dates := isinstance(locator, AutoDateLocator):
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    return has_dates
 
 
 def _plain(unit: str) -> str:

@@ -11,6 +11,7 @@ from pysd_runner.core.kinds import Interval, Record, Texts
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.marks import write_beside
+from pysd_runner.plots.over_time import write_dates
 from pysd_runner.plots.style import (
     BASELINE,
     INK,
@@ -57,7 +58,7 @@ def plot_wedges(
 
 def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Record) -> tuple[Sheet, Axes]:
     """Draw columns over their index as areas, stacked upwards where positive and downwards where negative."""
-    times = parts.index.to_numpy(dtype=float)
+    times = parts.index.to_numpy()
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(parts.columns)}
     key = [KeyEntry(text=labels.get(str(name), str(name)), colours=(colours[name],) * 2) for name in order]
     sheet = open_sheet(height=2.9, key=key, **told)
@@ -72,6 +73,7 @@ def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Rec
         above, below = above + up, below + down
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xlim(times[0], times[-1])
+    write_dates(axes)
     return sheet, axes
 
 

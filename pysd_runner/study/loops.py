@@ -197,6 +197,7 @@ class Loops(Tabled):
         from pysd_runner.plots.style import figure_of, usable_language
 
         wide: Any = self.relative[:most].T.fillna(0).to_pandas()
+        wide.index = self.calendar.shown(wide.index)
 
         def drawn(lang: str) -> "ReportFigure":
             lang = usable_language(lang)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from matplotlib.dates import date2num
 
-from pysd_runner import load_model, loops
+from pysd_runner import load_data, load_model, loops
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName
+from pysd_runner.study.inputs import inputs_of
 from pysd_runner.text import LANGUAGES
 from tests.engine.small_models import write_model
 
@@ -107,6 +109,19 @@ def test_labels_of_loops_that_begin_and_end_alike_show_what_differs(tmp_path):
     found = loops(model_of(tmp_path, CHAIN, final=4))
     told = [found.label(name).removeprefix(name) for name in found.paths]
     assert sorted(told) == [" (S > a > b > … > f > … > g)", " (S > a > b > … > h > … > g)", " (S > d)"]
+
+
+def test_the_axis_of_a_picture_shows_the_dates_of_the_calendar(tmp_path):
+    path = model_of(tmp_path, MODELS["logistic"], final=20).path
+    path.write_text(path.read_text(encoding="utf-8").replace("~ Year ~", "~ Day ~"), encoding="utf-8")
+    seen = {"date": [f"2020-03-{day:02d}" for day in range(1, 22)], "P": range(10, 31)}
+    drawn = loops(inputs_of(load_model(path), load_data(seen), draws=1)).plot()
+    ends = [np.datetime64("2020-03-01T06:00"), np.datetime64("2020-03-21")]
+    assert [drawn.data["time"].min(), drawn.data["time"].max()] == ends
+    drawn.figure.canvas.draw()
+    (axes,) = drawn.figure.axes
+    assert list(axes.get_xlim()) == [float(date2num(end)) for end in ends]
+    assert axes.xaxis.get_offset_text().get_text().startswith("2020-Mar")
 
 
 def test_rounding_is_no_change(tmp_path):
