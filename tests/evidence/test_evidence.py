@@ -13,7 +13,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.evidence import experiments_of, experiments_of_any, experiments_of_fit, terms_of, weigh
 from pysd_runner.evidence.findings import AFTER, findings
 from pysd_runner.scenarios import load_scenario
-from pysd_runner.spec.evidence import EvidenceTerm
+from pysd_runner.spec.evidence import EvidenceTerm, Raise
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.values import scenario_values
 
@@ -103,6 +103,14 @@ def test_search_normal_approximation_and_weights_give_the_conjugate_posterior(ow
     assert drawn.std() == pytest.approx(np.sqrt(1 / 8), rel=0.1)
 
 
+def test_a_draw_is_taken_as_often_as_its_weight_says_to_within_one(own, table):
+    weighed = weigh(own, None, fit(CalibrationProblem(own, table, free=["Base", "Effect"])).fitted)
+    before, after = weighed.before.draws, weighed.fitted.draws
+    taken = np.array([after.count(row) for row in before])
+    assert len(set(before)) == len(before) == taken.sum()
+    assert np.abs(taken - len(after) * weighed.weights).max() < 1
+
+
 def test_the_sampler_and_the_weights_agree(own, table):
     problem = CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)
     drawn = sample(problem, fit(problem), 1000, seed=0).draws
@@ -185,6 +193,29 @@ def test_a_raise_follows_the_path_without_policy_ten_points_higher(panel, model,
         percent = 100 * (more["Output"].sum(0) / none["Output"].sum(0) - 1) / dose
         assert implied["access"][draw] == pytest.approx(percent[5], rel=1e-10)
         assert implied["access_later"][draw] == pytest.approx(percent[10], rel=1e-10)
+
+
+def test_what_is_above_the_ceiling_of_a_raise_stays_where_it_is(tmp_path):
+    """Of two places only the one below the ceiling is raised, and the effect is that of all its people."""
+    text = """{UTF-8}
+Place: Full, Half ~~|
+Reached[Place] = 1, 0.5 ~ Dmnl ~|
+People[Place] = 1, 1 ~ Dmnl ~|
+Rate[Place] = 3 * Reached[Place] ~ thing/year ~|
+Level[Place] = INTEG(Rate[Place], 0) ~ thing ~|
+INITIAL TIME = 0 ~ year ~|
+FINAL TIME = 10 ~ year ~|
+TIME STEP = 1 ~ year ~|
+SAVEPER = 1 ~ year ~|
+"""
+    (tmp_path / "reach.mdl").write_text(text, encoding="utf-8")
+    model = load_model(tmp_path / "reach.mdl")
+    term = replace(
+        MEASURED, scenario="", raises=Raise(variable="Reached", of="People", by=0.1, most=0.9), after=(2.0, 2.0)
+    )
+    runs = experiments_of_any(model, [term], lambda given, _: given, start=0, last=0)
+    # Two years of 3 for each tenth that is added, over the share of all people that this is: .1 of one in two.
+    np.testing.assert_allclose(runs.implied({}, 1)["bonus"], 2 * 3 * 0.1 / (0.1 / 2 / 0.1))
 
 
 def test_terms_of_the_shipped_model_are_read_and_shown_ones_are_not_used(model):

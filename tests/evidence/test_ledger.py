@@ -8,12 +8,12 @@ from scipy.stats import t as student
 from statsmodels.stats.meta_analysis import combine_effects
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.paths import model_file
+from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.evidence.ledger import QUANTITIES, VARIANTS, Ledger, load_ledger, meaning, pool, unsupported_costs
 from pysd_runner.model import load_model
 from pysd_runner.spec.load import load_bound_spec
 
-EFFECTS = "evidence/effects.csv"
+EFFECTS, COSTS = "evidence/effects.csv", "evidence/costs.csv"
 
 studies = st.lists(st.tuples(st.floats(-50, 50), st.floats(0.1, 10)), min_size=3, max_size=12)
 
@@ -247,6 +247,15 @@ def test_costs_with_two_sources_in_the_unit_of_the_model_have_evidence(tmp_path)
     assert meaning("regional_digital", declared["c_U"], "en").endswith(" (no evidence)")
     assert "no evidence" not in meaning("regional_digital", declared["c_S"], "en")
     assert not unsupported_costs(tmp_path / "model.mdl")
+
+
+def test_one_source_that_is_quoted_often_is_no_evidence_of_a_cost(copied, tmp_path):
+    model = copied("E05", "id", "E05")
+    model.with_suffix(".toml").write_bytes(declarations_beside(model_file("regional_digital")).read_bytes())
+    costs = pd.read_csv(tmp_path / COSTS, dtype=str, keep_default_na=False)
+    costs.loc[costs["parameter"] == "c_S", "source"] = "one and the same"
+    costs.to_csv(tmp_path / COSTS, index=False)
+    assert unsupported_costs(model) == unsupported_costs("regional_digital") | {"c_S"}
 
 
 # ------------------------------------------------------------------------------------------- damaged files

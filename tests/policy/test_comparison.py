@@ -165,6 +165,9 @@ def test_by_need_against_per_head_is_a_plain_loop(comparison):
     worse = comparison.effects.copy(deep=True)
     worse["theil_closed"].loc[{"scenario": "uniform_mean_mix_by_need"}] = -9.0
     assert replace(comparison, effects=worse).by_need().share == 0
+    # Of all mixes the one for which need does least is told.
+    worse["gap_closed"].loc[{"scenario": "only_skills_by_need"}] = -9.0
+    assert replace(comparison, effects=worse).by_need().least == 0
     alone = {name: item for name, item in comparison.scenarios.items() if not name.startswith("uniform")}
     assert replace(comparison, scenarios=alone).by_need() is None
 
@@ -172,16 +175,40 @@ def test_by_need_against_per_head_is_a_plain_loop(comparison):
 def test_a_policy_that_only_holds_the_others_back_levels_down():
     dims, places = (
         ("scenario", "draw", "region", "year"),
-        {"scenario": ["none", "down", "up"], "draw": [0], "year": [0]},
+        {"scenario": ["none", "down", "up", "apart"], "draw": [0], "year": [0]},
     )
-    output = xr.DataArray([[[[4.0], [1.0]]], [[[3.0], [1.0]]], [[[4.0], [1.5]]]], dims=dims, coords=places)
+    made = [[4.0, 1.0], [3.0, 1.0], [4.0, 1.5], [4.0, 0.9]]
+    output = xr.DataArray(np.array(made)[:, None, :, None], dims=dims, coords=places)
     start = Start(output=np.array([4.0, 1.0]), population=np.ones(2))
-    found = effects(output, xr.ones_like(output), None, {"none": "none", "down": "none", "up": "none"}, start)
+    found = effects(output, xr.ones_like(output), None, dict.fromkeys(places["scenario"], "none"), start)
     ranking = Ranking(effects=found, scenarios={}, year=0, limits=None, regional=None)
-    assert (found["gap_closed"] > 0).all()
-    assert ranking.levels_down.to_dict() == {"down": 1.0, "up": 0.0}
-    assert found["laggards_change"].to_numpy().ravel() == pytest.approx([0.0, 100 * np.log(1.5)])
+    assert (found["gap_closed"] > 0).to_numpy().ravel().tolist() == [True, True, False]
+    assert ranking.levels_down.to_dict() == {"down": 1.0, "up": 0.0, "apart": 0.0}
+    assert found["laggards_change"].to_numpy().ravel() == pytest.approx(100 * np.log([1.0, 1.5, 0.9]))
     assert found["gap_closed_by_people"].to_numpy() == pytest.approx(found["gap_closed"].to_numpy())
+
+
+def test_each_state_is_weighed_by_the_people_who_live_in_it():
+    """A policy moves people too: welfare, the gap by people and those of classes, by plain loops."""
+    rng = np.random.default_rng(0)
+    made, people = rng.uniform(1, 4, (2, 2, 3, 5, 1))
+    dims, coords = ("scenario", "draw", "region", "year"), {"scenario": ["none", "own"], "draw": range(3), "year": [0]}
+    start = Start(output=np.array([5.0, 1, 4, 2, 3]), population=np.ones(5), classes=("A", "A", "B", "B", "B"))
+    output, population = (xr.DataArray(values, dims=dims, coords=coords) for values in (made, people))
+    found = effects(output, population, None, {"none": "none", "own": "none"}, start).sel(scenario="own")
+    behind, members = [1, 3], ([0, 1], [2, 3, 4])
+    for draw in range(3):
+        welfare, gaps, classes = [], [], []
+        for y, p in zip(made[:, draw, :, 0], people[:, draw, :, 0], strict=True):
+            logs = np.log(y / p)
+            welfare.append(sum(p * logs) / sum(p))
+            gaps.append(np.log(sum(y) / sum(p)) - sum(p[behind] * logs[behind]) / sum(p[behind]))
+            heads = [sum(y[own]) / sum(p[own]) for own in members]
+            classes.append([1 - head / max(heads) for head in heads])
+        expected = {"welfare_change": welfare[1] - welfare[0], "gap_closed_by_people": gaps[0] - gaps[1]}
+        expected |= {f"class_gap_closed:{name}": classes[0][i] - classes[1][i] for i, name in enumerate("AB")}
+        for key, value in expected.items():
+            assert float(found[key].sel(draw=draw)) == pytest.approx(100 * value)
 
 
 def test_terciles_take_a_third_of_the_draws_each(comparison):

@@ -116,6 +116,20 @@ def test_gradients_agree_with_differences(periods):
             assert slopes[item.key][0][..., place] == pytest.approx(difference, rel=2e-3, abs=1e-4 * size)
 
 
+def test_slopes_of_outcomes_are_derivatives_also_where_a_nation_loses_people():
+    """What no policy of this model does, but some model's may: people are added to one region and taken from none."""
+    rng = np.random.default_rng(0)
+    names = inputs().model.bindings.variables
+    data = {name: rng.uniform(1, 3, (1, 2, 4, 2)) for name in (names.output, names.population)}
+    for item in every(study().outcomes):
+        slopes = item.slopes(data)
+        for name in item.variables:
+            for region in range(4):
+                step = 1e-6 * (np.arange(4) == region)[:, None]
+                high, low = (item.value({**data, name: data[name] + way * step}) for way in (1, -1))
+                assert slopes[name][:, :, region] == pytest.approx((high - low) / 2e-6, rel=1e-5, abs=1e-6)
+
+
 def test_a_variable_of_any_model_can_be_an_outcome():
     item = variable_outcome("skilled", "Skilled People", weights=[1, 0, 0, 2])
     data = study().simulated([policy()], ["Skilled People"])

@@ -92,6 +92,12 @@ def test_the_law_does_not_see_holes_in_the_panel():
     assert law.shared == pytest.approx(whole.shared, abs=0.05)
 
 
+def test_growth_of_more_than_twelve_years_ago_says_nothing():
+    china = load_data("china")
+    assert len(china.years) > 14
+    assert shock_law(china) == shock_law(china.subset(times=china.years[-13:]))
+
+
 def test_every_second_year_says_nothing_about_yearly_growth():
     china = load_data("china")
     assert shock_law(china.subset(times=china.years[::2])) == ShockLaw(TYPICAL_SD, 0.0)

@@ -90,6 +90,28 @@ def test_mean_absolute_sizes_are_a_plain_loop_without_shrinkage(monkeypatch: pyt
         assert_allclose(found.by_horizon[horizon], total / weights)
 
 
+def test_overlapping_origins_count_as_one_when_sizes_are_shrunk_to_a_power_law() -> None:
+    """By least squares: the size h years ahead counts as origins over h, the prior exponent as four of them."""
+    errors = np.random.default_rng(3).normal(0, [1, 3, 2, 4], (6, 5, 4))
+    found = learn_spread(errors, np.zeros((6, 4)))
+    assert found is not None
+    steps = np.arange(1, 5)
+    logs, counts = np.log(np.abs(errors).mean(axis=(0, 1))), 6 / steps
+    weights = np.sqrt([*counts, 4 * 0.3])
+    rows = np.array([*np.column_stack((np.ones(4), np.log(steps))), (0, 1)])
+    (level, growth), *_ = np.linalg.lstsq(rows * weights[:, None], np.array([*logs, 0.6]) * weights)
+    assert_allclose(found.growth, growth)
+    part = counts / (counts + 4)
+    assert_allclose(np.log(found.by_horizon), part * logs + (1 - part) * (level + growth * np.log(steps)))
+
+
+@pytest.mark.parametrize("weights", [[1, 1, 1], [1, 5, 1], [3, 1, 2, 1, 3]])
+def test_the_median_of_errors_with_as_much_weight_on_either_side_is_the_one_between(weights: list[float]) -> None:
+    sizes = np.arange(1.0, len(weights) + 1) ** 2
+    found = quantiles(sizes, np.array(weights, dtype=float), shape_weight=0, origins=5, tails=5)
+    assert_allclose(found[:-1][GRID == 0.5], sizes[len(sizes) // 2])
+
+
 def test_quantiles_come_back_and_few_errors_lean_on_student() -> None:
     sizes = np.abs(np.random.default_rng(0).normal(size=5000))
     found = quantiles(sizes, np.ones(5000), shape_weight=0, origins=50, tails=5)

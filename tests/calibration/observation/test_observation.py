@@ -242,8 +242,16 @@ def test_removing_the_mean_of_the_year_is_allowed_for() -> None:
     rng = np.random.default_rng(2)
     residuals = rng.normal(size=(3, 400))
     residuals -= residuals.mean(axis=0)
-    noise = estimate_noise(series_of(np.zeros((3, 400)), relative=True), residuals, persistence=0.0)
-    assert noise.sd == pytest.approx(1.0, rel=0.05)
+    series = series_of(np.zeros((3, 400)), relative=True)
+    assert estimate_noise(series, residuals, persistence=0.0).sd == pytest.approx(1.0, rel=0.05)
+    assert summarise_shocks(series, residuals, prior_sd=1.0).sd == pytest.approx(1.0, rel=0.05)
+
+
+@pytest.mark.parametrize("pairs", [2, 8, 50])
+def test_persistence_is_held_near_zero_as_if_by_four_pairs_without_any(pairs: int) -> None:
+    """Of residuals that are all alike every pair says one."""
+    noise = estimate_noise(series_of(np.zeros((1, pairs + 1))), np.ones((1, pairs + 1)))
+    assert noise.persistence == pytest.approx(pairs / (pairs + 4))
 
 
 def test_wild_cells_hardly_move_the_errors() -> None:
