@@ -38,15 +38,16 @@ def effect(active):
 def test_contributions_sum_to_the_effect_in_every_draw_and_year(found):
     assert np.abs(found.shapley.sum(axis=0) - found.total).max() < 1e-12
     assert (found.total[:, 0] == 0).all()
-    assert found.total[:, -1] == pytest.approx(effect([1.0] * 7)[:, -1])
+    assert found.total[:, -1] == pytest.approx(effect(np.ones(len(study().levers)))[:, -1])
 
 
 def test_first_in_and_last_in_are_their_definitions(found):
+    count = len(study().levers)
     for place in (0, 1, 6):
-        alone, without = np.zeros(7), np.ones(7)
+        alone, without = np.zeros(count), np.ones(count)
         alone[place], without[place] = 1.0, 0.0
         assert found.alone[place] == pytest.approx(effect(alone), abs=1e-12)
-        assert found.left_out[place] == pytest.approx(effect([1.0] * 7) - effect(without), abs=1e-12)
+        assert found.left_out[place] == pytest.approx(effect(np.ones(len(study().levers))) - effect(without), abs=1e-12)
 
 
 def test_contributions_are_means_over_orders():
@@ -120,7 +121,9 @@ def test_bad_questions_are_refused():
         attribute(study(), policy(), outcome="nothing")
     with pytest.raises(InvalidInput, match="declares no levers"):
         attribute(replace(study(), levers={}), policy())
-    with pytest.raises(InvalidInput, match="declares 14 levers; an effect can be attributed to at most 10"):
+    with pytest.raises(
+        InvalidInput, match=f"declares {2 * len(study().levers)} levers; an effect can be attributed to at most 10"
+    ):
         attribute(
             replace(study(), levers={f"{n}{key}": item for n in "12" for key, item in study().levers.items()}), policy()
         )

@@ -32,7 +32,7 @@ def few(scenario):
     """One mix of three levers."""
     space, _ = space_of(inputs(), scenario, by="lever", who=False)
     knobs = tuple(knob for knob in space.knobs if knob.key in KEYS)
-    base = {**space.base, "Uniform Mix": np.zeros(7)}
+    base = {**space.base, "Uniform Mix": np.zeros(len(study().levers))}
     return Space(knobs=knobs, base=base, sums={"mix": 1.0})
 
 
@@ -182,7 +182,7 @@ def test_a_policy_that_was_found_is_a_scenario_file(scenario, tmp_path):
 
 def test_periods_are_a_mix_over_time(scenario, tmp_path):
     space, start = space_of(inputs(), scenario, by="lever", periods=(2025.0, 2027.0))
-    assert len(space) == 15
+    assert len(space) == 2 * len(study().levers) + 1
     point = space.random(np.random.default_rng(0))
     best = space.scenario(study(), point, name="best", label={"en": "Best", "zh": "最优"})
     values = policy_of(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))

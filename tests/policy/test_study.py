@@ -26,7 +26,7 @@ def every(items):
 
 
 def test_the_empty_set_of_levers_equals_no_policy_exactly():
-    off = study().switched(policy(), [0.0] * 7)
+    off = study().switched(policy(), np.zeros(len(study().levers)))
     found = effects_of(study(), [off], every(study().outcomes))
     assert all((values == 0).all() for values in found.values())
 
@@ -69,7 +69,7 @@ def test_outcomes_are_the_indicators():
 
 
 def test_blocks_do_not_change_a_number(monkeypatch):
-    policies = [study().switched(policy(), row) for row in np.eye(7)[:3]]
+    policies = [study().switched(policy(), row) for row in np.eye(len(study().levers))[:3]]
     whole = effects_of(study(), policies, every(study().outcomes))
     monkeypatch.setattr(module, "MOST_CELLS", 100)
     monkeypatch.setattr(module, "MOST_POLICIES", 2)
@@ -88,9 +88,11 @@ def test_some_draws_are_those_of_all():
 
 
 def test_a_lever_over_time_is_switched_at_all_times():
-    path = TimePath(times=np.array([2024.0, 2026.0]), values=np.array([np.zeros(7), np.ones(7)]), interpolate="step")
-    found = study().switched({**policy(), "Lever Active": path}, [1, 0, 0.5, 1, 1, 1, 1])["Lever Active"]
-    assert found.values[:, 0, 0].tolist() == [[0.0] * 7, [1, 0, 0.5, 1, 1, 1, 1]]
+    off, on = np.zeros(len(study().levers)), np.ones(len(study().levers))
+    path = TimePath(times=np.array([2024.0, 2026.0]), values=np.array([off, on]), interpolate="step")
+    some = [1, 0, 0.5, *on[3:]]
+    found = study().switched({**policy(), "Lever Active": path}, some)["Lever Active"]
+    assert found.values[:, 0, 0].tolist() == [off.tolist(), some]
 
 
 @pytest.mark.parametrize("periods", [(), (2025.0, 2027.0)])
