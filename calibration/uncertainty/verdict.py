@@ -307,10 +307,12 @@ def identify(
     settings: dict[str, Any] = {"executor": executor, "checkpoint": checkpoint, "progress": progress}
     curves = profile(problem, fit, shown, level=level, **settings) if profiles else ()
     known = {item.key: item for item in curves}
+    found = Identifiability(verdicts=(), directions=directions(at), profiles=tuple(curves), level=level)
+    judged = fit.with_findings(*found.findings())
     shifts, partners, width = fit.shifts, _partners(at), np.sqrt(2 * half_quantile(level)) * at.spread
     verdicts = [
         _verdict(
-            fit.parameter(key),
+            judged.parameter(key),
             shifts[key],
             known.get(key),
             partners[key],
@@ -318,7 +320,7 @@ def identify(
         )
         for place, key in enumerate(at.problem.space.keys)
     ]
-    return Identifiability(verdicts=tuple(verdicts), directions=directions(at), profiles=tuple(curves), level=level)
+    return replace(found, verdicts=tuple(verdicts))
 
 
 def _verdict(

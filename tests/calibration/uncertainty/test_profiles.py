@@ -217,6 +217,19 @@ def test_a_fit_that_is_no_optimum_is_told(verdicts: Identifiability) -> None:
     assert "calibrate with more starts" in found[0].message
 
 
+def test_no_parameter_of_a_fit_that_a_profile_refutes_is_settled(
+    verdicts: Identifiability, fitted_problem: CalibrationProblem, result: FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def praised(found: Identifiability) -> set[str]:
+        words = found.table().set_index("key")["words"]
+        return set(words.index[words.str.contains("settled by|mostly the panel")])
+
+    assert praised(verdicts)
+    worse = [replace(item, gain=0.4) for item in verdicts.profiles]
+    monkeypatch.setattr("calibration.uncertainty.verdict.profile", lambda *_, **__: worse)
+    assert not praised(identify(fitted_problem, result))
+
+
 @pytest.mark.parametrize(
     ("rise", "data", "shape"),
     [
