@@ -160,19 +160,25 @@ class EnsembleJob:
         return range(share - 1, self.store.recipe.blocks, shares)
 
     def check_seal(self) -> None:
-        """Raise `InvalidInput` if a file that is not of a block was damaged or changed since the store was begun."""
+        """Raise `InvalidInput` if a file that is not of a block is not as it was when the store was begun."""
         changed = self.store.changed()
         if changed:
             raise InvalidInput(
                 "{path}: {files}: not as written when the ensemble was begun, so that what is read from it may be "
-                "wrong; bring them back from a copy, or begin another store",
+                "wrong; {sound} of {done} finished blocks are as they were written. Bring the files back from a copy, "
+                "or begin another store",
                 path=self.store.path,
                 files=", ".join(changed),
+                sound=self.done - len(self._unsound()),
+                done=self.done,
             )
 
     def damaged(self) -> list[int]:
         """Numbers of the finished blocks whose files were damaged or changed; other files raise, see `check_seal`."""
         self.check_seal()
+        return self._unsound()
+
+    def _unsound(self) -> list[int]:
         blocks = range(self.store.recipe.blocks)
         return [number for number in blocks if self.store.has(number) and self.store.sound(number) is None]
 

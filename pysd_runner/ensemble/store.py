@@ -234,7 +234,10 @@ class BlockStore:
         return (self.path / SEAL).is_file()
 
     def changed(self) -> list[str]:
-        """Files that are not of a block and were damaged or changed since the store was begun."""
+        """Files that are not of a block and were damaged, changed or removed since the store was begun.
+
+        Files that were added later are not sealed: nothing is read from them.
+        """
         if not self.is_sealed:
             return []
         try:

@@ -217,6 +217,18 @@ def test_the_seal_covers_every_file_of_a_store(model, tmp_path, keep):
     assert not is_noticed(tmp_path / "store")
 
 
+def test_a_changed_store_says_which_blocks_are_sound(model, tmp_path):
+    values = {"rate": np.linspace(0.1, 0.2, 130)}
+    job = ensemble_job(model, values, store=tmp_path / "store", outcomes=["total"], keep=Statistics()).run(workers=1)
+    (given,) = (tmp_path / "store" / "values").iterdir()
+    given.write_bytes(given.read_bytes()[:-1])
+    with pytest.raises(InvalidInput, match=f"{given.name}.*; {job.done} of {job.done} finished blocks are as"):
+        job.damaged()
+    min((tmp_path / "store" / "blocks").glob("*.npz")).write_bytes(b"")
+    with pytest.raises(InvalidInput, match=f"; {job.done - 1} of {job.done} finished blocks are as"):
+        job.damaged()
+
+
 def is_noticed(folder):
     """Whether a change of a store is noticed before anything is read from it."""
     try:
