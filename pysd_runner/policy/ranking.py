@@ -100,7 +100,10 @@ class Ranking(Tabled):
         return found.assign(levels_down=self.levels_down).join(self.limits)
 
     def regions(self) -> pd.DataFrame:
-        """Medians, 90 % intervals and share of draws in which a policy is best there; one row per policy and region."""
+        """Medians, 90 % intervals and share of draws in which no other policy does more; a row per policy and region.
+
+        The run without policy is not compared. Policies that are equal all count, so that shares may exceed 1 together.
+        """
         columns = {
             f"{key}_p{100 * level:02.0f}": values.quantile(level, "draw").to_series()
             for key, values in self.regional.data_vars.items()
