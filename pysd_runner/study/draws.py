@@ -279,11 +279,7 @@ def parameter_draws(spec: ModelSpec, fitted: FittedParameters | None, draws: int
     # One random stream per parameter, so that a new parameter leaves the draws of the others unchanged.
     for name, item in sorted(free.items()):
         stream = np.random.default_rng([*prior_rng.bit_generator.seed_seq.generate_state(2), *name.encode()])
-        found[name] = (
-            np.full(draws, item.value)
-            if item.prior is None
-            else np.clip(item.prior.sample(stream, draws), item.lower, item.upper)
-        )
+        found[name] = np.full(draws, item.value) if item.prior is None else item.prior.sample(stream, draws)
     return found if fitted is None else found | fitted.sample(fit_rng, draws, spec=spec)
 
 
