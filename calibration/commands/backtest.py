@@ -240,9 +240,13 @@ def _counted(table: "pd.DataFrame") -> str:
     from calibration.forecasting.words import LEAST_ORIGINS
 
     counts = table.groupby("horizon")["origins"].max()
-    told = f"origins at {', '.join(map(str, counts.index))} year(s) ahead: {', '.join(map(str, counts))}"
-    few = (counts < LEAST_ORIGINS).any()
-    return told + (f"; fewer than {LEAST_ORIGINS} are too few to judge by" if few else "")
+    few = Message("; fewer than {least} are too few to judge by", least=LEAST_ORIGINS)
+    return Message(
+        "origins at {steps} year(s) ahead: {counts}{few}",
+        steps=", ".join(map(str, counts.index)),
+        counts=", ".join(map(str, counts)),
+        few=few if (counts < LEAST_ORIGINS).any() else "",
+    )
 
 
 def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":

@@ -54,7 +54,9 @@ TRIED = 3
 # Optimiser for models whose derivatives are not informative.
 WITHOUT_SLOPES = "cma"
 CALIBRATION = Computation(
-    name="calibration", label="calibration.json", settings="model, panel, window, parameters, errors, seed or optimiser"
+    name=Message("calibration"),
+    label="calibration.json",
+    settings=Message("model, panel, window, parameters, errors, seed or optimiser"),
 )
 
 

@@ -20,7 +20,7 @@ from calibration.fitting.space import RidgeChange, applying
 from calibration.fitting.table_tying import tied_to_table, with_free
 from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
 from calibration.observation import Noise
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.core.errors import InvalidInput, Message, UnsupportedFeature
 from pysd_runner.core.kinds import Array, Texts, Values
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import year
@@ -81,7 +81,8 @@ def _with_earlier_names(build: Callable[P, None]) -> Callable[P, None]:
     def enter(*args: P.args, **asked: P.kwargs) -> None:
         for name in [name for name in asked if name in _EARLIER]:
             value: Any = asked.pop(name)
-            told = f"{name}= of CalibrationProblem is now {(new := _EARLIER[name])}="
+            new = _EARLIER[name]
+            told = Message("{name}= of CalibrationProblem is now {new}=", name=name, new=new)
             warn(told, DeprecationWarning, stacklevel=2)
             if value is None:
                 continue

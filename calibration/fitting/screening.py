@@ -107,8 +107,8 @@ def _reason(problem: "CalibrationProblem", points: Array) -> str:
     run = problem.runs.run(problem.space.to_values(first), 1)
     values = ", ".join(f"{key} = {value[0]:.3g}" for key, value in problem.space.to_values(first).items())
     if run.failures:
-        return f"; the first one, with {values}: {run.failures[0]}"
-    return f"; with {values} the observed variables leave the scale they are compared on"
+        return Message("; the first one, with {values}: {failure}", values=values, failure=run.failures[0].message)
+    return Message("; with {values} the observed variables leave the scale they are compared on", values=values)
 
 
 # Number of intervals into which the range of one prior standard deviation on either side of a point is divided.

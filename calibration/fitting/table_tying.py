@@ -58,7 +58,7 @@ def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
                 "{variable!r} is computed by an equation ({kind}); only constants and starting values of stocks can "
                 "be estimated",
                 variable=variable,
-                kind=item.kind,
+                kind=Message(item.kind),
             )
         shape = model.ir.shape(item.dims)
         places = product(*(range(size) for size in shape)) if position is None else (position,)

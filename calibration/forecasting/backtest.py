@@ -43,7 +43,9 @@ Scores = dict[str, Array]
 DRAWS = 500
 SEPARATOR = "|"
 BACKTEST = Computation(
-    name="back-test", label="backtest.json", settings="panel, forecasters, horizons, origins, draws or seed"
+    name=Message("back-test"),
+    label="backtest.json",
+    settings=Message("panel, forecasters, horizons, origins, draws or seed"),
 )
 
 

@@ -14,12 +14,14 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.fitting.space import with_part
 from calibration.optimisers import LeastSquares
-from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.records import Checkpoint, Computation
 
-PROFILES = Computation(name="set of profiles", label="profiles.json", settings="model, panel, fit or level")
+PROFILES = Computation(
+    name=Message("set of profiles"), label="profiles.json", settings=Message("model, panel, fit or level")
+)
 
 # Step of the grid in standard deviations of the normal approximation, so that a normal posterior has about four points
 # on each side of its interval.

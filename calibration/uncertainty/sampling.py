@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-SAMPLE = Computation(name="sample", label="sample.json", settings="model, panel, fit, ensembles or seed")
+SAMPLE = Computation(
+    name=Message("sample"), label="sample.json", settings=Message("model, panel, fit, ensembles or seed")
+)
 
 # Entry of `FittedParameters.provenance` under which reports find the convergence diagnostics.
 ENTRY = "sampling"

@@ -264,13 +264,13 @@ def load_experiments(path: str | Path) -> Experiments:
 def _check_rule(rule: BehaviourRule, fail: Fail) -> None:
     names, kind = rule.variables, rule.kind
     if not names:
-        fail("variables", 'expected at least one variable, or ["*"] for all')
+        fail("variables", Message('expected at least one variable, or ["*"] for all'))
     if kind == "ordered" and len(names) < 2:
-        fail("variables", "expected two or more variables, the smallest first")
+        fail("variables", Message("expected two or more variables, the smallest first"))
     if EVERYTHING in names and len(names) > 1:
-        fail("variables", '"*" stands for every variable; expected it alone')
+        fail("variables", Message('"*" stands for every variable; expected it alone'))
     if EVERYTHING in names and kind == "sums_to":
-        fail("variables", "expected names; not every variable has the subscript range of `over`")
+        fail("variables", Message("expected names; not every variable has the subscript range of `over`"))
     _check_tolerance(rule, fail)
     for key, needs in (("bound", "at_most"), ("over", "sums_to"), ("value", "sums_to")):
         _check_goes_with(key, getattr(rule, key), kind == needs, f'kind = "{needs}"', fail)
@@ -286,41 +286,42 @@ def _check_goes_with(key: str, value: object, is_wanted: bool, of: str, fail: Fa
     if is_wanted and not has:
         fail(key, Message("is missing"))
     if has and not is_wanted:
-        fail(key, f"unknown key; it goes with {of}")
+        fail(key, Message("unknown key; it goes with {key}", key=of))
 
 
 def _check_tolerance(item: BehaviourRule | Expectation, fail: Fail) -> None:
     if item.tolerance < 0:
-        fail("tolerance", f"must not be negative, found {item.tolerance:g}")
+        fail("tolerance", Message("must not be negative, found {found:g}", found=item.tolerance))
 
 
 def _check_years(item: Experiment | SwitchableLoop, fail: Fail) -> None:
     if item.years <= 0:
-        fail("years", f"must be positive, found {item.years:g}")
+        fail("years", Message("must be positive; found {found:g}", found=item.years))
 
 
 def _check_loop(loop: SwitchableLoop, fail: Fail) -> None:
     _check_years(loop, fail)
     if not loop.values or not loop.moves:
-        fail("off" if not loop.values else "moves", "is missing; name at least one")
+        fail("off" if not loop.values else "moves", Message("is missing; name at least one"))
 
 
 def _check_balance(balance: Balance, fail: Fail) -> None:
     if not balance.inflows or not balance.outflows:
-        fail("inflows" if not balance.inflows else "outflows", "is missing; name at least one flow")
+        fail("inflows" if not balance.inflows else "outflows", Message("is missing; name at least one flow"))
 
 
 def _check_file(found: Experiments, fail: Fail) -> None:
     for number, item in enumerate(found.realities, start=1):
         if not item.expectations:
-            fail(f"reality[{number}].expect", "is missing; a reality check is a test input and what it must imply")
+            fail(
+                f"reality[{number}].expect",
+                Message("is missing; a reality check is a test input and what it must imply"),
+            )
     for section in ("rules", "extremes", "realities", "loops", "balances"):
         names = [item.name for item in getattr(found, section)]
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
-            fail(
-                section, f"two {'rules ' if section == 'rules' else ''}are called {repeated!r}; give each its own name"
-            )
+            fail(section, Message("two are called {name!r}; give each its own name", name=repeated))
 
 
 _READER = Reader(

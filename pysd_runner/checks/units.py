@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NoReturn
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Texts
 
 # Vensim's default equivalences, further words for "no unit", and the currency of the shipped model.
@@ -127,7 +127,7 @@ def _tokens(text: str, plain: str) -> Iterator[str]:
             yield "^" if part == "**" else part
 
 
-_EXPECTED = "expected names joined by *, / and ^, such as Yuan/(Year*Person)"
+_EXPECTED = Message("expected names joined by *, / and ^, such as Yuan/(Year*Person)")
 
 
 class _Reader:
@@ -148,7 +148,7 @@ class _Reader:
 
     def end(self) -> None:
         if self._tokens:
-            self._refuse(f"{self._tokens[0]!r} is not expected there")
+            self._refuse(Message("{part!r} is not expected there", part=self._tokens[0]))
 
     def _power(self) -> UnitProduct:
         unit = self._atom()
@@ -166,19 +166,21 @@ class _Reader:
             self._take()
             divisor = self._number(self._take())
             if not divisor:
-                self._refuse("an exponent is divided by zero")
+                self._refuse(Message("an exponent is divided by zero"))
             exponent /= divisor
         self._close()
         return exponent
 
     def _number(self, part: str) -> Fraction:
         if not _EXPONENT.fullmatch(part):
-            self._refuse(f"{part or 'the end'!r} is no exponent")
+            self._refuse(
+                Message("{part!r} is no exponent", part=part) if part else Message("an exponent is missing at the end")
+            )
         return self._fraction(part)
 
     def _fraction(self, part: str) -> Fraction:
         if len(part) > MOST_DIGITS:
-            self._refuse(f"a number has more than {MOST_DIGITS} digits")
+            self._refuse(Message("a number has more than {most} digits", most=MOST_DIGITS))
         return Fraction(part)
 
     def _atom(self) -> UnitProduct:
@@ -188,16 +190,20 @@ class _Reader:
             self._close()
             return unit
         if part in ("", "*", "/", "^", ")"):
-            self._refuse(f"a name is missing before {part!r}" if part else "a name is missing at the end")
+            self._refuse(
+                Message("a name is missing before {part!r}", part=part)
+                if part
+                else Message("a name is missing at the end")
+            )
         if not _EXPONENT.fullmatch(part):
             return _named(part, self._synonyms)
         if self._fraction(part) != 1:
-            self._refuse(f"the number {part} is no unit")
+            self._refuse(Message("the number {part} is no unit", part=part))
         return DIMENSIONLESS
 
     def _close(self) -> None:
         if self._take() != ")":
-            self._refuse("a bracket is not closed")
+            self._refuse(Message("a bracket is not closed"))
 
     def _next(self) -> str:
         return self._tokens[0] if self._tokens else ""
@@ -205,7 +211,7 @@ class _Reader:
     def _take(self) -> str:
         return self._tokens.pop(0) if self._tokens else ""
 
-    def _refuse(self, reason: str) -> NoReturn:
+    def _refuse(self, reason: Message) -> NoReturn:
         raise InvalidInput(
             "the unit {text!r} cannot be read: {reason}; {expected}",
             text=self._text,

@@ -154,7 +154,9 @@ def _examine_model(session: Session, name: str) -> int:
     problems = [item for item in check_dimensions(model) if item.is_failure or item.variable not in stopped]
     found = list(obstacles)
     if difference := difference_of_methods(model.ir):
-        found.append(EquationProblem(kind="method", message=f"{model.path.name}: {difference}"))
+        found.append(
+            EquationProblem(kind="method", message=Message("{file}: {said}", file=model.path.name, said=difference))
+        )
     slips = (Message("{file}: {slip}", file=model.path.name, slip=slip) for slip in model.ir.slips)
     found += [EquationProblem(kind="slip", message=slip) for slip in slips]
     for feature in (item for item in model.ir.features if item.warns):

@@ -72,7 +72,7 @@ def run_once(
         save_whole(picture, ".png", lambda path: _draw(table, units, shown, run, path), replace=force)
         session.say(Message("picture: {picture}", picture=picture))
     if run.failed.any():
-        session.warn(str(run.failures[0]) if run.failures else "the run gave values that are not finite")
+        session.warn(run.failures[0].message if run.failures else Message("the run gave values that are not finite"))
         return SimulationFailed.exit_code
     return 0
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding, listed
 from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Texts, frozen
 from pysd_runner.data import sources
@@ -213,10 +213,12 @@ class Data(Tabled):
     def span(self) -> str:
         """Number of times, and the first and the last, as text."""
         unit = f" {self.time_unit}" if self.time_unit and self.time_unit != "year" else ""
-        moments = f"{len(self.times)} moment{'' if len(self.times) == 1 else 's'}"
+        count = len(self.times)
+        moments = Message("1 moment") if count == 1 else Message("{count} moments", count=count)
+        first, last = f"{self.times[0]:g}", f"{self.times[-1]:g}{unit}"
         if self.dates:
-            return f"{moments} from {self.dates[0]:%Y-%m-%d} to {self.dates[-1]:%Y-%m-%d}"
-        return f"{moments} from {self.times[0]:g} to {self.times[-1]:g}{unit}"
+            first, last = f"{self.dates[0]:%Y-%m-%d}", f"{self.dates[-1]:%Y-%m-%d}"
+        return Message("{moments} from {first} to {last}", moments=moments, first=first, last=last)
 
     def __repr__(self) -> str:
         shown = listed(self.variables, SHOWN)
@@ -393,13 +395,13 @@ class Data(Tabled):
         InvalidInput
             If nothing is left.
         """
-        return self._cut(lambda times: times <= time, f"at or before {time:g}")
+        return self._cut(lambda times: times <= time, Message("at or before {time:g}", time=time))
 
     def after(self, time: float) -> Self:
         """Return the data after a time (exclusive); the counterpart of `until`."""
-        return self._cut(lambda times: times > time, f"after {time:g}")
+        return self._cut(lambda times: times > time, Message("after {time:g}", time=time))
 
-    def _cut(self, keeps: Callable[[Array], Flags], where: str) -> Self:
+    def _cut(self, keeps: Callable[[Array], Flags], where: Message) -> Self:
         """Select the times for which `keeps` is true, those of supplementary series as well."""
         kept = keeps(self.times)
         if not kept.any():

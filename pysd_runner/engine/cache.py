@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from pysd_runner.engine import serial
-from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidInput, InvalidModel, Message, UnsupportedFeature
 from pysd_runner.engine.frontend.source import identify, reads_outside
 from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets
 from pysd_runner.engine.ir import ModelIr
@@ -78,7 +78,13 @@ class Store:
             return False
         fault = _fault(self._folder)
         if fault:
-            _warn_once(f"the cache folder {self._folder} is not used: {fault}; {VARIABLE} can name another folder")
+            told = Message(
+                "the cache folder {folder} is not used: {fault}; {variable} can name another folder",
+                folder=self._folder,
+                fault=fault,
+                variable=VARIABLE,
+            )
+            _warn_once(told)
         return not fault
 
     def _make_room(self, newest: Path) -> None:
@@ -189,14 +195,14 @@ def _fault(folder: Path) -> str:
         return ""
     state = folder.stat()
     if state.st_uid != os.geteuid():
-        return "it belongs to another user"
+        return Message("it belongs to another user")
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return "others may write to it (chmod 700 mends that)"
+        return Message("others may write to it (chmod 700 mends that)")
     for parent in folder.resolve().parents:
         mode = parent.stat().st_mode
         # A user who may rename the folder can replace it by another; the sticky bit, as on /tmp, prevents that.
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            return f"others may write to {parent}"
+            return Message("others may write to {parent}", parent=parent)
     return ""
 
 
@@ -296,7 +302,7 @@ def _lowered(path: Path, elements: Mapping[str, Sequence[str]], files: Mapping[s
                 "{path} reads no file {name!r}; it reads {names}",
                 path=path,
                 name=name,
-                names=", ".join(model.files) or "none",
+                names=", ".join(model.files) or Message("none"),
             )
     return model
 

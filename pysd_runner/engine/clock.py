@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput, Message
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr, remembered, written
 from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
@@ -214,9 +214,12 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
         return
     times = max(1, round(clock.save_every / clock.step))
     kept, whole = clock.saved.sum(), clock.saved.sum() + clock.lost
-    found = (
-        f"results every {clock.save_every:g} do not fall on steps of {clock.step:g}: only {kept} of {whole} moments "
-        "could be saved"
+    found = Message(
+        "results every {interval:g} do not fall on steps of {step:g}: only {kept} of {whole} moments could be saved",
+        interval=clock.save_every,
+        step=clock.step,
+        kept=kept,
+        whole=whole,
     )
     fitting = f"save_every={clock.step * times:.6g}, or step={clock.save_every / times:.6g}"
     if asked[TIME_STEP] is not None or asked[SAVEPER] is not None:
@@ -226,15 +229,28 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
             found=found,
             fitting=fitting,
         )
-    warnings.warn(f"{label}: {found}, those on a step. To save all pass {fitting}", UnevenSaving, stacklevel=6)
+    warnings.warn(
+        Message(
+            "{label}: {found}, those on a step. To save all pass {fitting}", label=label, found=found, fitting=fitting
+        ),
+        UnevenSaving,
+        stacklevel=6,
+    )
 
 
 def _warn_of_stop(label: str, clock: Clock) -> None:
     if clock.left:
         last = f"{clock.times[-1]:.10g}"
         warnings.warn(
-            f"{label}: no step of {clock.step:g} ends at the stop, {clock.stop:.10g}; the run ends at {last}. "
-            f"Pass stop={last}, or a step that divides {clock.stop - clock.start:.10g}",
+            Message(
+                "{label}: no step of {step:g} ends at the stop, {stop:.10g}; the run ends at "
+                "{last}. Pass stop={last}, or a step that divides {span:.10g}",
+                label=label,
+                step=clock.step,
+                stop=clock.stop,
+                last=last,
+                span=clock.stop - clock.start,
+            ),
             UnevenStop,
             stacklevel=6,
         )
@@ -357,9 +373,9 @@ class _CasesDiffer(Exception):
     """Time controls differ between cases; always caught within this module."""
 
 
-def _shown(clock: Clock) -> str:
+def _shown(clock: Clock) -> Message:
     times = clock.saved_times
-    return f"{times.size} times up to {times[-1]:g}"
+    return Message("{count} times up to {last:g}", count=times.size, last=times[-1])
 
 
 def _case(values: Values, scenario: int, draw: int) -> dict[str, Array | TimePath]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.errors import GapsimError, InvalidInput, SimulationFailed, UnsupportedFeature
+from pysd_runner.engine.errors import GapsimError, InvalidInput, Message, SimulationFailed, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.external import place_of
 from pysd_runner.engine.frontend.lowering.limits import is_non_negative
 from pysd_runner.engine.frontend.source import VENSIM, data_files
@@ -202,8 +202,12 @@ def _warn_of_limits(model: ModelIr) -> None:
     names = [repr(name) for name, variable in model.variables.items() if is_non_negative(variable)]
     if names:
         warnings.warn(
-            f"PySD keeps the non-negative stock {names[0]} at zero while its outflows go on"
-            f"{f', and {len(names) - 1} others' if len(names) > 1 else ''}; the other engines limit them",
+            Message(
+                "PySD keeps the non-negative stock {name} at zero while its outflows go "
+                "on{more}; the other engines limit them",
+                name=names[0],
+                more=Message(", and {count} others", count=len(names) - 1) if len(names) > 1 else "",
+            ),
             UnlimitedOutflow,
             stacklevel=5,
         )

@@ -35,7 +35,7 @@ CONTROLS = (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
 TRACED = 3
 
 # Remark on a failed case that does not fail when it is traced.
-FINITE = "the same case with arrays in double precision is finite"
+FINITE = Message("the same case with arrays in double precision is finite")
 
 
 @frozen(kw_only=True)
@@ -217,7 +217,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     for slip in ir.slips:
         warnings.warn(Message("{file}: {slip}", file=file.name, slip=slip), ProbableSlip, stacklevel=4)
     if engine == "pysd" and by != "euler":
-        wish = "" if method else f", which {file.name} asks for; pass method='euler' to compare"
+        wish = "" if method else Message(", which {file} asks for; pass method='euler' to compare", file=file.name)
         raise InvalidInput("PySD knows 'euler' only; found method {by!r}{wish}", by=by, wish=wish)
     found = clocks(ir, file.name, ready, bounds, method=by, seed=seed)
     clock = found.first
@@ -335,9 +335,12 @@ def _loads() -> bool:
         else:
             return True
     else:
-        reason = "it is not installed"
+        reason = Message("it is not installed")
     warnings.warn(
-        f"llvmlite cannot be loaded ({reason}): NumPy takes over, with the same numbers at a lower speed",
+        Message(
+            "llvmlite cannot be loaded ({reason}): NumPy takes over, with the same numbers at a lower speed",
+            reason=reason,
+        ),
         SlowerEngine,
         stacklevel=2,
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.errors import Message
 from pysd_runner.engine.ir import (
     HIDDEN,
     STATEFUL,
@@ -37,12 +38,22 @@ class Failure:
     value: float  # nan, inf or -inf
     remark: str = ""  # a remark that is appended to the message
 
+    @property
+    def message(self) -> Message:
+        """What became of which variable, when and in which case."""
+        element = f"[{', '.join(self.element)}]" if self.element else ""
+        return Message(
+            "{name} became {value} at time {time:g} (scenario {scenario}, draw {draw}){remark}",
+            name=self.variable.replace(HIDDEN, ": ") + element,
+            value=self.value,
+            time=self.time,
+            scenario=self.scenario,
+            draw=self.draw,
+            remark=Message("; {said}", said=self.remark) if self.remark else "",
+        )
+
     def __str__(self) -> str:
-        place = f"[{', '.join(self.element)}]" if self.element else ""
-        name = self.variable.replace(HIDDEN, ": ")
-        case = f"scenario {self.scenario}, draw {self.draw}"
-        remark = f"; {self.remark}" if self.remark else ""
-        return f"{name}{place} became {self.value} at time {self.time:g} ({case}){remark}"
+        return self.message
 
 
 def trace(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.counts import check_series
-from pysd_runner.engine.errors import InvalidInput
+from pysd_runner.engine.errors import InvalidInput, Message
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.kinds import Array, frozen
 
@@ -115,7 +115,7 @@ def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
     owner = ["", ""]
     for name, item in values.items():
         lead = cases_of(item)
-        for place, kind in enumerate(("scenarios", "draws")):
+        for place, kind in enumerate((Message("scenarios"), Message("draws"))):
             if lead[place] == 1 or lead[place] == shape[place]:
                 continue
             if shape[place] != 1:

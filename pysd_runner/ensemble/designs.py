@@ -42,7 +42,7 @@ class NoBounds(InvalidInput):
     """Neither the caller nor the model gives bounds for a parameter."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the model declares no bounds of {name!r}; give them: {{{name!r}: (low, high)}}")
+        super().__init__("the model declares no bounds of {name!r}; give them: {{{name!r}: (low, high)}}", name=name)
         self.name = name
 
 
@@ -70,7 +70,7 @@ class Design:
     made: Record = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        values = _numbers(self.values, "a design")
+        values = _numbers(self.values, Message("the design"))
         if values.ndim != 2 or values.shape[1] != len(self.names) or not values.shape[0]:
             raise InvalidInput(
                 "a design needs one row per draw and a column for each of {count} parameters; found shape {shape}",
@@ -192,7 +192,12 @@ def warn_unbalanced(draws: int) -> None:
     if draws & (draws - 1):
         below = 1 << (draws.bit_length() - 1)
         warnings.warn(
-            f"{draws} draws of a Sobol sequence are no power of two and not balanced; take {below} or {2 * below}",
+            Message(
+                "{draws} draws of a Sobol sequence are no power of two and not balanced; take {below} or {above}",
+                draws=draws,
+                below=below,
+                above=2 * below,
+            ),
             UnbalancedDesign,
             stacklevel=3,
         )
@@ -274,7 +279,8 @@ def grid(model: Model, levels: Values) -> Design:
         If a level is not a number, or there are too many combinations.
     """
     found = {
-        name: np.atleast_1d(_numbers(value, f"levels of {name!r}")) for name, value in _named(model, levels).items()
+        name: np.atleast_1d(_numbers(value, Message("levels of {name!r}", name=name)))
+        for name, value in _named(model, levels).items()
     }
     sizes = {name: value.size for name, value in found.items()}
     points = math.prod(sizes.values())
@@ -414,7 +420,7 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, *name.encode()])
 
 
-def _numbers(value: Any, what: str) -> Array:
+def _numbers(value: Any, what: Message) -> Array:
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:

@@ -257,8 +257,10 @@ def _failures(cases: Cases, failed: Flags, shown: Shown) -> tuple[Failure, ...]:
 
 def _message(cases: Cases, failed: Flags, shown: Shown) -> str:
     failures = _failures(cases, failed, shown)
-    count = f"{int(failed.sum())} of the first {failed.size} cases gave values that are not finite"
-    return f"{count}; first: {failures[0]}" if failures else count
+    found = Message(
+        "{count} of the first {size} cases gave values that are not finite", count=int(failed.sum()), size=failed.size
+    )
+    return Message("{found}; first: {failure}", found=found, failure=failures[0].message) if failures else found
 
 
 def _described(cases: Cases, scenarios: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:

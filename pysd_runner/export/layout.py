@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.export.files import write_bytes_whole
 
 DIMS = ("scenario", "draw", "region", "year")
@@ -140,9 +140,9 @@ def save_netcdf(
         If the file cannot be written.
     """
     prepared = _renamed(dataset)
-    prepared.attrs = _plain(dataset.attrs, "the dataset")
+    prepared.attrs = _plain(dataset.attrs, Message("the dataset"))
     for name in prepared.variables:
-        prepared[name].attrs = _plain(prepared[name].attrs, f"variable {name!r}")
+        prepared[name].attrs = _plain(prepared[name].attrs, Message("variable {name!r}", name=name))
     if provenance is not None:
         prepared.attrs[PROVENANCE] = _as_json(provenance)
     if relative_error is not None:

@@ -231,9 +231,9 @@ DAMAGES = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, zip
 class Computation:
     """Kind of a computation: its name, the label file of its folders, and the settings that identify it, in words."""
 
-    name: str
+    name: Message
     label: str
-    settings: str
+    settings: Message
 
 
 class Checkpoint:

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.calendar import date_of, said_time, time_of
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, Indices, Texts, frozen
 
 FORMS = (
@@ -79,8 +79,12 @@ class EventDraws:
         for name, places in self.places.items():
             if name not in self.classes:
                 first.setdefault(places[0], name)
-        classes = f"its classes are {_some(self.classes)}" if self.classes else "it has no classes"
-        return f"{classes}, its regions are {_some(list(first.values()))}"
+        classes = Message("its classes are {names}", names=_some(self.classes))
+        return Message(
+            "{classes}, its regions are {regions}",
+            classes=classes if self.classes else Message("it has no classes"),
+            regions=_some(list(first.values())),
+        )
 
     def until(self, year: int) -> Array:
         """Draws up to and including a year, shape (draw, region, year)."""
@@ -157,7 +161,8 @@ def scenario_chances(
 def _some(names: Sequence[str]) -> str:
     """Format the first names and the number of further ones."""
     more = len(names) - _TOLD
-    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
+    shown = ", ".join(names[:_TOLD])
+    return Message("{names} and {count} more", names=shown, count=more) if more > 0 else shown
 
 
 def _chance(event: str, futures: EventDraws) -> Chance:
@@ -183,7 +188,7 @@ def _read(event: str) -> tuple[_Rule, dict[str, str]]:
     )
 
 
-def _size(parts: Texts, event: str) -> float:
+def _size(parts: Texts, event: Message) -> float:
     """Size of a change, as a fraction."""
     size = float(parts["size"]) / 100
     if size <= 0:
@@ -192,8 +197,9 @@ def _size(parts: Texts, event: str) -> float:
 
 
 def _closes(parts: Texts, futures: EventDraws, then: Array) -> Flags:
-    who, part = futures.of(parts["who"]), _size(parts, "closing a gap")
-    gap, after, whom = float(futures.last[who].mean()), then[:, who].mean(axis=1), "the mean of the regions"
+    who, part = futures.of(parts["who"]), _size(parts, Message("closing a gap"))
+    gap, after = float(futures.last[who].mean()), then[:, who].mean(axis=1)
+    whom: str = Message("the mean of the regions")
     if parts["other"] is not None:
         other, whom = futures.of(parts["other"]), parts["other"]
         gap, after = gap - float(futures.last[other].mean()), after - then[:, other].mean(axis=1)
@@ -237,7 +243,7 @@ def _level(parts: Texts, futures: EventDraws, then: Array) -> Flags:
 def _dispersion(parts: Texts, futures: EventDraws, then: Array) -> Flags:
     before, after = float(np.nanstd(futures.last)), np.nanstd(then, axis=1)
     falls = parts["way"].lower() == "falls"
-    part = 0.0 if parts["size"] is None else _size(parts, "a change of dispersion")
+    part = 0.0 if parts["size"] is None else _size(parts, Message("a change of dispersion"))
     if falls and part >= 1:
         raise InvalidInput(
             "dispersion cannot fall by {size}%: regions would have to become equal; give less than 100%",

@@ -199,7 +199,7 @@ def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> Array:
     >>> float(sigma_dispersion([np.e, 1 / np.e], axis=-1))
     1.0
     """
-    logarithm = np.log(positive_regions_last("output per head", output_per_head, axis))
+    logarithm = np.log(positive_regions_last(Message("output per head"), output_per_head, axis))
     return np.asarray(logarithm.std(axis=-1))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.indicators.inequality import non_negative_regions_last, output_and_people, positive_regions_last
 
@@ -86,7 +86,7 @@ def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> Array:
     >>> np.round(log_relative_output([2.0, 1.0], axis=-1), 4).tolist()
     [0.3466, -0.3466]
     """
-    logarithm = np.log(positive_regions_last("output per head", output_per_head, axis))
+    logarithm = np.log(positive_regions_last(Message("output per head"), output_per_head, axis))
     return np.moveaxis(logarithm - logarithm.mean(axis=-1, keepdims=True), -1, axis)
 
 
@@ -118,7 +118,7 @@ def gap_to_leader(output_per_head: ArrayLike, *, axis: int = -2) -> Array:
     >>> gap_to_leader([100.0, 75.0, 50.0], axis=-1).tolist()
     [0.0, 0.25, 0.5]
     """
-    level = positive_regions_last("output per head", output_per_head, axis)
+    level = positive_regions_last(Message("output per head"), output_per_head, axis)
     return np.moveaxis(1 - level / level.max(axis=-1, keepdims=True), -1, axis)
 
 

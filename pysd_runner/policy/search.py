@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
+from pysd_runner.core.errors import Message
 from pysd_runner.core.kinds import Array, Interval, Numbers, frozen
 from pysd_runner.core.progress import Told, teller
 from pysd_runner.export.records import Checkpoint, Computation
@@ -16,7 +17,9 @@ from pysd_runner.policy.space import Space
 from pysd_runner.policy.study import Study
 
 SEARCHES = Computation(
-    name="optimisation", label="optimisation.json", settings="model, draws, outcome, constraints, choice or seed"
+    name=Message("optimisation"),
+    label="optimisation.json",
+    settings=Message("model, draws, outcome, constraints, choice or seed"),
 )
 # Maximum relative loss of the objective in the near-optimal set of policies.
 NEAR = 0.02

@@ -227,7 +227,11 @@ def _usable(study: Study) -> Study:
     kept = np.flatnonzero(~failed)
     if not len(kept):
         raise SimulationFailed("no draw gives numbers without a policy")
-    note = f"{failed.sum()} of {study.draws} draws give no numbers without a policy; they are left out."
+    note = Message(
+        "{count} of {draws} draws give no numbers without a policy; they are left out.",
+        count=failed.sum(),
+        draws=study.draws,
+    )
     values = only_draws(study.model, study.values, kept)
     return replace(study, values=values, draws=len(kept), notes=(note,))
 

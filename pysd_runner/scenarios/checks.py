@@ -58,8 +58,9 @@ def stored_file(stored: Record, extra: Sequence[str]) -> ScenarioFile:
     """Validate a stored scenario as a scenario file; `extra` lists keys that such files do not have."""
     if not isinstance(stored, Mapping):
         raise InvalidScenario("a stored scenario is a mapping; found {found}", found=quoted(stored))
+    name = stored.get("name")
     document = ScenarioDocument(
-        place=f"stored scenario {stored.get('name', '')}".rstrip(),
+        place=Message("stored scenario {name}", name=name) if name else Message("stored scenario"),
         data={key: value for key, value in stored.items() if key not in extra},
     )
     file, problems = validation_problems(document)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, Values
 from pysd_runner.engine import Failure, Task, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key, written
@@ -244,8 +244,10 @@ def _is_plain(task: Task, given: int) -> bool:
 
 def failure_message(failed: Flags, failures: Sequence[Failure]) -> str:
     """Number of failed cases, and the first non-finite value."""
-    count = f"{int(failed.sum())} of {failed.size} cases gave values that are not finite"
-    return f"{count}; first: {failures[0]}" if failures else count
+    found = Message(
+        "{count} of {size} cases gave values that are not finite", count=int(failed.sum()), size=failed.size
+    )
+    return Message("{found}; first: {failure}", found=found, failure=failures[0].message) if failures else found
 
 
 Position = tuple[int, ...]

@@ -133,7 +133,14 @@ def check_bindings(found: Bindings, fail: Fail) -> None:
     for setting in found.policy:
         if setting not in POLICY_SETTINGS:
             known = ", ".join(POLICY_SETTINGS)
-            fail(f"policy.{setting}", f"unknown key; known: {known}.{suggest(setting, POLICY_SETTINGS)}")
+            fail(
+                f"policy.{setting}",
+                Message(
+                    "unknown key; known: {known}.{suggestion}",
+                    known=known,
+                    suggestion=suggest(setting, POLICY_SETTINGS),
+                ),
+            )
 
 
 def bound_keys(names: InputKeys | ParameterKeys) -> tuple[tuple[str, str], ...]:

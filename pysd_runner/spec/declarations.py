@@ -344,7 +344,7 @@ class Observation:
     sd: float | None = None
 
     def __post_init__(self) -> None:
-        place = f"measurement of {self.column!r}"
+        place = Message("measurement of {name!r}", name=self.column)
         for name, allowed in (("scale", OBSERVED_SCALES), ("kind", OBSERVED_KINDS)):
             word = getattr(self, name)
             if word not in allowed:

@@ -110,14 +110,19 @@ def _toml(text: str, file: str) -> Record:
         raise InvalidModel("{file}: not readable as TOML: {reason}", file=file, reason=of_parser(error)) from error
 
 
-def without_schema(content: Record, place: str, schema: int, says: str = "this version reads") -> dict[str, Any]:
+_READS = Message("this version reads")
+
+
+def without_schema(content: Record, place: str, schema: int, says: Message = _READS) -> dict[str, Any]:
     """Content of a file without its schema; raises if the schema is another one."""
     rest = dict(content)
     if "schema" not in rest:
         fail_at(place)("schema", Message("is missing"))
     found = Reader().value(float, rest.pop("schema"), inside(place, "schema"))
     if found != schema:
-        fail_at(place)("schema", f"{says} schema {schema}, found {found:g}")
+        fail_at(place)(
+            "schema", Message("{says} schema {schema}, found {found:g}", says=says, schema=schema, found=found)
+        )
     return rest
 
 
@@ -133,9 +138,15 @@ def read_prior(given: Any, place: str, lower: float, upper: float) -> Prior:
     prior = Reader().read(kind, {"lower": lower, "upper": upper, **numbers}, place)
     fail = fail_at(place)
     if prior.lower < lower:
-        fail("lower", f"{prior.lower:g} lies below the lower bound {lower:g} of the parameter")
+        fail(
+            "lower",
+            Message("{found:g} lies below the lower bound {lower:g} of the parameter", found=prior.lower, lower=lower),
+        )
     if prior.upper > upper:
-        fail("upper", f"{prior.upper:g} lies above the upper bound {upper:g} of the parameter")
+        fail(
+            "upper",
+            Message("{found:g} lies above the upper bound {upper:g} of the parameter", found=prior.upper, upper=upper),
+        )
     return prior
 
 
@@ -148,79 +159,105 @@ def _prior_of(given: Any, place: str, parameter: Record) -> Prior | None:
 def _check_parameter(item: Parameter, fail: Fail) -> None:
     _check_order(item, fail)
     if not item.lower <= item.value <= item.upper:
-        fail("value", f"{item.value:g} lies outside [{item.lower:g}, {item.upper:g}]; move it or widen the bounds")
+        fail(
+            "value",
+            Message(
+                "{value:g} lies outside [{lower:g}, {upper:g}]; move it or widen the bounds",
+                value=item.value,
+                lower=item.lower,
+                upper=item.upper,
+            ),
+        )
     _check_price_basis(item, fail)
     if not item.sources and not item.judgement:
-        fail("sources", "a value without a source is judgement: cite a source or set judgement = true")
+        fail("sources", Message("a value without a source is judgement: cite a source or set judgement = true"))
     if item.judgement and not item.note:
-        fail("note", "a value that rests on judgement needs a note that says on what")
+        fail("note", Message("a value that rests on judgement needs a note that says on what"))
     if item.prior is None and item.role.startswith("FREE"):
-        fail("prior", f"a {item.role} parameter that can be estimated needs a prior")
+        fail("prior", Message("a {role} parameter that can be estimated needs a prior", role=item.role))
     if item.prior is not None and not item.prior.supports(item.value):
-        fail("prior", f"gives the value {item.value:g} no probability")
+        fail("prior", Message("gives the value {value:g} no probability", value=item.value))
 
 
 def _check_order(item: Parameter | RegionInput | PlausibleRange, fail: Fail) -> None:
     if not item.lower < item.upper:
-        fail("upper", f"must lie above lower = {item.lower:g}, found {item.upper:g}")
+        fail("upper", Message("must lie above lower = {lower:g}, found {upper:g}", lower=item.lower, upper=item.upper))
 
 
 def _check_price_basis(item: Parameter | RegionInput, fail: Fail) -> None:
     if MONEY in item.unit and not item.price_basis:
-        fail("price_basis", f"is required because the unit {item.unit!r} holds money")
+        fail("price_basis", Message("is required because the unit {unit!r} holds money", unit=item.unit))
     if MONEY not in item.unit and item.price_basis:
-        fail("price_basis", f"has no meaning because the unit {item.unit!r} holds no money")
+        fail("price_basis", Message("has no meaning because the unit {unit!r} holds no money", unit=item.unit))
 
 
 def _check_input(item: RegionInput, fail: Fail) -> None:
     _check_price_basis(item, fail)
     _check_order(item, fail)
     if (item.rule == "proxy") != (item.proxy is not None):
-        fail("proxy", 'goes together with rule = "proxy"')
+        fail("proxy", Message('goes together with rule = "proxy"'))
     if item.rule in ("constant", "latest") and item.fallback is None:
-        fail("fallback", f'is missing; rule = "{item.rule}" needs it')
+        fail("fallback", Message('is missing; rule = "{rule}" needs it', rule=item.rule))
 
 
 def _check_measurement(item: Measurement, fail: Fail) -> None:
     if item.sd <= 0:
-        fail("sd", f"must be positive, found {item.sd:g}")
+        fail("sd", Message("must be positive; found {found:g}", found=item.sd))
     if bool(item.indicators) == bool(item.national):
-        fail("indicators", "give either indicators by region or one national series")
+        fail("indicators", Message("give either indicators by region or one national series"))
     if item.alternatives and not item.national:
-        fail("alternatives", "are other national series; the measurement is by region")
+        fail("alternatives", Message("are other national series; the measurement is by region"))
     if item.national and item.errors.scale == "region":
-        fail("errors", 'a national series has one scale; expected scale = "series"')
+        fail("errors", Message('a national series has one scale; expected scale = "series"'))
     if item.errors.is_count:
-        fail("errors", f"a regional panel has no counts; found family = {item.errors.family!r}")
+        fail("errors", Message("a regional panel has no counts; found family = {family!r}", family=item.errors.family))
     if item.errors.memory == "momentum" and not item.increments:
-        fail("errors", 'memory = "momentum" is for yearly changes; expected increments = true')
+        fail("errors", Message('memory = "momentum" is for yearly changes; expected increments = true'))
 
 
 def check_evidence(item: EvidenceTerm, fail: Fail) -> None:
     """Check the years and the interval of an evidence term."""
     if len(item.after) != 2 or not 0 < item.after[0] <= item.after[1]:
-        fail("after", f"expected the first and last year, such as [1, 3]; found {list(item.after)}")
+        fail(
+            "after", Message("expected the first and last year, such as [1, 3]; found {found}", found=list(item.after))
+        )
     if len(item.pooled) not in (0, 3):
-        fail("pooled", f"expected centre, low and high, or nothing; found {list(item.pooled)}")
+        fail("pooled", Message("expected centre, low and high, or nothing; found {found}", found=list(item.pooled)))
     if not item.low < item.centre < item.high:
-        fail("centre", f"must lie between low and high; found {item.low:g}, {item.centre:g}, {item.high:g}")
+        fail(
+            "centre",
+            Message(
+                "must lie between low and high; found {low:g}, {centre:g}, {high:g}",
+                low=item.low,
+                centre=item.centre,
+                high=item.high,
+            ),
+        )
     if item.family == "lognormal" and item.low <= 0:
-        fail("low", f"must be positive for a lognormal; found {item.low:g}")
+        fail("low", Message("must be positive for a lognormal; found {found:g}", found=item.low))
     if not item.scenario and item.raises is None:
-        fail("scenario", "is missing: an experiment spends money, changes constants or raises a variable")
+        fail("scenario", Message("is missing: an experiment spends money, changes constants or raises a variable"))
 
 
 def _check_ridge(item: Ridge, fail: Fail) -> None:
     if len(item.keys) != RIDGE_FORMS[item.form]:
-        fail("keys", f"a {item.form} has {RIDGE_FORMS[item.form]} parameters, found {len(item.keys)}")
+        fail(
+            "keys",
+            Message(
+                "a {name} has {count} parameters, found {found}",
+                name=item.form,
+                count=RIDGE_FORMS[item.form],
+                found=len(item.keys),
+            ),
+        )
     if not item.reference > 0:
-        fail("reference", f"must be positive, found {item.reference:g}")
+        fail("reference", Message("must be positive; found {found:g}", found=item.reference))
 
 
 def _check_lever(item: DeclaredLever, fail: Fail) -> None:
     for key, usual in (("off", 0.0), ("upper", None), ("cost", 1.0)):
         if getattr(item, key) != usual:
-            fail(key, "is one of levers of models without regions; here levers share a budget by their mix")
+            fail(key, Message("is one of levers of models without regions; here levers share a budget by their mix"))
 
 
 READER = Reader(

@@ -106,11 +106,11 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
     """Read the declarations file of a user's model."""
     path = Path(path)
     place = f"{path.name}: "
-    content = without_schema(parsed(path), place, SCHEMA, "declarations of a model of your own have")
+    content = without_schema(parsed(path), place, SCHEMA, Message("declarations of a model of your own have"))
     declared = _READER.read(_Declarations, _with_columns(content), place)
     known = {loose(item): fact for item, fact in facts.items()}
 
-    def fact_of(name: str, where: str, what: str) -> Fact:
+    def fact_of(name: str, where: str, what: Message) -> Fact:
         found = known.get(loose(name))
         if found is None:
             raise InvalidModel(
@@ -124,14 +124,16 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
     parameters = {}
     for given, number in declared.parameters.items():
         where = f'{path.name}: parameters["{given}"]'
-        fact = fact_of(given, where, "constant or stock")
+        fact = fact_of(given, where, Message("constant or stock"))
         parameters[fact.name] = _parameter(fact, number, where)
         known[loose(given)] = replace(fact, value=parameters[fact.name].value)
     outcomes = [_outcome(given, seen, variables, path.name) for given, seen in declared.outcomes.items()]
     levers = {}
     for given, setting in declared.levers.items():
         where = f'{path.name}: levers["{given}"]'
-        levers[given] = _lever(given, fact_of(setting.constant or given, where, "constant"), setting, fail_at(where))
+        levers[given] = _lever(
+            given, fact_of(setting.constant or given, where, Message("constant")), setting, fail_at(where)
+        )
     return ModelSpec(
         name=declared.name or path.stem,
         parameters=parameters,
@@ -156,7 +158,9 @@ def _with_columns(content: dict[str, Any]) -> Record:
 def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
     value = fact.value if said.value is None else said.value
     if value is None:
-        fail_at(where)("value", f"is missing: {fact.name!r} is computed from other numbers in the model file")
+        fail_at(where)(
+            "value", Message("is missing: {name!r} is computed from other numbers in the model file", name=fact.name)
+        )
     lower, upper = (
         limit if end is None else end
         for end, limit in zip((said.lower, said.upper), fact.limits or (None, None), strict=True)
@@ -177,9 +181,14 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
     except InvalidModel:
         raise
     except InvalidInput as error:
-        fail_at(where)("prior", str(error))
+        fail_at(where)("prior", Message(str(error)))
     if not found.lower <= found.value <= found.upper:
-        fail_at(where)("value", f"{found.value:g} lies outside [{found.lower:g}, {found.upper:g}]")
+        fail_at(where)(
+            "value",
+            Message(
+                "{value:g} lies outside [{lower:g}, {upper:g}]", value=found.value, lower=found.lower, upper=found.upper
+            ),
+        )
     return replace(found, role=said.role)
 
 
@@ -203,27 +212,29 @@ def _outcome(name: str, seen: _Seen, variables: Texts, file: str) -> DeclaredOut
 def _lever(name: str, fact: Fact, setting: _Setting, fail: Fail) -> DeclaredLever:
     off = fact.value if setting.off is None else setting.off
     if off is None:
-        fail("off", f"is missing: {fact.name!r} is computed from other numbers in the model file")
+        fail("off", Message("is missing: {name!r} is computed from other numbers in the model file", name=fact.name))
     upper = fact.limits[1] if setting.upper is None and len(fact.limits) > 1 else setting.upper
     if upper is not None and not upper > off:
-        fail("upper", f"must lie above {off:g}, its value when it is off; found {upper:g}")
+        fail(
+            "upper", Message("must lie above {low:g}, its value when it is off; found {found:g}", low=off, found=upper)
+        )
     label = setting.label or fact.label or fact.name
     return DeclaredLever(key=name, element=fact.name, en=label, zh=label, off=off, upper=upper, cost=setting.cost)
 
 
 def _check_setting(setting: _Setting, fail: Fail) -> None:
     if not setting.cost > 0:
-        fail("cost", f"must be positive; found {setting.cost:g}")
+        fail("cost", Message("must be positive; found {found:g}", found=setting.cost))
 
 
 def _check_seen(seen: _Seen, fail: Fail) -> None:
     if seen.better not in DIRECTIONS:
-        fail("better", f"expected 'higher' or 'lower', or nothing; found {seen.better!r}")
+        fail("better", Message("expected 'higher' or 'lower', or nothing; found {found!r}", found=seen.better))
 
 
 def _check_budget(budget: _Budget, fail: Fail) -> None:
     if not budget.total > 0:
-        fail("total", f"must be positive; found {budget.total:g}")
+        fail("total", Message("must be positive; found {found:g}", found=budget.total))
 
 
 _READER = Reader(

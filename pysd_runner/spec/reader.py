@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Declared = TypeVar("Declared", bound=DataclassInstance)
 
 # Function of a key and a message that raises an error about an entry.
-Fail = Callable[[str, str], NoReturn]
+Fail = Callable[[str, Message], NoReturn]
 # Metadata of a field that is not read from files.
 NOT_READ: Record = {"key": None}
 
@@ -56,7 +56,7 @@ class Reader:
             if key in values:
                 found[item.name] = self.value(_hints(kind)[item.name], values[key], inside(place, key), found)
                 if found[item.name] == "" and not _has_default(item):
-                    fail_at(place)(key, "must not be empty")
+                    fail_at(place)(key, Message("must not be empty"))
             elif not _has_default(item):
                 fail_at(place)(key, Message("is missing"))
         refuse_unknown(values, keys, place)
@@ -105,7 +105,7 @@ class Reader:
         is_section = is_dataclass(kind) and isinstance(kind, type)
         if not isinstance(values, dict):
             name = place.rpartition(" ")[2]
-            what = f"tables such as [{name}.name]" if is_section else "a table"
+            what = Message("tables such as [{name}.name]", name=name) if is_section else Message("a table")
             raise InvalidModel("{place}: expected {expected}, found {what!r}", place=place, expected=what, what=values)
         if not is_section:
             return {name: self.value(kind, item, inside(place, name)) for name, item in values.items()}
@@ -124,7 +124,7 @@ def inside(place: str, key: str) -> str:
 def fail_at(place: str) -> Fail:
     """Return a function that raises errors about entries of a table."""
 
-    def fail(key: str, message: str) -> NoReturn:
+    def fail(key: str, message: Message) -> NoReturn:
         raise InvalidModel("{where}: {said}", where=inside(place, key), said=message)
 
     return fail
@@ -134,7 +134,12 @@ def refuse_unknown(values: Record, keys: Record, place: str) -> None:
     """Raise for unknown keys."""
     for key in values:
         if key not in keys:
-            fail_at(place)(key, f"unknown key; known: {', '.join(keys)}.{suggest(key, keys)}")
+            fail_at(place)(
+                key,
+                Message(
+                    "unknown key; known: {known}.{suggestion}", known=", ".join(keys), suggestion=suggest(key, keys)
+                ),
+            )
 
 
 def word(value: Any, place: str, allowed: tuple[str, ...]) -> str:

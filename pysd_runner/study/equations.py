@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, Interval, Texts
 from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Operation, Reference, Variable, references
 from pysd_runner.export.files import write_text_whole
@@ -68,7 +68,7 @@ def with_starts(model: Model, stocks: Iterable[str]) -> Model:
         stock = variables[name]
         if stock.kind != "stock":
             raise InvalidInput(
-                "{name!r} is no stock ({kind}); only stocks have a starting value", name=name, kind=stock.kind
+                "{name!r} is no stock ({kind}); only stocks have a starting value", name=name, kind=Message(stock.kind)
             )
         start = f"{PREFIX}{name}"
         given = Block(index=tuple(map(Axis, stock.dims)), expression=Number(0.0), initial=None, text=f"{start} = given")

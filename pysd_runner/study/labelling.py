@@ -283,10 +283,10 @@ def unknown(data: xr.Dataset, name: str) -> str:
             "the projection has no outcome {name!r}: that needs the population of every region, which the panel lacks",
             name=name,
         )
-    kept = "; written results keep draws of output and gaps, and a new projection has the rest"
+    kept = Message("; written results keep draws of output and gaps, and a new projection has the rest")
     return Message(
         "the projection has no outcome {name!r}{kept}.{suggestion}",
         name=name,
-        kept=kept * (COMPUTED in data.attrs),
+        kept=kept if COMPUTED in data.attrs else "",
         suggestion=suggest(name, map(str, data)),
     )

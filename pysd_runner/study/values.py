@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
-from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
+from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, UnknownName
 from pysd_runner.core.kinds import Array, Record, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
@@ -77,7 +77,7 @@ def _constant(model: Model, scenario: str, name: str) -> tuple[str, tuple[int, .
             "and inputs that follow data",
             scenario=scenario,
             variable=variable,
-            kind=kind,
+            kind=Message(kind),
         )
     return variable, position
 

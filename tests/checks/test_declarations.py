@@ -78,7 +78,7 @@ def test_any_model_may_have_rules_beside_it(tmp_path: Path) -> None:
         ("schema = 1\n" + RULE.replace('["Stock"]', "[]"), r"rule\[1\]\.variables: expected at least one variable"),
         ("schema = 1\n" + RULE.replace('["Stock"]', '"Stock"'), r"rule\[1\]\.variables: expected a list of texts"),
         ("schema = 1\n" + RULE.replace('["Stock"]', '["*", "Stock"]'), r"expected it alone"),
-        ("schema = 1\n" + RULE + RULE, r"two rules are called 'never below zero'"),
+        ("schema = 1\n" + RULE + RULE, r"two are called 'never below zero'"),
         ("schema = ", r"checks\.toml: not readable as TOML"),
     ],
 )

@@ -26,6 +26,7 @@ ERRORS = frozenset(
     {"CalibrationFailed", "GapsimError", "InvalidInput", "InvalidModel", "InvalidPanel", "InvalidScenario"}
     | {"SimulationFailed", "UnknownName", "UnsupportedFeature", "WorkerLost"}
 )
+PHRASE = re.compile("[a-z]{2,} +[a-z]{2,}")
 # Texts from elsewhere: what the operating system says of files, and the reader of records of values.
 OF_OTHERS = (
     *("Permission denied", "No such file or directory", "No space left on device", "Is a directory", "Not a directory"),
@@ -46,27 +47,86 @@ OF_OTHERS = (
         "True",
         "False",
     ),
+    *("elements", "equations", "auxiliary", "stock", "lookup", "initial", "control", "memory", "pipe"),
     *("a text in single quotes", "+ or -", "* or /", "a comparison", "the end"),
     *("Access", "Skills", "Application", "Output"),
 )
 
 
 @cache
-def source_calls():
-    """Each call in the source, with the module it stands in."""
-    return [
-        (path.relative_to(ROOT), node)
+def modules():
+    """Each module of the source, parsed."""
+    return {
+        path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8"))
         for package in (pysd_runner, calibration)
         for path in sorted(Path(package.__file__).parent.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-    ]
+    }
+
+
+def calls_in(tree):
+    """Each call below a node."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+@cache
+def source_calls():
+    """Each call in the source, with the module it stands in."""
+    return [(path, node) for path, tree in modules().items() for node in calls_in(tree)]
+
+
+def is_message(call):
+    """Whether a call makes an error or a message."""
+    made = ast.unparse(call.func) if name_of(call) == "__init__" else getattr(call.func, "id", "")
+    return bool(call.args) and made in {*ERRORS, "Message", "super().__init__"}
 
 
 def calls():
     """Each call that makes an error or a message, with the module it stands in."""
-    names = ERRORS | {"Message"}
-    return [(path, node) for path, node in source_calls() if getattr(node.func, "id", "") in names and node.args]
+    return [(path, node) for path, node in source_calls() if is_message(node)]
+
+
+def name_of(call):
+    """Name of what is called, without that of the object it belongs to."""
+    return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+
+
+def assigned(name, nodes):
+    """What is assigned to a name."""
+    found = [node for node in nodes if isinstance(node, ast.Assign)]
+    return [node.value for node in found if name in [getattr(target, "id", "") for target in node.targets]]
+
+
+def handed(name, function, tree):
+    """What a parameter of a function is at the calls in its module."""
+    names = [item.arg for item in function.args.args if item.arg != "self"]
+    found = [call for call in calls_in(tree) if name_of(call) == function.name != "__init__"] if name in names else []
+    return [call.args[names.index(name)] for call in found if len(call.args) > names.index(name)]
+
+
+def texts(value, function, tree, seen=frozenset()):
+    """Plain texts that a value in a function may be, where they are written down in its module."""
+    match value:
+        case ast.Constant(str(text)):
+            return [text]
+        case ast.JoinedStr():
+            return ["".join(part.value if isinstance(part, ast.Constant) else "{}" for part in value.values)]
+        case ast.IfExp():
+            parts = [value.body, value.orelse]
+        case ast.BoolOp():
+            parts = value.values
+        case ast.BinOp():
+            parts = [value.left, value.right]
+        case ast.Subscript(value=ast.Dict() | ast.Name()):
+            return texts(value.value, function, tree, seen)
+        case ast.Dict():
+            parts = value.values
+        case ast.Name(id=name) if name not in seen:
+            seen |= {name}
+            known = assigned(name, ast.walk(function)) + handed(name, function, tree)
+            parts = known or assigned(name, tree.body)
+        case _:
+            return []
+    return [text for part in parts for text in texts(part, function, tree, seen)]
 
 
 def template(call):
@@ -115,6 +175,24 @@ def test_every_message_has_its_chinese():
         for path, call in calls()
         if isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp) and template(call) not in {"", *CHINESE}
     ] == []
+
+
+def test_every_phrase_that_a_message_quotes_is_a_message():
+    """Texts of one word may be names; longer ones are read, so they have to be translated with what quotes them."""
+    quoted = [
+        (path, call, text)
+        for path, tree in modules().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for call in calls_in(function)
+        if is_message(call) or (ast.unparse(call.func) == "warnings.warn" and "Deprecation" not in ast.unparse(call))
+        for value in [*call.args, *(item.value for item in call.keywords)]
+        if value is not call.args[0] or not isinstance(value, ast.Constant)
+        for text in texts(value, function, tree)
+    ]
+    assert {
+        f"{path}:{call.lineno}: {text}" for path, call, text in quoted if PHRASE.search(NAMES.sub("", text))
+    } == set()
 
 
 def test_every_chinese_text_is_that_of_a_message():

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from pysd_runner.engine.errors import InvalidModel, UnknownName, suggest
+from pysd_runner.engine.errors import InvalidModel, Message, UnknownName, suggest
 from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets, Range, Syntax
 from pysd_runner.engine.ir import key
 from pysd_runner.engine.kinds import frozen
@@ -23,11 +23,13 @@ SUFFIXES = VENSIM | XMILE
 OUTSIDE = "GAPSIM_OUTSIDE"
 
 # Unsupported model file formats, and how to convert each to a supported one.
-_BINARY = "a binary file of Vensim; open it there and save it as text, with the ending .mdl"
+_BINARY = Message("a binary file of Vensim; open it there and save it as text, with the ending .mdl")
 
-_OLDER = "a file of an older Stella or iThink; open it in a newer one and save it with the ending .stmx or .itmx"
+_OLDER = Message(
+    "a file of an older Stella or iThink; open it in a newer one and save it with the ending .stmx or .itmx"
+)
 
-_PACKED = "a published package; ask its author for the model file, .mdl or .stmx"
+_PACKED = Message("a published package; ask its author for the model file, .mdl or .stmx")
 
 _OTHERS = {
     **dict.fromkeys((".vmf", ".vmfx"), _BINARY),
@@ -45,14 +47,16 @@ def data_file(name: str, model: Path) -> Path:
     """Resolve a file name given in a model; refuse a path that leaves the model's folder, unless this is allowed."""
     windows, folder = PureWindowsPath(name), Path(os.path.realpath(model.parent))
     if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
-        fault = "is not relative to the folder of the model"
+        fault = Message("is not relative to the folder of the model")
     else:
         path = Path(os.path.realpath(folder / windows.as_posix()))
         if path.is_relative_to(folder) or reads_outside():
             return path
-        fault = (
-            "lies outside of the folder of the model; put it there, pass "
-            f"load_model(path, files={{{name!r}: ...}}), or set {OUTSIDE}=1 if you trust the model"
+        fault = Message(
+            "lies outside of the folder of the model; put it there, pass load_model(path, files={{{name!r}: ...}}), "
+            "or set {setting}=1 if you trust the model",
+            name=name,
+            setting=OUTSIDE,
         )
     raise InvalidModel("the file name {name!r} {fault}", name=name, fault=fault)
 
@@ -74,7 +78,7 @@ def identify(path: str | Path) -> tuple[Path, str]:
         if not path.is_file():
             raise InvalidModel("{path}: there is no such file; expected a Vensim .mdl or an XMILE file", path=path)
         if ending in _OTHERS:
-            raise InvalidModel("{path}: {others}", path=path, others=_OTHERS[ending])
+            raise InvalidModel("{path}: {fault}", path=path, fault=_OTHERS[ending])
         if ending not in SUFFIXES:
             known = ", ".join(sorted(SUFFIXES))
             raise InvalidModel(
@@ -82,7 +86,8 @@ def identify(path: str | Path) -> tuple[Path, str]:
             )
         return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InvalidModel("{path}: the file cannot be read: {strerror}", path=path, strerror=error.strerror) from error
+        reason = Message(error.strerror or str(error))
+        raise InvalidModel("{path}: the file cannot be read: {reason}", path=path, reason=reason) from error
 
 
 @frozen
@@ -103,7 +108,7 @@ class Source:
                     "{path}: no subscript range is called {name!r}; the file has {names}.{suggestion}",
                     path=self.path,
                     name=name,
-                    names=", ".join(known.values()) or "none",
+                    names=", ".join(known.values()) or Message("none"),
                     suggestion=suggest(name, known.values()),
                 )
         wanted = {key(name): tuple(items) for name, items in elements.items()}

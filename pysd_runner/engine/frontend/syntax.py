@@ -366,7 +366,7 @@ class Budgets:
     name: int = 1_000
     seconds: float = 60.0
 
-    def check(self, budget: str, count: float, asking: str) -> None:
+    def check(self, budget: str, count: float, asking: Message) -> None:
         """Raise an error if a limit is exceeded.
 
         Parameters
@@ -385,7 +385,7 @@ class Budgets:
         """
         most = getattr(self, budget)
         if count > most:
-            unit = "characters" if budget == "name" else budget
+            unit = Message("characters") if budget == "name" else Message(budget)
             raise InvalidModel(
                 "{asking} {count:,.0f} {unit}; at most {most:,} are read, unless the model is loaded "
                 "with load_model(path, budgets=Budgets({budget}={exact:.0f}))",
@@ -405,7 +405,7 @@ class Budgets:
         InvalidModel
             If the name is too long; the message shows its beginning.
         """
-        self.check("name", len(name), f"the name {name[:_SHOWN]!r}... has")
+        self.check("name", len(name), Message("the name {name!r}... has", name=name[:_SHOWN]))
 
 
 DEFAULT = Budgets()

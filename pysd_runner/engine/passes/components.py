@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.ir import (
     HIDDEN,
     ArrayFunction,
@@ -219,7 +219,7 @@ def _followed(
     return steps
 
 
-def _message(group: Group, members: frozenset[Equation]) -> str:
+def _message(group: Group, members: frozenset[Equation]) -> Message:
     first = min(members, key=lambda node: (list(group.names).index(node[0]), node[1]))
     path: dict[Equation, None] = {first: None}
     while True:
@@ -230,11 +230,11 @@ def _message(group: Group, members: frozenset[Equation]) -> str:
         path[following] = None
     circle = [*list(path)[list(path).index(following) :], following]
     variable, place = following
-    return (
-        "variables depend on each other at the same moment: "
-        + " -> ".join(repr(_label(group.model, node)) for node in circle)
-        + "; put a stock or a delay in between. Equation: "
-        + group.model.variables[variable].blocks[place].text
+    return Message(
+        "variables depend on each other at the same moment: {circle}; put a stock or a delay in between. "
+        "Equation: {equation}",
+        circle=" -> ".join(repr(_label(group.model, node)) for node in circle),
+        equation=group.model.variables[variable].blocks[place].text,
     )
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 
-from pysd_runner.engine.errors import InvalidInput, InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidInput, InvalidModel, Message, UnsupportedFeature
 from pysd_runner.engine.ir import (
     HELD,
     HIDDEN,
@@ -57,7 +57,11 @@ def difference_of_methods(model: ModelIr) -> str:
     method, asked = model.integration.method, model.integration.asked
     if method is None or not asked:
         return ""
-    return f"the file asks for {asked}; it is integrated by method {method!r} with the file's step"
+    return Message(
+        "the file asks for {asked}; it is integrated by method {method!r} with the file's step",
+        asked=asked,
+        method=method,
+    )
 
 
 def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
@@ -73,7 +77,11 @@ def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
             asked=model.integration.asked,
         )
     if difference := difference_of_methods(model):
-        warnings.warn(f"{label}: {difference}. Pass method to choose another", OtherMethod, stacklevel=5)
+        warnings.warn(
+            Message("{label}: {difference}. Pass method to choose another", label=label, difference=difference),
+            OtherMethod,
+            stacklevel=5,
+        )
     return model.integration.method
 
 

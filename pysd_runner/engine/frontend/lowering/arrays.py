@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature, suggest
+from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, static_index, transposed
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, OperatorCall
@@ -332,7 +332,7 @@ def _element_count(node: Call, scope: Scope) -> Expression:
     label = node.arguments[0] if len(node.arguments) == 1 else None
     name = scope.ranges.name_of(label.name) if isinstance(label, Name) else None
     if name is None:
-        shown = repr(label.name) if isinstance(label, Name) else "this"
+        shown = repr(label.name) if isinstance(label, Name) else Message("this")
         near = suggest(label.name, scope.ranges.elements) if isinstance(label, Name) else ""
         raise InvalidModel("ELMCOUNT of {shown}, which is no subscript range.{near}", shown=shown, near=near)
     return Number(float(len(scope.ranges.elements[name])))
@@ -354,7 +354,7 @@ def given(node: Call, count: int) -> tuple[Node, ...]:
 def _allocate_available(node: Call, scope: Scope) -> Expression:
     """ALLOCATE AVAILABLE, along the last subscript of the request; the profile has another one for its four numbers."""
     request, profile, available = given(node, 3)
-    expected = "the second argument of ALLOCATE AVAILABLE is the first number of a priority profile"
+    expected = Message("the second argument of ALLOCATE AVAILABLE is the first number of a priority profile")
     whole = _whole(profile, 1, expected, scope)
     asked, there, curves = scope.lowered(request), scope.lowered(available), scope.lowered(whole)
     core, kinds = (_core(item, 1, "ALLOCATE AVAILABLE") for item in (asked, curves))
@@ -368,7 +368,7 @@ def _allocate_available(node: Call, scope: Scope) -> Expression:
     return _applied(scope, "allocate available", [asked, curves, there], [core, (*core, *kinds), ()], core)
 
 
-def _whole(node: Node, count: int, expected: str, scope: Scope) -> Name:
+def _whole(node: Node, count: int, expected: Message, scope: Scope) -> Name:
     """The whole of an array along its last `count` subscripts, which Vensim denotes by its first element."""
     if not isinstance(node, Name):
         raise InvalidModel(expected)
@@ -385,7 +385,9 @@ def _whole(node: Node, count: int, expected: str, scope: Scope) -> Name:
 
 def _market_price(node: Call, scope: Scope) -> Expression:
     """FIND MARKET PRICE; each of its arguments denotes a whole array by its first element."""
-    expected = "FIND MARKET PRICE takes quantities and profiles by their first elements, of demand and of supply"
+    expected = Message(
+        "FIND MARKET PRICE takes quantities and profiles by their first elements, of demand and of supply"
+    )
     whole = [_whole(item, 1 + place % 2, expected, scope) for place, item in enumerate(given(node, 4))]
     arguments = list(map(scope.lowered, whole))
     cores = [_core(item, 1 + place % 2, "FIND MARKET PRICE") for place, item in enumerate(arguments)]
@@ -395,7 +397,8 @@ def _market_price(node: Call, scope: Scope) -> Expression:
 def _at_price(node: Call, scope: Scope) -> Expression:
     """DEMAND AT PRICE and SUPPLY AT PRICE; the last subscript of the profile runs over its numbers."""
     (quantity, profile, price), name = given(node, 3), key(node.function)
-    whole = _whole(profile, 1, f"the second argument of {name.upper()} is the first number of a profile", scope)
+    expected = Message("the second argument of {name} is the first number of a profile", name=name.upper())
+    whole = _whole(profile, 1, expected, scope)
     arguments = [scope.lowered(item) for item in (quantity, whole, price)]
     return _applied(scope, name, arguments, [(), _core(arguments[1], 1, name.upper()), ()], ())
 

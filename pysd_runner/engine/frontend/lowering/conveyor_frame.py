@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.errors import Message
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Belt, Node
 from pysd_runner.engine.ir import (
@@ -56,7 +57,9 @@ class ConveyorFrame:
         steps = length / time_step() + (0.5 + SMALL)
         order = scope.order(operation("max", operation("integer", steps), ONE))
         known = np.array(order.values if isinstance(order, Table) else [order.value])
-        scope.budgets.check("elements", float(known.max()), f"the conveyor {self.name!r} has a slat for each step,")
+        scope.budgets.check(
+            "elements", float(known.max()), Message("the conveyor {name!r} has a slat for each step,", name=self.name)
+        )
         sizes = {dim: len(scope.ranges.elements[dim]) for dim in self.dims}
         known = known.reshape([sizes[axis] for axis in order.axes])
         known = known.transpose([order.axes.index(dim) for dim in self.dims if dim in order.axes])

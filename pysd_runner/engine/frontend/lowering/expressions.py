@@ -190,7 +190,7 @@ def _sample_if_true(node: Call, scope: Scope) -> Expression:
         scope.sampled = None
 
 
-def _refused(what: str) -> Callable[[Call, Scope], Expression]:
+def _refused(what: Message) -> Callable[[Call, Scope], Expression]:
     def refuse(_node: Call, _scope: Scope) -> Expression:
         raise UnsupportedFeature(what)
 
@@ -211,8 +211,8 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     **DATA_CALLS,
     **REDUCTION_CALLS,
     **ARRAY_CALLS,
-    "a function of": _refused("A FUNCTION OF, which stands for an equation that is still to be written,"),
-    "clocktime": _refused("CLOCKTIME, the clock of the computer, which no run could repeat,"),
+    "a function of": _refused(Message("A FUNCTION OF, which stands for an equation that is still to be written,")),
+    "clocktime": _refused(Message("CLOCKTIME, the clock of the computer, which no run could repeat,")),
     "conveyor part": read_part,
     "history": library.history,
     "sample if true": _sample_if_true,

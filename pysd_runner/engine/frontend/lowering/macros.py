@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
 from pysd_runner.engine.frontend.syntax import (
@@ -67,7 +67,7 @@ def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
         scope.expansions[shared] = inner
     wanted = call.gives or macro.name
     if key(wanted) not in inner.names:
-        what = repr(call.gives) if call.gives else "the variable of its name"
+        what = repr(call.gives) if call.gives else Message("the variable of its name")
         raise InvalidModel(
             "macro {name!r} does not define {what}, which it would give back.", name=macro.name, what=what
         )
@@ -146,7 +146,10 @@ def _variable(variable: DefinedVariable, macro: Expandable, scope: Scope) -> Var
         try:
             blocks.append(_block(equation, dims, scope, stock=kind == "stock"))
         except (UnsupportedFeature, InvalidModel) as error:
-            raise type(error)(f"{error} in macro {macro.name!r}, equation {equation.text}") from error
+            told = Message(
+                "{error} in macro {name!r}, equation {text}", error=error, name=macro.name, text=equation.text
+            )
+            raise type(error)(told) from error
     return hidden_variable(name, kind, dims, *blocks)
 
 
@@ -184,4 +187,4 @@ def check_expansions(syntax: Syntax, budgets: Budgets) -> None:
         return sum(size_of(name) for name in calls if name in macros)
 
     if macros:
-        budgets.check("equations", expanded_by(syntax.variables), "macros are expanded into")
+        budgets.check("equations", expanded_by(syntax.variables), Message("macros are expanded into"))

@@ -398,9 +398,9 @@ def check_definitions(
     for item in ranges:
         for label in item.elements:
             budgets.check_name(label if isinstance(label, str) else label.prefix)
-    _unique("macro", macros)
-    _unique("subscript range", (item.name for item in ranges))
-    _unique("variable", (item.name for item in variables))
+    _unique(Message("macro"), macros)
+    _unique(Message("subscript range"), (item.name for item in ranges))
+    _unique(Message("variable"), (item.name for item in variables))
     known = {key(item.name): item.name for item in ranges}
     for item in ranges:
         if item.copy_of is not None and key(item.copy_of) not in known:
@@ -424,13 +424,13 @@ def check_definitions(
             )
 
 
-def _unique(kind: str, names: Iterable[str]) -> None:
+def _unique(kind: Message, names: Iterable[str]) -> None:
     known: dict[str, str] = {}
     for name in names:
         if key(name) in known:
             first = tidy(known[key(name)])
             raise InvalidModel(
-                "{kind} {name!r} is defined twice, first as {first!r}", kind=Message(kind), name=tidy(name), first=first
+                "{kind} {name!r} is defined twice, first as {first!r}", kind=kind, name=tidy(name), first=first
             )
         known[key(name)] = name
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pysd_runner.engine.errors import InvalidModel, suggest
+from pysd_runner.engine.errors import InvalidModel, Message, suggest
 from pysd_runner.engine.frontend.syntax import Budgets, MappedTo, Numbered, Range, labels_of
 from pysd_runner.engine.ir import HIDDEN, Axis, Element, Index, key, tidy
 from pysd_runner.engine.kinds import frozen
@@ -28,7 +28,11 @@ def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[R
     for item in ranges:
         for part in item.elements:
             made += part.count if isinstance(part, Numbered) else 0
-            budgets.check("elements", made, f"{item.place.at(0)}: subscript range {item.name!r} asks for")
+            budgets.check(
+                "elements",
+                made,
+                Message("{where}: subscript range {name!r} asks for", where=item.place.at(0), name=item.name),
+            )
         found.append(replace(item, elements=tuple(labels_of(item.elements))))
     return tuple(found)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Sequence
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Call, Name, Node
@@ -127,14 +127,19 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {
 }
 
 
-def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> str:
+def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> Message:
     """Error message for a reduction without marked ranges, which shows how to mark them."""
     variable, axes = shown(argument.variable) if isinstance(argument, Reference) else "...", argument.axes
     vensim = ",".join(shown(axis) + ("!" if axis in stray else "") for axis in axes)
     xmile = ",".join("*" if axis in stray else shown(axis) for axis in axes)
-    return (
-        f"{name} does not say that it runs over {shown(sorted(stray)[0])!r}: write {name}({variable}[{xmile}]) in an "
-        f"XMILE file, {name}({variable}[{vensim}]) in a Vensim file."
+    return Message(
+        "{name} does not say that it runs over {range!r}: write {name}({variable}[{xmile}]) in an XMILE file, "
+        "{name}({variable}[{vensim}]) in a Vensim file.",
+        name=name,
+        range=shown(sorted(stray)[0]),
+        variable=variable,
+        xmile=xmile,
+        vensim=vensim,
     )
 
 

@@ -292,7 +292,7 @@ def _chosen(node: Call, scope: Scope, count: int = 1) -> tuple[Chosen, Mode, lis
     """The tables in the first argument of a function, their interpolation mode, and its `count` numeric arguments."""
     table = node.arguments[0] if node.arguments else None
     if len(node.arguments) != count + 1 or not isinstance(table, Name) or key(table.name) not in scope.tables:
-        numbers = "a number" if count == 1 else f"{count} numbers"
+        numbers = Message("a number") if count == 1 else Message("{count} numbers", count=count)
         raise InvalidModel(
             "{function} takes a table function and {numbers}", function=node.function.upper(), numbers=numbers
         )
@@ -361,7 +361,10 @@ def table_functions(
                 found[name] = _table_function(variable, ranges, dims[name], files)
             except InvalidModel as error:
                 where = variable.equations[0].place.at(0)
-                raise type(error)(f"{where}: table function {variable.name!r}: {error}") from error
+                told = Message(
+                    "{where}: table function {name!r}: {error}", where=where, name=variable.name, error=error
+                )
+                raise type(error)(told) from error
         elif _reads_tables(variable) and name in dims:
             # XMILE allows LOOKUP to read the table inside a variable; an invalid table matters only if it is used.
             with suppress(InvalidModel):

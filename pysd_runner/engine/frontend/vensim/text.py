@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message, joined
 from pysd_runner.engine.frontend.syntax import OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.ir import Drawn, Feature, Integration
 from pysd_runner.engine.kinds import frozen
@@ -60,7 +60,9 @@ class VensimText:
         start = self.equations[first:place].encode(self.encoding, errors="surrogateescape")
         line = self.equations[first:].split("\n", 1)[0].encode(self.encoding, errors="surrogateescape")
         readings = [
-            f"with {{{name}}} this line is {text!r}" for name in _LIKELY if (text := _decoded(line.strip(), name))
+            Message("; with {encoding} this line is {text!r}", encoding=f"{{{name}}}", text=text)
+            for name in _LIKELY
+            if (text := _decoded(line.strip(), name))
         ]
         return InvalidModel(
             "line {before}, byte {count}: {line:#04x} is no {encoding}. Save the file as UTF-8, or "
@@ -69,7 +71,7 @@ class VensimText:
             count=len(start) + 1,
             line=line[len(start)],
             encoding=self.encoding.upper(),
-            names="".join(f"; {item}" for item in readings),
+            names=joined(readings, "") if readings else "",
         )
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Any
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.frontend.syntax import SourcePlace, fault
 from pysd_runner.engine.ir import Drawn, tidy
 
@@ -31,7 +31,7 @@ _SPACES = {"n": " ", "r": " ", "t": " "}
 # The group is atomic to prevent catastrophic backtracking over many comments.
 _DOCTYPE = re.compile(rb"(?>\s|\xef\xbb\xbf|\xff\xfe|\xfe\xff|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
-_NO_DOCTYPE = "the file holds a document type declaration, which may name other files; remove <!DOCTYPE ...>"
+_NO_DOCTYPE = Message("the file holds a document type declaration, which may name other files; remove <!DOCTYPE ...>")
 
 # Parser error for a variable without an end tag, after which the enclosing tags seem to be mismatched as well.
 _UNCLOSED = re.compile(
@@ -55,7 +55,7 @@ def read_document(data: bytes) -> Any:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise InvalidModel("this is no XML document: {msg}", msg=error.msg) from error
+        raise InvalidModel("this is no XML document: {reason}", reason=error.msg) from error
     unclosed = _harmless(parser.error_log, lines, whole=data.rstrip().endswith(b"</xmile>"))
     if root is None or etree.QName(root).localname != "xmile" or None not in root.nsmap:
         raise InvalidModel('this is no XMILE document; expected <xmile xmlns="...">')

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.frontend.builtins import NAMES as NUMBERS
 from pysd_runner.engine.frontend.syntax import (
     Budgets,
@@ -55,7 +55,7 @@ def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Defin
         raise InvalidModel("there is no <model>")
     outermost = next((item for item in models if not item.get("name")), models[0])
     found = _Place({key(name_of(item)): item for item in models}, read, seen)
-    budgets.check("equations", found.size(outermost, (), {}), "modules are expanded into")
+    budgets.check("equations", found.size(outermost, (), {}), Message("modules are expanded into"))
     found.connect(outermost, (), ())
     own = list(found.variables(outermost, ()))
     found.check()
