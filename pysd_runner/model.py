@@ -151,9 +151,9 @@ class Model:
             found = self.find(name)
             if found in spelled:
                 raise InvalidInput(
-                    "{found!r} is given twice, as {spelled!r} and as {name!r}; give it once",
+                    "{found!r} is given twice, as {first!r} and as {name!r}; give it once",
                     found=found,
-                    spelled=spelled[found],
+                    first=spelled[found],
                     name=name,
                 )
             spelled[found] = name

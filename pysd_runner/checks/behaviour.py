@@ -195,11 +195,11 @@ def _sums_to(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
         if place is None:
             has = ", ".join(dims) or "none"
             raise InvalidModel(
-                "rule {name!r}: {other_name!r} has no subscript range {over!r}; it has {has}",
+                "rule {name!r}: {other_name!r} has no subscript range {over!r}; it has {known}",
                 name=rule.name,
                 other_name=name,
                 over=rule.over,
-                has=has,
+                known=has,
             )
         values = run.data[name].sum(axis=place + 2)
         excess = np.abs(values - wanted) - _allowance(rule, values)

@@ -173,7 +173,7 @@ def _run(given: list[str]) -> int:
         # Help, version and usage are written outside of any command.
         silence(sys.stdout)
         write_line(
-            Message("error: {standard_output}: {strerror}", standard_output=STANDARD_OUTPUT, strerror=error.strerror),
+            Message("error: {standard_output}: {reason}", standard_output=STANDARD_OUTPUT, reason=error.strerror),
             err=True,
         )
         return BAD_INPUT

@@ -228,9 +228,7 @@ class ModelFile:
         """Raise `InvalidModel` if the file or one of its data files has changed since it was lowered."""
         changed = [self.path] if _digest(self.path) != self.sha256 else []
         if changed := changed + changed_files(model, self.path.parent):
-            raise InvalidModel(
-                "{changed} has changed since the model was loaded; load the model again", changed=changed[0]
-            )
+            raise InvalidModel("{file} has changed since the model was loaded; load the model again", file=changed[0])
 
 
 @frozen

@@ -65,11 +65,10 @@ class Clock:
             )
         if (self.stop - self.start) / self.step > MOST_STEPS:
             raise InvalidInput(
-                "{stop:.3g} steps from {start:g} to {other_stop:g} are more than {most:,}; take "
-                "a longer step than {step:g}",
-                stop=(self.stop - self.start) / self.step,
+                "{count:.3g} steps from {start:g} to {stop:g} are more than {most:,}; take a longer step than {step:g}",
+                count=(self.stop - self.start) / self.step,
                 start=self.start,
-                other_stop=self.stop,
+                stop=self.stop,
                 most=MOST_STEPS,
                 step=self.step,
             )
@@ -168,12 +167,12 @@ def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves
 
 def _check(now: float, step: float, count: int) -> None:
     if not step > 0 or not math.isfinite(step):
-        raise InvalidInput("TIME STEP is {step:g} at time {now:g}; a step must be positive", step=step, now=now)
+        raise InvalidInput("TIME STEP is {step:g} at time {time:g}; a step must be positive", step=step, time=now)
     if count > MOST_STEPS:
         raise InvalidInput(
-            "more than {most:,} steps to time {now:g}, and FINAL TIME is not reached",
+            "more than {most:,} steps to time {time:g}, and FINAL TIME is not reached",
             most=MOST_STEPS,
-            now=now,
+            time=now,
         )
 
 

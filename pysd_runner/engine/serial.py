@@ -60,8 +60,8 @@ def loads(data: bytes) -> ir.ModelIr:
             "these bytes are no lowered model: {error}; load the model from its file", error=error
         ) from error
     raise InvalidInput(
-        "a lowered model of format {signature!r}, this version reads {known!r}; load the model from its file",
-        signature=signature,
+        "a lowered model of format {found!r}, this version reads {known!r}; load the model from its file",
+        found=signature,
         known=_SIGNATURE,
     )
 

@@ -218,7 +218,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         warnings.warn(Message("{file}: {slip}", file=file.name, slip=slip), ProbableSlip, stacklevel=4)
     if engine == "pysd" and by != "euler":
         wish = "" if method else Message(", which {file} asks for; pass method='euler' to compare", file=file.name)
-        raise InvalidInput("PySD knows 'euler' only; found method {by!r}{wish}", by=by, wish=wish)
+        raise InvalidInput("PySD knows 'euler' only; found method {method!r}{more}", method=by, more=wish)
     found = clocks(ir, file.name, ready, bounds, method=by, seed=seed)
     clock = found.first
     if engine == "llvm":
@@ -263,7 +263,7 @@ def _refuse_tables(ir: ModelIr, names: Iterable[str]) -> None:
     tables = [name for name in names if ir.variables[name].kind == "lookup"]
     if tables:
         raise InvalidInput(
-            "{tables!r} is a table function and has no value of its own; name a variable that uses it", tables=tables[0]
+            "{name!r} is a table function and has no value of its own; name a variable that uses it", name=tables[0]
         )
 
 
@@ -280,14 +280,12 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
         try:
             bounds[control] = None if chosen is None else float(chosen)
         except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                "{control} must be a number; found {chosen!r}", control=control, chosen=chosen
-            ) from error
+            raise InvalidInput("{control} must be a number; found {found!r}", control=control, found=chosen) from error
         if chosen is not None and not math.isfinite(bounds[control] or 0.0):
             raise InvalidInput(
-                "{control} must be finite; found {chosen!r}. Omit it to use the file's value",
+                "{control} must be finite; found {found!r}. Omit it to use the file's value",
                 control=control,
-                chosen=chosen,
+                found=chosen,
             )
     return bounds
 
@@ -312,9 +310,9 @@ def chosen(engine: Engine) -> Engine:
     if engine not in get_args(Engine):
         names = ", ".join(repr(name) for name in get_args(Engine))
         raise InvalidInput(
-            "engine must be one of {names}; found {engine!r}.{suggestion}",
+            "engine must be one of {names}; found {found!r}.{suggestion}",
             names=names,
-            engine=engine,
+            found=engine,
             suggestion=suggest(str(engine), get_args(Engine)),
         )
     if engine == "auto":
@@ -392,11 +390,11 @@ def check_compiling(work: Work, limit: float) -> None:
     """Reject a model whose predicted compilation time in seconds is above the limit."""
     if work.compiling > limit:
         raise UnsupportedFeature(
-            "{blocks:,} equations are predicted to take {compiling:.2g} s to compile; at most "
+            "{count:,} equations are predicted to take {compiling:.2g} s to compile; at most "
             "{limit:g} s are allowed, unless the model is loaded with load_model(path, "
-            "budgets=Budgets(seconds={ceil})): take engine='numpy', which needs no compiling",
-            blocks=work.blocks,
+            "budgets=Budgets(seconds={seconds})): take engine='numpy', which needs no compiling",
+            count=work.blocks,
             compiling=work.compiling,
             limit=limit,
-            ceil=ceil(work.compiling),
+            seconds=ceil(work.compiling),
         )

@@ -44,17 +44,15 @@ class TimePath:
         times = np.atleast_1d(np.asarray(self.times, dtype=float))
         values = np.asarray(self.values, dtype=float)
         if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-            raise InvalidInput("a path over time needs increasing years; found {tolist}", tolist=times.tolist())
+            raise InvalidInput("a path over time needs increasing years; found {years}", years=times.tolist())
         if values.ndim == 0 or values.shape[0] != times.size:
             raise InvalidInput(
-                "a path over time needs one value per year: {size} years, values of shape {shape}",
-                size=times.size,
+                "a path over time needs one value per year: {count} years, values of shape {shape}",
+                count=times.size,
                 shape=values.shape,
             )
         if self.interpolate not in ("step", "linear"):
-            raise InvalidInput(
-                "interpolate must be 'step' or 'linear'; found {interpolate!r}", interpolate=self.interpolate
-            )
+            raise InvalidInput("interpolate must be 'step' or 'linear'; found {found!r}", found=self.interpolate)
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "values", values)
 
@@ -120,12 +118,13 @@ def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
                 continue
             if shape[place] != 1:
                 raise InvalidInput(
-                    "{owner!r} has {shape} {kind}, {name!r} has {lead}; every value needs the same number, or one",
+                    "{owner!r} has {count} {kind}, {name!r} has {other_count}; every value needs the same "
+                    "number, or one",
                     owner=owner[place],
-                    shape=shape[place],
+                    count=shape[place],
                     kind=kind,
                     name=name,
-                    lead=lead[place],
+                    other_count=lead[place],
                 )
             shape[place], owner[place] = lead[place], name
     return shape[0], shape[1]

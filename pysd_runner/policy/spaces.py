@@ -207,10 +207,9 @@ def _of_levers(study: Study) -> Space:
         most = own.upper if total is None else min(own.upper or np.inf, own.off + total / own.cost)
         if most is None:
             raise InvalidInput(
-                "lever {lever!r} has no upper end; declare levers.{lever_2}.upper, limits in the model file, or a "
-                "[budget]",
+                "lever {lever!r} has no upper end; declare levers.{key}.upper, limits in the model file, or a [budget]",
                 lever=lever.key,
-                lever_2=lever.key,
+                key=lever.key,
             )
         group = "" if total is None else BUDGET
         knobs.append(

@@ -142,9 +142,9 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
     if Path(name).suffix.lower() in SUFFIXES:
         raise InvalidScenario(
             "{name} is a model file, not a scenario: `gapsim doctor {name}` examines it, `gapsim ensemble {name}` "
-            "runs it for many draws, and in Python simulate(load_model({name_2!r})) runs it",
+            "runs it for many draws, and in Python simulate(load_model({path!r})) runs it",
             name=name,
-            name_2=name,
+            path=name,
         )
     if Path(name).is_file():
         return Path(name)

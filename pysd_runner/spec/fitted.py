@@ -155,12 +155,11 @@ class FittedParameters:
             beyond = column[(column < lower) | (column > upper)]
             if beyond.size:
                 raise InvalidInput(
-                    "fitted parameters: {name!r} is {value:g}; its bounds are [{bounds:g}, {bounds_2:g}]: calibrate "
-                    "again",
+                    "fitted parameters: {name!r} is {value:g}; its bounds are [{lower:g}, {upper:g}]: calibrate again",
                     name=key,
                     value=beyond[0],
-                    bounds=bounds[0],
-                    bounds_2=bounds[1],
+                    lower=bounds[0],
+                    upper=bounds[1],
                 )
 
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, Array]:

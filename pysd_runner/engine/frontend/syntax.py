@@ -388,10 +388,10 @@ class Budgets:
             unit = Message("characters") if budget == "name" else Message(budget)
             raise InvalidModel(
                 "{asking} {count:,.0f} {unit}; at most {most:,} are read, unless the model is loaded "
-                "with load_model(path, budgets=Budgets({budget}={exact:.0f}))",
+                "with load_model(path, budgets=Budgets({budget}={needed:.0f}))",
                 asking=asking,
                 count=count,
-                exact=count,
+                needed=count,
                 unit=unit,
                 most=most,
                 budget=budget,

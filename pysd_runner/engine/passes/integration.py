@@ -251,11 +251,11 @@ def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: 
             owner = name.split(HIDDEN)[0]
             shown = ", ".join(f"{value:g}" for value in sorted(set(expected)))
             raise InvalidInput(
-                "{owner!r} is a delay or smooth of order {shown}; the values given change its order to "
-                "{set}, which is fixed when a model is loaded: change it in the file",
+                "{owner!r} is a delay or smooth of order {old_order}; the values given change its order to "
+                "{order}, which is fixed when a model is loaded: change it in the file",
                 owner=owner,
-                shown=shown,
-                set=sorted(set(values.ravel().tolist())),
+                old_order=shown,
+                order=sorted(set(values.ravel().tolist())),
             )
 
 

@@ -285,11 +285,11 @@ class Ranges:
         )
         if len(listed) != len(own):
             raise InvalidModel(
-                "range {name!r} has {count} elements, its mapping to {to!r} has {other_count}; they "
+                "range {name!r} has {count} elements, its mapping to {target!r} has {other_count}; they "
                 "are mapped one by one",
                 name=name,
                 count=len(own),
-                to=to,
+                target=to,
                 other_count=len(listed),
             )
         return list(zip(own, listed, strict=True))

@@ -65,11 +65,11 @@ class VensimText:
             if (text := _decoded(line.strip(), name))
         ]
         return InvalidModel(
-            "line {before}, byte {count}: {line:#04x} is no {encoding}. Save the file as UTF-8, or "
+            "line {line}, byte {place}: {byte:#04x} is no {encoding}. Save the file as UTF-8, or "
             "name its encoding in its first line{names}",
-            before=before + 1,
-            count=len(start) + 1,
-            line=line[len(start)],
+            line=before + 1,
+            place=len(start) + 1,
+            byte=line[len(start)],
             encoding=self.encoding.upper(),
             names=joined(readings, "") if readings else "",
         )
