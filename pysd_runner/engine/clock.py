@@ -220,7 +220,9 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
         kept=kept,
         whole=whole,
     )
-    fitting = f"save_every={clock.step * times:.6g}, or step={clock.save_every / times:.6g}"
+    fitting = Message(
+        "save_every={interval:.6g}, or step={step:.6g}", interval=clock.step * times, step=clock.save_every / times
+    )
     if asked[TIME_STEP] is not None or asked[SAVEPER] is not None:
         raise InvalidInput(
             "{label}: {found}. The save interval must be a multiple of the step; nearest: {fitting}",

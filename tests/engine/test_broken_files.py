@@ -277,3 +277,8 @@ def test_xmile_models_that_contradict_themselves(texts, message, engine, tmp_pat
 def test_an_unknown_function_is_named(engine, tmp_path):
     with pytest.raises(UnsupportedFeature, match=r"(?i)function '?nosuch"):
         simulate(load_model(write_model(tmp_path, "a = NOSUCH(1) ~~|")), engine=engine)
+
+
+def test_a_file_that_ends_in_its_first_tag_is_no_xml(tmp_path):
+    with pytest.raises(InvalidModel, match="no well-formed XML"):
+        load(tmp_path, b"<xm\n")

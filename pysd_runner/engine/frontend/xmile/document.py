@@ -73,7 +73,7 @@ def _harmless(faults: Any, lines: Sequence[str], *, whole: bool) -> bool:
     for found in faults:
         if whole and _UNCLOSED.match(found.message):
             unclosed = True
-        elif found.type_name in _SLOPPY and lines[found.line - 1].lstrip().startswith(_INTERFACE):
+        elif found.type_name in _SLOPPY and "".join(lines[found.line - 1 : found.line]).lstrip().startswith(_INTERFACE):
             continue
         elif found.level_name != "WARNING" and found.type_name not in HARMLESS:
             raise InvalidModel(
