@@ -7,7 +7,7 @@ from typing import Literal
 
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch
 from pysd_runner.checks.units import Synonyms, UnitProduct, parse_unit, with_equivalences
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Texts, frozen
 from pysd_runner.engine.ir import (
     HIDDEN,
@@ -117,7 +117,11 @@ def check_dimensions(model: Model) -> list[EquationProblem]:
     owners = _owners(ir)
     problems = [found for found in read.values() if isinstance(found, EquationProblem)]
     problems += [
-        _problem("equation not covered", item, f"{item.name}: units not checked: {item.uncovered}")
+        _problem(
+            "equation not covered",
+            item,
+            Message("{name}: units not checked: {reason}", name=item.name, reason=item.uncovered),
+        )
         for item in visible
         if item.uncovered
     ]
@@ -135,12 +139,12 @@ def check_dimensions(model: Model) -> list[EquationProblem]:
 def _read(variable: Variable, synonyms: Synonyms) -> UnitProduct | EquationProblem:
     text = variable.unit.split("[", maxsplit=1)[0].strip()
     if not text:
-        message = f"{variable.name}: no unit given: {variable.equation}"
+        message = Message("{name}: no unit given: {equation}", name=variable.name, equation=variable.equation)
         return _problem("no unit given", variable, message)
     try:
         return parse_unit(variable.unit, synonyms)
     except InvalidInput as error:
-        message = f"{variable.name}: {error}: {variable.equation}"
+        message = Message("{name}: {error}: {equation}", name=variable.name, error=error, equation=variable.equation)
         return _problem("unit not readable", variable, message, found=variable.unit)
 
 

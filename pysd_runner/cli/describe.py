@@ -170,7 +170,7 @@ def _examine_model(session: Session, name: str) -> int:
     bare = [item.variable for item in found if item.kind == "no unit given"]
     for entry in entries:
         if entry["kind"] != "no unit given" or len(bare) == 1:
-            session.say(f"{entry['verdict']:<8}{entry['message']}")
+            session.say(f"{entry['verdict']:<8}{session.said(entry['message'])}")
     if len(bare) > 1:
         shown = listed(bare, NAMED)
         session.say(

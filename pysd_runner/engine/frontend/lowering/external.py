@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message, joined
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, TablePoints, sorted_points
 from pysd_runner.engine.frontend.source import data_file
 from pysd_runner.engine.frontend.syntax import Call, Syntax, Text
@@ -183,11 +183,16 @@ def _by_pandas(path: Path, tab: str) -> Cells:
 
 
 # Names, in messages, of the arguments of the functions that read files.
+_FILE, _SHEET, _AT = Message("file {text!r}"), Message("sheet or separator {text!r}"), Message("cell {text!r}")
+_ALONG = Message("along {text!r}")
 _ROLES = {
-    "get constants": ("file", "sheet or separator", "cell"),
-    "get data": ("file", "sheet or separator", "along", "cell"),
-    "get lookups": ("file", "sheet or separator", "along", "cell"),
-    "get subscript": ("file", "sheet or separator", "first cell", "last cell", "prefix"),
+    "get constants": (_FILE, _SHEET, _AT),
+    "get data": (_FILE, _SHEET, _ALONG, _AT),
+    "get lookups": (_FILE, _SHEET, _ALONG, _AT),
+    "get subscript": (
+        *(_FILE, _SHEET, Message("first cell {text!r}"), Message("last cell {text!r}")),
+        Message("prefix {text!r}"),
+    ),
 }
 
 
@@ -328,8 +333,8 @@ def _reading(call: Call) -> Iterator[None]:
         yield
     except (InvalidModel, OSError) as error:
         roles = zip(_ROLES[call.function], _texts(call), strict=True)
-        places = ", ".join(f"{role} {text!r}" for role, text in roles if text)
-        raise InvalidModel("reading {places}: {error}.", places=places, error=str(error).rstrip(".")) from error
+        places = joined((Message(role, text=text) for role, text in roles if text), ", ")
+        raise InvalidModel("reading {places}: {error}", places=places, error=error) from error
 
 
 def _texts(call: Call) -> list[str]:
