@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pysd_runner.data import load_data as load_data
     from pysd_runner.model import load_model as load_model
     from pysd_runner.reports.brief import brief as brief
-    from pysd_runner.scenarios import load_scenario as load_scenario
+    from pysd_runner.scenarios import Scenario as Scenario, load_scenario as load_scenario
+    from pysd_runner.simulation import simulate as simulate
     from pysd_runner.study.loading import load_future as load_future
     from pysd_runner.study.loops import loops as loops
     from pysd_runner.study.projection import project as project

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.core.kinds import Texts, Values
 from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
-from pysd_runner.data import Data, load_data
-from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Budgets, ModelFile, load_lowered
 from pysd_runner.engine.ir import (
     ARITHMETIC,
@@ -33,11 +31,9 @@ from pysd_runner.engine.ir import (
 )
 from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.bindings import Bindings
+from pysd_runner.spec.design import StudyDesign, design_of
 from pysd_runner.spec.load import SCHEMA, schema_of
 from pysd_runner.spec.own import Fact, load_own_spec
-
-if TYPE_CHECKING:
-    from pysd_runner.data.sources import AnySource
 
 # Name of the range of regions if no declarations name it.
 REGION_RANGE = "Region"
@@ -92,6 +88,11 @@ class Model:
     def source(self) -> str:
         """Argument with which `load_model` loads the model again: name of a shipped model, or path of the file."""
         return self.name if self.path.parent == models_folder() / self.name else str(self.path.absolute())
+
+    @property
+    def design(self) -> StudyDesign:
+        """What a study of the model needs besides its runs."""
+        return design_of(self.spec)
 
     @property
     def is_regional(self) -> bool:
@@ -242,16 +243,6 @@ def load_model(
         budgets=budgets,
         uncovered=found.uncovered,
     )
-
-
-def loaded(model: Model | str | Path, data: "Data | AnySource | None") -> tuple[Model, Data | None]:
-    """Load the model and data if needed; a model given by name gets as many regions as the panel."""
-    if not (data is None or isinstance(data, Data)):
-        known = model if isinstance(model, Model) else load_model(model)
-        data = load_data(data, panel=True) if known.is_regional else load_data(data)
-    if isinstance(model, Model):
-        return model, data if data is None else data.for_model(regional=model.is_regional)
-    return load_model(model, regions=len(data.regions) if is_panel(data) else None), data
 
 
 def _with_declared(model: ModelIr, moved: Mapping[str, float]) -> ModelIr:

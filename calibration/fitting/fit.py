@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -122,6 +122,7 @@ def fit(  # noqa: PLR0913 - a public entry point
     executor: str | Executor | None = None,
     checkpoint: str | Path | None = None,
     progress: Told = None,
+    **settings: Any,
 ) -> FitResult:
     """Fit a model to a panel of regions, or any model to a table.
 
@@ -178,7 +179,7 @@ def fit(  # noqa: PLR0913 - a public entry point
         raise InvalidInput("starts must be at least 1; found {found}", found=starts)
     if seconds is not None and not seconds > 0:
         raise InvalidInput("seconds must be positive; found {found:g}", found=seconds)
-    problem, began = problem_of(model, data), perf_counter()
+    problem, began = problem_of(model, data, **settings), perf_counter()
     search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
     deadline = np.inf if seconds is None else monotonic() + seconds
     has_blocks = len(problem.stages) > 1

@@ -25,8 +25,9 @@ from pysd_runner.core.kinds import Array, Texts, Values
 from pysd_runner.data import Data
 from pysd_runner.engine.counts import year
 from pysd_runner.evidence import ExperimentRuns, experiments_of, experiments_of_any, terms_of
-from pysd_runner.model import Model, loaded
+from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
+from pysd_runner.study.arguments import loaded
 from pysd_runner.study.equations import equations_hash, equations_of
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class CalibrationProblem(Comparison):
         model: Model | str | Path,
         data: "Data | AnySource | None",
         *,
-        free: Iterable[str] | None = None,
+        free: str | Iterable[str] | None = None,
         values: Values | None = None,
         priors: Mapping[str, Prior] | None = None,
         observations: Observations | None = None,
@@ -175,11 +176,12 @@ class CalibrationProblem(Comparison):
         evidence: bool | Iterable[str] = False,
         seed: int = 0,
     ) -> None:
+        model, found = loaded(model, data)
+        if found is None:
+            raise InvalidInput("{model} is fitted to data; give them too, as in fit(model, data)", model=model.name)
+        free = [free] if isinstance(free, str) else free
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
-        known, read = loaded(model, data)
-        if read is None:
-            raise InvalidInput("{model} is fitted to data; give them too, as in fit(model, data)", model=known.name)
-        tied = _tied(known, read, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        tied = _tied(model, found, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
         self.experiments: ExperimentRuns | None = None
         self._hold(tied)
         if free is None and self.binding is not None:
@@ -590,6 +592,12 @@ class CalibrationProblem(Comparison):
         return found
 
 
-def problem_of(model: Model | str | Path | CalibrationProblem, data: "Data | AnySource | None") -> CalibrationProblem:
+def problem_of(
+    model: Model | str | Path | CalibrationProblem, data: "Data | AnySource | None", **settings: Any
+) -> CalibrationProblem:
     """The problem of a model and data, or the one that was given."""
-    return model if isinstance(model, CalibrationProblem) else CalibrationProblem(model, data)
+    if isinstance(model, CalibrationProblem):
+        if settings:
+            raise InvalidInput("a problem has its settings; give {names} to it", names=", ".join(settings))
+        return model
+    return CalibrationProblem(model, data, **settings)

@@ -21,7 +21,7 @@ from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Numbers, Values, frozen
+from pysd_runner.core.kinds import Array, Numbers, Values, frozen
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
@@ -274,6 +274,66 @@ class FitResult(Tabled):
         return Message("The fit fails its checks. {said}", said=failed) if failed else self.fitted.message
 
     @property
+    def params(self) -> "pd.Series[float]":
+        """Estimates by key."""
+        import pandas as pd
+
+        return pd.Series({item.key: item.estimate for item in self.parameters}, name="estimate")
+
+    @property
+    def x(self) -> Array:
+        """Estimates, shape (parameter,)."""
+        return np.array([item.estimate for item in self.parameters])
+
+    def __getitem__(self, name: str) -> float:
+        """Estimate of a parameter, by key or by name in the model file."""
+        known = {spelled: item.estimate for item in self.parameters for spelled in (item.name, item.key)}
+        if name not in known:
+            raise UnknownName("the fit has no parameter {name!r}.{suggestion}", name=name, among=known)
+        return known[name]
+
+    @property
+    def bse(self) -> "pd.Series[float]":
+        """Standard errors by key."""
+        return self.table().set_index("key")["standard_error"]
+
+    def cov_params(self) -> "pd.DataFrame":
+        """Covariance of the estimates, from their correlation and standard errors."""
+        errors = self.bse.loc[list(self.fitted.keys)].to_numpy()
+        return self.correlation() * np.outer(errors, errors)
+
+    covariance = property(cov_params)
+
+    def conf_int(self) -> "pd.DataFrame":
+        """Ends of 90 % intervals by key."""
+        return self.table().set_index("key")[["low_90", "high_90"]]
+
+    @property
+    def success(self) -> bool:
+        """Whether the search converged."""
+        return self.fitted.status == "converged"
+
+    @property
+    def nobs(self) -> int:
+        """Number of observations that were used."""
+        return sum(item.observations for item in self.series)
+
+    @property
+    def resid(self) -> "pd.DataFrame":
+        """Fitted minus observed values, a column for each series and entity."""
+        return self._wide("residual")
+
+    @property
+    def fittedvalues(self) -> "pd.DataFrame":
+        """Fitted values, a column for each series and entity."""
+        return self._wide("fitted")
+
+    def _wide(self, column: str) -> "pd.DataFrame":
+        frame = self.to_frame()
+        axes = ["indicator", *(["region"] if frame["region"].astype(bool).any() else [])]
+        return frame.pivot_table(index="year", columns=axes, values=column)
+
+    @property
     def headline(self) -> str:
         """Verdict on the fit, and the fitted time span."""
         return Message(
@@ -396,19 +456,21 @@ class FitResult(Tabled):
 
 
 def cells_of(result: FitResult, series: SeriesFit) -> "xr.Dataset":
-    """Observed, fitted and standardised values of a series by region and year, NaN in cells that were not used.
+    """Observed, fitted and standardised values of a series by entity and time, NaN in cells that were not used.
 
-    Years are those of the calibration window without the first; a national series has one region without a code.
+    Entities are those of the data, else those of the series, one without a code for a series without entities; times
+    are the years of the window without the first, else those of the series.
     """
     import xarray as xr
 
     frame = result.residuals.to_frame()
     frame = frame[frame["used"] & (frame["measurement"] == series.measurement)]
     frame = frame[frame["indicator"] == series.indicator].set_index(["region", "year"])
-    return xr.Dataset.from_dataframe(frame[["observed", "fitted", "standardised"]]).reindex(
-        region=[""] if series.national else list(result.region_names),
-        year=range(result.fitted.first_year + 1, result.fitted.last_year + 1),
-    )
+    found = xr.Dataset.from_dataframe(frame[["observed", "fitted", "standardised"]])
+    if not result.region_names:
+        return found
+    years = range(result.fitted.first_year + 1, result.fitted.last_year + 1)
+    return found.reindex(region=[""] if series.national else list(result.region_names), year=years)
 
 
 # Entries of a record that are lists of objects, and single objects; the others are numbers, texts and region labels.

@@ -30,7 +30,7 @@ from pysd_runner.core.errors import Message
 from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
-from pysd_runner.data import Data
+from pysd_runner.data import Data, load_data
 from pysd_runner.engine import counts
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
@@ -144,6 +144,7 @@ def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
     checkpoint: str | Path | None = None,
 ) -> tuple[BacktestPlan, Checkpoint]:
     """Raise the errors of invalid arguments of `backtest` before any long computation."""
+    model, data = taken(model, data)
     table = data if isinstance(data, Data) else data.data
     if table.is_panel:
         check_model(model)
@@ -183,6 +184,18 @@ def refuse_others(function: str, **settings: object) -> None:
     """Raise for arguments that do not apply to a table, as Python does for unknown ones."""
     for name in (name for name, value in settings.items() if value is not None):
         raise TypeError(f"{function}() got an unexpected keyword argument {name!r} for these data")
+
+
+def taken(model: Any, data: Any) -> Any:
+    """Model and data that were given in any form; a problem as it is."""
+    from calibration.fitting.problem import CalibrationProblem
+    from pysd_runner.study.arguments import loaded
+
+    if isinstance(data, CalibrationProblem):
+        return model, data
+    if model is None:
+        return None, data if isinstance(data, Data) else load_data(data)
+    return loaded(model, data)
 
 
 def table_problem(data: "Data | CalibrationProblem", model: Model | None, **settings: Any) -> "CalibrationProblem":

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calibration.fitting.results import FitResult
-from calibration.forecasting.backtest import BACKTEST, DRAWS, check_backtest, refuse_others, scored_by, table_problem
+from calibration.forecasting.backtest import (
+    BACKTEST,
+    DRAWS,
+    check_backtest,
+    refuse_others,
+    scored_by,
+    table_problem,
+    taken,
+)
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
@@ -116,6 +124,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
     UnknownName
         If there is no such forecaster, region or class.
     """
+    model, data = taken(model, data)
     table = data if isinstance(data, Data) else data.data
     if table.is_panel:
         until = time_of(until)

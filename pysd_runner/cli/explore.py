@@ -162,18 +162,21 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
     """Page contents for the inputs, scenarios and summary in a folder of results, and the command."""
     from pysd_runner.cli.starting import RunStart
     from pysd_runner.model import load_model
+    from pysd_runner.reports.explorer.page import constants_explored
     from pysd_runner.reports.explorer.policies import EFFECTS, policies_explored
     from pysd_runner.reports.replay import read_inputs
     from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.labelling import RECORD
     from pysd_runner.study.loading import check_files, read_run_record
+    from pysd_runner.study.projection import recorded_model
 
     record = read_run_record(folder / RECORD)
     check_files(folder, record)
     found = read_inputs(record.get("inputs"), folder)
     settings = {key: value for key, value in record["settings"].items() if value is not None}
-    model = load_model(str(record["simulation"]["model"]), regions=len(found.panel.regions))
+    regions = () if found.panel is None else found.panel.regions
+    model = load_model(recorded_model(record), regions=len(regions) if regions else None)
     if model.sha256 != record["simulation"]["model_sha256"]:
         session.warn(Message("The model has changed since these results were made."))
     start = RunStart(
@@ -183,6 +186,10 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
         baseline=found.baseline,
         settings={**settings, "draws": draws},
     )
+    if not model.design.entity:
+        asked = {name: settings[name] for name in ("until", "seed") if name in settings}
+        explored = partial(constants_explored, model, found.panel, found.fitted, outcomes=None, draws=draws, **asked)
+        return explored, f"gapsim run SCENARIO --model {model.source} --fit {folder} --draws {draws}"
     inputs = start.drawn(session, Message("Drawing what every scenario starts from"))
     scenarios = [Scenario.from_dict(item) for item in record["scenarios"]]
     options = [f"--draws {draws}", f"--until {settings['until']}", f"--seed {settings['seed']}"]
@@ -199,7 +206,7 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
 # Policy mixes compared by default.
 MIXES = ("zoned_need", "uniform_per_head", "skills_programme")
 FORMATS = "html,docx,xlsx"
-RUN, RECORD, PANEL = "run", "brief.json", "panel.json"
+RUN, RECORD = "run", "brief.json"
 
 
 @command(
@@ -308,10 +315,11 @@ def _formats(text: str) -> list[str]:
 def _stored_regions(folder: Path) -> "list[Entity]":
     """Regions of the panel stored with results; none if it cannot be read, which loading the results explains."""
     from pysd_runner.data import Entity
+    from pysd_runner.reports.replay import DATA
 
     try:
-        stored = json.loads((folder / PANEL).read_text(encoding="utf-8"))
-        return [Entity(**item) for item in stored["regions"]]
+        stored = json.loads((folder / DATA).read_text(encoding="utf-8"))
+        return [Entity(**item) for item in stored["entities"].get("region", ())]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

@@ -125,8 +125,6 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
     with session.stage(title, total=draws) as stage:
         common = inputs_of(job.model, start.data, start.fitted, baseline=start.baseline, **start.settings)
         projection = projected(common, start.data, asked, progress=stage.advance, **inspection)
-    if not is_panel(start.data):
-        return projection, None, checks
     inputs = Inputs(
         panel=start.data,
         source=job.source,
@@ -154,7 +152,7 @@ def _cast(job: Job) -> "tuple[list[Scenario], int]":
     if job.model.is_regional and job.data is not None:
         asked = [load_scenario(name, model=job.model, regions=job.data.regions) for name in job.scenarios]
         return asked, len(with_comparisons(asked, model=job.model))
-    cast = cast_of(list(job.scenarios))
+    cast = cast_of(list(job.scenarios), job.model)
     return cast[1:], len(cast)
 
 
@@ -167,7 +165,9 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
     from pysd_runner.scenarios.crossing import distinct, two_by_two
     from pysd_runner.study.projection import recorded_model
 
-    if inputs is None or not projection.policies or not start_of(inputs.panel).behind.any():
+    if inputs is None or inputs.panel is None or not projection.history.sizes or not projection.policies:
+        return None
+    if not start_of(inputs.panel).behind.any():
         return None
     model = load_model(recorded_model(projection.provenance), regions=len(inputs.panel.regions))
     cast = [Scenario.from_dict(stored) for stored in projection.provenance["scenarios"]]
@@ -179,10 +179,10 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
     shared["yuan_per_unit"] = float(settings["yuan_per_unit"])
     until = int(settings["until"])
 
+    panel = inputs.panel
+
     def seek() -> "Scenario":
-        return within_constraints(
-            model, inputs.panel, inputs.fitted, first, baseline=inputs.baseline, until=until, **shared
-        )
+        return within_constraints(model, panel, inputs.fitted, first, baseline=inputs.baseline, until=until, **shared)
 
     title = Message("Comparing {scenarios}", scenarios=counted_scenarios(len(whole)))
     with session.stage(title) as stage:
@@ -210,11 +210,20 @@ def write(
     answer: "Answer | None" = None,
 ) -> Report:
     """Write the results of a projection."""
-    if inputs is None:
-        return _write_any(session, projection, folder.draft)
     from pysd_runner.reports.evidence import noticed
     from pysd_runner.reports.headline import three_sentences
-    from pysd_runner.reports.results import event_lines, figure_count, level_table, overview, write_results
+    from pysd_runner.reports.results import (
+        event_lines,
+        figure_count,
+        level_table,
+        overview,
+        save_with_inputs,
+        write_results,
+    )
+
+    assert inputs is not None  # noqa: S101
+    if not projection.history.sizes:
+        return _write_any(session, save_with_inputs(projection, inputs, folder.draft), folder.draft)
 
     def finished(name: str) -> None:
         folder.finished(name)
@@ -299,10 +308,10 @@ def _write_any(session: Session, future: "Future", folder: Path) -> Report:
         save_document,
         saved_picture,
     )
+    from pysd_runner.reports.results import overview
 
     for text in future.warnings:
         session.warn(text)
-    future.save(folder)
     lang = session.lang
     answer = future.answer(lang)
     pictures = []
@@ -322,7 +331,7 @@ def _write_any(session: Session, future: "Future", folder: Path) -> Report:
     title = f"{', '.join(item.label[lang] for item in future.cast[1:] or future.cast)}: {future.model}"
     save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "report")
     data = {"answer": answer, "end": future.table().to_dict("records"), "sentences": future.sentences(lang)}
-    return Report(lines=[*answer, "", *future.sentences(lang)], data=data, page="report")
+    return Report(lines=overview(future, None, lang=lang), data=data, page="report", again="run.json")
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:

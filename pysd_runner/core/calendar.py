@@ -283,10 +283,12 @@ class Calendar:
         """Unit of what `shown` gives, from that of the model; empty for dates."""
         return unit if self.since is None else "year" if self.unit == "year" else ""
 
-    def axis(self, moments: ArrayLike, unit: str) -> tuple[str, NDArray[Any], dict[str, str]]:
-        """Coordinate of moments for an xarray data set."""
+    def axis(self, moments: ArrayLike, unit: str, *, name: str = "time") -> tuple[str, NDArray[Any], dict[str, str]]:
+        """Coordinate of moments for an xarray data set; an axis called ``"year"`` has whole numbers and no unit."""
+        if name == "year":
+            return name, np.round(np.asarray(moments, dtype=float)).astype(int), {}
         spelled = self.unit_of(unit)
-        return "time", self.shown(moments), {"units": spelled} if spelled else {}
+        return name, self.shown(moments), {"units": spelled} if spelled else {}
 
     def said(self, moment: float, unit: str = "") -> str:
         """Moment in words."""

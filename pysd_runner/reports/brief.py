@@ -146,7 +146,7 @@ class Brief:
         record
             Provenance of the projection.
         """
-        if self.place.kind != "region":
+        if self.place.kind != "region" or inputs.panel is None:
             return self
         model = load_model(str(record["simulation"]["model"]), regions=len(inputs.panel.regions))
         settings = {name: value for name, value in record["settings"].items() if value is not None} | {"draws": 1}

@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, field
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.kinds import Record, Texts, frozen
+from pysd_runner.core.paths import is_shipped
 from pysd_runner.data import Data, Entity, load_data, shipped_panels
+from pysd_runner.data.cells import Column
 from pysd_runner.engine import Engine
 from pysd_runner.export import write_text_whole
 from pysd_runner.export.layout import rounded
@@ -27,18 +30,18 @@ from pysd_runner.study.labelling import KEPT_ERROR
 from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read_run_record
 from pysd_runner.study.projection import projected, recorded_model
 
-PANEL, FITTED, BEFORE = "panel.json", "fitted.json", "fitted_before.json"
+DATA, FITTED, BEFORE = "data.json", "fitted.json", "fitted_before.json"
 # Folder of a calibration inside a folder of results, as written by the demonstration.
 FIT = "fit"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @frozen
 class Inputs:
     """Inputs of a projection besides its scenarios: panel, fits, forecast and requested output."""
 
-    panel: Data
-    source: str  # name of a shipped panel, or file it was read from
+    panel: Data | None
+    source: str = ""  # name of shipped data, or file they were read from
     fitted: FittedParameters | None = None  # parameters of a calibration, or None
     before: FittedParameters | None = None  # the fit before it was weighed by measured effects, if it was
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
@@ -49,10 +52,8 @@ class Inputs:
 
     def store(self, folder: Path) -> Record:
         """Write the inputs into a folder of results, and return their record."""
-        text = json.dumps(panel_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
         stored: dict[str, Any] = {
             "source": self.source,
-            "panel": _entry(write_text_whole(folder / PANEL, text + "\n"), folder),
             "others": {
                 name: _once(item.save(folder / f"fitted_{name}.json"), folder / FIT / name / FITTED, folder)
                 for name, item in self.others.items()
@@ -61,6 +62,9 @@ class Inputs:
             "regions": list(self.regions),
             "events": list(self.events),
         }
+        if self.panel is not None:
+            text = json.dumps(data_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
+            stored["panel"] = _entry(write_text_whole(folder / DATA, text + "\n"), folder)
         if self.fitted is not None:
             stored["fitted"] = _once(self.fitted.save(folder / FITTED), folder / FIT / FITTED, folder)
         if self.before is not None:
@@ -83,7 +87,7 @@ class RecordedInputs:
     """The entry of `Inputs.store` in the record of a run."""
 
     source: str
-    panel: RecordedFile
+    panel: RecordedFile | None = None
     others: Mapping[str, RecordedFile] = field(default_factory=dict)
     fitted: RecordedFile | None = None
     before: RecordedFile | None = None
@@ -102,9 +106,9 @@ def read_inputs(record: Record | None, folder: Path) -> Inputs:
         )
     readers = {"fitted": load_fitted, "before": load_fitted, "baseline": load_baseline}
     found: dict[str, Any] = {key: read(_checked(record[key], folder)) for key, read in readers.items() if key in record}
-    panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
+    file = _checked(record["panel"], folder) if record.get("panel") else None
     return Inputs(
-        panel=panel,
+        panel=None if file is None else data_from_dict(json.loads(file.read_text(encoding="utf-8"))),
         source=str(record["source"]),
         others={name: load_fitted(_checked(entry, folder)) for name, entry in dict(record.get("others") or {}).items()},
         compared=tuple(Scenario.from_dict(item) for item in record.get("compared") or ()),
@@ -143,65 +147,67 @@ def _checked(entry: Texts, folder: Path) -> Path:
     return path
 
 
-def panel_to_dict(panel: Data) -> Record:
-    """Panel as plain data that JSON represents exactly."""
+def data_to_dict(data: Data) -> Record:
+    """Data as plain values that JSON represents exactly."""
     return {
         "schema": SCHEMA,
-        "name": panel.name,
-        "currency": panel.currency,
-        "price_basis": panel.price_basis,
-        "years": list(panel.years),
-        "regions": list(map(asdict, panel.regions)),
-        "units": {name: panel.units[name] for name in panel.values},
-        "values": {
-            name: [[None if np.isnan(value) else float(value) for value in row] for row in array]
-            for name, array in panel.values.items()
-        },
-        "national": {name: {str(year): value for year, value in item.items()} for name, item in panel.national.items()},
-        "flags": {name: array.tolist() for name, array in panel.marks.items()},
+        **{name: getattr(data, name) for name in ("name", "time_unit", "currency", "price_basis")},
+        "times": data.times.tolist(),
+        "dates": [item.isoformat() for item in data.dates],
+        "entities": {axis: list(map(asdict, found)) for axis, found in data.entities.items()},
+        "columns": [
+            {
+                **{name: getattr(item, name) for name in ("name", "unit", "variable")},
+                "axes": list(item.axes),
+                "values": np.where(np.isnan(item.values), np.array(None), item.values.astype(object)).tolist(),
+                "marks": None if item.marks is None else item.marks.tolist(),
+                "times": None if item.times is None else item.times.tolist(),
+            }
+            for item in data.columns.values()
+        ],
     }
 
 
-def panel_from_dict(stored: Record) -> Data:
-    """Panel from the result of `panel_to_dict`."""
+def data_from_dict(stored: Record) -> Data:
+    """Data from the result of `data_to_dict`."""
     if stored.get("schema") != SCHEMA:
         raise InvalidPanel(
-            "a stored panel has schema {schema}; found {found!r}", schema=SCHEMA, found=stored.get("schema")
+            "stored data have schema {schema}; found {found!r}: another version wrote them, make the results again",
+            schema=SCHEMA,
+            found=stored.get("schema"),
         )
     try:
-        return _panel(stored)
+        columns = [
+            Column(
+                **{name: item[name] for name in ("name", "unit", "variable")},
+                axes=tuple(item["axes"]),
+                values=np.array(item["values"], dtype=float),
+                marks=None if item["marks"] is None else np.array(item["marks"], dtype=object),
+                times=None if item["times"] is None else np.array(item["times"], dtype=float),
+            )
+            for item in stored["columns"]
+        ]
+        return Data(
+            **{name: stored[name] for name in ("name", "time_unit", "currency", "price_basis")},
+            times=np.array(stored["times"], dtype=float),
+            dates=tuple(map(datetime.fromisoformat, stored["dates"])),
+            entities={axis: tuple(Entity(**item) for item in found) for axis, found in stored["entities"].items()},
+            columns={item.name: item for item in columns},
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidPanel("the stored panel is damaged: {error!r}; use the run that wrote it", error=error) from error
-
-
-def _panel(stored: Record) -> Data:
-    regions = tuple(Entity(**item) for item in stored["regions"])
-    years = tuple(int(year) for year in stored["years"])
-    marks = {name: np.array(rows, dtype=object) for name, rows in stored["flags"].items()}
-    panel = Data.by_region(
-        name=stored["name"],
-        regions=regions,
-        years=years,
-        values={},
-        units={},
-        national={
-            name: {int(year): value for year, value in item.items()} for name, item in stored["national"].items()
-        },
-        currency=stored["currency"],
-        price_basis=stored["price_basis"],
-    )
-    values = {name: np.array(rows, dtype=float) for name, rows in stored["values"].items()}
-    return panel.with_values(values, stored["units"], marks)
+        raise InvalidPanel(
+            "the stored data are damaged: {error!r}; use the run that wrote them", error=error
+        ) from error
 
 
 @frozen
 class RecordedSettings:
     """Settings of a run."""
 
-    until: int
+    until: float | None
     draws: int
     seed: int
-    origin: int
+    origin: int | None
     shocks: bool
     yuan_per_unit: float
 
@@ -228,7 +234,7 @@ class RunRecord:
     """Entries of the record of a run that a replay needs."""
 
     settings: RecordedSettings
-    panel: RecordedPanel
+    panel: RecordedPanel | None
     simulation: Record
     scenarios: tuple[Record, ...]
     versions: Texts
@@ -279,7 +285,9 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     record = _read(file)
     inputs = read_inputs(record.get("inputs"), file.parent)
     name = recorded_model(record)
-    model = load_model(name, regions=len(inputs.panel.regions))
+    model = load_model(
+        name, regions=len(inputs.panel.regions) if inputs.panel is not None and inputs.panel.regions else None
+    )
     scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     engine = record["simulation"]["engine"]
@@ -311,6 +319,8 @@ def _read(file: Path) -> Record:
 
 def _changed_panel(record: Record, inputs: Inputs) -> list[str]:
     """Changes of the panel since the run; the copy stored with the record is used in any case."""
+    if inputs.panel is None:
+        return []
     then = record["panel"]["sha256"]
     if inputs.panel.sha256 != then:
         return [
@@ -322,7 +332,7 @@ def _changed_panel(record: Record, inputs: Inputs) -> list[str]:
 
 
 def _changed_scenarios(scenarios: list[Scenario], model: str) -> list[str]:
-    shipped = shipped_scenarios(model)
+    shipped = shipped_scenarios(model) if is_shipped(model) else ()
     return [
         f"the shipped scenario {item.name!r} has changed since this run; the recorded one was used"
         for item in scenarios
@@ -348,7 +358,7 @@ def _compared(folder: Path, projection: Future) -> tuple[bool | None, float]:
         return None, 0.0
     recorded = read_outcomes(folder / "projection.nc")
     largest, is_identical = 0.0, set(recorded) <= set(projection.data)
-    is_rounded = recorded["output_per_head"].dtype == np.float32
+    is_rounded = any(values.dtype == np.float32 for values in recorded.data_vars.values())
     made = rounded(projection.data, KEPT_ERROR) if is_rounded else projection.data
     for name in set(recorded) & set(projection.data):
         before, after = recorded[name].to_numpy(), made[name].to_numpy()

@@ -55,8 +55,9 @@ from pysd_runner.reports.headline import (
 )
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
+from pysd_runner.spec.design import MONEY
 from pysd_runner.study.future import Future
-from pysd_runner.study.labelling import MONEY, completed, headline
+from pysd_runner.study.labelling import completed, headline
 from pysd_runner.text import LANGUAGES, panel_title, say
 
 PAGES = ("summary.html", "summary.md", "summary.json")
@@ -71,7 +72,7 @@ CONTENTS = (
     "projection.nc",
     "history.nc",
     "parameters.nc",
-    "panel.json",
+    "data.json",
     "fitted.json",
     "fitted_before.json",
     "baseline.nc",
@@ -147,7 +148,9 @@ def save_with_inputs(projection: Future, inputs: Inputs, folder: Path) -> Future
     folder.mkdir(parents=True, exist_ok=True)
     record = inputs.store(folder)
     kept = dataclasses.replace(
-        projection, data=headline(projection.data), provenance={**projection.provenance, "inputs": record}
+        projection,
+        data=headline(projection.data) if projection.history.sizes else projection.data,
+        provenance={**projection.provenance, "inputs": record},
     )
     kept.save(folder)
     return dataclasses.replace(kept, data=completed(kept.data))
@@ -344,6 +347,8 @@ MOST_ROWS = 8
 
 def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Main results of a projection on one screen: a few sentences, then a table that compares the policies."""
+    if not projection.history.sizes:
+        return [*projection.answer(lang), "", *projection.sentences(lang)]
     texts = three_sentences(projection, answer, lang=lang)
     if answer is None:
         return screen_of(texts)

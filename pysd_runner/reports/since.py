@@ -150,6 +150,8 @@ def moved(
     check_files(folder, record)
     inputs, earlier = read_inputs(record.get("inputs"), folder), load_future(folder)
     then = inputs.panel
+    if then is None:
+        raise InvalidInput("{folder} holds results without data; nothing can have changed since", folder=folder)
     if set(then.codes) != set(now.codes):
         raise InvalidInput(
             "{folder} holds results of other regions than panel {panel!r}; give results of the same ones (--since)",

@@ -16,7 +16,7 @@ from pysd_runner.core.kinds import Array, Flags, Values
 from pysd_runner.engine import Failure, Task, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key, written
 from pysd_runner.export.files import Tabled
-from pysd_runner.model import Model
+from pysd_runner.model import Model, load_model
 from pysd_runner.simulation.task import (
     CONTROLS,
     Labelled,
@@ -130,10 +130,10 @@ class Run(Labelled, Tabled):
 
 
 def simulate(
-    model: Model,
+    model: Model | str | Path,
     values: Values | None = None,
     *,
-    outcomes: Sequence[str] | None = None,
+    outcomes: str | Sequence[str] | None = None,
     threads: int | None = None,
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
@@ -177,7 +177,9 @@ def simulate(
     SimulationFailed
         If a case has a non-finite value and `throw` is true; the message gives its variable, element, time and draw.
     """
+    model = model if isinstance(model, Model) else load_model(model)
     failures: tuple[Failure, ...] = ()
+    outcomes = [outcomes] if isinstance(outcomes, str) else outcomes
     found = None if progress else _repeated(model, {} if values is None else values, outcomes, settings)
     if found is not None:
         (task, data), failed = found, np.zeros((1, 1), dtype=bool)

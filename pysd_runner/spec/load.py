@@ -19,6 +19,7 @@ from pysd_runner.spec.declarations import (
     RegionInput,
     Ridge,
 )
+from pysd_runner.spec.design import MONEY
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import FAMILIES, Beta, Prior, Uniform
 from pysd_runner.spec.reader import Fail, Reader, fail_at, inside, word
@@ -26,7 +27,6 @@ from pysd_runner.spec.reader import Fail, Reader, fail_at, inside, word
 SCHEMA = 1
 # Prefix of switches that are policy settings, which are off unless a scenario uses them.
 POLICY = "policy."
-MONEY = "Yuan"
 
 
 def load_spec(path: str | Path) -> ModelSpec:

@@ -18,7 +18,7 @@ from pysd_runner.export import save_netcdf
 from pysd_runner.export.files import Tabled, save_csv
 from pysd_runner.export.records import file_digest, write_record
 from pysd_runner.scenarios import Scenario
-from pysd_runner.study.labelling import DATA, FUTURE, KEPT_ERROR, PARAMETERS, RECORD, SCHEMA, unknown
+from pysd_runner.study.labelling import KEPT_ERROR, OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, unknown
 from pysd_runner.study.showing import LEVELS, OF_NATION, answer_of, chosen, quantiles, quantity_in, table
 from pysd_runner.text import say
 
@@ -407,48 +407,34 @@ class Future(Tabled):
             If the folder holds earlier results, and `force` is false.
         """
         folder = Path(folder)
-        if not force and any((folder / record).exists() for record in (RECORD, FUTURE)):
+        if not force and (folder / RECORD).exists():
             raise InvalidInput(
                 "{path} holds earlier results; give another folder, or replace them with force=True", path=folder
             )
         folder.mkdir(parents=True, exist_ok=True)
-        (self._save_regions if self.axis == "year" else self._save_any)(folder)
-        return folder
-
-    def _save_regions(self, folder: Path) -> None:
-        """Write ``projection.nc``, ``history.nc``, ``parameters.nc`` and ``run.json``, the record last."""
         files = [
-            save_netcdf(self.data, folder / "projection.nc", relative_error=KEPT_ERROR),
+            save_netcdf(self.data, folder / OUTCOMES, relative_error=KEPT_ERROR if self.history.sizes else None),
             save_netcdf(self.history, folder / "history.nc"),
         ]
         if self.parameters is not None:
             files.append(save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc"))
+        if not self.history.sizes:
+            files += [save_csv(self.table(), folder / "end.csv"), save_csv(self.to_frame(), folder / "quantiles.csv")]
+        if self.observations is not None:
+            seen = self.observations.to_frame().dropna(subset="value").rename(columns={"variable": "column"})
+            order = ["time", *self.observations.entities, "column", "value"]
+            files.append(save_csv(seen[order].reset_index(drop=True), folder / OBSERVED))
         record = {
+            "model": self.model,
             "origin": self.origin,
             "baselines": dict(self.baselines),
+            "observed": dict(self.observed),
+            "better": dict(self.better),
+            "time_unit": self.time_unit,
             "imputed": list(self.imputed),
             "warnings": list(self.warnings),
             "files": {path.name: file_digest(path) for path in files},
             **self.provenance,
         }
         write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True, indent=2)
-
-    def _save_any(self, folder: Path) -> None:
-        """Write all draws, the table at the end, quantiles over time and the data; the record last."""
-        save_netcdf(self.data, folder / DATA)
-        save_csv(self.table(), folder / "end.csv")
-        save_csv(self.to_frame(), folder / "quantiles.csv")
-        if self.observations is not None:
-            seen = self.observations.to_frame().dropna(subset="value").rename(columns={"variable": "column"})
-            order = ["time", *self.observations.entities, "column", "value"]
-            save_csv(seen[order].reset_index(drop=True), folder / "observed.csv")
-        record = {
-            "model": self.model,
-            "scenarios": [item.to_dict() for item in self.cast],
-            "observed": dict(self.observed),
-            "better": dict(self.better),
-            "time_unit": self.time_unit,
-            "warnings": list(self.warnings),
-            "provenance": dict(self.provenance),
-        }
-        write_record(folder / FUTURE, record, schema=SCHEMA, allow_nan=True)
+        return folder

@@ -10,7 +10,6 @@ from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.kinds import Array, Arrays, Interval, Record, Values, frozen
 from pysd_runner.data import Data
-from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.counts import whole, year
 from pysd_runner.engine.memory import check_run
@@ -19,14 +18,13 @@ from pysd_runner.simulation.run import constant_values, located, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.spec.baseline import check_ahead
+from pysd_runner.spec.design import DRAWS as DRAWS, PLAIN as PLAIN_DESIGN, StudyDesign
 from pysd_runner.spec.own import parameter_of
 from pysd_runner.study.binding import calendar_of, end_of, in_time_of
 from pysd_runner.study.draws import CommonDraws, check_fit, common_draws
 from pysd_runner.study.equations import PREFIX, check_equations, with_starts
 from pysd_runner.study.region_inputs import RegionInputs, time_step
 
-# Defaults: draws and last year for regions, draws for any other model.
-REGIONAL_DRAWS, UNTIL, DRAWS = 200, 2040, 500
 # Outcomes by lever and region that are saved; saving all would make results several times as large.
 BY_LEVER = ("lever_budget",)
 # Copies of the results in memory: raw and labelled arrays coexist (measured: 1.8).
@@ -55,8 +53,10 @@ class ProjectionInputs:
         First and last time; for regions the origin and the last year.
     step
         Length of a step.
+    design
+        What a study of the model needs besides its runs.
     calendar
-        Years or dates of the moments of any other model.
+        Years or dates of the moments of the model.
     settings
         Settings that determined the draws.
     """
@@ -69,6 +69,7 @@ class ProjectionInputs:
     common: CommonDraws
     bounds: Interval
     step: float
+    design: StudyDesign = PLAIN_DESIGN
     calendar: Calendar = PLAIN
     settings: Record
 
@@ -163,90 +164,84 @@ def inputs_of(  # noqa: PLR0913 - public entry point
     InvalidInput
         If years, draws or regions do not match, or the fit is for another model or used data after the origin.
     """
-    settings = {"seed": seed, "origin": origin, "shocks": shocks, "yuan_per_unit": yuan_per_unit}
-    if is_panel(data):
-        ahead = {"until": UNTIL if until is None else until, "draws": REGIONAL_DRAWS if draws is None else draws}
-        return _of_regions(model, data, fitted, baseline, {**ahead, **settings}, engine)
-    if baseline is not None or origin is not None:
-        raise InvalidInput("only regions of a panel follow a baseline from an origin; give a panel, or leave them out")
-    return _of_any(model, data, fitted, until, DRAWS if draws is None else draws, seed)
+    design = PLAIN_DESIGN if data is None else model.design
+    if not design.shock and (baseline is not None or origin is not None):
+        raise InvalidInput(
+            "{model} declares no shock by which a run could follow a baseline from an origin; leave them out",
+            model=model.path.name,
+        )
+    counted = whole("draws", design.draws if draws is None else draws, least=1)
+    settings: dict[str, Any] = {"until": design.until if until is None else until, "draws": counted}
+    settings |= {"seed": whole("seed", seed, least=0), "origin": origin, "shocks": shocks}
+    begun = _from_state if design.initial else _from_file
+    found = begun(model, data, fitted, baseline, settings | {"yuan_per_unit": yuan_per_unit}, engine)
+    return ProjectionInputs(model=model, fitted=fitted, baseline=baseline, design=design, **found)
 
 
-def _of_regions(
+def _from_state(
     model: Model,
-    panel: Data,
+    data: Data | None,
     fitted: FittedParameters | None,
     baseline: Baseline | None,
     settings: Record,
     engine: Engine,
-) -> ProjectionInputs:
-    until, draws = year("until", settings["until"]), whole("draws", settings["draws"], least=1)
-    seed, origin = whole("seed", settings["seed"], least=0), settings["origin"]
-    _check_regions(model, panel)
-    origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
-    check_projection(model, (origin, until), draws)
+) -> Record:
+    """Begin in the state of the entities that was observed at the origin."""
+    assert data is not None  # noqa: S101
+    until, origin = year("until", settings["until"]), settings["origin"]
+    _check_regions(model, data)
+    origin = _origin(data, baseline.origin if origin is None and baseline is not None else origin, until)
+    check_projection(model, (origin, until), settings["draws"])
     if fitted is not None:
         check_fit(fitted, model, origin)
-    seen = panel.subset(times=range(panel.years[0], origin + 1))
-    drawn = {**settings, "until": until, "draws": draws, "seed": seed, "origin": origin}
-    common = common_draws(
-        model,
-        seen,
-        fitted,
-        baseline,
-        bounds=(origin, until),
-        engine=engine,
-        **{key: drawn[key] for key in ("draws", "seed", "shocks", "yuan_per_unit")},
-    )
-    return ProjectionInputs(
-        model=model,
-        run_model=model,
-        data=seen,
-        fitted=fitted,
-        baseline=baseline,
-        common=common,
-        bounds=(origin, until),
-        step=time_step(model),
-        settings=drawn,
-    )
+    seen = data.subset(times=range(data.years[0], origin + 1))
+    asked = {key: settings[key] for key in ("draws", "seed", "shocks", "yuan_per_unit")}
+    return {
+        "run_model": model,
+        "data": seen,
+        "common": common_draws(model, seen, fitted, baseline, bounds=(origin, until), engine=engine, **asked),
+        "bounds": (origin, until),
+        "step": time_step(model),
+        "settings": {**settings, "until": until, "origin": origin},
+    }
 
 
-def _of_any(
-    model: Model, data: Data | None, fitted: FittedParameters | None, until: float | str | None, draws: int, seed: int
-) -> ProjectionInputs:
-    """Common inputs of scenarios of a model without regions, with its estimated initial values as constants."""
+def _from_file(
+    model: Model,
+    data: Data | None,
+    fitted: FittedParameters | None,
+    _baseline: Baseline | None,
+    settings: Record,
+    _engine: Engine,
+) -> Record:
+    """Begin as the file says, with the initial values that a fit estimated as constants."""
     calendar = calendar_of(model, data, fitted)
-    until = end_of(model, until, data, fitted, calendar)
-    draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    until = end_of(model, settings["until"], data, fitted, calendar)
+    draws = 1 if fitted is None else settings["draws"]
     start = None if fitted is None else fitted.provenance.get("start")
     if fitted is not None:
         # A run saves one outcome at least; which ones is not known here, and `simulate` counts them all.
         rows = len(prepared(model, None, start=start, stop=until, outcomes=[]).clock.saved_times)
         check_run([()], 0, (1, draws), rows + len(fitted.keys), copies=COPIES)
-    values = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=seed)
+    values = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=settings["seed"])
     run_model = model if fitted is None else with_starts(model, starts_of(model, fitted))
     clock = prepared(run_model, values, start=start, stop=until, outcomes=[]).clock
-    count = 1 if fitted is None else draws
-    common = CommonDraws(
-        values=values,
-        parameters={},
-        inputs=RegionInputs(round(clock.start), {}, ()),
-        draws=tuple(range(count)),
-        implied=None,
-        sources=("parameters",),
-    )
-    return ProjectionInputs(
-        model=model,
-        run_model=run_model,
-        data=data,
-        fitted=fitted,
-        baseline=None,
-        common=common,
-        bounds=(clock.start, clock.stop),
-        step=clock.step,
-        calendar=calendar,
-        settings={"draws": draws if fitted is not None else 1, "seed": seed},
-    )
+    return {
+        "run_model": run_model,
+        "data": data,
+        "common": CommonDraws(
+            values=values,
+            parameters={},
+            inputs=RegionInputs(round(clock.start), {}, ()),
+            draws=tuple(range(draws)),
+            implied=None,
+            sources=("parameters",),
+        ),
+        "bounds": (clock.start, clock.stop),
+        "step": clock.step,
+        "calendar": calendar,
+        "settings": {**settings, "draws": draws},
+    }
 
 
 def _check_regions(model: Model, panel: Data) -> None:

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import Message, suggest
-from pysd_runner.core.kinds import Arrays, Flags, Record
+from pysd_runner.core.kinds import Arrays, Flags, Record, Texts, frozen
 from pysd_runner.data import Data
 from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader, indicators_of
@@ -18,71 +18,42 @@ from pysd_runner.indicators.labelled import Totals
 from pysd_runner.indicators.relative import laggards, mean_log_gap
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
-from pysd_runner.spec import ModelSpec
 from pysd_runner.study.equations import Expression
+from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.text import LANGUAGES
 
-# Unit of money in the declarations of a model.
-MONEY = "Yuan"
+
+@frozen
+class SavedOutcome:
+    """A variable of a run as results name it: attributes of its array, and what one of its units is in the run."""
+
+    variable: str
+    attrs: Texts = field(default_factory=dict)
+    rate: float = 1.0
 
 
-def projection_dataset(
-    run: Run,
-    spec: ModelSpec,
-    panel: Data,
-    scenarios: Sequence[Scenario],
-    *,
-    yuan_per_unit: float = 1.0,
-    has_population: bool = True,
+def labelled(
+    run: Run, cast: Sequence[Scenario], inputs: ProjectionInputs, saved: Mapping[str, SavedOutcome]
 ) -> xr.Dataset:
-    """Data set of the declared outcomes of a regional run, by key, with indicators by class."""
-    assert spec.bindings is not None  # noqa: S101
-    ranges = spec.bindings.ranges
-    axes = {ranges.region: "region", ranges.lever: "lever", ranges.policy_class: "class"}
+    """Data set of the outcomes of a run, dimensions (scenario, draw, axes..., time); NaN where a draw failed."""
+    design, sizes = inputs.design, (len(cast), len(inputs.common.draws))
+    failed = np.broadcast_to(run.failed, sizes)
     arrays: dict[str, xr.DataArray] = {}
-    draws = max(values.shape[1] for values in run.data.values())
-    for name, outcome in spec.outcomes.items():
-        if outcome.variable not in run.data:
-            continue
-        values = run.data[outcome.variable]
-        values = np.broadcast_to(values, (len(scenarios), draws, *values.shape[2:]))
-        dims = ["scenario", "draw", *(axes.get(dim, dim.lower()) for dim in run.dims[outcome.variable]), "year"]
-        unit = outcome.unit.replace(MONEY, panel.currency)
-        values = values / yuan_per_unit if MONEY in outcome.unit else values
-        attrs = {"units": unit, "long_name": outcome.en, "long_name_zh": outcome.zh}
-        found = xr.DataArray(values, dims=dims, attrs=attrs)
+    for name, item in saved.items():
+        values = run.data[item.variable]
+        values = np.broadcast_to(values, (*sizes, *values.shape[2:])) / item.rate
+        values[failed] = np.nan
+        dims = ["scenario", "draw", *(design.axes.get(dim, dim) for dim in run.dims[item.variable]), design.time]
+        found = xr.DataArray(values, dims=dims, attrs=item.attrs or {"units": run.units[item.variable]})
         # With a lever axis, arrays are several times as large, so only the mean over draws is kept.
-        arrays[name] = found.mean("draw", keep_attrs=True) if "lever" in dims else found
-    coords = {
-        "scenario": [item.name for item in scenarios],
-        "label_en": ("scenario", [item.label.get("en", item.name) for item in scenarios]),
-        "label_zh": ("scenario", [item.label.get("zh", item.name) for item in scenarios]),
-        "draw": np.arange(draws),
-        "year": np.round(run.years).astype(int),
-        **region_coordinates(panel),
-    }
-    if any("lever" in values.dims for values in arrays.values()):
-        coords["lever"] = list(run.ranges[ranges.lever])
-    dataset = xr.Dataset(arrays, coords=coords)
-    if not has_population:
-        return dataset.drop_vars(WEIGHTED, errors="ignore")
-    return _with_classes(dataset, dataset["output"], dataset["population"], panel)
-
-
-def any_dataset(run: Run, scenarios: Sequence[Scenario], draws: int, calendar: Calendar) -> xr.Dataset:
-    """Data set of the outcomes of a run of any model; NaN where a draw failed."""
-    arrays = {}
-    for name, values in run.data.items():
-        full = np.broadcast_to(values, (len(scenarios), draws, *values.shape[2:])).copy()
-        full[np.broadcast_to(run.failed, (len(scenarios), draws))] = np.nan
-        dims = ["scenario", "draw", *run.dims[name], "time"]
-        arrays[name] = xr.DataArray(full, dims=dims, attrs={"units": run.units[name]})
-    used = {dim for dims in (run.dims[name] for name in run.data) for dim in dims}
-    coords: dict[str, Any] = {dim: list(run.ranges[dim]) for dim in sorted(used)}
-    coords |= {"scenario": [item.name for item in scenarios], "draw": np.arange(draws)}
-    coords |= {f"label_{lang}": ("scenario", [item.label[lang] for item in scenarios]) for lang in LANGUAGES}
-    coords["time"] = calendar.axis(run.years, run.time_unit)
-    return xr.Dataset(arrays, coords=coords)
+        arrays[name] = found if design.averaged.isdisjoint(dims) else found.mean("draw", keep_attrs=True)
+    used = sorted({dim for item in saved.values() for dim in run.dims[item.variable]})
+    coords: dict[str, Any] = {design.axes.get(dim, dim): list(run.ranges[dim]) for dim in used}
+    coords |= {"scenario": [item.name for item in cast], "draw": list(inputs.common.draws)}
+    coords |= {f"label_{lang}": ("scenario", [item.label.get(lang, item.name) for item in cast]) for lang in LANGUAGES}
+    coords[design.time] = inputs.calendar.axis(run.years, run.time_unit, name=design.time)
+    dataset = xr.Dataset(arrays, coords={**coords, **entity_coordinates(inputs)})
+    return with_sources(_with_indicators(dataset, inputs), inputs.common.sources if design.entity else ())
 
 
 def with_formulas(
@@ -119,6 +90,8 @@ def _totals(rates: Any, times: Any, spacing: float, kind: str) -> Any:
 
 def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:
     """Record the sources of uncertainty in the attributes of every outcome, for plots."""
+    if not sources:
+        return dataset
     mark = {"includes": ",".join(sources)}
     marked = {name: values.assign_attrs(mark) for name, values in dataset.data_vars.items()}
     return dataset.assign(marked).assign_attrs(mark)
@@ -130,8 +103,11 @@ def parameters_of(parameters: Arrays, draws: NDArray[np.int64]) -> xr.DataArray:
     return xr.DataArray(values, dims=["parameter", "draw"], coords={"parameter": list(parameters), "draw": draws})
 
 
-def history_dataset(panel: Data) -> xr.Dataset:
-    """Data set of the observed series of a panel and the indicators computed from them."""
+def history_dataset(inputs: ProjectionInputs) -> xr.Dataset:
+    """Data set of the observed series of entities and the indicators computed from them; empty without entities."""
+    if not inputs.design.entity:
+        return xr.Dataset()
+    panel = inputs.panel
     coords = {"year": list(panel.years), **region_coordinates(panel)}
     arrays = {
         name: xr.DataArray(panel.array(name), dims=["region", "year"], attrs={"units": panel.units[name]})
@@ -152,6 +128,11 @@ def history_dataset(panel: Data) -> xr.Dataset:
     return _with_laggards(dataset, output.drop_vars("group"), population.drop_vars("group"), laggards(last[0], last[1]))
 
 
+def entity_coordinates(inputs: ProjectionInputs) -> Record:
+    """Coordinates of the entities of the data, if runs start from their state."""
+    return region_coordinates(inputs.panel) if inputs.design.entity else {}
+
+
 def region_coordinates(panel: Data) -> Record:
     """Codes, names, classes and tile-map positions of the regions of a panel, as coordinates."""
     regions = panel.regions
@@ -170,9 +151,12 @@ def _classes(panel: Data) -> list[str] | None:
     return groups if all(groups) else None
 
 
-def _with_classes(dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, panel: Data) -> xr.Dataset:
-    output, population = output.drop_vars("group"), population.drop_vars("group")
-    found = indicators_of(output, population, classes=_classes(panel))
+def _with_indicators(dataset: xr.Dataset, inputs: ProjectionInputs) -> xr.Dataset:
+    """Add the indicators of output and population, where outcomes have both."""
+    if not inputs.design.entity or not {"output", "population"} <= set(dataset.data_vars):
+        return dataset
+    output, population = dataset["output"].drop_vars("group"), dataset["population"].drop_vars("group")
+    found = indicators_of(output, population, classes=_classes(inputs.panel))
     dataset = dataset.assign({name: found[name] for name in ADDED if name in found})
     first = [values.isel(scenario=0, draw=0, year=0).to_numpy() for values in (output, population)]
     return _with_laggards(dataset, output, population, laggards(first[0], first[1]))
@@ -218,8 +202,8 @@ WEIGHTED = (
 )
 
 PARAMETERS = "parameters"
-# File names: the record of a regional projection; the record and the outcomes of any other projection.
-RECORD, FUTURE, DATA = "run.json", "future.json", "future.nc"
+# File names of a saved projection: its record, its outcomes, and the data that observe them.
+RECORD, OUTCOMES, OBSERVED = "run.json", "projection.nc", "observed.csv"
 SCHEMA = 1
 
 _DIMS = ("scenario", "draw", "region", "year")

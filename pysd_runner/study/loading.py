@@ -12,10 +12,12 @@ from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
 from pysd_runner.study.future import Future
-from pysd_runner.study.labelling import DATA, FUTURE, PARAMETERS, RECORD, SCHEMA, completed
+from pysd_runner.study.labelling import OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, completed
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from pysd_runner.data import Data
 
 REMEDY = Message("run the scenarios again")
 
@@ -29,6 +31,10 @@ class Recorded:
     imputed: tuple[str, ...]
     warnings: tuple[str, ...]
     files: Texts = field(default_factory=dict)  # digests of the files in its folder, by name
+    model: str = ""
+    observed: Texts = field(default_factory=dict)
+    better: Texts = field(default_factory=dict)
+    time_unit: str = "year"
 
 
 def load_future(folder: str | Path) -> Future:
@@ -50,13 +56,9 @@ def load_future(folder: str | Path) -> Future:
         If the folder does not contain a projection, or one of its files is damaged.
     """
     folder = Path(folder)
-    return _any(folder) if (folder / FUTURE).is_file() else _regions(folder)
-
-
-def _regions(folder: Path) -> Future:
     if not folder.is_dir():
         raise InvalidInput("there is no folder {folder!r}; give the folder that `gapsim run` wrote", folder=str(folder))
-    missing = [name for name in ("projection.nc", "history.nc", RECORD) if not (folder / name).is_file()]
+    missing = [name for name in (OUTCOMES, "history.nc", RECORD) if not (folder / name).is_file()]
     if missing:
         raise InvalidInput(
             "{folder} holds no projection: {files} missing; expected a results folder",
@@ -65,7 +67,7 @@ def _regions(folder: Path) -> Future:
         )
     file = folder / RECORD
     record = read_run_record(file)
-    data, history = read_outcomes(folder / "projection.nc"), _read_dataset(folder / "history.nc")
+    data, history = read_outcomes(folder / OUTCOMES), _read_dataset(folder / "history.nc")
     names = {str(name) for name in data["scenario"].to_numpy()}
     if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
         raise InvalidInput("{file}: baselines: expected one for each scenario of projection.nc", file=file)
@@ -76,9 +78,13 @@ def _regions(folder: Path) -> Future:
     return Future(
         data=completed(data),
         cast=tuple(Scenario.from_dict(item) for item in record.get("scenarios", ())),
-        model=str(simulated.get("model", "")) if isinstance(simulated, Mapping) else "",
+        model=record.get("model") or (str(simulated.get("model", "")) if isinstance(simulated, Mapping) else ""),
         history=history,
         parameters=parameters,
+        observations=_read_observed(folder / OBSERVED),
+        observed=record.get("observed", {}),
+        better=record.get("better", {}),
+        time_unit=record.get("time_unit", "year"),
         origin=record["origin"],
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),
@@ -87,46 +93,23 @@ def _regions(folder: Path) -> Future:
     )
 
 
-def _any(folder: Path) -> Future:
+def _read_observed(file: Path) -> "Data | None":
+    """Read the data that observe outcomes; None if there are none."""
     import pandas as pd
-    import xarray as xr
 
     from pysd_runner.data import load_data
 
-    record = read_record(
-        folder / FUTURE, schema=SCHEMA, what=Message("record of a projection of a model"), remedy=REMEDY
-    )
-    try:
-        data = load_netcdf(folder / DATA)
-        file, seen = folder / "observed.csv", None
-        if file.is_file():
-            frame = pd.read_csv(file, encoding="utf-8-sig").rename(columns={"column": "variable"})
-            known = [axis for axis in frame.columns if axis not in ("time", "variable", "value")]
-            seen = replace(load_data(frame, time="time", entity=known or None), name="observed")
-        scenarios = tuple(Scenario.from_dict(item) for item in record["scenarios"])
-        return Future(
-            model=record["model"],
-            data=data,
-            baselines={item.name: scenarios[0].name for item in scenarios},
-            history=xr.Dataset(),
-            cast=scenarios,
-            observed=record["observed"],
-            observations=seen,
-            better=record["better"],
-            time_unit=record["time_unit"],
-            warnings=tuple(record["warnings"]),
-            provenance=record["provenance"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            "{folder} holds no projection of a model: {error}; {remedy}", folder=folder, error=error, remedy=REMEDY
-        ) from error
+    if not file.is_file():
+        return None
+    frame = pd.read_csv(file, encoding="utf-8-sig").rename(columns={"column": "variable"})
+    known = [axis for axis in frame.columns if axis not in ("time", "variable", "value")]
+    return replace(load_data(frame, time="time", entity=known or None), name="observed")
 
 
 def read_outcomes(file: Path) -> "xr.Dataset":
     """Read the stored outcomes of a projection, without recomputing the others."""
     data = _read_dataset(file)
-    for name in ("scenario", "draw", "region", "year"):
+    for name in ("scenario", "draw", *(("region", "year") if "time" not in data.coords else ("time",))):
         if name not in data.coords:
             raise InvalidInput("{file}: no coordinate {name!r}; expected a projection", file=file, name=name)
         if data[name].ndim != 1:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,9 +14,8 @@ from pysd_runner.core.kinds import Record, Texts, Values
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.core.progress import Told, counted, reporting
 from pysd_runner.data import Data
-from pysd_runner.data.dataset import is_panel
 from pysd_runner.engine import Engine
-from pysd_runner.model import Model, loaded
+from pysd_runner.model import Model
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
@@ -24,16 +23,18 @@ from pysd_runner.simulation import Run, simulate
 from pysd_runner.simulation.run import failure_message
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
+from pysd_runner.spec.design import PLAIN, StudyDesign
+from pysd_runner.study.arguments import loaded
 from pysd_runner.study.draws import CommonDraws, panel_differences
 from pysd_runner.study.equations import Expression, equations_of
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of, saved_outcomes
-from pysd_runner.study.region_inputs import RegionInputs
 from pysd_runner.study.values import changed_values, formulas_of, observed_of, scenario_values
 from pysd_runner.text import in_both
 
 if TYPE_CHECKING:
     from pysd_runner.data.sources import AnySource
+    from pysd_runner.study.labelling import SavedOutcome
 
     OneScenario = Scenario | str | Values
     Scenarios = OneScenario | Sequence[OneScenario]
@@ -160,99 +161,103 @@ def projected(
     also
         Variables to save for `inspect`, in addition to the outcomes.
     """
-    model, fitted = inputs.model, inputs.fitted
-    cast = _asked(scenarios, model) if is_panel(data) else cast_of(scenarios)
-    observed: dict[str, str] = {}
-    formulas: dict[str, tuple[Expression, str, str]] = {}
-    if is_panel(data):
-        cast = list(with_comparisons(cast, model=model))
-        names = saved_outcomes(inputs.spec, model)
-        values = scenario_values(cast, model, data, inputs.common.values, inputs.years)
-    else:
-        observed = observed_of(model, data, fitted)
-        names = outcomes_of(model, outcomes, observed)
-        formulas = {} if outcomes is not None else formulas_of(model, data, fitted, names)
-        start, stop = inputs.bounds
-        values = changed_values(
-            model, cast, inputs.common.values, start=start, stop=stop, step=inputs.step, calendar=inputs.calendar
-        )
+    cast = cast_of(scenarios, inputs.model, inputs.design)
+    saved, formulas, observed = _saved(inputs, outcomes)
+    names = [item.variable for item in saved.values()]
     run = simulate(
         inputs.run_model,
-        {**inputs.common.values, **values},
+        {**inputs.common.values, **values_of(cast, inputs)},
         start=inputs.bounds[0],
         stop=inputs.bounds[1],
-        save_every=1 if is_panel(data) else None,
-        outcomes=[*names, *also, *(name for formula, _, _ in formulas.values() for name in formula.variables)],
+        save_every=inputs.design.save_every,
+        outcomes=list(
+            dict.fromkeys([*names, *also, *(name for item, _, _ in formulas.values() for name in item.variables)])
+        ),
         engine=engine,
-        throw=is_panel(data),
+        throw=inputs.design.is_strict,
         progress=progress,
     )
     if inspect is not None:
         inspect(run)
-    return _of_regions(inputs, data, cast, run) if is_panel(data) else _of_any(inputs, cast, run, observed, formulas)
+    return _future(inputs, data, cast, run, saved=saved, formulas=formulas, observed=observed)
 
 
-def _of_regions(inputs: ProjectionInputs, panel: Data, cast: Sequence[Scenario], run: Run) -> Future:
-    from pysd_runner.study.labelling import history_dataset, parameters_of, projection_dataset, with_sources
-
-    common, fitted, baseline = inputs.common, inputs.fitted, inputs.baseline
-    rate, has_population = common.yuan_per_unit, common.inputs.has_population
-    data = projection_dataset(run, inputs.spec, panel, cast, yuan_per_unit=rate, has_population=has_population)
-    data = with_sources(data.assign_coords(draw=list(common.draws)), common.sources)
-    return Future(
-        data=data,
-        baselines={item.name: item.baseline_name for item in cast},
-        history=history_dataset(inputs.panel),
-        cast=tuple(cast),
-        model=inputs.model.name,
-        origin=inputs.years[0],
-        parameters=parameters_of(common.parameters, data["draw"].to_numpy()),
-        imputed=tuple(str(item) for item in common.inputs.imputed),
-        warnings=(*_on_baseline(baseline, common, panel), *_warnings(fitted, panel, cast, common.inputs)),
-        provenance={
-            **_provenance(inputs, panel, cast, run),
-            "baseline": None if baseline is None else _followed(baseline, common),
-        },
+def values_of(cast: Sequence[Scenario], inputs: ProjectionInputs) -> Values:
+    """Values of the variables that scenarios set, stacked along the scenario axis, by variable."""
+    common, (start, stop) = inputs.common.values, inputs.bounds
+    if inputs.design.lever:
+        return scenario_values(cast, inputs.model, inputs.panel, common, inputs.years)
+    return changed_values(
+        inputs.model, cast, common, start=start, stop=stop, step=inputs.step, calendar=inputs.calendar
     )
 
 
-def _of_any(
+def _saved(
+    inputs: ProjectionInputs, outcomes: Sequence[str] | None
+) -> "tuple[dict[str, SavedOutcome], dict[str, tuple[Expression, str, str]], Texts]":
+    """Outcomes by the names of results, observed formulas, and the columns that observe outcomes."""
+    from pysd_runner.study.labelling import WEIGHTED, SavedOutcome
+
+    model, data, design, common = inputs.model, inputs.data, inputs.design, inputs.common
+    if design.entity:
+        kept = saved_outcomes(inputs.spec, model)
+        left = () if common.inputs.has_population else WEIGHTED
+        return (
+            {
+                name: SavedOutcome(
+                    variable=item.variable,
+                    attrs={
+                        "units": item.unit.replace(design.money, inputs.panel.currency),
+                        "long_name": item.en,
+                        "long_name_zh": item.zh,
+                    },
+                    rate=common.yuan_per_unit if design.money in item.unit else 1.0,
+                )
+                for name, item in inputs.spec.outcomes.items()
+                if item.variable in kept and name not in left
+            },
+            {},
+            {},
+        )
+    observed = observed_of(model, data, inputs.fitted)
+    names = outcomes_of(model, outcomes, observed)
+    formulas = {} if outcomes is not None else formulas_of(model, data, inputs.fitted, names)
+    needed = dict.fromkeys([*names, *(name for item, _, _ in formulas.values() for name in item.variables)])
+    return {name: SavedOutcome(variable=name) for name in needed}, formulas, observed
+
+
+def _future(
     inputs: ProjectionInputs,
+    data: Data | None,
     cast: Sequence[Scenario],
     run: Run,
-    observed: Texts,
+    *,
+    saved: "Mapping[str, SavedOutcome]",
     formulas: Mapping[str, tuple[Expression, str, str]],
+    observed: Texts,
 ) -> Future:
-    import xarray as xr
-
-    from pysd_runner.study.labelling import any_dataset, with_formulas
+    from pysd_runner.study.labelling import history_dataset, labelled, parameters_of, with_formulas
 
     if run.failed.all():
         raise SimulationFailed(failure_message(run.failed, run.failures))
-    model, fitted = inputs.model, inputs.fitted
-    outcomes = {} if model.spec is None else model.spec.outcomes
+    model, common, design = inputs.model, inputs.common, inputs.design
+    found = with_formulas(labelled(run, cast, inputs, saved), formulas, run.years, inputs.clocked if formulas else None)
+    declared = {} if model.spec is None else model.spec.outcomes
     return Future(
-        data=with_formulas(
-            any_dataset(run, cast, len(inputs.common.draws), inputs.calendar), formulas, run.years, inputs.clocked
-        ),
-        baselines={item.name: BASELINE for item in cast},
-        history=xr.Dataset(),
+        data=found,
+        baselines={item.name: item.baseline_name if item.model else BASELINE for item in cast},
+        history=history_dataset(inputs),
         cast=tuple(cast),
         model=model.name,
         origin=round(inputs.bounds[0]),
-        observations=inputs.seen,
+        parameters=parameters_of(common.parameters, found["draw"].to_numpy()) if common.parameters else None,
+        observations=None if design.entity else inputs.seen,
         observed={**observed, **{name: column for name, (_, _, column) in formulas.items()}},
-        better={key: item.better for key, item in outcomes.items() if item.better},
-        time_unit=inputs.calendar.unit_of(time_unit(model)),
-        warnings=_of_draws(run, fitted),
-        provenance={
-            **{key: value for key, value in run.provenance.items() if key != "moments_not_saved"},
-            "equations": equations_of(model),
-            "fit": None if fitted is None else {"data": fitted.panel, "sha256": fitted.panel_sha256},
-            "draws": inputs.settings["draws"],
-            "draws_seed": inputs.settings["seed"],
-            **({"calendar": inputs.calendar.record} if inputs.calendar.record else {}),
-        },
+        better={} if design.entity else {key: item.better for key, item in declared.items() if item.better},
+        time_unit="year" if design.time == "year" else inputs.calendar.unit_of(time_unit(model)),
+        imputed=tuple(str(item) for item in common.inputs.imputed),
+        warnings=tuple(_warnings(inputs, data, cast, run)),
+        provenance=_provenance(inputs, data, cast, run),
     )
 
 
@@ -300,41 +305,40 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Data) ->
     return found
 
 
-def _asked(scenarios: "Scenarios", model: Model) -> list[Scenario]:
+def cast_of(scenarios: "Scenarios", model: Model, design: StudyDesign = PLAIN) -> list[Scenario]:
+    """Scenarios in the order in which they run: baselines first, and those that must be shown beside others last."""
     several = [scenarios] if isinstance(scenarios, str | Scenario | Mapping) else list(scenarios)
-    if not several:
-        raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
     for item in several:
-        if not isinstance(item, str | Scenario | Mapping) or (isinstance(item, Scenario) and not item.model):
+        if not isinstance(item, str | Path | Scenario | Mapping):
             raise InvalidInput("scenarios must be names, dictionaries or Scenario objects; found {found!r}", found=item)
-    return [item if isinstance(item, Scenario) else load_scenario(item, model=model) for item in several]
-
-
-def cast_of(scenarios: "Scenarios") -> list[Scenario]:
-    """Scenarios of a model without regions, in the order in which they run: the baseline first."""
-    several: Iterable[Any] = [scenarios] if isinstance(scenarios, str | Scenario) else scenarios
+    if design.lever:
+        if not several:
+            raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
+        found = [item if isinstance(item, Scenario) else load_scenario(item, model=model) for item in several]
+        return list(with_comparisons(found, model=model))
     found = [Scenario.of(BASELINE, {}, label=in_both("scenario.none"))]
-    for number, item in enumerate(several, start=1):
-        if isinstance(item, Scenario):
-            scenario = item
-        elif isinstance(item, Mapping):
-            scenario = Scenario.of(Message("scenario {scenario}", scenario=number), item)
-        elif isinstance(item, str) and item == BASELINE:
-            continue
-        else:
-            scenario = load_changes(str(item))
-        if scenario.model:
+    found += [
+        _changes(item, number) for number, item in enumerate(several, start=1) if item not in (BASELINE, found[0])
+    ]
+    for item in found:
+        if item.model:
             raise InvalidScenario(
                 "scenario {scenario!r} sets the policy of {model}; give changes of constants, as Scenario.of does",
-                scenario=scenario.name,
-                model=scenario.model,
+                scenario=item.name,
+                model=item.model,
             )
-        if scenario.name in {other.name for other in found}:
-            raise InvalidScenario(
-                "two scenarios are called {scenario!r}; a run needs different names", scenario=scenario.name
-            )
-        found.append(scenario)
+    names = [item.name for item in found]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidScenario("two scenarios are called {scenario!r}; a run needs different names", scenario=twice)
     return found
+
+
+def _changes(item: "OneScenario", number: int) -> Scenario:
+    """A scenario of changes of constants, from a mapping or a file."""
+    if isinstance(item, Mapping):
+        return Scenario.of(Message("scenario {scenario}", scenario=number), item)
+    return item if isinstance(item, Scenario) else load_changes(str(item))
 
 
 def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts) -> list[str]:
@@ -356,46 +360,55 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts) -> l
     return list(dict.fromkeys([*observed, *declared, *stocks[:MOST_STOCKS]]))
 
 
-def _warnings(
-    fitted: FittedParameters | None, panel: Data, scenarios: Sequence[Scenario], inputs: RegionInputs
-) -> tuple[str, ...]:
-    found: list[str] = [
-        Message(
-            "Effects of digital policy on output rest on priors from the literature passed through the structure; "
-            "panels like this one say almost nothing about them."
-        ),
-        Message("Unit costs of the levers are judgement and decide their ranking."),
-    ]
+def _warnings(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenario], run: Run) -> Iterator[str]:
+    """What a reader needs to know before quoting a number."""
+    fitted, design, begun = inputs.fitted, inputs.design, inputs.common.inputs
+    if data is not None and design.shock:
+        yield from _on_baseline(inputs.baseline, inputs.common, data)
+    if run.failed.any():
+        yield f"{failure_message(run.failed, run.failures)}; they are left out."
+    yield from design.caveats
     if fitted is None:
-        found.append(Message("No calibration was given: every parameter is drawn from its prior."))
+        yield design.unfitted
     else:
-        found += panel_differences(fitted, panel)
-        found += _untrusted_draws(fitted)
-    if not inputs.has_population:
-        found.append(
-            Message(
-                "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, "
-                "and all else that is weighted by population are left out."
+        yield from _of_fit(fitted, data if design.entity else None)
+    yield from _of_panel(inputs, data if design.entity else None)
+    for item in cast if design.lever else ():
+        start = item.policy.start
+        if item.policy.spends and start is not None and start <= begun.year:
+            yield Message(
+                "{scenario}: its policy starts in {start:g}, not after the last observed year {year}; it acts "
+                "from {again} on, and nothing of it before that is simulated.",
+                scenario=item.name,
+                start=start,
+                year=begun.year,
+                again=begun.year,
             )
+    yield from begun.warnings
+    yield from (Message("{where}: {said}", where=item.name, said=text) for item in cast for text in item.warnings)
+
+
+def _of_panel(inputs: ProjectionInputs, panel: Data | None) -> Iterator[str]:
+    """What the data of entities lack."""
+    if panel is None:
+        return
+    if not inputs.common.inputs.has_population:
+        yield Message(
+            "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, "
+            "and all else that is weighted by population are left out."
         )
     if "current" in panel.price_basis.casefold():
-        found.append(Message("The panel is in current prices: relative prices of regions are part of the gaps."))
-    for item in scenarios:
-        start = item.policy.start
-        if item.policy.spends and start is not None and start <= inputs.year:
-            found.append(
-                Message(
-                    "{scenario}: its policy starts in {start:g}, not after the last observed year {year}; it acts "
-                    "from {again} on, and nothing of it before that is simulated.",
-                    scenario=item.name,
-                    start=start,
-                    year=inputs.year,
-                    again=inputs.year,
-                )
-            )
-    found += inputs.warnings
-    found += [Message("{where}: {said}", where=item.name, said=text) for item in scenarios for text in item.warnings]
-    return tuple(found)
+        yield Message("The panel is in current prices: relative prices of regions are part of the gaps.")
+
+
+def _of_fit(fitted: FittedParameters, panel: Data | None) -> Iterator[str]:
+    """How far the draws of a fit can be trusted."""
+    if panel is not None:
+        yield from panel_differences(fitted, panel)
+        yield from _untrusted_draws(fitted)
+    elif fitted.status != "converged":
+        yield f"The fit did not converge: {fitted.message}"
+    yield from (note for note in fitted.provenance.get("notes", ()) if "its last value holds" in note)
 
 
 def _untrusted_draws(fitted: FittedParameters) -> list[str]:
@@ -420,34 +433,30 @@ def _untrusted_draws(fitted: FittedParameters) -> list[str]:
     ]
 
 
-def _of_draws(run: Any, fitted: FittedParameters | None) -> tuple[str, ...]:
-    found = []
-    if run.failed.any():
-        found.append(f"{failure_message(run.failed, run.failures)}; they are left out.")
-    if fitted is None:
-        found.append("No fit was given: the values of the file were run once, without uncertainty.")
-    elif fitted.status != "converged":
-        found.append(f"The fit did not converge: {fitted.message}")
-    notes = () if fitted is None else fitted.provenance.get("notes", ())
-    return (*found, *(note for note in notes if "its last value holds" in note))
-
-
 def recorded_model(provenance: Record) -> str:
     """Argument for `load_model` to load the model of a projection: its name if it is shipped, else its path."""
     made = provenance["simulation"]
     return str(made.get("model_file", made["model"]))
 
 
-def _provenance(inputs: ProjectionInputs, panel: Data, scenarios: Sequence[Scenario], run: Run) -> Record:
-    fitted, file = inputs.fitted, inputs.model.source
-    rate = panel.provenance.get("yuan_per_unit")
+def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenario], run: Run) -> Record:
+    """Everything needed to make the projection again."""
+    fitted, model, file, path = inputs.fitted, inputs.model, inputs.model.source, inputs.baseline
+    rate = None if data is None else data.provenance.get("yuan_per_unit")
     packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
-    return {
+    made = {key: value for key, value in run.provenance.items() if key != "moments_not_saved"}
+    found: dict[str, Any] = {
         "settings": dict(inputs.settings),
-        "simulation": {**run.provenance, **({} if is_shipped(file) else {"model_file": file})},
-        "panel": {"name": panel.name, "sha256": panel.sha256} | ({"yuan_per_unit": rate} if rate else {}),
-        "scenarios": [item.to_dict() for item in scenarios],
+        "simulation": {**made, **({} if is_shipped(file) else {"model_file": file})},
+        "panel": None
+        if data is None
+        else {"name": data.name, "sha256": data.sha256} | ({"yuan_per_unit": rate} if rate else {}),
+        "scenarios": [item.to_dict() for item in cast],
         # Posterior draws are left out: they would make the record many times as long, and the file of the fit has them.
         "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+        "baseline": None if path is None else _followed(path, inputs.common),
     }
+    if not inputs.design.entity:
+        found["equations"] = equations_of(model)
+    return found | ({"calendar": inputs.calendar.record} if inputs.calendar.record else {})

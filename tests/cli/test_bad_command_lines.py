@@ -141,6 +141,6 @@ def test_a_region_that_results_lack_is_refused_before_they_are_loaded(gapsim, mo
         raise AssertionError("the results were loaded first")
 
     region = {"code": "510000", "name_en": "Sichuan", "name_zh": "四川", "group": "West"}
-    (tmp_path / "panel.json").write_text(json.dumps({"regions": [region]}), encoding="utf-8")
+    (tmp_path / "data.json").write_text(json.dumps({"entities": {"region": [region]}}), encoding="utf-8")
     monkeypatch.setattr("pysd_runner.study.loading.load_future", load)
     assert "四川" in gapsim("brief", "四穿", "--run", tmp_path, "--out", tmp_path / "b", code=2).err

@@ -32,7 +32,7 @@ MADE = {
 }
 # What the folder holds besides results, and what results hold that may be named instead of their folder.
 GIVEN = ("mine.mdl", "obs.csv", "a.yaml", "new.csv", "s.nc")
-RECORDS = ("run.json", "future.json", "fit.json")
+RECORDS = ("run.json", "fit.json")
 COMMANDS = [
     "brief nation --format html --out out --run {}",
     "explore {} --out out.html",

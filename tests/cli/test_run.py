@@ -29,7 +29,7 @@ WRITTEN = {
     "figures",
     "history.nc",
     "levels.csv",
-    "panel.json",
+    "data.json",
     "parameters.nc",
     "projection.nc",
     "ranking.csv",
@@ -284,15 +284,15 @@ class TestReplay:
 
     def test_a_damaged_or_incomplete_folder_is_refused(self, gapsim, results, tmp_path):
         shutil.copytree(results, tmp_path / "damaged")
-        panel = tmp_path / "damaged" / "panel.json"
+        panel = tmp_path / "damaged" / "data.json"
         panel.write_text(panel.read_text(encoding="utf-8").replace("2024", "2023", 1), encoding="utf-8")
         answer = gapsim("run", "damaged/run.json", code=2)
-        assert "panel.json is not the file this run wrote" in answer.err
+        assert "data.json is not the file this run wrote" in answer.err
         (tmp_path / "alone").mkdir()
         for name in ("run.json", "baseline.nc"):
             shutil.copy(results / name, tmp_path / "alone")
         answer = gapsim("run", "alone/run.json", code=2)
-        assert "panel.json is missing; a run replays from its whole folder" in answer.err
+        assert "data.json is missing; a run replays from its whole folder" in answer.err
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -305,7 +305,7 @@ class TestReplay:
             (lambda record: record.update(simulation=[]), "simulation"),
             (lambda record: record["simulation"].update(model="../mine.mdl"), "../mine.mdl: there is no such file"),
             (
-                lambda record: record["inputs"]["panel"].update(file="../panel.json"),
+                lambda record: record["inputs"]["panel"].update(file="../data.json"),
                 "expected a file of its own folder",
             ),
             (lambda record: record["inputs"]["panel"].update(file="/etc/hosts"), "expected a file of its own folder"),
@@ -314,7 +314,7 @@ class TestReplay:
     )
     def test_a_record_of_something_else_is_refused(self, gapsim, results, tmp_path, change, message):
         shutil.copytree(results, tmp_path / "odd")
-        shutil.copy(results / "panel.json", tmp_path / "panel.json")
+        shutil.copy(results / "data.json", tmp_path / "data.json")
         resealed(tmp_path / "odd" / "run.json", change)
         answer = gapsim("run", "odd/run.json", code=2)
         assert message in answer.err

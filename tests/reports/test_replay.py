@@ -7,7 +7,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.data import load_data
-from pysd_runner.reports.replay import Inputs, panel_from_dict, panel_to_dict, read_inputs
+from pysd_runner.reports.replay import Inputs, data_from_dict, data_to_dict, read_inputs
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 
@@ -15,7 +15,7 @@ from pysd_runner.spec import Baseline
 @pytest.mark.parametrize("regions", [None, ("110000", "620000")])
 def test_a_panel_survives_json_without_loss(regions):
     panel = load_data("china").subset(entities=regions)
-    again = panel_from_dict(json.loads(json.dumps(panel_to_dict(panel), allow_nan=False)))
+    again = data_from_dict(json.loads(json.dumps(data_to_dict(panel), allow_nan=False)))
     assert again.sha256 == panel.sha256
     assert again.regions == panel.regions
     assert again.units == panel.units
@@ -26,12 +26,12 @@ def test_a_panel_survives_json_without_loss(regions):
 
 @pytest.mark.parametrize(
     "change",
-    [{"schema": 2}, {"regions": None}, {"values": {"output": [[1.0]]}}, {"years": ["soon"]}, {"flags": 3}],
+    [{"schema": 1}, {"entities": None}, {"columns": [{"name": "output"}]}, {"times": ["soon"]}, {"dates": 3}],
     ids=str,
 )
 def test_a_damaged_panel_is_refused(panel, change):
     with pytest.raises(InvalidPanel):
-        panel_from_dict({**panel_to_dict(panel), **change})
+        data_from_dict({**data_to_dict(panel), **change})
 
 
 def test_what_a_fit_in_the_same_folder_has_is_not_kept_twice(panel, tmp_path):
@@ -59,20 +59,20 @@ def test_inputs_are_found_again_and_checked(panel, tmp_path):
     assert found.source == "mine.csv"
     assert found.fitted is None
     assert {name: getattr(found, name) for name in asked} == asked
-    (tmp_path / "panel.json").write_text("{}")
+    (tmp_path / "data.json").write_text("{}")
     with pytest.raises(InvalidInput, match="is not the file this run wrote"):
         read_inputs(record, tmp_path)
-    (tmp_path / "panel.json").unlink()
+    (tmp_path / "data.json").unlink()
     with pytest.raises(InvalidInput, match="is missing"):
         read_inputs(record, tmp_path)
 
 
-@pytest.mark.parametrize("file", ["../panel.json", "inside/../../panel.json", "..", "."])
+@pytest.mark.parametrize("file", ["../data.json", "inside/../../data.json", "..", "."])
 def test_a_record_names_files_of_its_own_folder_alone(panel, tmp_path, file):
     folder = tmp_path / "results"
     (folder / "inside").mkdir(parents=True)
     record = Inputs(panel=panel, source="mine.csv").store(folder)
     for other in (tmp_path, folder / "inside"):
-        (other / "panel.json").write_bytes((folder / "panel.json").read_bytes())
+        (other / "data.json").write_bytes((folder / "data.json").read_bytes())
     with pytest.raises(InvalidInput, match="expected a file of its own folder"):
         read_inputs({**record, "panel": {**record["panel"], "file": file}}, folder)

@@ -16,8 +16,8 @@ from pysd_runner.scenarios.load import shipped_scenarios
 from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation.task import prepared
+from pysd_runner.spec.design import MONEY
 from pysd_runner.study.inputs import ProjectionInputs
-from pysd_runner.study.labelling import MONEY
 from pysd_runner.study.values import scenario_values
 from pysd_runner.text import LANGUAGES, has_text, in_both, panel_title, say
 
