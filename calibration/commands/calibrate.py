@@ -31,7 +31,7 @@ from pysd_runner.cli.options import (
 )
 from pysd_runner.cli.projecting import Job, project_job, target, tell, tell_folder
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import DRAWS, baseline_of, settings_of, usual_end
+from pysd_runner.cli.starting import DRAWS, baseline_of, settings_of
 from pysd_runner.core.errors import Message
 from pysd_runner.text import variable_names
 
@@ -161,6 +161,7 @@ def _forecast(
     session: Session, panel: "Data", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
 ) -> None:
     """Save the forecast without policy in the folder of the fit, if the panel can be forecast."""
+    from pysd_runner.spec.baseline import usual_end
     from pysd_runner.study.inputs import last_origin
 
     seen = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))

@@ -1,12 +1,12 @@
 """Fit a model to data: estimate error models and parameters in turn, then search from several starting points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -115,6 +115,9 @@ def fit(  # noqa: PLR0913 - a public entry point
     model: Model | str | Path | CalibrationProblem,
     data: "Data | AnySource | None" = None,
     *,
+    free: "str | Iterable[str] | Mapping[str, tuple[float, float]] | None" = None,
+    start: float | None = None,
+    until: float | None = None,
     starts: int = 4,
     seed: int = 0,
     optimiser: Optimiser | str | None = None,
@@ -122,7 +125,6 @@ def fit(  # noqa: PLR0913 - a public entry point
     executor: str | Executor | None = None,
     checkpoint: str | Path | None = None,
     progress: Told = None,
-    **settings: Any,
 ) -> FitResult:
     """Fit a model to a panel of regions, or any model to a table.
 
@@ -141,6 +143,8 @@ def fit(  # noqa: PLR0913 - a public entry point
         `CalibrationProblem`, which says more.
     data
         A panel of regions, or a table, or what `project` reads as one; None with a problem, which has its own.
+    free, start, until
+        As for `CalibrationProblem`, which has further settings.
     starts
         Number of joint searches, at least 1: one from the end of the stages, the others from prior draws.
     seed
@@ -179,7 +183,7 @@ def fit(  # noqa: PLR0913 - a public entry point
         raise InvalidInput("starts must be at least 1; found {found}", found=starts)
     if seconds is not None and not seconds > 0:
         raise InvalidInput("seconds must be positive; found {found:g}", found=seconds)
-    problem, began = problem_of(model, data, **settings), perf_counter()
+    problem, began = problem_of(model, data, free=free, start=start, until=until), perf_counter()
     search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
     deadline = np.inf if seconds is None else monotonic() + seconds
     has_blocks = len(problem.stages) > 1
@@ -212,7 +216,7 @@ def fit(  # noqa: PLR0913 - a public entry point
         is_settled=before.is_settled,
         seconds=perf_counter() - began,
     )
-    result = replace(result.with_findings(*work.findings), seconds=perf_counter() - began)
+    result = replace(result.with_findings(*work.findings), seconds=perf_counter() - began, problem=settled)
     return result if problem.until is None else replace(result, holdout=held_out(settled, result, seed=seed))
 
 

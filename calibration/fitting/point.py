@@ -46,13 +46,13 @@ class FittedPoint:
         return self.problem.digest(self.point.tolist(), *settings)
 
 
-def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
+def fitted_point(problem: CalibrationProblem | FitResult, fit: FitResult | None = None) -> FittedPoint:
     """Linearise a problem at the end point of its fit.
 
     Parameters
     ----------
     problem
-        The calibration problem that was fitted.
+        The calibration problem that was fitted; or its fit alone, in the session that made it.
     fit
         Its fit; this may have been saved and loaded.
 
@@ -66,9 +66,12 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
     InvalidInput
         If the fit belongs to another panel, model, window or set of parameters.
     """
-    _check(problem, fit)
-    settled = problem.with_noise_of(fit.fitted)
-    point = settled.space.to_vector(fit.fitted.as_values())
+    whole, found = (problem.problem, problem) if isinstance(problem, FitResult) else (problem, fit)
+    if whole is None or found is None:
+        raise InvalidInput("give a fit and its problem; a fit that was loaded has no problem with it")
+    _check(whole, found)
+    settled = whole.with_noise_of(found.fitted)
+    point = settled.space.to_vector(found.fitted.as_values())
     return point_at(settled, point)
 
 

@@ -27,6 +27,7 @@ from pysd_runner.engine.counts import year
 from pysd_runner.evidence import ExperimentRuns, experiments_of, experiments_of_any, terms_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
+from pysd_runner.spec.priors import Uniform
 from pysd_runner.study.arguments import loaded
 from pysd_runner.study.equations import equations_hash, equations_of
 
@@ -120,7 +121,8 @@ class CalibrationProblem(Comparison):
         Parameters to estimate, by key or model name: constants, elements of them, or stocks for their initial value.
         None selects all parameters that have a prior and are not policy choices, including those about which only the
         prior is informative; if none are declared, at most ten that the data can distinguish. With a list, the other
-        parameters are fixed at the centre of their priors or at their values.
+        parameters are fixed at the centre of their priors or at their values. A mapping gives bounds,
+        ``{"Contact Rate": (1, 20)}``, between which the prior is uniform; for tables only.
     values
         Values at which parameters are fixed, for instance ``{"alpha": 0.33}``.
     priors
@@ -166,7 +168,7 @@ class CalibrationProblem(Comparison):
         model: Model | str | Path,
         data: "Data | AnySource | None",
         *,
-        free: str | Iterable[str] | None = None,
+        free: str | Iterable[str] | Mapping[str, tuple[float, float]] | None = None,
         values: Values | None = None,
         priors: Mapping[str, Prior] | None = None,
         observations: Observations | None = None,
@@ -179,6 +181,10 @@ class CalibrationProblem(Comparison):
         model, found = loaded(model, data)
         if found is None:
             raise InvalidInput("{model} is fitted to data; give them too, as in fit(model, data)", model=model.name)
+        if isinstance(free, Mapping):
+            priors = {name: Uniform(lower=float(low), upper=float(high)) for name, (low, high) in free.items()} | dict(
+                priors or {}
+            )
         free = [free] if isinstance(free, str) else free
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
         tied = _tied(model, found, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
@@ -596,8 +602,8 @@ def problem_of(
     model: Model | str | Path | CalibrationProblem, data: "Data | AnySource | None", **settings: Any
 ) -> CalibrationProblem:
     """The problem of a model and data, or the one that was given."""
-    if isinstance(model, CalibrationProblem):
-        if settings:
-            raise InvalidInput("a problem has its settings; give {names} to it", names=", ".join(settings))
-        return model
-    return CalibrationProblem(model, data, **settings)
+    if not isinstance(model, CalibrationProblem):
+        return CalibrationProblem(model, data, **settings)
+    if given := [name for name, value in settings.items() if value is not None]:
+        raise InvalidInput("a problem has its settings; give {names} to it", names=", ".join(given))
+    return model

@@ -107,6 +107,8 @@ class FitResult(Tabled):
         Unit of the model's time if the data are a table; empty for a panel of regions and years.
     holdout
         Forecast skill for held-out observations; empty if there are none.
+    problem
+        The `CalibrationProblem` that was fitted; not saved, so None in a fit that was loaded.
     """
 
     fitted: FittedParameters
@@ -125,6 +127,7 @@ class FitResult(Tabled):
     seconds: float = field(default=0.0)
     time_unit: str = ""
     holdout: tuple[HeldOut, ...] = ()
+    problem: Any = field(default=None)
 
     def check(self) -> list[Finding]:
         """List the diagnostics that failed; the list is empty if the fit can be used without reservation."""
@@ -309,6 +312,50 @@ class FitResult(Tabled):
         return self.table().set_index("key")[["low_90", "high_90"]]
 
     @property
+    def fun(self) -> float:
+        """Half the sum of squared residuals at the estimate, including the priors: `cost`."""
+        return self.cost
+
+    def predict(self, until: float | None = None, *, draws: int = 1, seed: int = 0) -> "pd.DataFrame":
+        """Observed outcomes of the fitted model over time, also beyond the data.
+
+        Parameters
+        ----------
+        until
+            Last time; None for that of the model.
+        draws
+            Number of parameter draws; 1 gives the run at the estimates.
+        seed
+            Seed of the draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each time, one column for each outcome; with several draws, the quantiles 0.05, 0.5 and 0.95 of
+            each, which hold the errors of the parameters alone: `gapsim.forecast` adds those of the model.
+
+        Raises
+        ------
+        InvalidInput
+            If the fit was loaded, so that its model and data are not known, or is one of regions.
+        """
+        import pandas as pd
+
+        from pysd_runner.study.projection import project
+
+        if self.problem is None:
+            raise InvalidInput("the fit was loaded, so its model and data are not known; use project(model, data, ...)")
+        if self.fitted.regions:
+            raise InvalidInput("paths of regions start at the end of the data; use project(fit, 'baseline')")
+        future = project(self, {}, draws=draws, seed=seed, until=until)
+        names = [name for name in future.observed if future[name].ndim == 3] or [future.leading]
+        found = future.data[names].isel(scenario=0, drop=True)
+        if draws == 1:
+            return found.isel(draw=0, drop=True).to_dataframe()[names]
+        wide = found.quantile([0.05, 0.5, 0.95], dim="draw").to_dataframe()[names].unstack("quantile")
+        return pd.DataFrame(wide)
+
+    @property
     def success(self) -> bool:
         """Whether the search converged."""
         return self.fitted.status == "converged"
@@ -448,7 +495,7 @@ class FitResult(Tabled):
                 )
         file = folder / RECORD
         content = read_record(file, schema=SCHEMA, what=Message("record of a fit"), remedy=REMEDY, earlier=EARLIER)
-        check_entries(FitResult, content, str(file), REMEDY, without=("fitted",))
+        check_entries(FitResult, content, str(file), REMEDY, without=("fitted", "problem"))
         many = {name: tuple(_one(kind, row) for row in content[name]) for name, kind in MANY.items()}
         single = {name: None if content[name] is None else _one(kind, content[name]) for name, kind in SINGLE.items()}
         found: dict[str, Any] = {name: null_to_nan(content[name]) for name in ENTRIES} | many | single
@@ -488,6 +535,27 @@ ENTRIES = (
     *("cost", "stage_distance", "findings", "parameters", "series", "searches", "optima", "ridges", "shocks"),
     *("description", "region_names", "residuals", "time_unit", "holdout"),
 )
+
+
+def load_fit(folder: str | Path) -> FitResult:
+    """Load what `FitResult.save` wrote.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+
+    Returns
+    -------
+    FitResult
+        The saved fit, without its problem.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds no fit, or a file of it is damaged.
+    """
+    return FitResult.load(folder)
 
 
 def record(result: FitResult) -> Values:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,6 +52,8 @@ from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.draws import check_fit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from calibration.fitting.problem import CalibrationProblem
 
 # Horizons in years at which past scores are reported.
@@ -66,10 +68,11 @@ MOST_AHEAD = 500
 
 @reporting("Forecasting")
 def forecast(  # noqa: PLR0913 - a public entry point
-    data: "Data | CalibrationProblem",
+    data: Any,
     *,
-    until: float | str,
-    model: Model | None = None,
+    until: float | str | None = None,
+    horizon: int | None = None,
+    model: "Model | str | Path | None" = None,
     forecaster: str = FINAL,
     fit: FittedParameters | FitResult | None = None,
     events: Sequence[str] = (),
@@ -88,6 +91,8 @@ def forecast(  # noqa: PLR0913 - a public entry point
         columns are forecast with `model`; or a problem, whose settings are those of the fit.
     until
         Last year or date (``"2040-06-01"``), or last moment of the model.
+    horizon
+        Instead of `until`: the number of years beyond a panel, or of intervals beyond a table.
     model
         Any model, required for a table; with a panel, the model of the fit, None for the shipped one.
     forecaster
@@ -124,13 +129,18 @@ def forecast(  # noqa: PLR0913 - a public entry point
     UnknownName
         If there is no such forecaster, region or class.
     """
-    model, data = taken(model, data)
-    table = data if isinstance(data, Data) else data.data
+    known, data = taken(model, data)
+    table: Data = data if isinstance(data, Data) else data.data
+    if (until is None) == (horizon is None):
+        raise InvalidInput("say how far to forecast, by `until` or by `horizon`")
+    if horizon is not None:
+        until = _after(table, whole("horizon", horizon, least=1))
+    assert until is not None  # noqa: S101
     if table.is_panel:
         until = time_of(until)
         fitted = fit.fitted if isinstance(fit, FitResult) else fit
         target = check_forecast(
-            table, until=until, forecaster=forecaster, model=model, fit=fitted, events=events, draws=draws, seed=seed
+            table, until=until, forecaster=forecaster, model=known, fit=fitted, events=events, draws=draws, seed=seed
         )
         chosen = models_named([forecaster])[forecaster]
         start = origin_at(target, target.times[-1])
@@ -148,9 +158,14 @@ def forecast(  # noqa: PLR0913 - a public entry point
     if isinstance(fit, FittedParameters):
         raise TypeError("a table is forecast with all that `fit` returned, not with its parameters alone")
     teller(progress)(Message("fitting the model"), 0, 4)
-    problem = table_problem(data, model, seed=seed, **({} if fit is None else _settings_of(fit, model)))
+    problem = table_problem(data, known, seed=seed, **({} if fit is None else _settings_of(fit, known)))
     end = problem.calendar.moment_of(time_of(until))
     return _of_columns(problem, end, fit, events=events, draws=draws, seed=seed, past=past, tell=teller(progress))
+
+
+def _after(data: Data, horizon: int) -> float:
+    """Time that lies a number of intervals beyond data."""
+    return float(data.times[-1] + horizon * np.median(np.diff(data.times)))
 
 
 def _of_regions(

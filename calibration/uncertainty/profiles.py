@@ -146,8 +146,8 @@ def half_quantile(level: float) -> float:
 
 @one_thread
 def profile(
-    problem: CalibrationProblem,
-    fit: FitResult,
+    problem: CalibrationProblem | FitResult,
+    fit: FitResult | None = None,
     keys: Iterable[str] | None = None,
     *,
     level: float = 0.9,
@@ -165,7 +165,7 @@ def profile(
     Parameters
     ----------
     problem
-        The calibration problem that was fitted.
+        The calibration problem that was fitted; or its fit alone, in the session that made it.
     fit
         Its fit.
     keys

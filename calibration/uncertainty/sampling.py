@@ -200,8 +200,8 @@ class PosteriorSample(Tabled):
 
 @reporting("Sampling the posterior")
 def sample(
-    problem: CalibrationProblem,
-    fit: FitResult,
+    problem: CalibrationProblem | FitResult,
+    fit: FitResult | None = None,
     draws: int = 2500,
     *,
     ensembles: int = 4,
@@ -219,7 +219,7 @@ def sample(
     Parameters
     ----------
     problem
-        The calibration problem that was fitted.
+        The calibration problem that was fitted; or its fit alone, in the session that made it.
     fit
         Its fit, from which sampling starts.
     draws

@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.spec import Baseline, FittedParameters
     from pysd_runner.study.inputs import ProjectionInputs
 
-DRAWS, UNTIL = 2500, 2040
-FITTED_FILE, BEFORE_FILE, FIT = "fitted.json", "fitted_before.json", "fit"
+DRAWS = 2500
+FITTED_FILE = "fitted.json"
 GROUP = "gapsim.baselines"
 
 
@@ -46,9 +46,7 @@ def read_fit(path: Path) -> "FittedParameters":
     """Read fitted parameters from their file or from the folder that holds it."""
     from pysd_runner.spec import load_fitted
 
-    # Results have the fit before it was weighed by measured effects in a file of its own, or in the folder of the fit.
-    places = (path / BEFORE_FILE, path / FIT / FITTED_FILE, path / FITTED_FILE)
-    return load_fitted(next((file for file in places if file.is_file()), places[-1]) if path.is_dir() else path)
+    return load_fitted(path)
 
 
 def weighed(
@@ -82,13 +80,6 @@ def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
     return tuple(map(str, dict(fitted.provenance.get("definitions") or {}).values()))
 
 
-def usual_end(last: int) -> int:
-    """Default last year of a projection."""
-    from pysd_runner.spec.baseline import FARTHEST
-
-    return max(last + 1, min(UNTIL, last + FARTHEST))
-
-
 def settings_of(
     model: "Model",
     panel: "Data",
@@ -100,6 +91,7 @@ def settings_of(
 ) -> dict[str, Any]:
     """Requested settings, completed by defaults; invalid ones are rejected before any work is done."""
     from pysd_runner.reports.evidence import money_of
+    from pysd_runner.spec.baseline import usual_end
     from pysd_runner.study.draws import check_fit, check_rate
     from pysd_runner.study.inputs import check_projection, last_origin
 

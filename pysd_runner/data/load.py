@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.findings import Finding, errors_of
@@ -16,7 +16,7 @@ from pysd_runner.data.mapping import PanelMapping, as_mapping
 from pysd_runner.data.names import Entity
 from pysd_runner.data.reading import National, Regions, holds_panel, in_file, read_panel, read_series
 from pysd_runner.data.series import Clock
-from pysd_runner.data.sources import Source, sources_of
+from pysd_runner.data.sources import Source, shipped_panels, sources_of
 
 logger = logging.getLogger(__name__)
 # `load_data` logs that there are warnings; `check_data` returns them and therefore lowers the level.
@@ -55,8 +55,8 @@ def load_data(  # noqa: PLR0913 - a public entry point
     Parameters
     ----------
     source
-        ``"china"``, a CSV or xlsx file, data frame, dictionary of columns, or xarray object. A list of these is read
-        as one panel, for instance output and population from two downloads.
+        ``"china"``, a CSV or xlsx file, data frame, series with a name, dictionary of columns, or xarray object. A list
+        of these is read as one panel, for instance output and population from two downloads.
     roles
         Meaning of headings, ``{"heading": "variable"}``: a role such as ``"region"`` or ``"year"``, a panel variable,
         the model variable that a column observes, or ``"ignore"``. A `PanelMapping` or the path of a mapping file has
@@ -121,6 +121,11 @@ def load_data(  # noqa: PLR0913 - a public entry point
     return replace(data, problems=tuple(problems))
 
 
+def list_data() -> list[str]:
+    """Names of the shipped data, which `load_data` takes."""
+    return list(shipped_panels())
+
+
 class FaultyData(InvalidPanel):
     """Data with errors; `problems` holds all of them and the warnings."""
 
@@ -134,7 +139,23 @@ class FaultyData(InvalidPanel):
         self.problems = list(problems)
 
 
-def check_data(source: "AnySource | Data", **settings: Any) -> list[Finding]:
+class ReadingSettings(TypedDict, total=False):
+    """How data are read: arguments of `load_data`."""
+
+    roles: Any
+    units: Texts | None
+    regions: Any
+    national: Any
+    yuan_per_unit: float | None
+    entity: str | Sequence[str] | None
+    time: str | None
+    time_unit: str | None
+    encoding: str | None
+    sheet: str | None
+    panel: bool | Data | None
+
+
+def check_data(source: "AnySource | Data", **settings: Unpack[ReadingSettings]) -> list[Finding]:
     """List all errors and warnings of observations in one pass.
 
     Parameters

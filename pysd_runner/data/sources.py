@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pysd_runner.data.dataset import Data
 
-    OneSource = str | Path | pd.DataFrame | Record | xr.Dataset | xr.DataArray
+    OneSource = str | Path | pd.DataFrame | pd.Series[float] | Record | xr.Dataset | xr.DataArray
     AnySource = OneSource | Sequence[OneSource]
 
 # Name of the panel in a folder with all that belongs to it.
@@ -109,6 +109,10 @@ def sources_of(source: "AnySource") -> tuple[Source, ...]:
     kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
     if kind in ("xarray.DataArray", "xarray.Dataset"):
         return _held("xarray", of_frame(_frame_of_labelled(source, kind)))
+    if isinstance(source, pd.Series):
+        if source.name is None:
+            raise InvalidInput("a series needs the name of what it observes, as in series.rename('Infected')")
+        source = source.to_frame()
     if isinstance(source, pd.DataFrame):
         return _held("data frame", columns_of(source))
     if isinstance(source, Mapping):

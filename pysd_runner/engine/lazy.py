@@ -30,20 +30,28 @@ def lazy_exports(
     """
     tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    homes = {alias.asname: node.module for node in imports for alias in node.names if alias.asname and node.module}
+    homes = {
+        alias.asname: (node.module, alias.name)
+        for node in imports
+        for alias in node.names
+        if alias.asname and node.module
+    }
     for old, new in (renamed or {}).items():
         RENAMED[f"{package}.{old}"] = (new, new) if isinstance(new, str) else new
 
     def get(name: str) -> object:
         if name in homes:
-            found = getattr(import_module(homes[name]), name, None)
-            return import_module(f"{homes[name]}.{name}") if found is None else found
+            home, own = homes[name]
+            found = None if home == package else getattr(import_module(home), own, None)
+            return import_module(f"{home}.{own}") if found is None else found
         if known := RENAMED.get(f"{package}.{name}"):
             found, told = known
             home, _, new = found.rpartition(".")
             warnings.warn(f"{package}.{name} is now {told}", DeprecationWarning, stacklevel=2)
             return getattr(import_module(home), new)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from pysd_runner.engine.errors import suggest
+
+        raise AttributeError(f"module {package!r} has no attribute {name!r}.{suggest(name, homes)}")
 
     return get, lambda: sorted(homes), sorted(homes)
 

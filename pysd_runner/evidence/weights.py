@@ -2,17 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
-from pysd_runner.data import Data
 from pysd_runner.evidence.implied import experiments_of_fit
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.evidence import EvidenceTerm
+from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of
 from pysd_runner.study.inputs import spec_of
+
+if TYPE_CHECKING:
+    from pysd_runner.data import Data
+    from pysd_runner.data.sources import AnySource
 
 # Number of draws that are taken from a normal approximation, and least effective number of distinct draws.
 DRAWS = 2500
@@ -99,7 +104,12 @@ def is_weighed(fitted: FittedParameters) -> bool:
 
 
 def weigh(
-    model: Model, data: Data | None, fitted: FittedParameters, terms: Iterable[str] | None = None, *, seed: int = 0
+    model: AnyModel,
+    data: "Data | AnySource | None",
+    fit: AnyFit,
+    terms: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
 ) -> Weighted:
     """Weigh the draws of a fit by the density of measured effects at what each draw implies.
 
@@ -113,7 +123,7 @@ def weigh(
         The model of the fit, with as many regions as the data.
     data
         Data from which the fit was made; None for a model without regions.
-    fitted
+    fit
         A fit that did not use the terms; without a posterior sample, draws are taken from its normal approximation.
     terms
         Keys of evidence terms; None for those in use.
@@ -132,6 +142,10 @@ def weigh(
     UnknownName
         If there is no such term.
     """
+    model, data = loaded(model, data)
+    fitted = parameters_of(fit)
+    if fitted is None:
+        raise InvalidInput("measured effects weigh the draws of a fit; give one")
     kept = terms_of(model, terms)
     if is_weighed(fitted):
         raise InvalidInput("the fit has used measured effects already; they count once")

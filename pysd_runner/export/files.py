@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pysd_runner.core.errors import suggest
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -267,10 +269,25 @@ class HasTable(Protocol):
         """Return the result as a table."""
 
 
+def missing(owner: object, name: str) -> Any:
+    """Raise `AttributeError` with the attribute that may have been meant; for ``__getattr__``."""
+    known = {*dir(type(owner)), *getattr(type(owner), "__dataclass_fields__", ())}
+    if name.startswith("_") or name in known:
+        return object.__getattribute__(owner, name)  # raises what went wrong
+    public = [item for item in known if not item.startswith("_")]
+    raise AttributeError(f"{type(owner).__name__} has no attribute {name!r}.{suggest(name, public)}")
+
+
 class Tabled:
     """Mixin with the output formats of results that can be converted to a table."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which attribute may have been meant."""
+            return missing(self, name)
 
     def to_latex(self: HasTable, *args: Any, digits: int = 3, **kwargs: Any) -> str:
         """Convert the table to LaTeX, for the package booktabs."""

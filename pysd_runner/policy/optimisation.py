@@ -71,7 +71,7 @@ class Optimum(Tabled):
     ranges
         Range of each variable that loses at most 2 per cent of the objective, the rest of its group rescaled.
     rounding
-        Relative loss of the objective when shares are rounded to multiples of 5 per cent.
+        Relative loss of the objective when shares are rounded to multiples of 5 per cent; NaN if the objective is 0.
     outcomes
         Outcomes of the study, by key.
     levers
@@ -265,7 +265,9 @@ def optimise(  # noqa: PLR0913 - a public entry point
     loss = float("nan")
     if describe:
         ranges = near_optimal_ranges(coarse, point, progress)
-        loss = 1 - fine.value(space.projected(rounded(space, point, ROUNDING))) / fine.value(point)
+        reached = fine.value(point)
+        near = fine.value(space.projected(rounded(space, point, ROUNDING)))
+        loss = 1 - near / reached if reached else loss
     return Optimum(
         space=space,
         objective=objective,

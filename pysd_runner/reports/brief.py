@@ -191,7 +191,12 @@ class Brief:
 
 
 def brief(
-    projection: Future, region: str, *, mixes: Sequence[str] = (), lang: str = "en", date: datetime.date | None = None
+    projection: Future,
+    region: str = "nation",
+    *,
+    mixes: Sequence[str] = (),
+    lang: str = "en",
+    date: datetime.date | None = None,
 ) -> Brief:
     """Write one page on the outlook of a region and the effects of policy mixes.
 

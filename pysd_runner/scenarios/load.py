@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.kinds import Record, Texts, frozen
-from pysd_runner.core.paths import is_there, model_file
+from pysd_runner.core.paths import is_shipped, is_there, model_file
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.document import (
@@ -324,6 +324,22 @@ def shipped_files(model: "str | Model") -> dict[str, Path]:
     """Scenario files that ship with a model."""
     folder = (model_file(model) if isinstance(model, str) else model.path).parent / "scenarios"
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def list_scenarios(model: "str | Model" = "regional_digital") -> list[str]:
+    """Names of the scenarios that `load_scenario` takes for a model: those it ships with, none for one of one's own.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, or a loaded model.
+
+    Raises
+    ------
+    UnknownName
+        If no shipped model has that name.
+    """
+    return list(shipped_scenarios(model)) if isinstance(model, str) or is_shipped(model.source) else []
 
 
 def shipped_scenarios(model: "str | Model" = "regional_digital") -> tuple[str, ...]:

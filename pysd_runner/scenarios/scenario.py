@@ -57,7 +57,8 @@ class Scenario:
     assumption_set
         Name of the scenario that defined the assumptions; empty without any.
     changes
-        Changes to constants, by name of a constant or of an element of one.
+        Changes to constants, by name of a constant or of an element of one; those that are not read yet, as in
+        ``Scenario({"Contact Rate": "x0.5"})``, are read as by `of`.
     written
         Dotted keys of the policy settings that differ from the reference.
     reference
@@ -70,13 +71,13 @@ class Scenario:
         Unusual settings in the files; ignored when scenarios are compared.
     """
 
-    name: str
-    label: Texts
+    name: str = "scenario"
+    label: Texts = FrozenMapping()
     note: Texts = FrozenMapping({"en": "", "zh": ""})
     policy: Policy = NO_POLICY
     assumptions: Numbers = FrozenMapping()
     assumption_set: str = ""
-    changes: Mapping[str, Change] = NO_CHANGES
+    changes: Mapping[str, Change] = field(default=NO_CHANGES, kw_only=False)
     written: tuple[str, ...] = ()
     reference: "Scenario | None" = None
     compare_with: tuple[str, ...] = ()
@@ -84,6 +85,11 @@ class Scenario:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        changes = _read(self.name, self.changes)
+        if changes and self.model:
+            object.__setattr__(self, "model", "")
+            object.__setattr__(self, "label", both_languages(self.label, self.name))
+        object.__setattr__(self, "changes", changes)
         for name in ("label", "note", "assumptions", "changes"):
             object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
 
@@ -119,22 +125,7 @@ class Scenario:
         """
         if not isinstance(name, str) or not name.strip():
             raise InvalidScenario("a scenario needs a name; found {found!r}", found=name)
-        if not isinstance(changes, Mapping):
-            raise InvalidScenario(
-                "scenario {scenario!r}: changes are a mapping from constants to values; found {found!r}",
-                scenario=name,
-                found=changes,
-            )
-        found = {}
-        for variable, value in changes.items():
-            if not isinstance(variable, str):
-                raise InvalidScenario(
-                    "scenario {scenario!r}: a constant is named by a text; found {found!r}",
-                    scenario=name,
-                    found=variable,
-                )
-            found[variable] = read_change(value, Message("scenario {name!r}: {variable}", name=name, variable=variable))
-        return cls(name=name, label=both_languages(label, name), note=both_languages(note), changes=found, model="")
+        return cls(changes, name=name, label=both_languages(label, name), note=both_languages(note), model="")
 
     def baseline(self) -> "Scenario":
         """Build the no-policy scenario under the same assumptions.
@@ -381,6 +372,24 @@ class Scenario:
             compare_with=tuple(file.compare_with or ()),
             model=str(stored.get("model", "")),
         )
+
+
+def _read(name: str, changes: Record) -> dict[str, Change]:
+    """Changes of constants as they are kept, from those kept and those that a caller wrote."""
+    if not isinstance(changes, Mapping):
+        raise InvalidScenario(
+            "scenario {scenario!r}: changes are a mapping from constants to values; found {found!r}",
+            scenario=name,
+            found=changes,
+        )
+    found = {}
+    for variable, value in changes.items():
+        if not isinstance(variable, str):
+            raise InvalidScenario(
+                "scenario {scenario!r}: a constant is named by a text; found {found!r}", scenario=name, found=variable
+            )
+        found[variable] = read_change(value, Message("scenario {name!r}: {variable}", name=name, variable=variable))
+    return found
 
 
 def both_languages(text: "str | Languages | Texts | None", default: str = "") -> FrozenMapping[str]:

@@ -111,6 +111,43 @@ class Run(Labelled, Tabled):
         """The run as a long table: scenario, draw, subscripts, year, variable, unit, value."""
         return long_frame(self.to_xarray())
 
+    def plot(self, outcome: str, *, lang: str = "en", ax: Any = None) -> Any:
+        """Plot an outcome over time: its median and range over the draws under each scenario.
+
+        Parameters
+        ----------
+        outcome
+            Name of a variable without subscripts.
+        lang
+            Language of labels.
+        ax
+            Axes to draw on; None makes a figure.
+
+        Returns
+        -------
+        ReportFigure or Axes
+            The axes if some were given.
+
+        Raises
+        ------
+        UnknownName
+            If the run did not save it.
+        InvalidInput
+            If it has subscripts.
+        """
+        from pysd_runner.plots.over_time import plot_fan
+
+        self[outcome]
+        name = str(spelled(outcome, self.data))
+        if self.dims[name]:
+            raise InvalidInput(
+                "{name} has subscripts; plot columns of `table()`, as in run.table().filter(like={name!r}).plot()",
+                name=name,
+            )
+        values = self.to_xarray()[name].rename({"year": "time"})
+        values = values.assign_coords(scenario=[str(place + 1) for place in range(values.sizes["scenario"])])
+        return plot_fan(values, None, ax=ax, time_unit=self.time_unit, lang=lang)
+
     def save(self, path: str | Path) -> Path:
         """Write the run to a netCDF file; if writing fails no incomplete file is left.
 

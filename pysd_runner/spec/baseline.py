@@ -17,6 +17,13 @@ ORDER = 7
 ROUNDING = 1e-12
 # Maximum forecast horizon in years; beyond it a forecast is uninformative.
 FARTHEST = 50
+# Last year of a projection unless one is given.
+UNTIL = 2040
+
+
+def usual_end(last: int) -> int:
+    """Default last year of a projection of regions whose data end in a year."""
+    return max(last + 1, min(UNTIL, last + FARTHEST))
 
 
 @frozen(eq=False)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.kinds import Texts, frozen
+from pysd_runner.spec.baseline import UNTIL
 
 if TYPE_CHECKING:
     from pysd_runner.spec.declarations import ModelSpec, RegionInput
 
 # Defaults: number of draws; number of draws and last year of a study of regions.
-DRAWS, REGIONAL_DRAWS, UNTIL = 500, 200, 2040
+DRAWS, REGIONAL_DRAWS = 500, 200
 # Unit of money in the declarations of a model.
 MONEY = "Yuan"
 

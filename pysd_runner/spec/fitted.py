@@ -292,7 +292,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
     Parameters
     ----------
     path
-        A fitted-parameter file, schema 2.
+        A fitted-parameter file, schema 2, or the folder of a calibration or of results that holds one.
 
     Returns
     -------
@@ -305,7 +305,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
         If the file is missing, is not JSON, has another schema, has missing or additional entries, or was changed after
         it was written.
     """
-    path = Path(path)
+    path = _file_of(Path(path))
     if not path.exists():
         beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InvalidInput(
@@ -320,6 +320,12 @@ def load_fitted(path: str | Path) -> FittedParameters:
     check_entries(FittedParameters, content, str(path), REMEDY)
     restored = {name: value if name == "provenance" else null_to_nan(value) for name, value in content.items()}
     return FittedParameters(**restored)
+
+
+def _file_of(path: Path) -> Path:
+    """The file of a fit, from it or its folder; of results the fit before it was weighed by measured effects."""
+    places = [path / name for name in ("fitted_before.json", "fit/fitted.json", "fitted.json")]
+    return next((file for file in places if file.is_file()), places[-1]) if path.is_dir() else path
 
 
 def _prior_of(key: str, spec: ModelSpec) -> Prior:

@@ -97,6 +97,58 @@ class Future(Tabled):
         return tuple(name for name in self.scenarios if self.baselines[name] != name)
 
     @property
+    def outcomes(self) -> list[str]:
+        """Names of the outcomes."""
+        return [str(name) for name in self.data.data_vars]
+
+    def sel(self, **places: Any) -> "xr.Dataset":
+        """Outcomes at labels of their dimensions, as `xarray.Dataset.sel`; regions also by name.
+
+        Parameters
+        ----------
+        **places
+            Label, or list of labels, by dimension: ``future.sel(region="Sichuan", scenario="baseline")``.
+
+        Returns
+        -------
+        xarray.Dataset
+            The selected outcomes.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such dimension or label.
+        """
+        found = self.data
+        for dim, wanted in places.items():
+            if dim not in found.dims:
+                raise UnknownName("results have no dimension {dim!r}.{suggestion}", dim=dim, among=map(str, found.dims))
+            labels = [str(item) for item in found[dim].to_numpy()]
+            codes = {**self._codes, **{item: item for item in labels}} if dim == "region" else {}
+            several = wanted if isinstance(wanted, list | tuple) else [wanted]
+            chosen = [codes.get(str(item), item) for item in several]
+            if wrong := [item for item in chosen if str(item) not in labels]:
+                raise UnknownName(
+                    "results have no {dim} {label!r}.{suggestion}", dim=dim, label=wrong[0], among=[*codes, *labels]
+                )
+            places_of = [labels.index(str(item)) for item in chosen]
+            found = found.isel({dim: places_of if isinstance(wanted, list | tuple) else places_of[0]})
+        return found
+
+    @property
+    def _codes(self) -> dict[str, str]:
+        """Codes of regions by their names."""
+        if "region" not in self.data.coords:
+            return {}
+        names = (self.data[item].to_numpy() for item in ("name_en", "name_zh"))
+        codes = self.data["region"].to_numpy()
+        return {str(name): str(code) for column in names for name, code in zip(column, codes, strict=True)}
+
+    def quantile(self, q: float | Sequence[float]) -> "xr.Dataset":
+        """Quantiles of every outcome over the draws, as `xarray.Dataset.quantile`."""
+        return self.data.quantile(q, dim="draw", skipna=True)
+
+    @property
     def gaps(self) -> "xr.DataArray":
         """Gap to the leading region, dimensions (scenario, draw, region, year)."""
         return self.data["gap_to_leader"]

@@ -22,7 +22,8 @@ from pysd_runner.model import Model
 from pysd_runner.simulation.run import located
 from pysd_runner.simulation.task import spelled
 from pysd_runner.spec.declarations import DeclaredLoop
-from pysd_runner.study.inputs import ProjectionInputs
+from pysd_runner.study.arguments import HasProblem, loaded, parameters_of, subject_of
+from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 from pysd_runner.study.links import Links, Node, link_scores
 from pysd_runner.text import say
 
@@ -353,7 +354,7 @@ class Graph:
 
 
 def loops(
-    model: Model | ProjectionInputs,
+    model: Model | ProjectionInputs | HasProblem,
     values: Mapping[str, Any] | None = None,
     *,
     focus: Texts = NOTHING,
@@ -368,7 +369,7 @@ def loops(
     Parameters
     ----------
     model
-        A model, or the inputs of a projection with one draw (`inputs_of`).
+        A model, a fit, whose estimates are used, or the inputs of a projection with one draw (`inputs_of`).
     values
         As for `simulate`, with a single scenario and draw.
     focus
@@ -405,6 +406,9 @@ def loops(
     """
     if find not in get_args(Find):
         raise UnknownName("loops are found as {known}; {find!r} is none of them", known=get_args(Find), find=find)
+    if not isinstance(model, Model | ProjectionInputs):
+        known, data, _, fit = subject_of(model, None, {}, None)
+        model = inputs_of(*loaded(known, data), parameters_of(fit), draws=1)
     settings: dict[str, float] = {}
     calendar = PLAIN
     regions: Sequence[Entity] = ()

@@ -24,7 +24,7 @@ from pysd_runner.simulation.run import failure_message
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.design import PLAIN, StudyDesign
-from pysd_runner.study.arguments import loaded
+from pysd_runner.study.arguments import AnyFit, AnyModel, HasProblem, loaded, named, parameters_of, subject_of
 from pysd_runner.study.draws import CommonDraws, panel_differences
 from pysd_runner.study.equations import Expression, equations_of
 from pysd_runner.study.future import Future
@@ -43,14 +43,6 @@ if TYPE_CHECKING:
 MOST_STOCKS = 12
 
 
-class HasFit(Protocol):
-    """What `calibration.fit` returns."""
-
-    @property
-    def fitted(self) -> FittedParameters:
-        """The estimated parameters."""
-
-
 class HasBaseline(Protocol):
     """What `calibration.forecast` returns."""
 
@@ -61,10 +53,10 @@ class HasBaseline(Protocol):
 
 @reporting("Projecting")
 def project(  # noqa: PLR0913 - a public entry point
-    model: Model | str | Path,
-    data: "Data | AnySource | None",
-    scenarios: "Scenarios",
-    fit: FittedParameters | HasFit | None = None,
+    model: AnyModel | HasProblem,
+    data: "Data | AnySource | None" = None,
+    scenarios: "Scenarios | None" = None,
+    fit: AnyFit | None = None,
     baseline: Baseline | HasBaseline | None = None,
     *,
     until: float | None = None,
@@ -88,17 +80,18 @@ def project(  # noqa: PLR0913 - a public entry point
     Parameters
     ----------
     model
-        Any model: loaded, or an argument of `load_model`.
+        Any model: loaded, or an argument of `load_model`. A fit stands for its model, its data and itself, as in
+        ``project(fit, scenarios)``.
     data
         A panel of regions; or, for any other model, observations to plot with its outcomes; None without data. A data
         frame, dictionary or file is read as a panel for a regional model, and as a table for any other.
     scenarios
         For regions: one or several scenarios, names of shipped ones, or dictionaries as for `load_scenario`; baselines
         and the scenarios in `compare_with` are added. For any other model: scenarios (`Scenario.of`), dictionaries of
-        changes, or files.
+        changes, or files; or a dictionary of dictionaries, which names them.
     fit
-        Result of a calibration, or its parameters. None draws the parameters of a regional model from their priors, and
-        runs any other model once with the values of its file.
+        Result of a calibration, its parameters, or its folder. None draws the parameters of a regional model from their
+        priors, and runs any other model once with the values of its file.
     baseline
         Forecast that the no-policy run of regions follows, or an `Outlook`, which has it; None for a free run of the
         model.
@@ -124,11 +117,12 @@ def project(  # noqa: PLR0913 - a public entry point
     SimulationFailed
         If a regional simulation is not finite, or every draw of any other model fails.
     """
-    model, data = loaded(model, data)
-    fitted = fit if fit is None or isinstance(fit, FittedParameters) else fit.fitted
+    known, data, scenarios, fit = subject_of(model, data, scenarios, fit)
+    sized, data = loaded(known, data)
+    fitted = parameters_of(fit)
     path = baseline if baseline is None or isinstance(baseline, Baseline) else baseline.baseline
     asked: dict[str, Any] = {"until": until, "draws": draws, "seed": seed, "origin": origin}
-    inputs = inputs_of(model, data, fitted, baseline=path, yuan_per_unit=yuan_per_unit, **asked)
+    inputs = inputs_of(sized, data, fitted, baseline=path, yuan_per_unit=yuan_per_unit, **asked)
     tell = counted(progress, "draws", len(inputs.common.draws))
     return projected(inputs, data, scenarios, outcomes=outcomes, progress=tell)
 
@@ -307,7 +301,8 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Data) ->
 
 def cast_of(scenarios: "Scenarios", model: Model, design: StudyDesign = PLAIN) -> list[Scenario]:
     """Scenarios in the order in which they run: baselines first, and those that must be shown beside others last."""
-    several = [scenarios] if isinstance(scenarios, str | Scenario | Mapping) else list(scenarios)
+    scenarios = named(scenarios)
+    several = [scenarios] if isinstance(scenarios, str | Path | Scenario | Mapping) else list(scenarios)
     for item in several:
         if not isinstance(item, str | Path | Scenario | Mapping):
             raise InvalidInput("scenarios must be names, dictionaries or Scenario objects; found {found!r}", found=item)

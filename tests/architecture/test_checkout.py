@@ -12,7 +12,16 @@ PLACES = re.compile(
     "|".join(["/ho" + r"me/\w", "/ro" + "ot/", "/wo" + r"rk/\w", "/Us" + r"ers/\w", r"[A-Z]:\\" + "Us" + "ers"])
 )
 TEXT = {".py", ".toml", ".md", ".mdl", ".yaml", ".csv", ".bib", ".cff", ".json", ".txt", ".html", ".js", ".css", ""}
-KINDS_OF_TESTS = {"architecture", "benchmarks", "documentation", "frozen", "models", "properties", "validation"}
+KINDS_OF_TESTS = {
+    "architecture",
+    "benchmarks",
+    "documentation",
+    "frozen",
+    "idiom",
+    "models",
+    "properties",
+    "validation",
+}
 
 
 AT_THE_ROOT = {

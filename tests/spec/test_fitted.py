@@ -273,7 +273,7 @@ def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Pa
         load_fitted(tmp_path / "fitt.json")
     with pytest.raises(InvalidInput, match=r"in it\.$"):
         load_fitted(tmp_path / "nowhere" / "nothing.json")
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="no such file"):
         load_fitted(tmp_path)
     path.write_text("{", encoding="utf-8")
     with pytest.raises(InvalidInput, match="not valid JSON"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import calibration
+import gapsim
 import pysd_runner
 from pysd_runner.cli import command, main
 from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidInput, InvalidModel, Message, joined, suggest
@@ -58,7 +59,7 @@ def modules():
     """Each module of the source, parsed."""
     return {
         path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8"))
-        for package in (pysd_runner, calibration)
+        for package in (pysd_runner, calibration, gapsim)
         for path in sorted(Path(package.__file__).parent.rglob("*.py"))
     }
 
