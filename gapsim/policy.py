@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
 from pysd_runner.spec.declarations import DeclaredLever, DeclaredOutcome, ModelSpec
-from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of
+from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of, subject_of
 
 if TYPE_CHECKING:
     from pysd_runner.data import Data
@@ -43,7 +43,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
     Parameters
     ----------
     model, data, fit, until, draws, seed
-        As for `project`.
+        As for `project`; a fit stands for its model and data here, too.
     scenario
         For regions the scenario that gives budget and first year, ``"zoned_need"`` by default; None otherwise.
     outcome
@@ -153,6 +153,7 @@ def _study(
     from pysd_runner.policy.studies import study_of
     from pysd_runner.study.inputs import inputs_of
 
+    model, data, _, fit = subject_of(model, data, {}, fit)
     known, read = loaded(model, data)
     if levers is not None or better:
         known = _declared(known, outcome, levers or {}, better)

@@ -145,6 +145,9 @@ class Model:
 
     def by_variable(self, values: Values) -> dict[str, Any]:
         """Values by the names of variables in the file."""
+        if hasattr(values, "items") and not isinstance(values, Mapping):
+            # A series of pandas by name, or a data frame with a column for each and a row for each draw.
+            values = {name: np.asarray(item) for name, item in values.items()}
         if not isinstance(values, Mapping):
             raise InvalidInput("values are a mapping from variables to numbers; found {values!r}", values=values)
         spelled: dict[str, str] = {}

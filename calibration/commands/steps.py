@@ -202,13 +202,17 @@ def draw(
 ) -> None:
     """Draw the figures of the fit, and write its report."""
     from calibration.reporting import draw_fit, plot_predictive, write_report
+    from calibration.reporting.report import write_table_report
     from calibration.uncertainty import predictive_checks
     from pysd_runner.plots import save_figure
 
     sentences = {}
     with session.stage(Message("Drawing the fit and writing its report")):
+        if not problem.data.is_panel:
+            write_table_report(found, folder, description=problem.describe(), lang=session.lang)
+            return
         figures = list(draw_fit(found, lang=session.lang, only=only))
-        if len(problem.space) and problem.codes:
+        if len(problem.space):
             checks = predictive_checks(problem, found)
             figures.append(("predictive", plot_predictive(found, checks, lang=session.lang)))
         for name, figure in figures:

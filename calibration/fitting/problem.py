@@ -185,7 +185,6 @@ class CalibrationProblem(Comparison):
             priors = {name: Uniform(lower=float(low), upper=float(high)) for name, (low, high) in free.items()} | dict(
                 priors or {}
             )
-        free = [free] if isinstance(free, str) else free
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
         tied = _tied(model, found, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
         self.experiments: ExperimentRuns | None = None

@@ -307,8 +307,12 @@ class FitResult(Tabled):
 
     covariance = property(cov_params)
 
-    def conf_int(self) -> "pd.DataFrame":
-        """Ends of 90 % intervals by key."""
+    def conf_int(self, alpha: float = 0.1) -> "pd.DataFrame":
+        """Ends of 90 % intervals by key; other levels are those of profiles, ``profile(fit, level=0.95)``."""
+        if abs(alpha - 0.1) > 1e-9:
+            raise InvalidInput(
+                "intervals of a fit hold 90 % (alpha=0.1); profile(fit, level={level:g}) gives others", level=1 - alpha
+            )
         return self.table().set_index("key")[["low_90", "high_90"]]
 
     @property

@@ -282,12 +282,8 @@ def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parame
 
 
 def listed(free: Iterable[str]) -> tuple[str, ...]:
-    """Return a list of parameters as a tuple; raise ``InvalidInput`` for a string."""
-    if isinstance(free, str):
-        raise InvalidInput(
-            "free must be a list of parameters, such as [{free!r}]; found the text {found!r}", free=free, found=free
-        )
-    return tuple(free)
+    """Names of parameters, or the one name, as a tuple."""
+    return (free,) if isinstance(free, str) else tuple(free)
 
 
 def _check_free(spec: ModelSpec, keys: set[str], held: set[str]) -> None:

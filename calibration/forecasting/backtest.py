@@ -191,11 +191,10 @@ def taken(model: Any, data: Any) -> Any:
     from calibration.fitting.problem import CalibrationProblem
     from pysd_runner.study.arguments import loaded
 
-    if isinstance(data, CalibrationProblem):
+    is_read = isinstance(data, Data) and isinstance(model, Model | None)
+    if is_read or isinstance(data, CalibrationProblem):
         return model, data
-    if model is None:
-        return None, data if isinstance(data, Data) else load_data(data)
-    return loaded(model, data)
+    return (None, load_data(data)) if model is None else loaded(model, data)
 
 
 def table_problem(data: "Data | CalibrationProblem", model: Model | None, **settings: Any) -> "CalibrationProblem":

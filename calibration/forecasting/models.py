@@ -313,12 +313,6 @@ def check_yearly(target: Target) -> None:
 
 def check_model(model: object) -> None:
     """Raise unless `model` is a model that declares bindings, or None for the shipped one."""
-    if isinstance(model, str):
-        raise InvalidInput(
-            "model is what load_model returned; found the text {found!r}; a forecaster is named by `forecaster` "
-            "(--forecaster)",
-            found=model,
-        )
     if isinstance(model, Model):
         _ = model.bindings
     elif model is not None:

@@ -46,7 +46,7 @@ def draw_fit(
     """
     plots = {"parameters": plot_parameters} if result.parameters else {}
     plots["series"] = plot_series
-    if 0 < len(result.region_names) <= MOST_DRAWN and any(not item.national for item in result.series):
+    if len(result.region_names) <= MOST_DRAWN and any(not item.national for item in result.series):
         plots |= {"regions": plot_regions, "residuals": plot_residuals}
     for name, plot in plots.items():
         if only is None or name in only:

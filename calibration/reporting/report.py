@@ -1,7 +1,7 @@
 """Report of a fit: data, estimated parameters and their uncertainty, goodness of fit, and residual tests."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import SupportsFloat
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult, cells_of
+from calibration.fitting.tying import Description
 from calibration.observation import BEND
 from calibration.reporting.facts import (
     SeriesNumbers,
@@ -24,7 +25,9 @@ from calibration.sdeval import point_fit
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Record, Texts
+from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
+from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.marks import largest
 from pysd_runner.reports.document import (
     FEW_REGIONS,
@@ -38,6 +41,7 @@ from pysd_runner.reports.document import (
     ReportDocument,
     TextTable,
     save_document,
+    saved_picture,
 )
 from pysd_runner.reports.evidence import SHAPES
 from pysd_runner.text import said, say
@@ -114,7 +118,6 @@ def report_of(result: FitResult, *, figures: Texts, panel: Data | None = None, l
         *_parameters(result, lang),
         *_by_series(result, numbers, lang),
         *_residual_tests(result, numbers, lang),
-        *_held_out(result, lang),
         *_by_region(result, lang),
         *_figures(figures, lang),
         *_searches(result, lang),
@@ -129,7 +132,7 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
     failed = result.check()
     yield Paragraph(
         say(
-            f"fit_report.lead{'' if result.fitted.regions else '_any'}{'_failed' if failed else ''}",
+            "fit_report.lead failed" if failed else "fit_report.lead",
             lang,
             regions=len(result.fitted.regions),
             cells=sum(item.observations for item in result.series),
@@ -288,12 +291,6 @@ def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lan
         yield Paragraph(say_found(Message("Shocks: {words}.", words=result.shocks.words), result, lang))
 
 
-def _held_out(result: FitResult, lang: str) -> Iterator[Part]:
-    if result.holdout:
-        yield Heading(say("fit_report.held_out", lang))
-        yield Bullets([said(item.words, lang) for item in result.holdout])
-
-
 def _verdict(found: SeriesNumbers) -> str:
     if math.isnan(found.durbin_watson) or math.isnan(found.memory_band):
         return "unknown"
@@ -302,7 +299,7 @@ def _verdict(found: SeriesNumbers) -> str:
 
 def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
     regional = [item for item in result.series if not item.national]
-    if not regional or not result.region_names:
+    if not regional:
         return
     tables = [cells_of(result, item) for item in regional]
     fits = [point_fit(cells["observed"], cells["fitted"]) for cells in tables]
@@ -366,15 +363,14 @@ def _provenance(result: FitResult, panel: Data | None, lang: str) -> Iterator[Pa
             panel_hash=fitted.panel_sha256[:_SHORT_HASH],
         )
     ]
-    if panel is not None and "file_sha256" in panel.provenance:
+    if panel is not None and "file" in panel.provenance:
         read = panel.provenance
         digest = str(read["file_sha256"])[:_SHORT_HASH]
         lines.append(
             say("fit_report.file", lang, file=read["file"], hash=digest, encoding=read["encoding"], shape=read["shape"])
         )
-    if "currency" in record:
-        named = say("fit_report.unnamed", lang) if currency == "currency" else currency
-        lines.append(say("fit_report.money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0)))
+    named = say("fit_report.unnamed", lang) if currency == "currency" else currency
+    lines.append(say("fit_report.money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0)))
     keys = ("gapsim", "python", "numpy", "scipy", "seed", "starts")
     lines.append(say("fit_report.versions", lang, **{key: record.get(key, "?") for key in keys}))
     yield Heading(say("fit_report.provenance", lang))
@@ -396,3 +392,53 @@ def _number(value: SupportsFloat, digits: int) -> str:
 
 def _with_bias(rmse: float, bias: float) -> str:
     return "–" if math.isnan(rmse) else f"{_number(rmse, 3)} ({_number(bias, 3)})"
+
+
+def write_table_report(
+    result: FitResult, folder: str | Path, *, description: Description, lang: str = "en"
+) -> tuple[Path, Path]:
+    """Write the report of a fit to a table as Markdown and as one HTML page, with its figure."""
+    folder = Path(folder)
+    figure = result.plot(lang=lang)
+    assert isinstance(figure, ReportFigure)  # noqa: S101
+    fitted = result.fitted
+    document = ReportDocument(
+        title=say("fit_report.table_title", lang, model=fitted.model, panel=fitted.panel),
+        lang=lang,
+        parts=list(_parts_of_table(result, description, saved_picture(figure, folder, "fit"), lang)),
+    )
+    return save_document(document, folder, NAME)
+
+
+def _parts_of_table(result: FitResult, description: Description, picture: Picture, lang: str) -> Iterator[Part]:
+    def told(lines: Sequence[str]) -> Bullets:
+        return Bullets([say_found(line, result, lang) for line in lines])
+
+    yield Paragraph(say_found(result.headline, result, lang))
+    yield picture
+    yield Heading(say("fit_report.parameters", lang))
+    header = ("parameter", "unit", "estimate", "interval", "prior_interval", "rests")
+    yield TextTable(
+        header=[say(f"fit_report.{key}", lang) for key in header],
+        rows=[
+            (
+                item.name,
+                item.unit,
+                three_digits(item.estimate, digits=4),
+                f"{three_digits(item.low, digits=4)} … {three_digits(item.high, digits=4)}",
+                f"{three_digits(item.prior_low, digits=4)} … {three_digits(item.prior_high, digits=4)}",
+                said(item.words, lang),
+            )
+            for item in result.parameters
+        ],
+        words=frozenset({1, 5}),
+    )
+    if result.holdout:
+        yield Heading(say("fit_report.held_out", lang))
+        yield told([Message("{said}.", said=item.words) for item in result.holdout])
+    yield Heading(say("fit_report.contents", lang))
+    yield told([Message("{said}.", said=item.words) for item in result.series])
+    yield told(description.lines())
+    if result.findings:
+        yield Heading(say("fit_report.findings", lang))
+        yield told([str(item) for item in result.findings])

@@ -274,8 +274,10 @@ def missing(owner: object, name: str) -> Any:
     known = {*dir(type(owner)), *getattr(type(owner), "__dataclass_fields__", ())}
     if name.startswith("_") or name in known:
         return object.__getattribute__(owner, name)  # raises what went wrong
-    public = [item for item in known if not item.startswith("_")]
-    raise AttributeError(f"{type(owner).__name__} has no attribute {name!r}.{suggest(name, public)}")
+    near: str = suggest(name, [item for item in known if not item.startswith("_")])
+    if not near and "to_frame" in known:
+        near = " `to_frame()` gives a data frame, which may have it."
+    raise AttributeError(f"{type(owner).__name__} has no attribute {name!r}.{near}")
 
 
 class Tabled:

@@ -267,14 +267,21 @@ def _as_json(provenance: Mapping[str, object]) -> str:
         ) from cause
 
 
+def _text(value: object) -> object:
+    """A message as plain text, since the file format knows no other; anything else as it is."""
+    return str.__str__(value) if isinstance(value, str) else value
+
+
 def _plain(attributes: Mapping[object, object], where: str) -> dict[object, object]:
     """Convert attributes to types that netCDF can store: texts, numbers, arrays of them."""
     plain: dict[object, object] = {}
     for key, value in attributes.items():
         if isinstance(value, bool):
             plain[key] = np.int8(value)
-        elif isinstance(value, str | int | float | np.number | np.ndarray | list | tuple):
-            plain[key] = value
+        elif isinstance(value, list | tuple):
+            plain[key] = [_text(item) for item in value]
+        elif isinstance(value, str | int | float | np.number | np.ndarray):
+            plain[key] = _text(value)
         else:
             raise InvalidInput(
                 "attribute {attribute!r} of {place} is a {kind}, which netCDF cannot hold; use a text or a number, or "

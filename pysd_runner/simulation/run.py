@@ -111,13 +111,13 @@ class Run(Labelled, Tabled):
         """The run as a long table: scenario, draw, subscripts, year, variable, unit, value."""
         return long_frame(self.to_xarray())
 
-    def plot(self, outcome: str, *, lang: str = "en", ax: Any = None) -> Any:
+    def plot(self, outcome: str | None = None, *, lang: str = "en", ax: Any = None) -> Any:
         """Plot an outcome over time: its median and range over the draws under each scenario.
 
         Parameters
         ----------
         outcome
-            Name of a variable without subscripts.
+            Name of a variable without subscripts; None for the last one that changes over time, in most files a stock.
         lang
             Language of labels.
         ax
@@ -137,6 +137,9 @@ class Run(Labelled, Tabled):
         """
         from pysd_runner.plots.over_time import plot_fan
 
+        if outcome is None:
+            moving = [name for name, values in self.data.items() if not self.dims[name] and np.ptp(values) > 0]
+            outcome = moving[-1] if moving else next(iter(self.data))
         self[outcome]
         name = str(spelled(outcome, self.data))
         if self.dims[name]:

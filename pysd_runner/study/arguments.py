@@ -1,6 +1,7 @@
 """What a caller may give for a model, data and a fit, wherever one is taken: objects, names, paths and frames."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,6 +78,8 @@ def named(scenarios: Any) -> Any:
 
     if not isinstance(scenarios, Mapping) or not scenarios:
         return scenarios
+    if all(isinstance(item, Scenario) for item in scenarios.values()):
+        return [replace(item, name=str(name)) for name, item in scenarios.items()]
     if not all(isinstance(item, Mapping) for item in scenarios.values()):
         return scenarios
     if any(_is_time(key) for item in scenarios.values() for key in item):

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+
+def _label(item: object) -> str:
+    """A label as it is compared: numbers without the zeros that spell them."""
+    return f"{item:.12g}" if isinstance(item, int | float | np.number) else str(item)
+
+
 # Maximum number of scenario names in the representation.
 _SHOWN = 4
 
@@ -123,15 +129,15 @@ class Future(Tabled):
         for dim, wanted in places.items():
             if dim not in found.dims:
                 raise UnknownName("results have no dimension {dim!r}.{suggestion}", dim=dim, among=map(str, found.dims))
-            labels = [str(item) for item in found[dim].to_numpy()]
+            labels = [_label(item) for item in found[dim].to_numpy()]
             codes = {**self._codes, **{item: item for item in labels}} if dim == "region" else {}
             several = wanted if isinstance(wanted, list | tuple) else [wanted]
-            chosen = [codes.get(str(item), item) for item in several]
-            if wrong := [item for item in chosen if str(item) not in labels]:
+            chosen = [codes.get(str(item), _label(item)) for item in several]
+            if wrong := [item for item in chosen if item not in labels]:
                 raise UnknownName(
                     "results have no {dim} {label!r}.{suggestion}", dim=dim, label=wrong[0], among=[*codes, *labels]
                 )
-            places_of = [labels.index(str(item)) for item in chosen]
+            places_of = [labels.index(item) for item in chosen]
             found = found.isel({dim: places_of if isinstance(wanted, list | tuple) else places_of[0]})
         return found
 

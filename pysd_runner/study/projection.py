@@ -349,7 +349,8 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts) -> l
         Columns that observe variables, by variable.
     """
     if asked is not None:
-        return list(dict.fromkeys(model.find(name) for name in asked))
+        names = [asked] if isinstance(asked, str) else asked
+        return list(dict.fromkeys(model.find(name) for name in names))
     declared = [] if model.spec is None else [item.variable for item in model.spec.outcomes.values()]
     stocks = [name for name, item in model.variables.items() if item.kind == "stock"]
     return list(dict.fromkeys([*observed, *declared, *stocks[:MOST_STOCKS]]))

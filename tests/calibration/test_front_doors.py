@@ -7,8 +7,6 @@ from importlib import import_module
 import pytest
 
 import calibration
-from pysd_runner.core.errors import InvalidInput
-from pysd_runner.data import load_data
 
 
 @pytest.mark.parametrize("package", ["calibration", "gapsim", "calibration.fitting.fit"])
@@ -23,9 +21,3 @@ def test_a_module_of_the_same_name_does_not_hide_a_front_door() -> None:
     module = import_module("calibration.fitting.fit")
     assert calibration.fit is module.fit
     assert sys.modules["calibration.fitting.fit"] is module
-
-
-def test_a_name_of_before_says_the_new_one() -> None:
-    panel = load_data("china")
-    with pytest.raises(InvalidInput, match="a forecaster is named by `forecaster`"):
-        calibration.forecast(panel, until=2030, model="gapsim")

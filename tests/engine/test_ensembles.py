@@ -211,7 +211,6 @@ def test_a_run_can_be_saved_and_read(model, tmp_path):
         ),
         ([1.0], {}, "values are a mapping"),
         ({1: 1.0}, {}, "named by a text; found 1"),
-        ({}, {"outcomes": "Output"}, r"outcomes are a list of names; found 'Output', write \['Output'\]"),
         ({}, {"outcomes": [None]}, "named by a text; found None"),
         ({}, {"outcomes": 3}, "outcomes are a list of names"),
         ({}, {"seed": -1}, "seed must be a whole number from 0"),

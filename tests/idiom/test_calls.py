@@ -9,6 +9,7 @@ import pytest
 import gapsim
 from gapsim.errors import GapsimError
 from tests.idiom.calls import CALLS, MISSPELT
+from tests.idiom.more_calls import MORE
 from tests.study.models import SIR, made
 
 SMALL = ("110000", "510000", "520000", "620000")
@@ -25,6 +26,7 @@ def names(tmp_path_factory):
         patch.chdir(folder)
         path = gapsim.load_model("sir.mdl").run()["Infected"].iloc[::2]
         frame = pd.DataFrame({"time": path.index, "Infected": (path * np.exp(rng.normal(0, 0.05, len(path)))).round(2)})
+        frame = frame.reset_index(drop=True)
         frame.to_csv("obs.csv", index=False)
         Path("sir.yaml").write_text(SCENARIO, encoding="utf-8")
         sir, data = gapsim.load_model("sir.mdl"), gapsim.load_data("obs.csv")
@@ -34,11 +36,14 @@ def names(tmp_path_factory):
             "gapsim": gapsim,
             "Path": Path,
             "np": np,
+            "pd": pd,
             "frame": frame,
             "sir": sir,
             "data": data,
             "small": small,
             "fit": fit,
+            "run": gapsim.simulate(sir),
+            "outlook": gapsim.forecast(data, model=sir, until=40, draws=20, past=False),
             "future": gapsim.project(sir, data, {"Contact Rate": 5}, fit, draws=5),
             "cn": gapsim.project("regional_digital", small, "zoned_need", draws=3, until=2028),
         }
@@ -55,7 +60,7 @@ def is_given(call, kind, fact, names):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("call", "kind", "fact"), CALLS, ids=[call for call, *_ in CALLS])
+@pytest.mark.parametrize(("call", "kind", "fact"), CALLS + MORE, ids=[call for call, *_ in CALLS + MORE])
 def test_a_call_gives_what_it_asks_for(names, call, kind, fact):
     assert is_given(call, kind, fact, names)
 
@@ -63,7 +68,7 @@ def test_a_call_gives_what_it_asks_for(names, call, kind, fact):
 def test_nothing_is_not_what_is_asked_for():
     """A function that gives None for everything passes no line."""
     held = []
-    for call, kind, fact in CALLS:
+    for call, kind, fact in CALLS + MORE:
         try:
             held += [call] * (kind == "NoneType" and bool(eval(fact, {"it": None})))
         except (AttributeError, TypeError, KeyError, NameError):

@@ -244,7 +244,6 @@ def test_a_fit_is_saved_sampled_and_judged(sir, found, tmp_path):
     [
         ({"free": ["Contct Rate"]}, UnknownName, "Did you mean 'Contact Rate'"),
         ({"free": ["Infection"]}, InvalidInput, "computed by an equation"),
-        ({"free": "Contact Rate"}, InvalidInput, "free must be a list"),
         ({"free": ["Infected"]}, InvalidInput, "computed from other numbers"),
         ({"free": FREE, "values": {"Duration": 3}}, InvalidInput, "both set and to be estimated"),
         ({"free": FREE, "priors": {"Population": Normal(1, 1)}}, UnknownName, "which is not estimated"),
