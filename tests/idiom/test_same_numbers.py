@@ -29,6 +29,8 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
     line = f"run less.yaml --model {model.path} --data obs.csv --fit fit --out command --quiet"
     assert main(line.split()) == 0
     assert same(gapsim.project(fit, "less.yaml"), "command")
+    assert main(["run", "command/run.json", "--out", "again", "--quiet"]) == 0
+    assert Path("again/projection.nc").read_bytes() == Path("command/projection.nc").read_bytes()
 
 
 @pytest.mark.slow
