@@ -47,8 +47,7 @@ else:
             raise AttributeError(f"gapsim.{name} is called gapsim.{FORMER[name]} now")
 
         found = _exported(name)
-        globals()[name] = found = offered(found) if isfunction(found) else found
-        return found
+        return offered(found) if isfunction(found) else found
 
 
 __version__ = version("gapsim")

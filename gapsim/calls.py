@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from pysd_runner.core.errors import InvalidInput, suggest
@@ -11,6 +11,7 @@ from pysd_runner.core.errors import InvalidInput, suggest
 FORMER = {"CalibrationProblem": "Problem", "FitResult": "Fit"}
 
 
+@cache
 def offered(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, whose unknown, missing and surplus arguments raise `InvalidInput`."""
     signature = inspect.signature(function)

@@ -7,6 +7,7 @@ import pytest
 
 import gapsim
 import pysd_runner
+from pysd_runner.data import Data
 from tests.calibration.forecasting.series import panel_of, walk
 
 PROVINCES = ("110000", "310000", "410000", "620000")
@@ -15,9 +16,7 @@ PROVINCES = ("110000", "310000", "410000", "620000")
 def take_four_provinces(patch: pytest.MonkeyPatch, *more: str) -> None:
     """Whatever panel is asked for, give four provinces of the shipped one, and more."""
     panel = pysd_runner.load_data("china").subset(entities=(*PROVINCES, *more))
-    patch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
-    for door in (pysd_runner, gapsim):
-        patch.setattr(door, "load_data", lambda *_, **__: panel)
+    replace_load_data(patch, panel)
 
 
 def take_four_regions(patch: pytest.MonkeyPatch) -> None:
@@ -26,6 +25,10 @@ def take_four_regions(patch: pytest.MonkeyPatch) -> None:
     panel = panel_of(logs, 2009, groups=("west", "east"))
     regions = (replace(region, row=0, column=place) for place, region in enumerate(panel.regions))
     panel = replace(panel, entities={"region": tuple(regions)})
-    patch.setattr(pysd_runner.data, "load_data", lambda *_, **__: panel)
-    for door in (pysd_runner, gapsim):
+    replace_load_data(patch, panel)
+
+
+def replace_load_data(patch: pytest.MonkeyPatch, panel: Data) -> None:
+    """Give a panel for whatever is asked, at every door; doors look the function up behind them, so they come first."""
+    for door in (gapsim, pysd_runner, pysd_runner.data):
         patch.setattr(door, "load_data", lambda *_, **__: panel)

@@ -83,7 +83,7 @@ for place in sys.argv[1:]:
             continue
         for engine in ("numpy", "llvm"):
             try:
-                told(f"{path.name}.{engine}", simulate(load_model(str(path)), engine=engine))
+                told(f"{path.name}.{engine}", simulate(load_model(str(path)), engine=engine).to_xarray())
             except Exception as error:
                 print(f"{path.name}.{engine}\\t{type(error).__name__} {' '.join(str(error).split())}")
 """
