@@ -1,6 +1,7 @@
 """Scenarios of any model from a script, with what `gapsim run` does and its numbers."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pysd_runner.core.errors import InvalidInput, Message
@@ -9,7 +10,7 @@ from pysd_runner.data import Data
 from pysd_runner.evidence import is_weighed, weigh
 from pysd_runner.model import Model
 from pysd_runner.spec import Baseline, FittedParameters
-from pysd_runner.spec.baseline import usual_end
+from pysd_runner.spec.baseline import kept_in, usual_end
 from pysd_runner.study.arguments import AnyFit, AnyModel, HasProblem, loaded, parameters_of, subject_of
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import last_origin
@@ -101,7 +102,7 @@ def project(  # noqa: PLR0913 - a public entry point
         settings["draws"] = DRAWS if draws is None else draws
         if yuan_per_unit is None and fitted is not None:
             settings["yuan_per_unit"] = float(fitted.provenance.get("yuan_per_unit", 1.0))
-        followed = _followed(forecast, known, seen, fitted, settings, notices)
+        followed = _followed(forecast, known, seen, fit, settings, notices)
     elif forecast not in (None, "auto"):
         raise InvalidInput("{model} follows no forecast; leave `forecast` out", model=known.name)
     weighed = fitted if fitted is None or not evidence else _weighed(known, seen, fitted, seed, notices)
@@ -117,7 +118,7 @@ def _followed(
     asked: Any,
     model: Model,
     data: Data,
-    fitted: FittedParameters | None,
+    fit: AnyFit | None,
     settings: dict[str, Any],
     notices: list[str],
 ) -> Baseline | None:
@@ -127,8 +128,16 @@ def _followed(
     from calibration.forecasting.forecast import baseline_for
 
     until, draws, seed = (settings[name] for name in ("until", "draws", "seed"))
+    fitted = parameters_of(fit)
     if until <= data.years[-1]:
         return None
+    if isinstance(fit, str | Path) and Path(fit).is_dir():
+        kept = kept_in(Path(fit), data, fitted, until=until, draws=draws, seed=seed)
+        if kept is not None:
+            return kept
+    elif fitted is not None:
+        # As far as a calibration makes and keeps it, since draws depend on how far they go.
+        until = max(until, usual_end(data.years[-1]))
     try:
         return baseline_for(data, fitted, until=until, draws=max(draws, DRAWS), seed=seed, model=model)
     except InvalidInput as reason:

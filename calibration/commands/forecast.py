@@ -23,7 +23,7 @@ from pysd_runner.cli.options import (
 )
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import keep, kept_in, read_fit
+from pysd_runner.cli.starting import keep, read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.text import LANGUAGES, say
 
@@ -127,6 +127,8 @@ def forecast(
         beside = asked.fit if asked.fit is not None and asked.fit.is_dir() else None
         if beside is not None:
             ahead = int(settings["until"])
+            from pysd_runner.spec.baseline import kept_in
+
             kept = kept_in(beside, read, fitted, until=ahead, draws=asked.draws, seed=asked.seed)
     else:
         read, loaded = choice.read(session), choice.load_model()

@@ -301,7 +301,7 @@ class FitResult(Tabled):
         return self.table().set_index("key")["standard_error"]
 
     def cov_params(self) -> "pd.DataFrame":
-        """Covariance of the estimates, from their correlation and standard errors."""
+        """Covariance of the estimates: their standard errors with the correlations of the unbounded scale."""
         errors = self.bse.loc[list(self.fitted.keys)].to_numpy()
         return self.correlation() * np.outer(errors, errors)
 
@@ -361,8 +361,8 @@ class FitResult(Tabled):
 
     @property
     def success(self) -> bool:
-        """Whether the search converged."""
-        return self.fitted.status == "converged"
+        """Whether the search converged and no check failed."""
+        return self.fitted.status == "converged" and not self.check()
 
     @property
     def nobs(self) -> int:

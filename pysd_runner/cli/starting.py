@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +174,8 @@ def baseline_of(
     seed: int,
 ) -> "Baseline | None":
     """Read the stored forecast of a panel, or compute it."""
+    from pysd_runner.spec.baseline import kept_in
+
     kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
     if kept is not None:
         return kept
@@ -194,26 +196,6 @@ def baseline_of(
     if folder is not None:
         keep(session, made, folder)
     return made
-
-
-def kept_in(
-    folder: Path, panel: "Data", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
-) -> "Baseline | None":
-    """Read the forecast in the folder of a fit; None if there is none that matches the request."""
-    from pysd_runner.spec import load_baseline
-    from pysd_runner.spec.baseline import FILE
-
-    if not (folder / FILE).is_file():
-        return None
-    found = load_baseline(folder)
-    digest = (found.provenance.get("fit") or {}).get("sha256")
-    is_same = (
-        (found.panel_sha256, found.regions) == (panel.sha256, panel.codes)
-        and digest == (None if fitted is None else fitted.sha256)
-        and found.provenance.get("seed") == seed
-        and found.provenance.get("gapsim") == version("gapsim")
-    )
-    return found if is_same and found.years[-1] >= until and len(found) >= draws else None
 
 
 def keep(session: Session, made: "Baseline", folder: Path) -> None:

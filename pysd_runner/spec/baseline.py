@@ -2,12 +2,18 @@
 
 import json
 from dataclasses import field
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Record, frozen
+
+if TYPE_CHECKING:
+    from pysd_runner.data import Data
+    from pysd_runner.spec.fitted import FittedParameters
 
 FILE = "baseline.nc"
 VARIABLE = "log_relative_output"
@@ -205,3 +211,20 @@ def check_ahead(until: float, last: int) -> None:
             count=FARTHEST,
             end=last,
         )
+
+
+def kept_in(
+    folder: Path, panel: "Data", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
+) -> "Baseline | None":
+    """Read the forecast in the folder of a fit; None if there is none that matches the request."""
+    if not (folder / FILE).is_file():
+        return None
+    found = load_baseline(folder)
+    digest = (found.provenance.get("fit") or {}).get("sha256")
+    is_same = (
+        (found.panel_sha256, found.regions) == (panel.sha256, panel.codes)
+        and digest == (None if fitted is None else fitted.sha256)
+        and found.provenance.get("seed") == seed
+        and found.provenance.get("gapsim") == version("gapsim")
+    )
+    return found if is_same and found.years[-1] >= until and len(found) >= draws else None

@@ -12,12 +12,13 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from pysd_runner.cli.starting import kept_in
+import gapsim as door
 from pysd_runner.core.errors import Message
 from pysd_runner.data import load_data
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.spec import Baseline, load_baseline
+from pysd_runner.spec.baseline import kept_in
 from pysd_runner.study.loading import load_future
 from pysd_runner.text import say
 from tests.records import resealed
@@ -377,3 +378,18 @@ def test_a_kept_forecast_is_one_of_this_panel_fit_and_seed(tmp_path):
         assert kept_in(tmp_path, panel, None, **{**asked, **other}) is None
     assert kept_in(tmp_path, panel, fitted, **asked) is None
     assert kept_in(tmp_path, panel.subset(times=panel.years[1:]), None, **asked) is None
+
+
+def test_a_script_with_a_fit_gives_the_numbers_of_the_command(gapsim, small_panel, small, fit, tmp_path):
+    line = ("run", "zoned_need", *small, "--fit", fit, "--draws", 4, "--until", 2027, "--out", tmp_path / "command")
+    gapsim(*line, code=0)
+    panel = load_data(small_panel, regions=small_panel.with_name("regions.csv"))
+    asked = {"draws": 4, "until": 2027}
+    door.project("regional_digital", panel, "zoned_need", fit, **asked).save(tmp_path / "script")
+    with (
+        xr.open_dataset(tmp_path / "script" / "projection.nc") as mine,
+        xr.open_dataset(tmp_path / "command" / "projection.nc") as its,
+    ):
+        names = set(mine.data_vars) & set(its.data_vars)
+        assert {name for name in names if not mine[name].equals(its[name])} == set()
+        assert "output_per_head" in names
