@@ -33,7 +33,7 @@ outlook.plot()
 # are those of ``gapsim list`` and of the tables of results.
 
 future = gapsim.project(
-    model, data, ["zoned_need", "zoned_need_per_head", "only_skills"], fit, outlook, until=2040, draws=60
+    model, data, ["zoned_need", "zoned_need_per_head", "only_skills"], fit, forecast=outlook, until=2040, draws=60
 )
 future.table("theil")
 

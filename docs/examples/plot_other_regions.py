@@ -61,6 +61,6 @@ print(result.table()[["key", "estimate", "low_90", "high_90", "words"]].head(6).
 # %%
 # The projection starts from the last year in which every region has output and population.
 
-future = project(model, panel, ["uniform_per_head"], result.fitted, until=2035, draws=40, seed=0, yuan_per_unit=7)
+future = project(model, panel, ["uniform_per_head"], result, until=2035, draws=40, seed=0, yuan_per_unit=7)
 print("last observed year:", future.origin)
 figure = plot_gaps(future.gaps, future.history["gap_to_leader"])
