@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner import model as plain
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.engine import Budgets
+from pysd_runner.engine import Budgets, TimePath
 from pysd_runner.engine.ir import Variable
 from pysd_runner.export.files import missing
 from pysd_runner.simulation import simulate
@@ -94,6 +94,7 @@ class Model(plain.Model):
         params: Mapping[str, Any] | None = None,
         return_columns: str | Sequence[str] | None = None,
         return_timestamps: float | Sequence[float] | None = None,
+        initial_condition: tuple[float, Mapping[str, Any]] | None = None,
         *,
         initial_time: float | None = None,
         final_time: float | None = None,
@@ -105,11 +106,14 @@ class Model(plain.Model):
         Parameters
         ----------
         params
-            Values by variable, for this run only: numbers, or arrays over the subscripts.
+            Values by variable, for this run only: numbers, arrays over the subscripts, or a series over time, between
+            whose points lie straight lines.
         return_columns
             Variables in the table; None for all.
         return_timestamps
             Times in the table; None for those that the model saves.
+        initial_condition
+            Time at which the run starts, and values of stocks at that time.
         initial_time, final_time, time_step, saveper
             Time controls; None for those of the file.
 
@@ -129,13 +133,22 @@ class Model(plain.Model):
         """
         import pandas as pd
 
+        values = {} if params is None else dict(params)
+        if initial_condition is not None:
+            initial_time, stocks = initial_condition
+            values |= stocks
+        for name, value in values.items():
+            if isinstance(value, pd.Series):
+                values[name] = TimePath(
+                    times=value.index.to_numpy(float), values=value.to_numpy(float), interpolate="linear"
+                )
         settings: RunSettings = {"start": initial_time, "stop": final_time, "step": time_step, "save_every": saveper}
         if return_timestamps is None:
-            return simulate(self, params, outcomes=return_columns, **settings).table()
+            return simulate(self, values, outcomes=return_columns, **settings).table()
         times = np.atleast_1d(np.asarray(return_timestamps, dtype=float))
         settings["stop"] = float(times.max()) if final_time is None else final_time
         settings["save_every"] = step = prepared(self, None, outcomes=[], **settings).clock.step
-        table = simulate(self, params, outcomes=return_columns, **settings).table()
+        table = simulate(self, values, outcomes=return_columns, **settings).table()
         saved = table.index.to_numpy()
         nearest = np.abs(saved[:, None] - times).argmin(axis=0)
         apart = np.abs(saved[nearest] - times)

@@ -114,8 +114,8 @@ class _Work:
 def fit(  # noqa: PLR0913 - a public entry point
     model: Model | str | Path | CalibrationProblem,
     data: "Data | AnySource | None" = None,
-    *,
     free: "str | Iterable[str] | Mapping[str, tuple[float, float]] | None" = None,
+    *,
     start: float | None = None,
     until: float | None = None,
     starts: int = 4,

@@ -69,8 +69,8 @@ MOST_AHEAD = 500
 @reporting("Forecasting")
 def forecast(  # noqa: PLR0913 - a public entry point
     data: Any,
-    *,
     until: float | str | None = None,
+    *,
     horizon: int | None = None,
     model: "Model | str | Path | None" = None,
     forecaster: str = FINAL,

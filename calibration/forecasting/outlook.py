@@ -1,6 +1,6 @@
 """The result of a forecast: its draws, the weights of its members, and the scores of past forecasts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +89,10 @@ class Outlook(Tabled):
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self.draws)
+
+    def quantile(self, q: float | Sequence[float]) -> xr.Dataset:
+        """Quantiles of every series over the draws, as `xarray.Dataset.quantile`."""
+        return xr.Dataset({name: self[name] for name in self.draws}).quantile(q, dim="draw", skipna=True)
 
     @property
     def paths(self) -> xr.DataArray:

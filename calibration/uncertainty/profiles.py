@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,11 @@ from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.export.records import Checkpoint, Computation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pysd_runner.plots.figure import ReportFigure
 
 PROFILES = Computation(
     name=Message("set of profiles"), label="profiles.json", settings=Message("model, panel, fit or level")
@@ -112,6 +118,19 @@ class Profile:
     level: float
     shape: ProfileShape
     gain: float
+
+    def curve(self) -> "pd.DataFrame":
+        """The profile as a table: key, value, unit, rise of minus log posterior and of its data part."""
+        import pandas as pd
+
+        columns = {"value": self.values, "unit": self.unit, "rise": self.rise, "data_rise": self.data_rise}
+        return pd.DataFrame({"key": self.key, **columns})
+
+    def plot(self, *, ax: Any = None) -> "ReportFigure":
+        """Plot both curves with the interval."""
+        from pysd_runner.plots.over_time import plot_profile
+
+        return plot_profile(self.curve(), level=self.level, ax=ax)
 
 
 def half_quantile(level: float) -> float:

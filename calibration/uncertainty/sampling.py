@@ -107,6 +107,12 @@ class PosteriorSample(Tabled):
         )
         return text if finding is None else f"!!! {finding.message} !!! {text}"
 
+    def to_frame(self) -> "pd.DataFrame":
+        """The draws, one row each, one column per parameter."""
+        import pandas as pd
+
+        return pd.DataFrame(self.draws, columns=list(self.keys))
+
     def table(self) -> "pd.DataFrame":
         """One row per parameter: mean, standard deviation, quantiles, R-hat, effective sample sizes."""
         import pandas as pd

@@ -216,12 +216,9 @@ class Identifiability(Tabled):
         """The profiles as a long table: key, value, unit, rise of minus log posterior and of its data part."""
         import pandas as pd
 
-        rows = [
-            {"key": item.key, "value": value, "unit": item.unit, "rise": rise, "data_rise": data}
-            for item in self.profiles
-            for value, rise, data in zip(item.values.tolist(), item.rise.tolist(), item.data_rise.tolist(), strict=True)
-        ]
-        return pd.DataFrame(rows, columns=["key", "value", "unit", "rise", "data_rise"])
+        if not self.profiles:
+            return pd.DataFrame(columns=["key", "value", "unit", "rise", "data_rise"])
+        return pd.concat([item.curve() for item in self.profiles], ignore_index=True)
 
     def plot(self) -> "ReportFigure":
         """Plot the profiles, one panel per parameter."""

@@ -108,6 +108,11 @@ class Optimum(Tabled):
         return f"<Optimum of {self.outcome.key}: {self.out_of_sample:.3g} out of sample, {len(self.starts)} starts>"
 
     @property
+    def x(self) -> Array:
+        """Optimal values of the decision variables, by the name that SciPy gives them."""
+        return self.point
+
+    @property
     def best_rival(self) -> str:
         """The best of the `rivals` that satisfy the constraints; empty if there is none."""
         kept = {name: value for name, value in self.rivals.items() if name not in self.breaking}
