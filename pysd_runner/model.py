@@ -4,7 +4,7 @@ import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,6 @@ from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.design import StudyDesign, design_of
 from pysd_runner.spec.load import SCHEMA, schema_of
 from pysd_runner.spec.own import Fact, load_own_spec
-
-# Name of the range of regions if no declarations name it.
-REGION_RANGE = "Region"
 
 BUDGETS = Budgets()
 
@@ -76,20 +73,14 @@ class Model:
     @property
     def bindings(self) -> Bindings:
         """Bindings of a regional model: the roles of its variables and ranges."""
-        if self.spec is None or self.spec.bindings is None:
-            raise InvalidInput(
-                "{model} has no declarations with [bindings], so nothing ties it to a panel of regions; take a folder "
-                "with a model.toml that has them, or a table of observations",
-                model=self.path.name,
-            )
-        return self.spec.bindings
+        return (self.spec or ModelSpec(name=self.name)).bound
 
     @property
     def source(self) -> str:
         """Argument with which `load_model` loads the model again: name of a shipped model, or path of the file."""
         return self.name if self.path.parent == models_folder() / self.name else str(self.path.absolute())
 
-    @property
+    @cached_property
     def design(self) -> StudyDesign:
         """What a study of the model needs besides its runs."""
         return design_of(self.spec)
@@ -102,7 +93,7 @@ class Model:
     @property
     def region_range(self) -> str:
         """Name of the range of regions, even if the file has none."""
-        return self.bindings.ranges.region if self.is_regional else REGION_RANGE
+        return self.design.ranges.region
 
     def with_regions(self, regions: int | Sequence[str]) -> "Model":
         """The model with the same file and declarations, but with other regions."""
@@ -219,13 +210,12 @@ def load_model(
     beside = declarations_beside(path)
     spec = load_spec(beside) if is_there(beside) and schema_of(beside) == SCHEMA else None
     label = path.stem if spec is None else spec.name
-    bindings = None if spec is None else spec.bindings
-    region = REGION_RANGE if bindings is None else bindings.ranges.region
-    elements = {} if regions is None else {region: region_keys(regions)}
+    design = design_of(spec)
+    elements = {} if regions is None else {design.ranges.region: region_keys(regions)}
     places = {name: Path(place).absolute() for name, place in (files or {}).items()}
     found, declared = load_lowered(path, elements, places, budgets), {}
-    if bindings is not None and found.model is not None:
-        _check_bound(bindings, found.model, beside)
+    if found.model is not None:
+        _check_bound(design, found.model, beside)
     if spec is None and found.model is not None and is_there(beside):
         units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
         facts = facts_of(found.model)
@@ -291,10 +281,10 @@ def _sized(path: Path, sha256: str, declared: object, regions: int, files: tuple
     return found
 
 
-def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None:
+def _check_bound(design: StudyDesign, model: ModelIr, declarations: Path) -> None:
     """Raise `InvalidModel` for bindings to variables or ranges that the file does not have."""
     known = {name for name, item in model.variables.items() if not item.hidden}
-    for name in bindings.named():
+    for name in design.bound:
         if name not in known:
             near = suggest(name, known)
             raise InvalidModel(
@@ -303,7 +293,7 @@ def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None
                 other_name=name,
                 near=near,
             )
-    for name in (bindings.ranges.region, bindings.ranges.lever, bindings.ranges.policy_class):
+    for name in design.axes:
         if name not in model.ranges:
             raise InvalidModel(
                 "{name}: bindings.ranges: the model has no range {other_name!r}.{suggestion}",

@@ -210,7 +210,7 @@ def indicators_of(
         output=output.to_numpy(), people=population.to_numpy(), axis=output.get_axis_num("region"), classes=given or ()
     )
     names = () if given is None else class_names(given, output.sizes["region"])
-    kept = output.isel(region=0, drop=True).drop_vars(_of_regions(output), errors="ignore")
+    kept = output.isel(region=0, drop=True).drop_vars(_placed(output), errors="ignore")
     found: dict[str, xr.DataArray] = {}
     for over in ("region", "nation", "class", "parts"):
         if over == "class":
@@ -260,6 +260,6 @@ def _classes(output: xr.DataArray, classes: Sequence[str] | None) -> tuple[str, 
     return found if all(found) else None
 
 
-def _of_regions(output: xr.DataArray) -> list[str]:
+def _placed(output: xr.DataArray) -> list[str]:
     """Names of the coordinates that have a region dimension."""
     return [str(name) for name, coordinate in output.coords.items() if "region" in coordinate.dims]

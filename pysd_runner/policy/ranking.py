@@ -212,11 +212,11 @@ def compare(
         scenarios=policies,
         year=bounds[1],
         limits=_limits(data, names, policies, model, panel),
-        regional=_regional(data, {name: names[name] for name in policies}).assign_coords(region=list(panel.codes)),
+        regional=_by_entity(data, {name: names[name] for name in policies}).assign_coords(region=list(panel.codes)),
     )
 
 
-def _regional(data: xr.Dataset, baselines: Texts) -> xr.Dataset:
+def _by_entity(data: xr.Dataset, baselines: Texts) -> xr.Dataset:
     """What policies change in each region in the last year, dimensions (scenario, draw, region).
 
     Output per head relative to the national mean, in points of that mean, and itself, in per cent.

@@ -123,14 +123,14 @@ def _classes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs
 
 
 def _gaps(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    return _of_regions(partial(plot_gaps, regions=list(regions)), projection, "gaps", shown)
+    return _compared(partial(plot_gaps, regions=list(regions)), projection, "gaps", shown)
 
 
 def _tiles(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    return _of_regions(partial(plot_tiles, told=regions[0]), projection, "tiles", shown)
+    return _compared(partial(plot_tiles, told=regions[0]), projection, "tiles", shown)
 
 
-def _of_regions(plot: Callable[..., ReportFigure], projection: Future, kind: str, shown: Sequence[str]) -> Jobs:
+def _compared(plot: Callable[..., ReportFigure], projection: Future, kind: str, shown: Sequence[str]) -> Jobs:
     """Figures of gaps by region, if there are regions to compare."""
     if projection.gaps.sizes["region"] < FEWEST:
         return []

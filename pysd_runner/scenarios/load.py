@@ -26,7 +26,7 @@ from pysd_runner.scenarios.document import (
 )
 from pysd_runner.scenarios.policy import CHANGES_SCHEMA, FrozenMapping, Policy
 from pysd_runner.scenarios.scenario import BASELINE, Scenario, both_languages, notices
-from pysd_runner.scenarios.vocabulary import Vocabulary, examine, load_vocabulary, model_name, policy_variables
+from pysd_runner.scenarios.vocabulary import Vocabulary, examine, load_vocabulary, model_name
 
 if TYPE_CHECKING:
     from pysd_runner.data import Entity
@@ -41,7 +41,7 @@ def read_scenario(
     name_or_path: str | Path | Record, *, model: "str | Model", regions: "Sequence[Entity]" = ()
 ) -> Scenario:
     """Read a scenario that stands in a file or a dictionary, with the scenarios that it extends."""
-    if not isinstance(model, str) and not policy_variables(model):
+    if not isinstance(model, str) and not model.design.policy:
         return load_changes(name_or_path)
     shipped = shipped_files(model)
     file = Path("scenario") if isinstance(name_or_path, Mapping) else _locate(name_or_path, shipped)

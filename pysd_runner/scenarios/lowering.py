@@ -20,7 +20,6 @@ from pysd_runner.scenarios.vocabulary import (
     find_region,
     find_word,
     load_vocabulary,
-    policy_variables,
     range_elements,
 )
 
@@ -98,7 +97,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
 
 def _known_to_model(values: Mapping[str, ModelValue | None], bench: _Bench) -> Iterable[tuple[str, ModelValue]]:
     """Pairs of variable and value; a setting without a variable is a problem only if the policy spends money."""
-    bound = policy_variables(bench.model)
+    bound = bench.model.design.policy
     for key, value in values.items():
         variable = bound.get(key, "")
         if value is None:
@@ -239,7 +238,8 @@ def _region_target(policy: Policy, bench: _Bench) -> Array | None:
         return None
     if policy.regions is None and policy.groups is None:
         return np.ones(count)
-    return _marked({"regions": policy.regions or (), "groups": policy.groups or ()}, bench)
+    named = {"regions": policy.regions, "groups": policy.groups}
+    return _marked({key: places for key, places in named.items() if places is not None}, bench)
 
 
 def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> Array | None:
@@ -264,7 +264,7 @@ def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> Array | None:
 
 def _refuse_idle(bench: _Bench, values: Mapping[str, ModelValue], times: ArrayLike | None) -> None:
     """Report a policy that spends nothing during the run, because it would silently equal the baseline."""
-    bound = policy_variables(bench.model)
+    bound = bench.model.design.policy
     budget, start = (values.get(bound.get(key, "")) for key in ("budget", "start"))
     if times is None or not bench.scenario.policy.spends or budget is None or not isinstance(start, float):
         return

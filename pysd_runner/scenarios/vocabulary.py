@@ -11,7 +11,6 @@ from pysd_runner.core.paths import is_shipped
 from pysd_runner.data.names import CHINESE_ENDING
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.spec import PolicyClass
-from pysd_runner.spec.bindings import RangeNames
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import LANGUAGES, say, texts
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios.scenario import Scenario
 
 MOST_LISTED = 8
-USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
 
 
 # Levers or classes by key.
@@ -59,16 +57,9 @@ def load_vocabulary(model: "str | Model", regions: "Sequence[Entity]" = ()) -> V
     return Vocabulary(levers=spec.levers, classes=spec.classes, regions=regions)
 
 
-def policy_variables(model: "Model") -> Texts:
-    """Model variable of each policy setting; empty if the model declares no bindings."""
-    return {} if model.spec is None or model.spec.bindings is None else model.spec.bindings.policy
-
-
 def range_elements(model: "Model", of: Literal["region", "lever", "policy_class"]) -> tuple[str, ...]:
     """Elements of the range of regions, levers or classes; a model without bindings uses the default range names."""
-    bindings = None if model.spec is None else model.spec.bindings
-    names = USUAL_RANGES if bindings is None else bindings.ranges
-    return tuple(model.ranges.get(getattr(names, of), ()))
+    return tuple(model.ranges.get(getattr(model.design.ranges, of), ()))
 
 
 def find_region(text: str, regions: "Sequence[Entity]") -> int:
@@ -157,7 +148,7 @@ def _examine_one(key: str, value: float, model: "Model") -> Assumed:
         return Assumed(key=key, error=str(unknown))
     if not name:
         return Assumed(key=key, error="belongs to the measurement equations; no simulation depends on it")
-    home = next((setting for setting, variable in policy_variables(model).items() if variable == name), None)
+    home = next((setting for setting, variable in model.design.policy.items() if variable == name), None)
     if home is not None:
         error = Message("{name!r} is policy, not an assumption", name=name)
         return Assumed(key=key, error=error, remedy=Message("Write `policy.{home}`.", home=home))
@@ -334,7 +325,7 @@ _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
 
 def _targets(policy: Policy, writer: _Writer) -> str:
     comma = writer.phrases["comma"]
-    places = [*(policy.regions or ()), *(policy.groups or ())]
+    places = [name for some in (policy.regions, policy.groups) for name in some or ()]
     classes = [writer.label(name, writer.vocabulary.classes) for name in policy.classes or ()]
     return writer.phrases["semicolon"].join(
         (comma.join(places) or writer.phrases["all_regions"], comma.join(classes) or writer.phrases["all_classes"])

@@ -34,6 +34,10 @@ class RangeNames:
     policy_class: str
 
 
+# Names of the ranges if no declarations name them.
+USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
+
+
 @frozen
 class VariableNames:
     """Names of the variables in the model file."""

@@ -524,6 +524,17 @@ class ModelSpec:
     budget: float | None = None
     bindings: Bindings | None = None
 
+    @property
+    def bound(self) -> Bindings:
+        """Bindings of a regional model; raises if there are none."""
+        if self.bindings is None:
+            raise InvalidInput(
+                "{model} has no declarations with [bindings], so nothing ties it to a panel of regions; take a folder "
+                "with a model.toml that has them, or a table of observations",
+                model=self.name,
+            )
+        return self.bindings
+
     def parameter(self, name: str) -> Parameter:
         """Return the parameter with this key or this name in the model file.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pysd_runner.core.errors import Message
 from pysd_runner.core.kinds import Texts, frozen
 from pysd_runner.spec.baseline import UNTIL
+from pysd_runner.spec.bindings import USUAL_RANGES, RangeNames
 
 if TYPE_CHECKING:
     from pysd_runner.spec.declarations import ModelSpec, RegionInput
@@ -25,6 +26,12 @@ class StudyDesign:
     ----------
     entity
         Axis of the entities whose state at the origin is the start of a run; empty if runs start as the file says.
+    ranges
+        Ranges of the entities of the data, of the levers and of the classes.
+    bound
+        Variables that the declarations bind and that must be in the file.
+    policy
+        Variable that each setting of a policy sets; empty if scenarios change constants by name alone.
     axes
         Axis of results by subscript range; other ranges keep their names.
     averaged
@@ -50,6 +57,9 @@ class StudyDesign:
     """
 
     entity: str = ""
+    ranges: RangeNames = USUAL_RANGES
+    bound: tuple[str, ...] = ()
+    policy: Texts = field(default_factory=dict)
     axes: Texts = field(default_factory=dict)
     averaged: frozenset[str] = frozenset()
     time: str = "time"
@@ -75,6 +85,9 @@ def design_of(spec: "ModelSpec | None") -> StudyDesign:
     ranges = spec.bindings.ranges
     return StudyDesign(
         entity="region",
+        ranges=ranges,
+        bound=spec.bindings.named(),
+        policy=spec.bindings.policy,
         axes={ranges.region: "region", ranges.lever: "lever", ranges.policy_class: "class"},
         averaged=frozenset({"lever"}),
         time="year",

@@ -8,6 +8,7 @@ from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.core.paths import model_folder
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.spec import ModelSpec, load_spec
+from pysd_runner.spec.design import StudyDesign, design_of
 
 SPEC = load_spec(model_folder("regional_digital") / "model.toml")
 assert SPEC.bindings is not None
@@ -83,6 +84,10 @@ class SmallModel:
         if found is None:
             raise UnknownName(f"model.mdl has no variable {name!r}.{suggest(name, self.variables)}")
         return found
+
+    @property
+    def design(self) -> StudyDesign:
+        return design_of(self.spec)
 
 
 def write(folder: Path, body: str, name: str = "mine.yaml") -> Path:
