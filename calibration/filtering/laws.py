@@ -45,7 +45,7 @@ class Laws:
         Yearly standard deviation of shocks to the level, shape (law,), log points.
     weight
         Posterior probability, shape (law,).
-    by_region
+    relative_size
         Size of shocks of each region relative to the pooled one, shape (region,).
     shared
         Share of the variance of shocks that is common to the regions of a class.
@@ -54,7 +54,7 @@ class Laws:
     trend: Trend
     sd: Array
     weight: Array
-    by_region: Array
+    relative_size: Array
     shared: float
 
     @property
@@ -94,11 +94,11 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
     weights = 0.5 ** (ages / HALF_LIFE)
     plain = _innovations(values, grid, np.full(len(grid), np.inf), settings)
     sd = _scale(plain, weights, np.ones(len(values)), settings.tails)
-    by_region = _by_region(plain[0] / sd[0], weights)
+    relative_size = _relative_sizes(plain[0] / sd[0], weights)
     # Second pass: with the sizes of shocks known, outliers are downweighted, and all parameters are estimated again.
-    innovations = _innovations(values, grid, sd[:, None] * by_region, settings)
-    sd = _scale(innovations, weights, by_region, settings.tails)
-    size = sd[:, None] * by_region
+    innovations = _innovations(values, grid, sd[:, None] * relative_size, settings)
+    sd = _scale(innovations, weights, relative_size, settings.tails)
+    size = sd[:, None] * relative_size
     likelihood = composite_likelihood(values, grid, size, weights, settings)
     prior = -grid.momentum / MOMENTUM_SCALE - grid.reversion / REVERSION_SCALE
     score = likelihood + prior
@@ -109,7 +109,7 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
         trend=grid,
         sd=sd,
         weight=weight,
-        by_region=by_region,
+        relative_size=relative_size,
         shared=shared_part(innovations[best] / size[best, :, None], groups),
     )
 
@@ -128,9 +128,9 @@ def _innovations(values: Array, grid: Trend, sd: Array, settings: FilterSettings
     return np.stack([step.innovation for step in steps(values, grid, sd, settings)], axis=-1)
 
 
-def _scale(innovations: Array, weights: Array, by_region: Array, tails: float) -> Array:
+def _scale(innovations: Array, weights: Array, relative_size: Array, tails: float) -> Array:
     """Estimate the scale of Student's t for each model, as a standard deviation; shape (law,)."""
-    relative = innovations / by_region[:, None]
+    relative = innovations / relative_size[:, None]
     known = np.isfinite(relative[0])
     if not known.any():
         return np.full(len(innovations), SMALLEST)
@@ -143,7 +143,7 @@ def _scale(innovations: Array, weights: Array, by_region: Array, tails: float) -
     return np.asarray(np.sqrt(scale * tails / (tails - 2)))
 
 
-def _by_region(standard: Array, weights: Array) -> Array:
+def _relative_sizes(standard: Array, weights: Array) -> Array:
     """Mean absolute innovation of each region relative to that of all, shrunk to 1."""
     known = np.isfinite(standard)
     counted = np.where(known, weights, 0.0)
@@ -246,7 +246,7 @@ class Filtered:
     @property
     def sizes(self) -> Array:
         """Yearly standard deviation of shocks to the level, shape (law, region)."""
-        return self.laws.sd[:, None] * self.laws.by_region
+        return self.laws.sd[:, None] * self.laws.relative_size
 
 
 def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> Filtered:
@@ -267,7 +267,7 @@ def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> 
         The models with their weights, and the states of the regions at the origin.
     """
     laws = learn_laws(values, groups, settings)
-    sizes = laws.sd[:, None] * laws.by_region
+    sizes = laws.sd[:, None] * laws.relative_size
     *_, at = steps(values, laws.trend, sizes, settings)
     return Filtered(laws=laws, at=at, values=values, groups=tuple(groups))
 
@@ -356,7 +356,7 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     :math:`\log f_h = \frac{n_h}{n_h + n_0} \log (\overline{|e|} / \overline{E|e|})`.
     """
     likely = laws.likely
-    trend, weight, sd = likely.trend, likely.weight, likely.sd[:, None] * laws.by_region
+    trend, weight, sd = likely.trend, likely.weight, likely.sd[:, None] * laws.relative_size
     years = values.shape[1]
     found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
     for ahead in forecasts(values, trend, sd, settings, horizon):

@@ -189,18 +189,18 @@ def _home(model: Model, spec: ModelSpec, measurement: Measurement) -> str:
         if item.proxy is not None and item.proxy.of == measurement.national:
             return _home_of_proxy(model, spec, item.proxy)
     group = _group(model, measurement.outcome)
-    return group if group in {_home(model, spec, item) for item in _regional(spec)} else model.bindings.variables.output
+    return group if group in {_home(model, spec, item) for item in _local(spec)} else model.bindings.variables.output
 
 
 def _home_of_proxy(model: Model, spec: ModelSpec, proxy: Proxy) -> str:
     """Block of the regional measurement with the same indicators as the proxy, or else the last block."""
-    for item in _regional(spec):
+    for item in _local(spec):
         if item.indicators == proxy.indicators:
             return _home(model, spec, item)
     return model.bindings.variables.output
 
 
-def _regional(spec: ModelSpec) -> list[Measurement]:
+def _local(spec: ModelSpec) -> list[Measurement]:
     return [item for item in spec.measurements.values() if not item.national]
 
 

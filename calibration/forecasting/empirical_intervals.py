@@ -34,12 +34,12 @@ class Spread:
     """Expected mean absolute error: that of the horizon times a factor of the region."""
 
     by_horizon: Array  # shape (horizon,), in units of the target
-    by_region: Array
+    region_factor: Array
     growth: float  # exponent of the growth with the horizon
 
     def standardised(self, errors: Array) -> Array:
         """Divide errors of shape (..., region, horizon) by their expected mean absolute size."""
-        result: Array = errors / (self.by_region[:, None] * self.by_horizon)
+        result: Array = errors / (self.region_factor[:, None] * self.by_horizon)
         return result
 
 
@@ -61,8 +61,8 @@ def learn_spread(errors: Array, ages: Array) -> Spread | None:
     counted = weight.sum(axis=(0, 2))
     one_ahead = weight[:, :, 0].sum(axis=0)
     raw = np.divide(share, counted, out=np.ones(len(counted)), where=counted > 0)
-    by_region = (one_ahead * raw + REGION_WEIGHT) / (one_ahead + REGION_WEIGHT)
-    return Spread(by_horizon=by_horizon, by_region=by_region, growth=growth)
+    region_factor = (one_ahead * raw + REGION_WEIGHT) / (one_ahead + REGION_WEIGHT)
+    return Spread(by_horizon=by_horizon, region_factor=region_factor, growth=growth)
 
 
 def _grown(own: Array, origins: Array) -> tuple[Array, float]:
@@ -145,7 +145,7 @@ class EmpiricalIntervals:
         # Sorted by name, so that the random numbers of a region do not depend on the order of rows.
         together = together[:, np.argsort(origin.target.rows)]
         normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.time))
-        width = spread.by_region[:, None] * spread.by_horizon
+        width = spread.region_factor[:, None] * spread.by_horizon
         away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)
         if not origin.target.is_relative:
             return Forecast(point=point, draws=point + away)

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.fitting.results import FitResult
-from calibration.forecasting.target import RELATIVE, Target, by_region
+from calibration.forecasting.target import RELATIVE, Target, relative_array
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName
@@ -102,7 +102,7 @@ class Outlook(Tabled):
     @property
     def history(self) -> xr.DataArray:
         """Relative output as observed, dimensions (region, year)."""
-        return by_region(self.target.rows, self.target.values, self.target.times)[RELATIVE]
+        return relative_array(self.target.rows, self.target.values, self.target.times)[RELATIVE]
 
     @cached_property
     def names(self) -> dict[str, tuple[str, str]]:

@@ -309,11 +309,11 @@ def _relative_output(panel: Data) -> Target:
         groups=tuple(region.group for region in chosen),
         times=years[seen[0] : seen[-1] + 1],
         values=result[:, seen[0] : seen[-1] + 1].copy(),
-        back=partial(by_region, codes),
+        back=partial(relative_array, codes),
     )
 
 
-def by_region(codes: Sequence[str], values: Array, years: Sequence[float]) -> "dict[str, xr.DataArray]":
+def relative_array(codes: Sequence[str], values: Array, years: Sequence[float]) -> "dict[str, xr.DataArray]":
     """Relative output of regions as a labelled array, log points; dimensions (draw, region, year) or (region, year)."""
     import xarray as xr
 

@@ -77,7 +77,7 @@ def _of_measurement(
         yield _national(measurement, panel, window)
         return
     for indicator in measurement.indicators:
-        yield _regional(measurement, indicator, panel, window)
+        yield _of_indicator(measurement, indicator, panel, window)
     share = share_of(spec, measurement)
     if share and share in panel:
         sd = measurement.sd / spec.parameters[measurement.loading].value
@@ -92,7 +92,7 @@ def _national(measurement: Measurement, panel: Data, window: tuple[int, ...]) ->
     return _series(measurement, measurement.national, window, values, sd=measurement.sd)
 
 
-def _regional(measurement: Measurement, indicator: str, panel: Data, window: tuple[int, ...]) -> Series | Absent:
+def _of_indicator(measurement: Measurement, indicator: str, panel: Data, window: tuple[int, ...]) -> Series | Absent:
     if indicator not in panel:
         return Absent(measurement.key, indicator, Message("not in the panel"))
     if measurement.relative and len(panel.regions) < 2:

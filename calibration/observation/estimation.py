@@ -72,7 +72,7 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
     regional: tuple[float, ...] = ()
     if errors.scale == "region":
         part = freedom / max(len(cells), 1)
-        regional = _regional(loss, cells, innovations, sd=sd, share=part, count=len(series.values))
+        regional = _row_ratios(loss, cells, innovations, sd=sd, share=part, count=len(series.values))
     independent = 1.0
     if errors.memory == "momentum":
         standard = cells.standardised(residuals, Noise(sd, persistence, regional))
@@ -121,7 +121,7 @@ def estimate_spread(series: Series, predicted: Array, *, share: float) -> Noise:
     return Noise(spread_of(counts, expected, max(share * len(counts), 1.0)))
 
 
-def _regional(
+def _row_ratios(
     loss: Loss, cells: Whitening, innovations: Array, *, sd: float, share: float, count: int
 ) -> tuple[float, ...]:
     """Ratio of each region's standard deviation to that of all regions; `share` is degrees of freedom per cell."""

@@ -209,7 +209,7 @@ def test_widths_of_walks_are_those_of_a_plain_loop() -> None:
     settings = replace(STILL, tails=5.0, width_half_life=6.0, width_weight=2.0)
     law = learn_laws(values, [""] * 4, settings)
     # The late region is the restless one, so that sizes do not average out.
-    assert law.by_region[3] > 1.4
+    assert law.relative_size[3] > 1.4
     expected = []
     for step in (1, 2, 3):
         unit = np.sqrt(2 / np.pi) + (student.expect(abs, (5,)) * np.sqrt(3 / 5) - np.sqrt(2 / np.pi)) / step
@@ -219,7 +219,7 @@ def test_widths_of_walks_are_those_of_a_plain_loop() -> None:
             counts = 0.5 ** ((14 - origin - step) / 6.0)
             error = (values[:, origin + step] - values[:, origin])[known]
             came += counts * np.abs(error - error.mean()).mean()
-            predicted += counts * unit * (law.sd[0] * law.by_region[known] * np.sqrt(step)).mean()
+            predicted += counts * unit * (law.sd[0] * law.relative_size[known] * np.sqrt(step)).mean()
             origins += counts
         part = origins / step / (origins / step + 2.0)
         expected.append((came / predicted) ** part)

@@ -25,7 +25,11 @@ def laws_of(trend: Trend, regions: int, shared: float = 0.0) -> Laws:
     """Equally likely."""
     count = len(trend)
     return Laws(
-        trend=trend, sd=np.full(count, SD), weight=np.full(count, 1 / count), by_region=np.ones(regions), shared=shared
+        trend=trend,
+        sd=np.full(count, SD),
+        weight=np.full(count, 1 / count),
+        relative_size=np.ones(regions),
+        shared=shared,
     )
 
 
@@ -38,7 +42,7 @@ def walks(regions: int = REGIONS, years: int = YEARS, seed: int = 0) -> np.ndarr
 def followed(values: np.ndarray, trend: Trend, *, shared: float = 0.0, groups: tuple[str, ...] = ()) -> Filtered:
     """The law at the origin."""
     laws = laws_of(trend, len(values), shared)
-    *_, at = steps(values, trend, laws.sd[:, None] * laws.by_region, SETTINGS)
+    *_, at = steps(values, trend, laws.sd[:, None] * laws.relative_size, SETTINGS)
     return Filtered(laws=laws, at=at, values=values, groups=groups or ("",) * len(values))
 
 
@@ -80,7 +84,7 @@ def test_paths_spread_as_the_small_filter_says() -> None:
     found = known(values, settings)
     _, draws = ahead(found, settings, horizon=5, draws=4000, rng=np.random.default_rng(0))
     laws = found.laws
-    size = laws.sd[:, None] * laws.by_region
+    size = laws.sd[:, None] * laws.relative_size
     *_, at = steps(values, laws.trend, size, settings)
     for step in range(5):
         at = moved(at, laws.trend)
@@ -122,7 +126,7 @@ def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int
     values -= values.mean(axis=0)
     laws = learn_laws(values, [""] * REGIONS, FilterSettings())
     assert_allclose(laws.weight.sum(), 1.0)
-    size = laws.sd[:, None] * laws.by_region
+    size = laws.sd[:, None] * laws.relative_size
     for step in steps(values, laws.trend, size, FilterSettings()):
         assert step.var_level.min() > -1e-9
         assert step.var_drift.min() >= 0
@@ -155,7 +159,7 @@ def test_a_lone_region_says_nothing_about_sizes() -> None:
     alone = learn_laws(values, [""] * 5, FilterSettings())
     together = learn_laws(values[:, 10:], [""] * 5, FilterSettings())
     assert_allclose(alone.sd.mean(), together.sd.mean(), rtol=0.1)
-    assert abs(alone.by_region[0] - together.by_region[0]) < 0.1
+    assert abs(alone.relative_size[0] - together.relative_size[0]) < 0.1
     law_ = alone.trend.of(np.array([0]))
     for item in forecasts(values, law_, np.full((1, 5), SD), SETTINGS, 3):
         assert item.known.sum() > 1

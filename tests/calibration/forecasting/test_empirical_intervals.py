@@ -53,7 +53,7 @@ def test_growth_with_the_horizon_comes_back(growth: float) -> None:
     assert found is not None
     assert_allclose(found.growth, growth, atol=0.08)
     assert_allclose(found.by_horizon, size * np.sqrt(2 / np.pi), rtol=0.12)
-    assert_allclose(found.by_region, 1, atol=0.2)
+    assert_allclose(found.region_factor, 1, atol=0.2)
 
 
 def test_noisy_regions_get_wider_and_newer_errors_count_more() -> None:
@@ -62,8 +62,8 @@ def test_noisy_regions_get_wider_and_newer_errors_count_more() -> None:
     errors[:, 0] *= 3
     found = learn_spread(errors, np.zeros((30, 3)))
     assert found is not None
-    assert found.by_region[0] > 1.8
-    assert (found.by_region[1:] < 1.1).all()
+    assert found.region_factor[0] > 1.8
+    assert (found.region_factor[1:] < 1.1).all()
     ages = np.repeat(np.arange(30.0)[::-1, None], 3, axis=1)
     errors[:15] *= 10
     assert learn_spread(errors, ages).by_horizon[0] < 0.1  # type: ignore[union-attr]
@@ -190,5 +190,5 @@ def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_w
     assert spread is not None
     sizes, _ = model._shape(past, spread, origin, 3)
     alone = np.abs(stretched(np.random.default_rng(0).standard_normal(40_000), sizes)).mean()
-    expected = alone * spread.by_region[:, None] * spread.by_horizon
+    expected = alone * spread.region_factor[:, None] * spread.by_horizon
     assert_allclose(np.abs(away).mean(), expected.mean(), rtol=0.03)
