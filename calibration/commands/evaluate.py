@@ -130,7 +130,9 @@ def _tell(session: Session, found: "Evaluation", folder: Path) -> int:
     session.say(summary_line(found, lang=session.lang))
     rows = judgement_rows(found.failed, lang=session.lang)
     for row in rows:
-        session.say(f"  {row['title']}: {row['subject']}")
+        session.say(
+            Message("  {test}: {subject}", test=row["title"], subject=found.named(row["subject"], session.lang))
+        )
     session.say(Message("Report: {folder}", folder=folder / "evaluation.md"))
     tests = judgement_rows(found.judgements, lang=session.lang)
     session.data = {"folder": folder, **counts(found), "tests": tests}

@@ -24,9 +24,10 @@ from calibration.evaluation.subject import Subject
 from calibration.sdeval import integration_error
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.checks.declarations import Balance
-from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
+from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.core.progress import Tell, Told, reporting, teller
+from pysd_runner.scenarios import load_scenario, shipped_scenarios
 
 # Packages whose versions affect the results.
 PACKAGES = ("gapsim", "numpy", "scipy", "pysd", "SALib")
@@ -67,7 +68,7 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
     effort = QUICK if quick else Effort()
     made = _provenance(subject, effort, seed, quick)
     sections = tuple(_sections(subject, effort, seed, _Steps(teller(progress))))
-    return Evaluation(sections=sections, title=_title(subject), provenance=made)
+    return Evaluation(sections=sections, title=_title(subject), provenance=made, names=_names(subject))
 
 
 class _Steps:
@@ -84,14 +85,14 @@ class _Steps:
 
 
 def _sections(subject: Subject, effort: Effort, seed: int, tell: _Steps) -> Iterator[Section]:
-    tell("comparing with what was observed")
+    tell(Message("comparing with what was observed"))
     yield from _observed(subject)
-    tell("structure: units, extremes, reality checks, loops")
+    tell(Message("structure: units, extremes, reality checks, loops"))
     yield structure_tests(subject)
-    tell("numerics: steps, methods, balances")
+    tell(Message("numerics: steps, methods, balances"))
     yield numerical_tests(subject)
     yield sensitivity_tests(subject, effort, seed=seed, progress=tell)
-    tell("ranking of policies")
+    tell(Message("ranking of policies"))
     yield ranking_tests(subject, effort.draws, seed=seed)
     yield Section(key="forecasts", judgements=(Judgement.untested("back_test", "back_tests"),))
 
@@ -115,6 +116,27 @@ def _title(subject: Subject) -> str:
     if subject.calibrated is None:
         return subject.model.name
     return f"{subject.model.name}, {subject.calibrated.panel.name}"
+
+
+def _names(subject: Subject) -> Texts:
+    """Chinese names of what is tested, by its name in the results."""
+    model, declared = subject.model, experiments_of(subject.model)
+    items: tuple[Any, ...] = (
+        *declared.extremes,
+        *declared.realities,
+        *declared.loops,
+        *declared.balances,
+        *rules_of(model),
+    )
+    # What is put in stands before the colon, what must follow after it.
+    found = {item.name: item.zh.partition("：")[0].rstrip("。") for item in items}
+    if model.spec is None or subject.calibrated is None:
+        return found
+    found |= {item.variable: item.zh for item in model.spec.outcomes.values()}
+    for key, item in model.spec.parameters.items():
+        found |= {item.variable: item.zh, f"{item.variable} ({key})": f"{item.zh}（`{key}`）"}
+    scenarios = [load_scenario(name, model=model) for name in shipped_scenarios(model)]
+    return found | {item.name: item.label["zh"] for item in scenarios}
 
 
 def _provenance(subject: Subject, effort: Effort, seed: int, quick: bool) -> Record:
@@ -164,7 +186,7 @@ def numerical_tests(subject: Subject) -> Section:
 def _finite(subject: Subject) -> Judgement:
     """Test that the base run is finite, and report where it first is not."""
     run = subject.base
-    text = "; ".join(str(item) for item in run.failures)
+    text = joined((item.message for item in run.failures), "; ") if run.failures else ""
     note = Phrase("verbatim", {"text": text}) if text else NOTHING
     return Judgement.of("finite", subject.model.name, not run.failed.any(), note=note)
 

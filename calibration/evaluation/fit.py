@@ -23,7 +23,7 @@ from calibration.sdeval import (
     cross_dependence,
     point_fit,
 )
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.core.kinds import Array, Numbers, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
@@ -111,13 +111,13 @@ def gap_pairs(levels: Mapping[str, ComparedSeries]) -> Iterator[ComparedSeries]:
     if "output_per_head" not in levels:
         return
     heads = levels["output_per_head"]
-    yield _national("mean gap to leader", "Dmnl", lambda y: gap_to_leader(y).mean(axis=0), heads)
-    yield _national("sigma dispersion", "log points", sigma_dispersion, heads)
+    yield _national(Message("mean gap to leader"), "Dmnl", lambda y: gap_to_leader(y).mean(axis=0), heads)
+    yield _national(Message("sigma dispersion"), "log points", sigma_dispersion, heads)
     if "population" not in levels:
         return
     both = heads, levels["population"]
-    yield _national("Theil index", "Dmnl", lambda y, p: theil(y * p, p), *both)
-    name = "output per head of the nation"
+    yield _national(Message("Theil index"), "Dmnl", lambda y, p: theil(y * p, p), *both)
+    name = Message("output per head of the nation")
     yield _national(name, heads.unit, lambda y, p: (y * p).sum(axis=0) / p.sum(axis=0), *both)
 
 
@@ -255,13 +255,16 @@ def _step(pair: ComparedSeries, name: str, found: Mapping[str, BehaviourPatterns
     passed = sum(step.status == "passed" for step in done)
     note = Phrase("paths_pass", {"passed": passed, "done": len(done), "skipped": len(found) - len(done)})
     if len(found) == 1:
-        note = Phrase("verbatim", {"text": f"{done[0].message} {_numbers(done[0].values)}"})
+        note = Phrase(
+            "verbatim", {"text": Message("{said} {numbers}", said=done[0].message, numbers=_numbers(done[0].values))}
+        )
     share = passed / len(done)
     return Judgement.of(test, pair.name, share > 0.5, value=share, bound=0.5, note=note)
 
 
-def _numbers(values: Numbers) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in values.items() if np.isfinite(value))
+def _numbers(values: Numbers) -> Message:
+    shown = {Message(name.replace("_", " ")): value for name, value in values.items() if np.isfinite(value)}
+    return joined([Message("{name} {value:.3g}", name=name, value=value) for name, value in shown.items()], ", ")
 
 
 RESIDUALS = "residuals"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.kinds import Record, Values, frozen
-from pysd_runner.text import say
+from pysd_runner.core.kinds import Record, Texts, Values, frozen
+from pysd_runner.text import said, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,8 @@ class Phrase:
 
     def text(self, lang: str) -> str:
         """The sentence in a language, ``"en"`` or ``"zh"``."""
-        return say(f"evaluation.{self.key}", lang, **self.parts) if self.key else ""
+        parts = {name: said(value, lang) if isinstance(value, str) else value for name, value in self.parts.items()}
+        return say(f"evaluation.{self.key}", lang, **parts) if self.key else ""
 
 
 NOTHING = Phrase()
@@ -129,11 +130,14 @@ class Evaluation:
         Name of the evaluated model, and of the panel if it is calibrated.
     provenance
         Everything needed to reproduce the evaluation.
+    names
+        Chinese names of subjects: of parameters, outcomes, policies, and of what is declared beside the model.
     """
 
     sections: tuple[Section, ...]
     title: str
     provenance: Record
+    names: Texts = field(default_factory=dict)
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:
@@ -169,6 +173,12 @@ class Evaluation:
     def count(self, verdict: Verdict) -> int:
         """Number of tests with a verdict."""
         return sum(section.count(verdict) for section in self.sections)
+
+    def named(self, subject: str, lang: str) -> str:
+        """Name of a subject, or of each of several, in a language."""
+        names = self.names if lang == "zh" else {}
+        whole = said(subject, lang, names)
+        return whole if whole != subject else ", ".join(said(part, lang, names) for part in subject.split(", "))
 
     @property
     def failed(self) -> tuple[Judgement, ...]:

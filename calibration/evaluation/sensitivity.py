@@ -12,7 +12,7 @@ from calibration.evaluation.judgement import Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated, Subject
 from calibration.fitting.space import prior_quantile
 from calibration.sdeval import RankingSensitivity, Sensitivity, behavioural_sensitivity, morris, ranking_sensitivity
-from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, Texts, frozen
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
@@ -163,12 +163,12 @@ def sensitivity_tests(
     runs = GapRuns(subject=subject)
     ranges = factor_ranges(subject.calibrated)
     tell = progress or (lambda _: None)
-    tell("one parameter at a time")
+    tell(Message("one parameter at a time"))
     central = {key: subject.calibrated.estimates[key] for key in ranges}
     national = [name for name in runs.outcomes if name != GAPS[0]]
     runs.ahead(central, CHANGE)
     modes = behavioural_sensitivity(runs.one, central, change=CHANGE, outcomes=national)
-    tell("Morris's elementary effects")
+    tell(Message("Morris's elementary effects"))
     screened = morris(runs.one, ranges, trajectories=effort.trajectories, seed=seed, batch=runs.batch)
     tables = {"modes": modes, "morris": _national_table(screened, round(subject.clock["stop"]))}
     return Section(key=KEY, judgements=(_draws_fail(screened), _modes(modes)), tables=tables)

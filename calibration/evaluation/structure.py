@@ -19,7 +19,7 @@ from pysd_runner.checks import (
 )
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.core.kinds import Array, Arrays, Numbers, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation import Run
@@ -71,7 +71,7 @@ def _rules(subject: Subject) -> Iterator[Judgement]:
         yield Judgement.untested("rule", "no_rules")
     for rule in rules:
         broken = check_behaviour(subject.base, [rule])
-        note = Phrase("verbatim", {"text": "; ".join(item.message for item in broken)}) if broken else NOTHING
+        note = Phrase("verbatim", {"text": joined((item.message for item in broken), "; ")}) if broken else NOTHING
         value = broken[0].value if broken else None
         yield Judgement.of("rule", rule.name, not broken, value=value, note=note)
 
@@ -81,7 +81,7 @@ def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
     said = {"en": experiment.en, "zh": experiment.zh}
     note = Phrase("declared", said)
     if breaches:
-        text = "; ".join(item.message for item in breaches)
+        text = joined((item.message for item in breaches), "; ")
         note = Phrase("declared_broken", {**said, "text": text})
     return Judgement.of(
         experiment.kind, experiment.name, not breaches, value=breaches[0].value if breaches else None, note=note
@@ -128,7 +128,7 @@ def _loop(loop: SwitchableLoop, moved: pd.DataFrame) -> Judgement:
     note = Phrase("declared", {"en": loop.en, "zh": loop.zh})
     broken = moved.loc[moved["status"] != "run", "status"]
     if len(broken):
-        return Judgement.of("loop", loop.name, False, note=Phrase("verbatim", {"text": str(broken.iloc[0])}))
+        return Judgement.of("loop", loop.name, False, note=Phrase("verbatim", {"text": broken.iloc[0]}))
     if moved["change"].isna().any():
         return Judgement.untested("loop", "undefined", loop.name)
     least = float(moved["change"].min())
@@ -146,7 +146,7 @@ def _knocked_out(subject: Subject, loop: SwitchableLoop, names: list[str]) -> pd
     def simulate(changes: Numbers) -> Arrays:
         run = subject.run(changes, years=loop.years)
         if run.failed.any():
-            raise ArithmeticError(str(run.failures[0]) if run.failures else "values that are not finite")
+            raise ArithmeticError(str(run.failures[0]) if run.failures else Message("values that are not finite"))
         return subject.paths(run, names)
 
     cut = KnockOut(name=loop.name, inputs=dict(loop.values))
@@ -262,8 +262,8 @@ def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach | Be
         changes[tried.model.find(pulse.variable)] = _path(tried, pulse)
     run = tried.run({**given, **changes}, years=experiment.years)
     if run.failed.any():
-        return [Breach(message=str(item), value=item.value) for item in run.failures] or [
-            Breach(message="values that are not finite", value=float("nan"))
+        return [Breach(message=item.message, value=item.value) for item in run.failures] or [
+            Breach(message=Message("values that are not finite"), value=float("nan"))
         ]
     base = tried.run(given, years=experiment.years) if experiment.expectations else run
     hit = _hit(tried, pulse)
@@ -314,12 +314,21 @@ def _departure(run: Run, base: Run, expectation: Expectation, hit: int | None) -
     if bool((excess <= 0).all()):
         return None
     worst = float(np.max(excess)) if np.isfinite(excess).all() else float("nan")
-    where = "" if expectation.over == "every" else f" ({expectation.over})"
+    where = "" if expectation.over == "every" else Message(" ({over})", over=Message(expectation.over))
     bound = "" if expectation.bound is None else f" {expectation.bound:g}"
     broken = int((~(excess <= 0)).sum())
+    relation = f"expected {expectation.relation}"
     return Breach(
-        message=f"{expectation.variable}{where}: expected {expectation.relation}{bound}; "
-        f"broken in {broken} of {excess.size} places, by {worst:.3g} at worst",
+        message=Message(
+            "{variable}{where}: {relation}{bound}; broken in {count} of {all} places, by {worst:.3g} at worst",
+            variable=expectation.variable,
+            where=where,
+            relation=Message(relation),
+            bound=bound,
+            count=broken,
+            all=excess.size,
+            worst=worst,
+        ),
         value=worst,
     )
 

@@ -12,7 +12,7 @@ from calibration.evaluation.judgement import Evaluation, Judgement, Phrase, Sect
 from calibration.forecasting import Outlook
 from calibration.forecasting.words import paragraph
 from calibration.reporting.facts import region_name
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.export import save_csv
 from pysd_runner.plots.figure import save_figure
 from pysd_runner.plots.marks import largest
@@ -67,9 +67,9 @@ def report(evaluation: Evaluation, *, lang: str = "en") -> ReportDocument:
         _overview(evaluation, lang),
         *_listed(evaluation, Verdict.FAILED, "nothing_failed", lang),
         *_listed(evaluation, Verdict.NOT_TESTED, "all_tested", lang),
-        *(part for section in evaluation.sections for part in _section(section, lang)),
+        *(part for section in evaluation.sections for part in _section(evaluation, section, lang)),
         Heading(_say("heading.made", lang)),
-        Bullets(_made(evaluation)),
+        Bullets(_made(evaluation, lang)),
     ]
     return ReportDocument(title=Phrase("title", {"title": evaluation.title}).text(lang), lang=lang, parts=parts)
 
@@ -83,7 +83,7 @@ def _what(evaluation: Evaluation, lang: str) -> str:
     if made["fit"] is None:
         return _say("what_alone", lang)
     parts = {
-        "fit": f"({made['fit']['status']})",
+        "fit": Message(made["fit"]["status"]),
         "panel": made["panel"]["name"],
         "regions": made["panel"]["regions"],
         "first": made["fit"]["first_year"],
@@ -105,16 +105,17 @@ def _overview(evaluation: Evaluation, lang: str) -> TextTable:
 def _listed(evaluation: Evaluation, verdict: Verdict, none: str, lang: str) -> Iterator[Part]:
     found = [item for item in evaluation.judgements if item.verdict is verdict]
     yield Heading(_say(f"heading.{verdict}", lang))
-    yield _judgements(found, lang, before="section") if found else Paragraph(_say(none, lang))
+    yield _judgements(evaluation, found, lang, before="section") if found else Paragraph(_say(none, lang))
 
 
-def _judgements(items: Sequence[Judgement], lang: str, *, before: str = "") -> TextTable:
+def _judgements(evaluation: Evaluation, items: Sequence[Judgement], lang: str, *, before: str = "") -> TextTable:
     """Table of tests with their verdicts or, if `before` is given, with the section of each test as first column."""
     names = ["section", "title", "subject", "value", "bound", "note"]
     if not before:
         names = ["title", "subject", "verdict", "value", "bound", "note"]
     said = {
         "section": lambda row: _say(f"heading.{row['section']}", lang),
+        "subject": lambda row: evaluation.named(row["subject"], lang),
         "verdict": lambda row: _say(row["verdict"], lang),
     }
     rows = [
@@ -125,11 +126,11 @@ def _judgements(items: Sequence[Judgement], lang: str, *, before: str = "") -> T
     return TextTable(header=[_say(f"column.{name}", lang) for name in names], rows=rows, words=words)
 
 
-def _section(section: Section, lang: str) -> Iterator[Part]:
+def _section(evaluation: Evaluation, section: Section, lang: str) -> Iterator[Part]:
     criteria = dict.fromkeys(item.test for item in section.judgements)
     yield Heading(_say(f"heading.{section.key}", lang))
     yield Bullets([f"{_say(f'test.{test}', lang)}: {_say(f'criterion.{test}', lang)}" for test in criteria])
-    yield _judgements(section.judgements, lang)
+    yield _judgements(evaluation, section.judgements, lang)
     if section.tables:
         yield Bullets([f"`{TABLES}/{name}.csv`: {_say(f'table.{name}', lang)}" for name in section.tables])
 
@@ -145,11 +146,11 @@ def number_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _made(evaluation: Evaluation) -> list[str]:
+def _made(evaluation: Evaluation, lang: str) -> list[str]:
     lines = []
     for name, value in evaluation.provenance.items():
         text = ", ".join(f"{key} {inner}" for key, inner in value.items()) if isinstance(value, dict) else f"{value}"
-        lines.append(f"{name.replace('_', ' ')}: {text}")
+        lines.append(Phrase(f"made.{name}", {"text": text}).text(lang))
     return lines
 
 

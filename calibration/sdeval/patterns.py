@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from calibration.sdeval.fit import line_up, ratio
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Flags, Numbers, frozen
 from pysd_runner.export.files import Tabled
 
@@ -149,10 +149,13 @@ def behaviour_patterns(observed: ArrayLike, simulated: ArrayLike) -> BehaviourPa
     trend = _trend(actual, model, *lines)
     if trend.status == "failed":
         names: tuple[StepName, ...] = ("mean", "variation")
-        later = [_skipped(name, "Not done, because the trend differs.") for name in names]
+        later = [_skipped(name, Message("Not done, because the trend differs.")) for name in names]
     else:
         later = [_mean(actual.mean(), model.mean()), _variation(*(line.left.std() for line in lines))]
     return BehaviourPatterns(steps=(trend, *later), n=length, missing=moments - length)
+
+
+_AGREE, _DIFFER = Message("The linear trends agree."), Message("The linear trends differ.")
 
 
 def _trend(observed: Array, simulated: Array, actual: "_Line", model: "_Line") -> PatternStep:
@@ -168,21 +171,23 @@ def _trend(observed: Array, simulated: Array, actual: "_Line", model: "_Line") -
         "standard_errors_apart_1": in_errors,
         "relative_difference_1": relative,
     }
-    return _judged("trend", alike, values, f"The linear trends {'agree' if alike else 'differ'}.")
+    return _judged("trend", alike, values, _AGREE if alike else _DIFFER)
 
 
 def _mean(observed: float, simulated: float) -> PatternStep:
     error = float(ratio(simulated - observed, abs(observed)))
     if np.isnan(error):
-        return _skipped("mean", "The mean of the observed is zero; a relative error has no meaning.")
-    return _judged("mean", abs(error) <= MEAN, {"error": error}, f"The means differ by {error:+.1%}.")
+        return _skipped("mean", Message("The mean of the observed is zero; a relative error has no meaning."))
+    message = Message("The means differ by {error:+.1%}.", error=error)
+    return _judged("mean", abs(error) <= MEAN, {"error": error}, message)
 
 
 def _variation(observed: float, simulated: float) -> PatternStep:
     error = float(ratio(simulated - observed, observed))
     if np.isnan(error):
-        return _skipped("variation", "The observed does not vary about its trend.")
-    return _judged("variation", abs(error) <= VARIATION, {"error": error}, f"The variations differ by {error:+.1%}.")
+        return _skipped("variation", Message("The observed does not vary about its trend."))
+    message = Message("The variations differ by {error:+.1%}.", error=error)
+    return _judged("variation", abs(error) <= VARIATION, {"error": error}, message)
 
 
 @dataclass(frozen=True, slots=True)

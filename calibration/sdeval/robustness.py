@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of, ratio
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Arrays, Flags, Numbers, frozen
 
 # Changes smaller than this share of the range of a series are ignored.
@@ -139,7 +139,7 @@ def _base(simulate: Simulate, base: Numbers, outcomes: Sequence[str] | None) -> 
 def _mode_change(whole: Array, moved: Array) -> dict[str, object]:
     """Share of series whose mode differs; not computed unless all values are finite."""
     if not (np.isfinite(whole).all() and np.isfinite(moved).all()):
-        return {"status": "not run: a value is not finite"}
+        return {"status": Message("not run: a value is not finite")}
     return {"series_changed": float(np.mean(mode_differs(whole, moved))), "status": "run"}
 
 
@@ -215,10 +215,15 @@ def knock_out(
         try:
             without = arrays_of(simulate({**(base or {}), **loop.inputs}), list(whole))
         except BREAKDOWNS as fault:
-            rows += [{"loop": loop.name, "outcome": name, "status": f"not run: {fault}"} for name in whole]
+            rows += [
+                {"loop": loop.name, "outcome": name, "status": Message("not run: {fault}", fault=str(fault))}
+                for name in whole
+            ]
             continue
         rows += [{"loop": loop.name, "outcome": name} | _difference(whole[name], without[name]) for name in whole]
-    return pd.DataFrame(rows, columns=["loop", "outcome", *_MEASURES, "status"])
+    table = pd.DataFrame(rows, columns=["loop", "outcome", *_MEASURES, "status"])
+    # As objects, so that messages stay messages.
+    return table.assign(status=pd.Series([row["status"] for row in rows], dtype=object))
 
 
 _MEASURES = ("change", "end_change", "turning_points_base", "turning_points_without", "mode_changes")
@@ -233,7 +238,7 @@ def _difference(whole: Array, without: Array) -> dict[str, object]:
             other_shape=whole.shape,
         )
     if not (np.isfinite(whole).all() and np.isfinite(without).all()):
-        return {"status": "not run: a value is not finite"}
+        return {"status": Message("not run: a value is not finite")}
     gap = without - whole
     size, ends = np.sqrt((gap**2).mean()), np.abs(whole[..., -1]).mean()
     return {

@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rules_of
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
-from pysd_runner.core.errors import InvalidInput, InvalidModel, ProbableSlip, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, ProbableSlip, UnknownName, suggest
 from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.engine import plan, read_undefined
 from pysd_runner.engine.ir import key
@@ -71,7 +71,7 @@ class _Finding:
     values: Array
     allowed: Array
     excess: Array
-    relation: str
+    relation: Message
 
 
 def outcomes_of(rules: Sequence[BehaviourRule]) -> tuple[str, ...]:
@@ -163,12 +163,12 @@ def _alone(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
     for name in _names(run, rule):
         values = run.data[name]
         if rule.kind == "finite":
-            bound, excess, relation = np.nan, np.where(np.isfinite(values), 0.0, np.nan), "must be finite"
+            bound, excess, relation = np.nan, np.where(np.isfinite(values), 0.0, np.nan), Message("must be finite")
         elif rule.kind == "non_negative":
-            bound, excess, relation = 0.0, -values - _allowance(rule, values), "must not be below"
+            bound, excess, relation = 0.0, -values - _allowance(rule, values), Message("must not be below")
         else:
             bound = _number(rule.bound)
-            excess, relation = values - bound - _allowance(rule, values), "must not be above"
+            excess, relation = values - bound - _allowance(rule, values), Message("must not be above")
         yield _Finding(name, run.dims[name], values, np.full_like(values, bound), excess, relation)
 
 
@@ -184,7 +184,8 @@ def _ordered(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
             )
         values, allowed = np.broadcast_arrays(run.data[lower], run.data[upper])
         excess = values - allowed - _allowance(rule, values, allowed)
-        yield _Finding(lower, run.dims[lower], values, allowed, excess, f"must not be above {upper},")
+        relation = Message("must not be above {other},", other=upper)
+        yield _Finding(lower, run.dims[lower], values, allowed, excess, relation)
 
 
 def _sums_to(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
@@ -204,7 +205,8 @@ def _sums_to(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
         values = run.data[name].sum(axis=place + 2)
         excess = np.abs(values - wanted) - _allowance(rule, values)
         rest = (*dims[:place], *dims[place + 1 :])
-        yield _Finding(name, rest, values, np.full_like(values, wanted), excess, f"summed over {rule.over} must be")
+        relation = Message("summed over {range} must be", range=rule.over)
+        yield _Finding(name, rest, values, np.full_like(values, wanted), excess, relation)
 
 
 def _conserved(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
@@ -213,7 +215,7 @@ def _conserved(run: Run, rule: BehaviourRule) -> Iterator[_Finding]:
         total = values.sum(axis=tuple(range(2, values.ndim - 1)))
         first = np.broadcast_to(total[..., :1], total.shape)
         excess = np.abs(total - first) - _allowance(rule, total)
-        yield _Finding(name, (), total, first, excess, "summed over all elements must stay")
+        yield _Finding(name, (), total, first, excess, Message("summed over all elements must stay"))
 
 
 def _number(value: float | None) -> float:
@@ -260,10 +262,17 @@ def _problem(run: Run, rule: BehaviourRule, finding: _Finding, applies: Flags) -
 def _sentence(rule: BehaviourRule, finding: _Finding, problem: BehaviourProblem) -> str:
     place = f"[{problem.element}]" if problem.element else ""
     bound = "" if rule.kind == "finite" else f" {problem.bound:.10g}"
-    more = f"; the worst of {problem.places} places" if problem.places != 1 else ""
-    return (
-        f"{rule.name}: {problem.variable}{place} {finding.relation}{bound}, is {problem.value:.10g} in "
-        f"{problem.year:g} (scenario {problem.scenario}, draw {problem.draw}){more}"
+    return Message(
+        "{rule}: {variable} {relation}{bound}, is {value:.10g} in {year:g} (scenario {scenario}, draw {draw}){more}",
+        rule=rule.name,
+        variable=f"{problem.variable}{place}",
+        relation=finding.relation,
+        bound=bound,
+        value=problem.value,
+        year=problem.year,
+        scenario=problem.scenario,
+        draw=problem.draw,
+        more=Message("; the worst of {places} places", places=problem.places) if problem.places != 1 else "",
     )
 
 

@@ -51,7 +51,7 @@ def panel_title(name: str, lang: str) -> str:
 
 
 def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:
-    """Names of variables in a language, by variable, from their declarations; some declare numbers outside the model."""
+    """Names of variables in a language, by variable, from declarations; some are of numbers outside the model."""
     return {item.variable: str(getattr(item, lang)) for item in entries if item.variable}
 
 

@@ -6,12 +6,15 @@ from contextlib import redirect_stdout
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import calibration
 import gapsim
 import pysd_runner
+from calibration.optimisers.objective import SearchOutcome
+from pysd_runner.checks.declarations import Relation
 from pysd_runner.cli import command, main
 from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidInput, InvalidModel, Message, joined, suggest
 from pysd_runner.core.findings import Finding
@@ -51,6 +54,19 @@ OF_OTHERS = (
     *("elements", "equations", "auxiliary", "stock", "lookup", "initial", "control", "memory", "pipe"),
     *("a text in single quotes", "+ or -", "* or /", "a comparison", "the end"),
     *("Access", "Skills", "Application", "Output"),
+    # What an experiment expects and where, statistics of a pattern, and how a search ended.
+    *(f"expected {item}" for item in get_args(Relation)),
+    *(
+        "others",
+        "pulsed",
+        "mean",
+        "observed 1",
+        "simulated 1",
+        "standard errors apart 1",
+        "relative difference 1",
+        "error",
+    ),
+    *(item.word for item in SearchOutcome),
 )
 
 
