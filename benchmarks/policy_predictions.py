@@ -105,7 +105,7 @@ def funded(fit: Fit, lever: str, years: int, draws: int = DRAWS) -> Array:
     runs = [
         simulate(
             fit.model,
-            {**common, **scenario_values([item], fit.model, data, common, bounds)},
+            {**common, **scenario_values([item], fit.model, data.regions, common, bounds, step=inputs.step)},
             outcomes=[names.output_per_head],
             start=bounds[0],
             stop=bounds[1],

@@ -18,6 +18,7 @@ from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_compari
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Parameter
 from pysd_runner.study.draws import parameter_draws
+from pysd_runner.study.region_inputs import time_step
 from pysd_runner.study.values import scenario_values
 
 Path = dict[str, Array]
@@ -226,7 +227,7 @@ def policy_scores(subject: Subject, parameters: Arrays) -> Arrays:
     cast = with_comparisons([load_scenario(name, model=model) for name in shipped_scenarios(model)], model=model)
     values = calibrated.values(parameters)
     start, stop = (round(subject.clock[name]) for name in ("start", "stop"))
-    values |= scenario_values(cast, model, calibrated.panel, values, (start, stop))
+    values |= scenario_values(cast, model, calibrated.panel.regions, values, (start, stop), step=time_step(model))
     names = model.bindings.variables
     read = [names.national_output_per_head, names.leader_output_per_head]
     run = simulate(model, values, start=start, stop=stop, save_every=stop - start, outcomes=read, throw=False)

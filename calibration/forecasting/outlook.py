@@ -247,10 +247,11 @@ class Outlook(Tabled):
 
     def _percent(self, logs: xr.DataArray) -> xr.DataArray:
         """Per cent of the geometric mean, with names and places of the regions."""
-        from pysd_runner.study.labelling import region_coordinates
+        from pysd_runner.spec.design import REGIONAL
+        from pysd_runner.study.labelling import entity_coordinates
 
         found = logs.copy(data=100 * np.exp(logs.to_numpy())).rename("percent_of_mean").assign_attrs(units="%")
-        return found.assign_coords(region_coordinates(self.data.subset(entities=self.target.rows)))
+        return found.assign_coords(entity_coordinates(self.data.subset(entities=self.target.rows).regions, REGIONAL))
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the quantiles, past scores and weights into an Excel workbook."""

@@ -135,7 +135,7 @@ class Data(Tabled):
         """Whether the data are a panel: regions by year with their output, in canonical units."""
         return bool(self.currency)
 
-    def for_model(self, *, regional: bool) -> Self:
+    def for_model(self, *, regional: bool | None) -> Self:
         """Return the data for a model; if it is not regional, a panel becomes ordinary data by entity."""
         return self if regional or not self.is_panel else replace(self, currency="")
 
@@ -188,6 +188,11 @@ class Data(Tabled):
     def regions(self) -> tuple[Entity, ...]:
         """Regions of a panel, in order of first appearance in the file."""
         return self.entities.get(REGION, ())
+
+    @property
+    def count(self) -> int | None:
+        """Number of regions; None for data without."""
+        return len(self.regions) or None
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.equations import with_starts
 from pysd_runner.study.inputs import entered, starts_of
+from pysd_runner.study.region_inputs import time_step
 from pysd_runner.study.values import changed_values, scenario_values
 
 # Draws simulated at a time: more need more memory and are no faster.
@@ -219,14 +220,17 @@ def experiments_of(
         return drawn.values(drawn.start(origin, first_year))
 
     known: dict[tuple[int, float], Values] = {}
+    step = time_step(model)
 
     def lowered(scenarios: Sequence[Scenario], common: Values, stop: float) -> Values:
         # Policies change nothing that is drawn, so their values are made once for all draws.
         bounds, place = (origin, round(stop)), (len(scenarios), stop)
         if place not in known:
-            known[place] = scenario_values(scenarios, model, data, {}, bounds)
+            known[place] = scenario_values(scenarios, model, data.regions, {}, bounds, step=step)
         is_drawn = known[place].keys() & common.keys()
-        return scenario_values(scenarios, model, data, common, bounds) if is_drawn else known[place]
+        if not is_drawn:
+            return known[place]
+        return scenario_values(scenarios, model, data.regions, common, bounds, step=step)
 
     load = partial(load_scenario, model=model)
     names = model.bindings.variables

@@ -42,6 +42,7 @@ from pysd_runner.simulation import simulate
 from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.study.draws import CommonDraws, common_draws
+from pysd_runner.study.region_inputs import time_step
 from pysd_runner.study.values import scenario_values
 
 # A parameter or a setting, and how it was varied.
@@ -351,9 +352,10 @@ def _simulated(
 ) -> xr.Dataset:
     names = model.bindings.variables
     read = {"output": names.output, "population": names.population, "budget": names.policy_money}
+    changed = scenario_values(scenarios, model, panel.regions, common.values, bounds, step=time_step(model))
     run = simulate(
         model,
-        {**common.values, **scenario_values(scenarios, model, panel, common.values, bounds)},
+        {**common.values, **changed},
         start=bounds[0],
         stop=bounds[1],
         save_every=1,

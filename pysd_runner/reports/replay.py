@@ -24,9 +24,9 @@ from pysd_runner.model import load_model
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
+from pysd_runner.spec.design import KEPT_ERROR
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import inputs_of
-from pysd_runner.study.labelling import KEPT_ERROR
 from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read_run_record
 from pysd_runner.study.projection import projected, recorded_model
 

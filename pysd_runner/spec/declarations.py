@@ -6,7 +6,7 @@ from math import inf
 from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import Prior
@@ -504,6 +504,8 @@ class ModelSpec:
         How columns of a table observe a model that is not regional, by key.
     budget
         Maximum total cost of the levers of a user's model; None if not declared.
+    study
+        Fields of the `StudyDesign` that a user's model declares.
     bindings
         Bindings of the names of a regional model; None for other models.
     """
@@ -522,6 +524,7 @@ class ModelSpec:
     loops: Mapping[str, DeclaredLoop] = field(default_factory=dict)
     observations: Mapping[str, Observation] = field(default_factory=dict)
     budget: float | None = None
+    study: Record = field(default_factory=dict)
     bindings: Bindings | None = None
 
     @property

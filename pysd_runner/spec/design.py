@@ -1,21 +1,25 @@
 """The design of a study: what a model takes from data, and what is shown of its runs, beyond running it."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Texts, frozen
+from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.spec.baseline import UNTIL
 from pysd_runner.spec.bindings import USUAL_RANGES, RangeNames
 
 if TYPE_CHECKING:
-    from pysd_runner.spec.declarations import ModelSpec, RegionInput
+    from pysd_runner.spec.declarations import DeclaredOutcome, ModelSpec, RegionInput
 
 # Defaults: number of draws; number of draws and last year of a study of regions.
 DRAWS, REGIONAL_DRAWS = 500, 200
+# Maximum number of stocks that are saved by default.
+MOST_STOCKS = 12
 # Unit of money in the declarations of a model.
 MONEY = "Yuan"
+# Relative rounding error of stored outcomes of regions, which reduces files to a third of the size.
+KEPT_ERROR = 1e-5
 
 
 @frozen
@@ -26,12 +30,20 @@ class StudyDesign:
     ----------
     entity
         Axis of the entities whose state at the origin is the start of a run; empty if runs start as the file says.
+    labels
+        Attribute of an entity in each coordinate of results along that axis.
+    panel
+        Whether data are read as a panel of entities by year; None to take what they are.
     ranges
         Ranges of the entities of the data, of the levers and of the classes.
     bound
         Variables that the declarations bind and that must be in the file.
     policy
         Variable that each setting of a policy sets; empty if scenarios change constants by name alone.
+    search
+        Scenario from whose money a search for the best policy starts; empty if levers have values of their own.
+    usual
+        Outcome and money of a measured effect that declares none.
     axes
         Axis of results by subscript range; other ranges keep their names.
     averaged
@@ -50,18 +62,37 @@ class StudyDesign:
         Range of the levers that policies set; empty if scenarios change constants by name.
     money
         Unit of money in declared units, for which results have the currency of the data; empty if there is none.
+    outcomes
+        Outcomes that are saved under their keys, with their labels.
+    stocks
+        Maximum number of stocks that are saved besides declared and observed outcomes.
+    totals
+        Pairs of outcomes from which indicators over the entities are computed: output, and the people it is for.
+    leading, leading_places
+        Outcomes that are shown first, of all and of single entities; empty for those observed.
+    rounding
+        Relative rounding error of stored outcomes; None to store them as they are.
+    tables
+        Tables that are saved beside the outcomes.
     draws, until
         Defaults; None for the last time of the file.
-    caveats, unfitted
-        What a reader needs to know of every result, and of one without a fit.
+    caveats
+        What a reader needs to know of every result.
+    unfitted, unsampled, unfollowed
+        What one needs to know of a result without a fit, of draws from a fit that was not sampled, and of a run that
+        follows no forecast.
     """
 
     entity: str = ""
+    labels: Texts = field(default_factory=dict)
+    panel: bool | None = None
     ranges: RangeNames = USUAL_RANGES
     bound: tuple[str, ...] = ()
     policy: Texts = field(default_factory=dict)
+    search: str = ""
+    usual: tuple[str, str] = ("", "")
     axes: Texts = field(default_factory=dict)
-    averaged: frozenset[str] = frozenset()
+    averaged: tuple[str, ...] = ()
     time: str = "time"
     save_every: float | None = None
     is_strict: bool = False
@@ -69,42 +100,100 @@ class StudyDesign:
     shock: str = ""
     lever: str = ""
     money: str = ""
+    outcomes: "Mapping[str, DeclaredOutcome]" = field(default_factory=dict)
+    stocks: int = MOST_STOCKS
+    totals: tuple[tuple[str, str], ...] = ()
+    leading: tuple[str, ...] = ()
+    leading_places: tuple[str, ...] = ()
+    rounding: float | None = None
+    tables: tuple[str, ...] = ("end", "quantiles")
     draws: int = DRAWS
     until: int | None = None
     caveats: tuple[str, ...] = ()
     unfitted: str = Message("No fit was given: the values of the file were run once, without uncertainty.")
+    unsampled: tuple[str, ...] = ()
+    unfollowed: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> "StudyDesign":
+        """The design of a run without data: the default where runs start from an observed state."""
+        return PLAIN if self.initial else self
+
+    @property
+    def record(self) -> Record:
+        """What results keep of it, to be shown without the model."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+
+# What tables, figures and sentences need.
+_KEPT = ("entity", "time", "totals", "leading", "leading_places", "rounding", "tables")
 
 
 PLAIN = StudyDesign()
+# Regions by year, whatever their model calls its variables.
+REGIONAL = StudyDesign(
+    entity="region",
+    labels={"region": "code"} | {name: name for name in ("name_en", "name_zh", "group", "row", "column")},
+    panel=True,
+    search="zoned_need",
+    averaged=("lever",),
+    time="year",
+    save_every=1,
+    is_strict=True,
+    money=MONEY,
+    stocks=0,
+    totals=(("output", "population"),),
+    leading=("laggard_gap", "theil", "national_gap", "sigma"),
+    leading_places=("relative_output", "gap_to_leader"),
+    rounding=KEPT_ERROR,
+    tables=(),
+    draws=REGIONAL_DRAWS,
+    until=UNTIL,
+    caveats=(
+        Message(
+            "Effects of digital policy on output rest on priors from the literature passed through the structure; "
+            "panels like this one say almost nothing about them."
+        ),
+        Message("Unit costs of the levers are judgement and decide their ranking."),
+    ),
+    unfitted=Message("No calibration was given: every parameter is drawn from its prior."),
+    unsampled=(
+        Message(
+            "The parameters are drawn from the normal approximation of the posterior, which is not skewed where "
+            "the posterior is: sample it before quoting ends of intervals (gapsim calibrate --sample)."
+        ),
+    ),
+    unfollowed=(
+        Message(
+            "The run without policy is the path of the model, not a forecast: compare scenarios, do not quote levels."
+        ),
+    ),
+)
 
 
 def design_of(spec: "ModelSpec | None") -> StudyDesign:
     """The design that declarations describe; the default where there are none."""
     if spec is None or spec.bindings is None:
-        return PLAIN
-    ranges = spec.bindings.ranges
-    return StudyDesign(
-        entity="region",
+        return PLAIN if spec is None else replace(PLAIN, **spec.study)
+    ranges, names = spec.bindings.ranges, spec.bindings.variables
+    return replace(
+        REGIONAL,
         ranges=ranges,
         bound=spec.bindings.named(),
         policy=spec.bindings.policy,
+        usual=(names.output, names.policy_money),
         axes={ranges.region: "region", ranges.lever: "lever", ranges.policy_class: "class"},
-        averaged=frozenset({"lever"}),
-        time="year",
-        save_every=1,
-        is_strict=True,
         initial=spec.inputs,
-        shock=spec.bindings.variables.shock,
+        shock=names.shock,
         lever=ranges.lever,
-        money=MONEY,
-        draws=REGIONAL_DRAWS,
-        until=UNTIL,
-        caveats=(
-            Message(
-                "Effects of digital policy on output rest on priors from the literature passed through the structure; "
-                "panels like this one say almost nothing about them."
-            ),
-            Message("Unit costs of the levers are judgement and decide their ranking."),
-        ),
-        unfitted=Message("No calibration was given: every parameter is drawn from its prior."),
+        outcomes=spec.outcomes,
     )
+
+
+def kept_design(record: Record | None) -> StudyDesign:
+    """The design that results keep, from `StudyDesign.record`; results of earlier versions are of regions."""
+    if record is None:
+        return REGIONAL
+    known = {name: record[name] for name in _KEPT if name in record}
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return replace(PLAIN, **known | lists | {"totals": tuple(tuple(pair) for pair in known.get("totals", ()))})

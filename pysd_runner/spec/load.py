@@ -274,7 +274,7 @@ READER = Reader(
     readers={Prior: _prior_of},
 )
 # Declarations that only models without regions have.
-OTHERS = ("observations", "budget")
+OTHERS = ("observations", "budget", "study")
 
 
 def _check_names(spec: ModelSpec, file: str) -> None:

@@ -84,6 +84,18 @@ class _Setting:
 
 
 @frozen
+class _Study:
+    """Declaration of what a study of the model shows, and how long it runs; see `StudyDesign`."""
+
+    until: float | None = None
+    draws: int | None = None
+    save_every: float | None = None
+    stocks: int | None = None
+    leading: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+
+@frozen
 class _Budget:
     total: float
 
@@ -98,6 +110,7 @@ class _Declarations:
     outcomes: Mapping[str, _Seen] = field(default_factory=dict)
     levers: Mapping[str, _Setting] = field(default_factory=dict)
     budget: _Budget | None = None
+    study: _Study = _Study()
     evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
     loops: Mapping[str, DeclaredLoop] = field(default_factory=dict)
 
@@ -128,6 +141,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
         parameters[fact.name] = _parameter(fact, number, where)
         known[loose(given)] = replace(fact, value=parameters[fact.name].value)
     outcomes = [_outcome(given, seen, variables, path.name) for given, seen in declared.outcomes.items()]
+    leading = {name: _variable(name, "study.leading", variables, path.name) for name in declared.study.leading}
     levers = {}
     for given, setting in declared.levers.items():
         where = f'{path.name}: levers["{given}"]'
@@ -143,6 +157,8 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
         evidence=declared.evidence,
         loops=declared.loops,
         budget=None if declared.budget is None else declared.budget.total,
+        study={name: value for name, value in asdict(declared.study).items() if value not in (None, ())}
+        | {"leading": tuple(leading.values())},
     )
 
 
@@ -192,17 +208,21 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
     return replace(found, role=said.role)
 
 
-def _outcome(name: str, seen: _Seen, variables: Texts, file: str) -> DeclaredOutcome:
+def _variable(name: str, place: str, variables: Texts, file: str) -> str:
+    """Name of a variable as in the file, from its name in any case."""
     known = {loose(item): item for item in variables}
-    variable = seen.variable or name
-    if loose(variable) not in known:
+    if loose(name) not in known:
         raise InvalidModel(
-            '{file}: outcomes["{name}"]: the model has no such variable.{suggestion}',
+            "{file}: {place}: the model has no such variable.{suggestion}",
             file=file,
-            name=name,
-            suggestion=suggest(variable, variables),
+            place=place,
+            suggestion=suggest(name, variables),
         )
-    variable = known[loose(variable)]
+    return known[loose(name)]
+
+
+def _outcome(name: str, seen: _Seen, variables: Texts, file: str) -> DeclaredOutcome:
+    variable = _variable(seen.variable or name, f'outcomes["{name}"]', variables, file)
     label = seen.label or variable
     return DeclaredOutcome(
         key=variable, variable=variable, unit=variables[variable], en=label, zh=label, better=seen.better
@@ -237,8 +257,21 @@ def _check_budget(budget: _Budget, fail: Fail) -> None:
         fail("total", Message("must be positive; found {found:g}", found=budget.total))
 
 
+def _check_study(study: _Study, fail: Fail) -> None:
+    for name in ("draws", "save_every"):
+        value = getattr(study, name)
+        if value is not None and not value > 0:
+            fail(name, Message("must be positive; found {found:g}", found=value))
+
+
 _READER = Reader(
-    checks={_Setting: _check_setting, _Seen: _check_seen, _Budget: _check_budget, EvidenceTerm: check_evidence}
+    checks={
+        _Study: _check_study,
+        _Setting: _check_setting,
+        _Seen: _check_seen,
+        _Budget: _check_budget,
+        EvidenceTerm: check_evidence,
+    }
 )
 
 

@@ -38,10 +38,10 @@ def loaded(model: AnyModel, data: "Data | AnySource | None") -> tuple[Model, Dat
     """Load the model and data if needed; a model given by name gets as many regions as the panel."""
     if not (data is None or isinstance(data, Data)):
         known = model if isinstance(model, Model) else load_model(model)
-        data = load_data(data, panel=True) if known.design.entity else load_data(data)
+        data = load_data(data, panel=known.design.panel)
     if isinstance(model, Model):
-        return model, data if data is None else data.for_model(regional=bool(model.design.entity))
-    return load_model(model, regions=len(data.regions) if data is not None and data.regions else None), data
+        return model, data if data is None else data.for_model(regional=model.design.panel)
+    return load_model(model, regions=None if data is None else data.count), data
 
 
 def parameters_of(fit: AnyFit | None) -> FittedParameters | None:

@@ -269,7 +269,7 @@ def calendar_of(model: Model, table: Data | None, fitted: FittedParameters | Non
     """Calendar of a fit, or else of a model with a table."""
     if fitted is not None and "calendar" in fitted.provenance:
         return Calendar.of(fitted.provenance["calendar"])
-    return PLAIN if table is None or table.is_panel else in_time_of(model, table)[1]
+    return PLAIN if table is None else in_time_of(model, table)[1]
 
 
 def end_of(
@@ -278,7 +278,7 @@ def end_of(
     """Moment of an end time; raise if it is implausible for the model, such as 2040 where nothing says when 0 is."""
     clock = prepared(model, None, outcomes=[]).clock
     start, span, last = clock.start, clock.stop - clock.start, clock.stop
-    if fitted is not None and not fitted.regions:
+    if fitted is not None:
         start, last = fitted.first_year, max(last, fitted.last_year)
     if table is not None:
         last = max(last, float(in_time_of(model, table, start, calendar=calendar)[0].times[-1]))

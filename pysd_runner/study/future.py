@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.calendar import said_time
-from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
@@ -18,8 +18,18 @@ from pysd_runner.export import save_netcdf
 from pysd_runner.export.files import Tabled, save_csv
 from pysd_runner.export.records import file_digest, write_record
 from pysd_runner.scenarios import Scenario
-from pysd_runner.study.labelling import KEPT_ERROR, OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, unknown
-from pysd_runner.study.showing import LEVELS, OF_NATION, answer_of, chosen, quantiles, quantity_in, table
+from pysd_runner.spec.design import PLAIN, StudyDesign
+from pysd_runner.study.labelling import OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, unknown
+from pysd_runner.study.showing import (
+    LEVELS,
+    answer_of,
+    chosen,
+    moments,
+    quantiles,
+    quantity_in,
+    region_code,
+    table,
+)
 from pysd_runner.text import say
 
 if TYPE_CHECKING:
@@ -47,7 +57,7 @@ class Future(Tabled):
     baselines
         Baseline of each scenario: no policy under the same assumptions.
     history
-        For regions, indicators of the observed years, dimensions (region, year) or (year,).
+        Indicators of what was observed of regions in whose state runs start, dimensions (region, year) or (year,).
     cast
         Scenarios that were run, baselines first.
     model
@@ -55,7 +65,7 @@ class Future(Tabled):
     origin
         Time at which every path starts; for regions the last observed year.
     observations
-        Data of a model without regions; None without data.
+        Data whose columns observe outcomes; None if there are none.
     observed
         Column of `observations` that observes a variable, by variable.
     parameters
@@ -70,6 +80,8 @@ class Future(Tabled):
         Caveats that a reader needs before quoting a number.
     provenance
         Everything needed to reproduce the projection.
+    design
+        What is shown first, and along which axes.
     """
 
     data: "xr.Dataset"
@@ -86,11 +98,12 @@ class Future(Tabled):
     imputed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: Record = field(default_factory=dict)
+    design: StudyDesign = PLAIN
 
     @property
     def axis(self) -> str:
-        """Name of the time dimension: ``"year"`` for regions, else ``"time"``."""
-        return "time" if "time" in self.data.dims else "year"
+        """Name of the time dimension."""
+        return self.design.time
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -163,8 +176,8 @@ class Future(Tabled):
         sizes, names = self.data.sizes, self.scenarios
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         counts = [f"{sizes[dim]} {dim}{'' if sizes[dim] == 1 else 's'}" for dim in ("region", "draw") if dim in sizes]
-        times, unit = self.data[self.axis].to_numpy(), "" if self.axis == "year" else self.time_unit
-        return f"<Future: {shown}; {', '.join(counts)}, {said_time(times[0])} to {said_time(times[-1], unit)}>"
+        first, last = self.data[self.axis].to_numpy()[[0, -1]]
+        return f"<Future: {shown}; {', '.join(counts)}, {said_time(first)} to {said_time(last, self.time_unit)}>"
 
     def _ipython_key_completions_(self) -> list[str]:
         return [str(name) for name in self.data.data_vars]
@@ -173,13 +186,8 @@ class Future(Tabled):
         """One outcome, dimensions (scenario, draw, ranges..., time)."""
         known = {key(str(item)): str(item) for item in self.data.data_vars}
         if key(name) not in known:
-            raise UnknownName(self._unknown(name))
+            raise UnknownName(unknown(self.data, name, self.design))
         return self.data[known[key(name)]]
-
-    def _unknown(self, name: str) -> str:
-        if self.axis == "year":
-            return unknown(self.data, name)
-        return f"the projection did not save {name!r}.{suggest(name, map(str, self.data.data_vars))}"
 
     def difference(self, outcome: str, *, against: str | None = None) -> "xr.DataArray":
         """Difference of an outcome from its value under another scenario, draw by draw.
@@ -204,8 +212,8 @@ class Future(Tabled):
         reference = values.sel(scenario=[against or self.baselines[name] for name in others])
         result = found - reference.to_numpy()
         result.attrs = dict(found.attrs)
-        if against is not None or self.axis != "year":
-            other = against or self.scenarios[0]
+        same = set(reference["scenario"].to_numpy().tolist())
+        for other in same if len(same) == 1 else ():
             result.attrs, result.name = {**found.attrs, "against": other}, f"{outcome} less {other}"
         return result
 
@@ -222,13 +230,13 @@ class Future(Tabled):
         Parameters
         ----------
         outcome
-            One outcome; None for the default outcomes of the nation or of regions, else all scalar ones.
+            One outcome; None for those that are shown first, or else all with one value at each time.
         region
             Regions by code or name; None for the nation, or for all regions of a regional outcome.
         year
-            One or several years; None for the last.
+            One or several saved times; None for the last.
         time
-            For a model without regions, the saved time nearest to it is shown; None for the last.
+            The saved time nearest to it is shown, unless `year` is given.
 
         Returns
         -------
@@ -242,31 +250,8 @@ class Future(Tabled):
         InvalidInput
             If there is no such year.
         """
-        if self.axis == "year":
-            return table(self.data, self.baselines, chosen(self.data, outcome, region), self._years(year))
-        known = self.data["time"]
-        moment = known[-1] if time is None else known.sel(time=time, method="nearest")
-        return table(self.data, self.baselines, self._singles(outcome), [moment.to_numpy()[()]])
-
-    def _years(self, year: int | Sequence[int] | None) -> list[int]:
-        known = self.data["year"].to_numpy().tolist()
-        years = [known[-1]] if year is None else [year] if isinstance(year, int | np.integer) else list(year)
-        for item in years:
-            if item not in known:
-                raise InvalidInput(
-                    "the projection has no year {year}; it has {first} to {end}",
-                    year=item,
-                    first=known[0],
-                    end=known[-1],
-                )
-        return years
-
-    def _singles(self, outcome: str | None) -> "list[xr.DataArray]":
-        """The requested outcome, or all outcomes without dimensions other than scenario, draw and time."""
-        if outcome is not None:
-            return [self[outcome]]
-        every = list(self.data.data_vars.values())
-        return [values for values in every if values.ndim == 3] or every[:1]
+        shown, times = chosen(self.data, self.design, outcome, region), moments(self.data, self.design, year, time)
+        return table(self.data, self.baselines, shown, times, self.axis)
 
     def sentences(self, lang: str = "en") -> tuple[str, ...]:
         """Describe in words what each scenario changes at the end; judged only if a direction was declared.
@@ -313,10 +298,9 @@ class Future(Tabled):
 
     @property
     def leading(self) -> str:
-        """Name of the first observed outcome, else of the first one; for regions the first one of the nation."""
+        """Name of the outcome that is shown first: declared so, else the first observed one, else the first one."""
         names = [str(item) for item in self.data.data_vars]
-        first = (*self.observed, *(OF_NATION if self.axis == "year" else ()))
-        return next((item for item in first if item in names), names[0])
+        return next((item for item in (*self.design.leading, *self.observed) if item in names), names[0])
 
     def answer(self, lang: str = "en") -> tuple[str, ...]:
         """At most three sentences on the first outcome at the end: without a scenario, with one, and how sure it is.
@@ -334,9 +318,9 @@ class Future(Tabled):
 
     def seen_of(self, name: str) -> "pd.Series[float] | pd.DataFrame | None":
         """Observations of an outcome by time."""
-        if self.axis == "year":
-            past = self.history.get(name)
-            return None if past is None or past.ndim > 1 else past.to_series().dropna()
+        past = self.history.get(name)
+        if past is not None and past.ndim == 1:
+            return past.to_series().dropna()
         column = self.observed.get(name, "")
         return self.observations.by_time(column) if self.observations is not None and column else None
 
@@ -354,11 +338,11 @@ class Future(Tabled):
         Parameters
         ----------
         outcome
-            None for the first default outcome of the nation or of the region, else the first observed one.
+            None for the outcome that is shown first.
         region
             Code or name of a region; required for a regional outcome.
         difference
-            Whether to plot the differences of the scenarios from their baseline; for a model without regions.
+            Whether to plot the differences of the scenarios from their baseline.
         lang
             Language of labels.
         ax
@@ -372,75 +356,70 @@ class Future(Tabled):
         from pysd_runner.plots.over_time import plot_fan
         from pysd_runner.plots.style import figure_of, usable_language
 
-        if self.axis == "year":
-            values, seen = self._of_region(outcome, region)
-            # `plot_fan` expects a time axis called "time".
-            return plot_fan(values.rename({"year": "time"}), seen, ax=ax, time_unit=self.time_unit, lang=lang)
-        values = self[outcome or self.leading]
+        first = self.leading if region is None else None
+        values = self._at(chosen(self.data, self.design, outcome or first, region)[0], region)
+        name = str(values.name)
+        # `plot_fan` expects a time axis called "time".
+        axis = {self.axis: "time"}
         if difference:
-            moved = self.difference(str(values.name))
+            moved = self._at(self.difference(name), region).rename(axis)
 
             def changes(lang: str) -> Any:
-                title = say("own.difference", usable_language(lang), outcome=values.name)
+                title = say("own.difference", usable_language(lang), outcome=name)
                 return plot_fan(moved, ax=ax, title=title, time_unit=self.time_unit, lang=lang)
 
             return figure_of(changes)(lang)
-        return plot_fan(values, self.seen_of(str(values.name)), ax=ax, time_unit=self.time_unit, lang=lang)
+        past = self.history.get(name)
+        seen = self.seen_of(name) if past is None else self._at(past, region).to_series().dropna()
+        return plot_fan(values.rename(axis), seen, ax=ax, time_unit=self.time_unit, lang=lang)
 
-    def _of_region(self, outcome: str | None, region: str | None) -> "tuple[xr.DataArray, pd.Series | None]":
-        """An outcome of the nation or of one region, and its observations."""
-        import pandas as pd
-
-        values = chosen(self.data, outcome, region)[0]
-        if "region" in values.dims and region is None:
-            raise InvalidInput(
-                "{name} has regions; name one, as in plot({values!r}, region=...)",
-                name=values.name,
-                values=str(values.name),
-            )
-        seen = self.history.get(str(values.name))
-        if "region" in values.dims:
-            values = values.isel(region=0, drop=True)
-            seen = None if seen is None else chosen(self.history, str(values.name), region, past=True)[0]
-        if seen is None:
-            return values, None
-        points = np.asarray(seen.squeeze(drop=True).to_numpy(), dtype=float)
-        return values, pd.Series(points, index=seen["year"].to_numpy()).dropna()
+    def _at(self, values: "xr.DataArray", region: str | None) -> "xr.DataArray":
+        """An outcome, or what was observed of it, in one region; one without regions as it is."""
+        for axis in {self.design.entity} & set(values.dims):
+            if region is None:
+                raise InvalidInput(
+                    "{name} has regions; name one, as in plot({values!r}, region=...)",
+                    name=values.name,
+                    values=str(values.name),
+                )
+            values = values.sel({axis: region_code(self.data, region)}, drop=True)
+        return values
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write an Excel workbook: for regions the nation and all regions by year, else the end and quantiles."""
+        """Write an Excel workbook: outcomes over time, of all and of each region, else at the end and all quantiles."""
         from pysd_runner.export.files import save_workbook
 
-        if self.axis == "year":
-            years, codes = (self.data[name].to_numpy().tolist() for name in ("year", "region"))
-            sheets = {"nation": self.table(year=years), "regions": self.table(region=codes, year=years)}
-            return save_workbook(sheets, path)
-        frame = self.to_frame()
-        index = [item for item in frame.columns if item not in ("quantile", "value")]
-        wide = frame.pivot_table(index=index, columns="quantile", values="value").reset_index()
-        wide.columns = [f"q{item:g}" if isinstance(item, float) else str(item) for item in wide.columns]
-        return save_workbook({"end": self.table(), "over time": wide}, path)
+        times = list(self.data[self.axis].to_numpy())
+        sheets = {"over time": self.table(year=times)} | self._tables()
+        for axis in {self.design.entity} & set(self.data.dims):
+            sheets[f"{axis}s"] = self.table(region=self.data[axis].to_numpy().tolist(), year=times)
+        return save_workbook(sheets, path)
+
+    def _tables(self) -> "dict[str, pd.DataFrame]":
+        """Tables that stand beside the outcomes, by name."""
+        made = {"end": self.table, "quantiles": self._quantiles}
+        return {name: made[name]() for name in self.design.tables}
+
+    def _quantiles(self) -> "pd.DataFrame":
+        """Quantiles over draws of all outcomes, as a long table."""
+        import pandas as pd
+
+        parts = []
+        for name in self.data.data_vars:
+            found = self.data[name].dropna(self.axis, how="all").quantile(list(LEVELS), dim="draw", skipna=True)
+            parts.append(found.to_series().rename("value").reset_index().assign(outcome=str(name)))
+        return pd.concat(parts, ignore_index=True)
 
     def to_xarray(self) -> "xr.Dataset":
-        """All outcomes as one labelled data set, for regions with their provenance as attributes."""
-        if self.axis != "year":
-            return self.data
+        """All outcomes as one labelled data set, with their provenance as attributes."""
         provenance = json.dumps(self.provenance, ensure_ascii=False)
         return self.data.assign_attrs({"origin": self.origin, "provenance": provenance})
 
     def to_frame(self) -> "pd.DataFrame":
-        """All outcomes as a long table: for regions every draw, else quantiles over draws."""
-        import pandas as pd
-
+        """All outcomes as a long table, one row for each scenario, draw, time and element."""
         from pysd_runner.export import to_long_frame
 
-        if self.axis == "year":
-            return to_long_frame(self.data)
-        parts = []
-        for name in self.data.data_vars:
-            found = self.data[name].dropna("time", how="all").quantile(list(LEVELS), dim="draw", skipna=True)
-            parts.append(found.to_series().rename("value").reset_index().assign(outcome=str(name)))
-        return pd.concat(parts, ignore_index=True)
+        return to_long_frame(self.data.rename({self.axis: "year"})).rename(columns={"year": self.axis})
 
     def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Write data, tables and a record, which `load_future` reads; each file is written atomically.
@@ -471,13 +450,12 @@ class Future(Tabled):
             )
         folder.mkdir(parents=True, exist_ok=True)
         files = [
-            save_netcdf(self.data, folder / OUTCOMES, relative_error=KEPT_ERROR if self.history.sizes else None),
+            save_netcdf(self.data, folder / OUTCOMES, relative_error=self.design.rounding),
             save_netcdf(self.history, folder / "history.nc"),
         ]
         if self.parameters is not None:
             files.append(save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc"))
-        if not self.history.sizes:
-            files += [save_csv(self.table(), folder / "end.csv"), save_csv(self.to_frame(), folder / "quantiles.csv")]
+        files += [save_csv(found, folder / f"{name}.csv") for name, found in self._tables().items()]
         if self.observations is not None:
             seen = self.observations.to_frame().dropna(subset="value").rename(columns={"variable": "column"})
             order = ["time", *self.observations.entities, "column", "value"]
@@ -491,6 +469,7 @@ class Future(Tabled):
             "time_unit": self.time_unit,
             "imputed": list(self.imputed),
             "warnings": list(self.warnings),
+            "design": self.design.record,
             "files": {path.name: file_digest(path) for path in files},
             **self.provenance,
         }

@@ -1,27 +1,27 @@
 """Common inputs of all scenarios of a projection: model, data, fit, draws, and the time span of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
-from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.kinds import Array, Arrays, Interval, Record, Values, frozen
-from pysd_runner.data import Data
+from pysd_runner.data import Data, Entity
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.counts import whole, year
 from pysd_runner.engine.memory import check_run
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import constant_values, located, simulate
-from pysd_runner.simulation.task import prepared
+from pysd_runner.simulation.task import prepared, time_unit
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.spec.design import DRAWS as DRAWS, PLAIN as PLAIN_DESIGN, StudyDesign
 from pysd_runner.spec.own import parameter_of
 from pysd_runner.study.binding import calendar_of, end_of, in_time_of
-from pysd_runner.study.draws import CommonDraws, check_fit, common_draws
+from pysd_runner.study.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.study.equations import PREFIX, check_equations, with_starts
 from pysd_runner.study.region_inputs import RegionInputs, time_step
 
@@ -57,6 +57,14 @@ class ProjectionInputs:
         What a study of the model needs besides its runs.
     calendar
         Years or dates of the moments of the model.
+    time_unit
+        Unit of the axis of time.
+    past
+        Data of the entities in whose state runs start; empty if they start as the file says.
+    observed
+        Data whose columns observe variables; None if there are none.
+    doubts
+        What a reader needs to know of the data, and of a fit made on others.
     settings
         Settings that determined the draws.
     """
@@ -71,7 +79,16 @@ class ProjectionInputs:
     step: float
     design: StudyDesign = PLAIN_DESIGN
     calendar: Calendar = PLAIN
+    time_unit: str = "year"
+    past: tuple[Data, ...] = ()
+    observed: Data | None = None
+    doubts: tuple[str, ...] = ()
     settings: Record
+
+    @property
+    def regions(self) -> tuple[Entity, ...]:
+        """Entities of the data in whose state runs start."""
+        return tuple(item for data in self.past for item in data.regions)
 
     @property
     def spec(self) -> ModelSpec:
@@ -87,14 +104,14 @@ class ProjectionInputs:
 
     @property
     def clocked(self) -> Data | None:
-        """Observations of a model without regions in the unit of its time."""
-        if self.data is None:
+        """Observations by column in the unit of time of the model."""
+        if self.observed is None:
             return None
-        return in_time_of(self.model, self.data, self.bounds[0], calendar=self.calendar)[0]
+        return in_time_of(self.model, self.observed, self.bounds[0], calendar=self.calendar)[0]
 
     @property
     def seen(self) -> Data | None:
-        """Observations of a model without regions, by the years or dates of its calendar."""
+        """Observations by column, by the years or dates of the calendar."""
         clocked = self.clocked
         if clocked is None:
             return None
@@ -164,7 +181,7 @@ def inputs_of(  # noqa: PLR0913 - public entry point
     InvalidInput
         If years, draws or regions do not match, or the fit is for another model or used data after the origin.
     """
-    design = PLAIN_DESIGN if data is None else model.design
+    design = model.design.alone if data is None else model.design
     if not design.shock and (baseline is not None or origin is not None):
         raise InvalidInput(
             "{model} declares no shock by which a run could follow a baseline from an origin; leave them out",
@@ -196,14 +213,29 @@ def _from_state(
         check_fit(fitted, model, origin)
     seen = data.subset(times=range(data.years[0], origin + 1))
     asked = {key: settings[key] for key in ("draws", "seed", "shocks", "yuan_per_unit")}
+    common = common_draws(model, seen, fitted, baseline, bounds=(origin, until), engine=engine, **asked)
+    others = [] if fitted is None else panel_differences(fitted, data)
     return {
         "run_model": model,
         "data": seen,
-        "common": common_draws(model, seen, fitted, baseline, bounds=(origin, until), engine=engine, **asked),
+        "past": (seen,),
+        "doubts": (*others, *_lacking(seen, common.inputs)),
+        "common": common,
         "bounds": (origin, until),
         "step": time_step(model),
         "settings": {**settings, "until": until, "origin": origin},
     }
+
+
+def _lacking(panel: Data, begun: RegionInputs) -> Iterator[str]:
+    """What the data of entities lack."""
+    if not begun.has_population:
+        yield Message(
+            "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, "
+            "and all else that is weighted by population are left out."
+        )
+    if "current" in panel.price_basis.casefold():
+        yield Message("The panel is in current prices: relative prices of regions are part of the gaps.")
 
 
 def _from_file(
@@ -229,13 +261,15 @@ def _from_file(
     return {
         "run_model": run_model,
         "data": data,
+        "observed": data,
+        "time_unit": calendar.unit_of(time_unit(model)),
         "common": CommonDraws(
             values=values,
             parameters={},
             inputs=RegionInputs(round(clock.start), {}, ()),
             draws=tuple(range(draws)),
             implied=None,
-            sources=("parameters",),
+            sources=(),
         ),
         "bounds": (clock.start, clock.stop),
         "step": clock.step,
@@ -288,17 +322,16 @@ def check_projection(model: Model, bounds: tuple[int, int], draws: int, scenario
     """Raise if the horizon is too long, or the results would not fit into memory."""
     origin, until = bounds
     check_ahead(until, origin)
-    assert model.spec is not None  # noqa: S101
-    shapes = [model.ir.shape(model.ir.variables[name].dims) for name in saved_outcomes(model.spec, model)]
+    shapes = [model.ir.shape(model.ir.variables[name].dims) for name in saved_outcomes(model.design, model)]
     check_run(shapes, 0, (scenarios, draws), until - origin + 1, copies=COPIES)
 
 
-def saved_outcomes(spec: ModelSpec, model: Model) -> list[str]:
-    """Variables of the declared outcomes that are saved in a regional run."""
+def saved_outcomes(design: StudyDesign, model: Model) -> list[str]:
+    """Variables of the outcomes with names of their own that are saved."""
     kept = [
         item.variable
-        for item in spec.outcomes.values()
-        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {model.bindings.ranges.region}
+        for item in design.outcomes.values()
+        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {design.ranges.region}
     ]
     return list(dict.fromkeys(kept))
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.kinds import Arrays, Flags, Record, Texts, frozen
-from pysd_runner.data import Data
+from pysd_runner.data import Data, Entity
 from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader, indicators_of
 from pysd_runner.indicators.labelled import Totals
 from pysd_runner.indicators.relative import laggards, mean_log_gap
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
+from pysd_runner.spec.design import KEPT_ERROR, StudyDesign
 from pysd_runner.study.equations import Expression
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.text import LANGUAGES
@@ -46,14 +47,16 @@ def labelled(
         dims = ["scenario", "draw", *(design.axes.get(dim, dim) for dim in run.dims[item.variable]), design.time]
         found = xr.DataArray(values, dims=dims, attrs=item.attrs or {"units": run.units[item.variable]})
         # With a lever axis, arrays are several times as large, so only the mean over draws is kept.
-        arrays[name] = found if design.averaged.isdisjoint(dims) else found.mean("draw", keep_attrs=True)
+        arrays[name] = found if set(dims).isdisjoint(design.averaged) else found.mean("draw", keep_attrs=True)
     used = sorted({dim for item in saved.values() for dim in run.dims[item.variable]})
     coords: dict[str, Any] = {design.axes.get(dim, dim): list(run.ranges[dim]) for dim in used}
     coords |= {"scenario": [item.name for item in cast], "draw": list(inputs.common.draws)}
     coords |= {f"label_{lang}": ("scenario", [item.label.get(lang, item.name) for item in cast]) for lang in LANGUAGES}
     coords[design.time] = inputs.calendar.axis(run.years, run.time_unit, name=design.time)
-    dataset = xr.Dataset(arrays, coords={**coords, **entity_coordinates(inputs)})
-    return with_sources(_with_indicators(dataset, inputs), inputs.common.sources if design.entity else ())
+    dataset = xr.Dataset(arrays, coords={**coords, **entity_coordinates(inputs.regions, design)})
+    for pair in design.totals:
+        dataset = _with_indicators(dataset, pair, _classes(inputs.regions))
+    return with_sources(dataset, inputs.common.sources)
 
 
 def with_formulas(
@@ -105,10 +108,14 @@ def parameters_of(parameters: Arrays, draws: NDArray[np.int64]) -> xr.DataArray:
 
 def history_dataset(inputs: ProjectionInputs) -> xr.Dataset:
     """Data set of the observed series of entities and the indicators computed from them; empty without entities."""
-    if not inputs.design.entity:
-        return xr.Dataset()
-    panel = inputs.panel
-    coords = {"year": list(panel.years), **region_coordinates(panel)}
+    found = xr.Dataset()
+    for panel in inputs.past:
+        found = _history(panel, inputs.design)
+    return found
+
+
+def _history(panel: Data, design: StudyDesign) -> xr.Dataset:
+    coords = {"year": list(panel.years), **entity_coordinates(panel.regions, design)}
     arrays = {
         name: xr.DataArray(panel.array(name), dims=["region", "year"], attrs={"units": panel.units[name]})
         for name in panel.variables
@@ -120,7 +127,7 @@ def history_dataset(inputs: ProjectionInputs) -> xr.Dataset:
         gaps = gap_to_leader(panel.array("output_per_head"), axis=0)
         return dataset.assign(gap_to_leader=(("region", "year"), gaps, {"units": "Dmnl"}))
     output, population = dataset["output"], dataset["population"]
-    found = indicators_of(output, population, classes=_classes(panel))
+    found = indicators_of(output, population, classes=_classes(panel.regions))
     dataset = dataset.assign({name: found[name] for name in found if name not in dataset})
     last = [values.isel(year=-1).to_numpy() for values in (output, population)]
     if not np.isfinite(last).all():
@@ -128,35 +135,22 @@ def history_dataset(inputs: ProjectionInputs) -> xr.Dataset:
     return _with_laggards(dataset, output.drop_vars("group"), population.drop_vars("group"), laggards(last[0], last[1]))
 
 
-def entity_coordinates(inputs: ProjectionInputs) -> Record:
-    """Coordinates of the entities of the data, if runs start from their state."""
-    return region_coordinates(inputs.panel) if inputs.design.entity else {}
+def entity_coordinates(entities: Sequence[Entity], design: StudyDesign) -> Record:
+    """Codes, names, classes and tile-map positions of entities, as coordinates."""
+    return {name: (design.entity, [getattr(item, own) for item in entities]) for name, own in design.labels.items()}
 
 
-def region_coordinates(panel: Data) -> Record:
-    """Codes, names, classes and tile-map positions of the regions of a panel, as coordinates."""
-    regions = panel.regions
-    return {
-        "region": [item.code for item in regions],
-        "name_en": ("region", [item.name_en for item in regions]),
-        "name_zh": ("region", [item.name_zh for item in regions]),
-        "group": ("region", [item.group for item in regions]),
-        "row": ("region", [item.row for item in regions]),
-        "column": ("region", [item.column for item in regions]),
-    }
-
-
-def _classes(panel: Data) -> list[str] | None:
-    groups = [item.group for item in panel.regions]
+def _classes(entities: Sequence[Entity]) -> list[str] | None:
+    groups = [item.group for item in entities]
     return groups if all(groups) else None
 
 
-def _with_indicators(dataset: xr.Dataset, inputs: ProjectionInputs) -> xr.Dataset:
+def _with_indicators(dataset: xr.Dataset, pair: tuple[str, str], classes: Sequence[str] | None) -> xr.Dataset:
     """Add the indicators of output and population, where outcomes have both."""
-    if not inputs.design.entity or not {"output", "population"} <= set(dataset.data_vars):
+    if not set(pair) <= set(dataset.data_vars):
         return dataset
-    output, population = dataset["output"].drop_vars("group"), dataset["population"].drop_vars("group")
-    found = indicators_of(output, population, classes=_classes(inputs.panel))
+    output, population = (dataset[name].drop_vars("group") for name in pair)
+    found = indicators_of(output, population, classes=classes)
     dataset = dataset.assign({name: found[name] for name in ADDED if name in found})
     first = [values.isel(scenario=0, draw=0, year=0).to_numpy() for values in (output, population)]
     return _with_laggards(dataset, output, population, laggards(first[0], first[1]))
@@ -173,8 +167,6 @@ def _with_laggards(dataset: xr.Dataset, output: xr.DataArray, population: xr.Dat
     return dataset.assign(laggard_gap=template.copy(data=gap).assign_attrs(attrs))
 
 
-# Relative rounding error of stored outcomes, which reduces files to a third of the size.
-KEPT_ERROR = 1e-5
 # Outcomes stored by region and draw; those of all stages of the model would be eight times as large.
 KEPT = ("output_per_head", "population")
 # Attribute of the data set that lists the outcomes to recompute, with the attributes of each.
@@ -260,9 +252,10 @@ def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> Arrays:
     return found | {"output": totals.output, "relative_output": relative, "log_gap": np.log(relative)} | of_regions
 
 
-def unknown(data: xr.Dataset, name: str) -> str:
+def unknown(data: xr.Dataset, name: str, design: StudyDesign) -> str:
     """Error message for a missing outcome."""
-    if "population" not in data and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
+    lacks_people = any(people not in data for _, people in design.totals)
+    if lacks_people and name in {*WEIGHTED, *ADDED, "laggard_gap"}:
         return Message(
             "the projection has no outcome {name!r}: that needs the population of every region, which the panel lacks",
             name=name,

@@ -11,6 +11,7 @@ from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
+from pysd_runner.spec.design import kept_design
 from pysd_runner.study.future import Future
 from pysd_runner.study.labelling import OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, completed
 
@@ -35,6 +36,7 @@ class Recorded:
     observed: Texts = field(default_factory=dict)
     better: Texts = field(default_factory=dict)
     time_unit: str = "year"
+    design: Record = field(default_factory=dict)
 
 
 def load_future(folder: str | Path) -> Future:
@@ -85,6 +87,7 @@ def load_future(folder: str | Path) -> Future:
         observed=record.get("observed", {}),
         better=record.get("better", {}),
         time_unit=record.get("time_unit", "year"),
+        design=kept_design(record.get("design")),
         origin=record["origin"],
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),

@@ -13,7 +13,6 @@ from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import NOTHING, InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Texts, frozen
 from pysd_runner.core.numbers import percent
-from pysd_runner.data.dataset import is_panel
 from pysd_runner.data.names import Entity
 from pysd_runner.data.regions import RegionBook
 from pysd_runner.engine.ir import key
@@ -416,7 +415,7 @@ def loops(
         settings = {"start": model.bounds[0], "stop": model.bounds[1], "step": model.step}
         values = {**model.common.values, **(values or {})}
         calendar = model.calendar
-        regions = model.data.regions if is_panel(model.data) else ()
+        regions = model.regions
         model = model.run_model
     places = dict(_place(model, regions, name, str(item)) for name, item in focus.items())
     links = link_scores(model, values, places, **settings)
@@ -445,7 +444,8 @@ def loops(
 def _place(model: Model, regions: Sequence[Entity], name: str, item: str) -> tuple[str, int]:
     """Name of a range and position of an element in it, from their names in any case or the label of a region."""
     dim = spelled(name, model.ranges) or ""
-    labelled = RegionBook(regions).find(item) if dim == model.region_range else None
+    book = {model.design.ranges.region: RegionBook(regions)}.get(dim, RegionBook(()))
+    labelled = book.find(item)
     if labelled is not None:
         return dim, list(regions).index(labelled)
     element = spelled(item, model.ranges.get(dim, ()))

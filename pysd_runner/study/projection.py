@@ -21,15 +21,14 @@ from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.simulation.run import failure_message
-from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.design import PLAIN, StudyDesign
 from pysd_runner.study.arguments import AnyFit, AnyModel, HasProblem, loaded, named, parameters_of, subject_of
-from pysd_runner.study.draws import CommonDraws, panel_differences
+from pysd_runner.study.draws import CommonDraws
 from pysd_runner.study.equations import Expression, equations_of
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of, saved_outcomes
-from pysd_runner.study.values import changed_values, formulas_of, observed_of, scenario_values
+from pysd_runner.study.values import formulas_of, observed_of, scenario_values
 from pysd_runner.text import in_both
 
 if TYPE_CHECKING:
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
     OneScenario = Scenario | str | Values
     Scenarios = OneScenario | Sequence[OneScenario]
-
-# Maximum number of stocks that are saved by default.
-MOST_STOCKS = 12
 
 
 class HasBaseline(Protocol):
@@ -178,11 +174,14 @@ def projected(
 
 def values_of(cast: Sequence[Scenario], inputs: ProjectionInputs) -> Values:
     """Values of the variables that scenarios set, stacked along the scenario axis, by variable."""
-    common, (start, stop) = inputs.common.values, inputs.bounds
-    if inputs.design.lever:
-        return scenario_values(cast, inputs.model, inputs.panel, common, inputs.years)
-    return changed_values(
-        inputs.model, cast, common, start=start, stop=stop, step=inputs.step, calendar=inputs.calendar
+    return scenario_values(
+        cast,
+        inputs.model,
+        inputs.regions,
+        inputs.common.values,
+        inputs.bounds,
+        step=inputs.step,
+        calendar=inputs.calendar,
     )
 
 
@@ -192,32 +191,26 @@ def _saved(
     """Outcomes by the names of results, observed formulas, and the columns that observe outcomes."""
     from pysd_runner.study.labelling import WEIGHTED, SavedOutcome
 
-    model, data, design, common = inputs.model, inputs.data, inputs.design, inputs.common
-    if design.entity:
-        kept = saved_outcomes(inputs.spec, model)
-        left = () if common.inputs.has_population else WEIGHTED
-        return (
-            {
-                name: SavedOutcome(
-                    variable=item.variable,
-                    attrs={
-                        "units": item.unit.replace(design.money, inputs.panel.currency),
-                        "long_name": item.en,
-                        "long_name_zh": item.zh,
-                    },
-                    rate=common.yuan_per_unit if design.money in item.unit else 1.0,
-                )
-                for name, item in inputs.spec.outcomes.items()
-                if item.variable in kept and name not in left
+    model, data, design, common = inputs.model, inputs.observed, inputs.design, inputs.common
+    kept, left = saved_outcomes(design, model), () if common.inputs.has_population else WEIGHTED
+    saved = {
+        name: SavedOutcome(
+            variable=item.variable,
+            attrs={
+                "units": item.unit.replace(design.money, inputs.panel.currency),
+                "long_name": item.en,
+                "long_name_zh": item.zh,
             },
-            {},
-            {},
+            rate=common.yuan_per_unit if design.money in item.unit else 1.0,
         )
+        for name, item in design.outcomes.items()
+        if item.variable in kept and name not in left
+    }
     observed = observed_of(model, data, inputs.fitted)
-    names = outcomes_of(model, outcomes, observed)
+    names = outcomes_of(model, outcomes, observed, design)
     formulas = {} if outcomes is not None else formulas_of(model, data, inputs.fitted, names)
     needed = dict.fromkeys([*names, *(name for item, _, _ in formulas.values() for name in item.variables)])
-    return {name: SavedOutcome(variable=name) for name in needed}, formulas, observed
+    return saved | {name: SavedOutcome(variable=name) for name in needed}, formulas, observed
 
 
 def _future(
@@ -245,10 +238,11 @@ def _future(
         model=model.name,
         origin=round(inputs.bounds[0]),
         parameters=parameters_of(common.parameters, found["draw"].to_numpy()) if common.parameters else None,
-        observations=None if design.entity else inputs.seen,
+        observations=inputs.seen,
         observed={**observed, **{name: column for name, (_, _, column) in formulas.items()}},
-        better={} if design.entity else {key: item.better for key, item in declared.items() if item.better},
-        time_unit="year" if design.time == "year" else inputs.calendar.unit_of(time_unit(model)),
+        better={key: item.better for key, item in declared.items() if item.better},
+        time_unit=inputs.time_unit,
+        design=design,
         imputed=tuple(str(item) for item in common.inputs.imputed),
         warnings=tuple(_warnings(inputs, data, cast, run)),
         provenance=_provenance(inputs, data, cast, run),
@@ -272,17 +266,10 @@ def _followed(baseline: Baseline, common: CommonDraws) -> Values:
     }
 
 
-def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Data) -> list[str]:
-    """Warnings about the no-policy run."""
-    if baseline is None:
-        return [
-            Message(
-                "The run without policy is the path of the model, not a forecast: compare scenarios, do not quote "
-                "levels."
-            )
-        ]
+def _on_baseline(baseline: Baseline, common: CommonDraws, data: Data | None) -> list[str]:
+    """Warnings about the forecast that the no-policy run follows."""
     found: list[str] = []
-    if baseline.panel_sha256 != panel.sha256:
+    if data is not None and baseline.panel_sha256 != data.sha256:
         found.append(
             Message(
                 "The baseline was made from panel '{panel}' with other values than this one's.", panel=baseline.panel
@@ -336,7 +323,7 @@ def _changes(item: "OneScenario", number: int) -> Scenario:
     return item if isinstance(item, Scenario) else load_changes(str(item))
 
 
-def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts) -> list[str]:
+def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts, design: StudyDesign = PLAIN) -> list[str]:
     """Variables to save: those requested, else those observed or declared and the first stocks.
 
     Parameters
@@ -347,29 +334,33 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts) -> l
         Requested names; None for the default.
     observed
         Columns that observe variables, by variable.
+    design
+        Outcomes that are saved under names of their own, and how many stocks.
     """
     if asked is not None:
         names = [asked] if isinstance(asked, str) else asked
         return list(dict.fromkeys(model.find(name) for name in names))
-    declared = [] if model.spec is None else [item.variable for item in model.spec.outcomes.values()]
+    known = {} if model.spec is None else model.spec.outcomes
+    declared = [item.variable for name, item in known.items() if name not in design.outcomes]
+    leading = [name for name in design.leading if name in model.variables]
     stocks = [name for name, item in model.variables.items() if item.kind == "stock"]
-    return list(dict.fromkeys([*observed, *declared, *stocks[:MOST_STOCKS]]))
+    return list(dict.fromkeys([*observed, *declared, *leading, *stocks[: design.stocks]]))
 
 
 def _warnings(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenario], run: Run) -> Iterator[str]:
     """What a reader needs to know before quoting a number."""
     fitted, design, begun = inputs.fitted, inputs.design, inputs.common.inputs
-    if data is not None and design.shock:
-        yield from _on_baseline(inputs.baseline, inputs.common, data)
+    path = inputs.baseline
+    yield from design.unfollowed if path is None else _on_baseline(path, inputs.common, data)
     if run.failed.any():
         yield f"{failure_message(run.failed, run.failures)}; they are left out."
     yield from design.caveats
     if fitted is None:
         yield design.unfitted
     else:
-        yield from _of_fit(fitted, data if design.entity else None)
-    yield from _of_panel(inputs, data if design.entity else None)
-    for item in cast if design.lever else ():
+        yield from _of_fit(fitted, design)
+    yield from inputs.doubts
+    for item in cast:
         start = item.policy.start
         if item.policy.spends and start is not None and start <= begun.year:
             yield Message(
@@ -384,39 +375,19 @@ def _warnings(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenar
     yield from (Message("{where}: {said}", where=item.name, said=text) for item in cast for text in item.warnings)
 
 
-def _of_panel(inputs: ProjectionInputs, panel: Data | None) -> Iterator[str]:
-    """What the data of entities lack."""
-    if panel is None:
-        return
-    if not inputs.common.inputs.has_population:
-        yield Message(
-            "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, "
-            "and all else that is weighted by population are left out."
-        )
-    if "current" in panel.price_basis.casefold():
-        yield Message("The panel is in current prices: relative prices of regions are part of the gaps.")
-
-
-def _of_fit(fitted: FittedParameters, panel: Data | None) -> Iterator[str]:
+def _of_fit(fitted: FittedParameters, design: StudyDesign) -> Iterator[str]:
     """How far the draws of a fit can be trusted."""
-    if panel is not None:
-        yield from panel_differences(fitted, panel)
-        yield from _untrusted_draws(fitted)
-    elif fitted.status != "converged":
+    yield from _untrusted_draws(fitted, design)
+    if fitted.status != "converged":
         yield f"The fit did not converge: {fitted.message}"
     yield from (note for note in fitted.provenance.get("notes", ()) if "its last value holds" in note)
 
 
-def _untrusted_draws(fitted: FittedParameters) -> list[str]:
+def _untrusted_draws(fitted: FittedParameters, design: StudyDesign) -> Sequence[str]:
     """Warn if the draws of the fit come from a normal approximation, or a sampler that had not converged."""
     sampling = fitted.provenance.get("sampling")
     if sampling is None:
-        return [
-            Message(
-                "The parameters are drawn from the normal approximation of the posterior, which is not skewed where "
-                "the posterior is: sample it before quoting ends of intervals (gapsim calibrate --sample)."
-            )
-        ]
+        return design.unsampled
     if not fitted.draws or sampling["is_trusted"]:
         return []
     return [
@@ -450,9 +421,8 @@ def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scen
         "scenarios": [item.to_dict() for item in cast],
         # Posterior draws are left out: they would make the record many times as long, and the file of the fit has them.
         "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
+        "equations": equations_of(model),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
         "baseline": None if path is None else _followed(path, inputs.common),
     }
-    if not inputs.design.entity:
-        found["equations"] = equations_of(model)
     return found | ({"calendar": inputs.calendar.record} if inputs.calendar.record else {})

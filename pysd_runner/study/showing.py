@@ -11,6 +11,8 @@ from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
+from pysd_runner.engine.ir import key
+from pysd_runner.spec.design import StudyDesign
 from pysd_runner.study.labelling import unknown
 from pysd_runner.text import say
 
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
     from pysd_runner.plots.arrays import Quantity
 
 LEVELS = (0.05, 0.5, 0.95)
-# Default outcomes to show for regions, and for the nation.
-OF_REGIONS, OF_NATION = ("relative_output", "gap_to_leader"), ("laggard_gap", "theil", "national_gap", "sigma")
 BETWEEN = ": "
+# Axes that every outcome has besides that of time, and those of single entities.
+SHARED = ("scenario", "draw")
 _LABELS = ("label_en", "label_zh")
 
 
@@ -39,27 +41,45 @@ def region_code(data: "xr.Dataset", text: str) -> str:
 
 
 def chosen(
-    data: "xr.Dataset", outcome: str | None, region: str | Sequence[str] | None, *, past: bool = False
+    data: "xr.Dataset", design: StudyDesign, outcome: str | None, region: str | Sequence[str] | None
 ) -> "list[xr.DataArray]":
-    """Select outcomes and regions; by default those of `OF_NATION` or `OF_REGIONS`."""
-    default = OF_NATION if region is None else OF_REGIONS
-    names = [outcome] if outcome else [name for name in default if name in data]
+    """Select outcomes and regions; by default those that the design shows first, else all with one value each time."""
+    every = [str(name) for name in data]
+    known = {key(name): name for name in every}
+    single = [name for name in every if data[name].ndim == len((*SHARED, design.time))]
+    shown = design.leading if region is None else design.leading_places
+    names = [outcome] if outcome else [name for name in shown if name in data] or single or every[:1]
     regions = None if region is None else [region] if isinstance(region, str) else list(region)
     found = []
     for name in names:
-        if name not in data:
-            raise UnknownName(unknown(data, name))
-        values = data[name]
-        if "draw" not in values.dims and not past:
+        if key(name) not in known:
+            raise UnknownName(unknown(data, name, design))
+        values = data[known[key(name)]]
+        if not set(SHARED) <= set(values.dims):
             raise InvalidInput("{name} is kept as a mean over draws; read it from `data`", name=name)
-        if regions is not None and "region" in values.dims:
-            values = values.sel(region=[region_code(data, item) for item in regions])
+        if regions is not None and design.entity in values.dims:
+            values = values.sel({design.entity: [region_code(data, item) for item in regions]})
         found.append(values)
     return found
 
 
+def moments(data: "xr.Dataset", design: StudyDesign, year: int | Sequence[int] | None, time: Any) -> list[Any]:
+    """Saved times: some years, or the one nearest to a time; the last one if none is asked for."""
+    known = data[design.time]
+    if year is None:
+        return [(known[-1] if time is None else known.sel({design.time: time}, method="nearest")).to_numpy()[()]]
+    years = list(known.to_numpy())
+    wanted = [year] if isinstance(year, int | np.integer) else list(year)
+    for item in wanted:
+        if item not in years:
+            raise InvalidInput(
+                "the projection has no year {year}; it has {first} to {end}", year=item, first=years[0], end=years[-1]
+            )
+    return wanted
+
+
 def table(
-    data: "xr.Dataset", baselines: Texts, outcomes: "Sequence[xr.DataArray]", moments: Sequence[Any]
+    data: "xr.Dataset", baselines: Texts, outcomes: "Sequence[xr.DataArray]", times: Sequence[Any], axis: str
 ) -> "pd.DataFrame":
     """Median and 90 % interval of levels and of differences from baselines, by outcome, scenario, time and element."""
     import pandas as pd
@@ -69,18 +89,13 @@ def table(
         row
         for values in outcomes
         for name in names
-        for moment in moments
-        for row in _rows(values.sel({_axis(values): moment}), name, baselines[name])
+        for time in times
+        for row in _rows(values.sel({axis: time}), name, baselines[name], axis)
     ]
     return pd.DataFrame(rows)
 
 
-def _axis(values: "xr.DataArray") -> str:
-    return "time" if "time" in values.coords else "year"
-
-
-def _rows(values: "xr.DataArray", scenario: str, baseline: str) -> list[dict[str, Any]]:
-    axis = _axis(values)
+def _rows(values: "xr.DataArray", scenario: str, baseline: str, axis: str) -> list[dict[str, Any]]:
     own = values.sel(scenario=scenario)
     moved = own - values.sel(scenario=baseline, drop=True).drop_vars(list(_LABELS), errors="ignore")
     others = [str(dim) for dim in own.dims if dim != "draw"]
@@ -172,13 +187,13 @@ MORE_BEFORE = 2.0
 
 
 def quantity_in(future: Any, name: str, lang: str) -> "Quantity":
-    """How an outcome is written in sentences: for regions as in figures, else by its own name and unit."""
+    """How an outcome is written in sentences: as in figures if it has a label, else by its own name and unit."""
     from pysd_runner.plots.arrays import quantity_of
 
-    found = quantity_of(future[name], lang)
-    if future.axis == "year":
+    found, attrs = quantity_of(future[name], lang), future[name].attrs
+    if "long_name" in attrs:
         return found
-    unit = future[name].attrs.get("units", "")
+    unit = attrs.get("units", "")
     return replace(found, inline=name, unit=unit, short_unit=unit, scale=1.0, lower_is_better=False)
 
 

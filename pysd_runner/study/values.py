@@ -8,8 +8,8 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, UnknownName
-from pysd_runner.core.kinds import Array, Record, Values
-from pysd_runner.data import Data
+from pysd_runner.core.kinds import Array, Interval, Record, Values
+from pysd_runner.data import Data, Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
@@ -18,7 +18,6 @@ from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
 from pysd_runner.simulation.run import constant_values, located, stacked_values
 from pysd_runner.spec import FittedParameters
 from pysd_runner.study.equations import Expression, expression_of
-from pysd_runner.study.region_inputs import time_step
 
 # Duration of a jump in a linearly interpolated path, as a fraction of a time step.
 BEFORE = 1e-6
@@ -27,17 +26,20 @@ BEFORE = 1e-6
 def scenario_values(
     scenarios: Sequence[Scenario],
     model: Model,
-    panel: Data,
+    regions: Sequence[Entity],
     common: Mapping[str, Array | TimePath],
-    bounds: tuple[int, int],
+    bounds: Interval,
+    *,
+    step: float,
+    calendar: Calendar = PLAIN,
 ) -> dict[str, Array | TimePath]:
-    """Stack the values of policies and assumptions along the scenario axis, shape (scenario, draw, ...)."""
+    """Stack what scenarios set along the scenario axis, shape (scenario, draw, ...): policies, assumptions, changes."""
     # Variables that a scenario does not set keep the common draws, or the value of the model file.
-    origin, until = bounds
-    step = time_step(model)
-    times = np.arange(origin, until + step / 2, step)
-    each = [item.values(model, panel.regions, default_start=float(origin + 1), times=times) for item in scenarios]
-    return stacked_values(each, model, common, times)
+    start, stop = bounds
+    times = np.arange(start, stop + step / 2, step)
+    each = [item.values(model, regions, default_start=float(start + 1), times=times) for item in scenarios]
+    changed = changed_values(model, scenarios, common, start=start, stop=stop, step=step, calendar=calendar)
+    return {**stacked_values(each, model, common, times), **changed}
 
 
 def changed_values(

@@ -15,6 +15,7 @@ from pysd_runner.evidence.findings import AFTER, findings
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec.evidence import EvidenceTerm, Raise
 from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.region_inputs import time_step
 from pysd_runner.study.values import scenario_values
 
 ORIGIN, UNTIL = 2024, 2040
@@ -153,7 +154,7 @@ def twin(panel, model, parameters, scenario, outcomes, extra=None):
     """One run of one scenario, draw by draw."""
     bound = RegionalModel(model=model, panel=panel, parameters=parameters)
     values = bound.values(bound.start(ORIGIN, 2014))
-    changed = scenario_values([scenario], model, panel, values, (ORIGIN, UNTIL))
+    changed = scenario_values([scenario], model, panel.regions, values, (ORIGIN, UNTIL), step=time_step(model))
     run = simulate(
         model, {**values, **changed, **(extra or {})}, start=ORIGIN, stop=UNTIL, save_every=1, outcomes=outcomes
     )

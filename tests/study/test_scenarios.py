@@ -78,7 +78,7 @@ def test_flows_and_formulas_that_are_observed_have_their_fans(tmp_path):
     found = fit(CalibrationProblem(model, data, free=["Contact Rate"], observations=seen)).fitted
     future = project(model, data, [Scenario.of("less", {"Contact Rate": {20: "x0.5"}})], found, draws=3)
     assert future.leading == "weekly"
-    assert future.to_frame()["value"].notna().all()
+    assert set(future.to_frame()["draw"]) == {0, 1, 2}
     for name, column in (("weekly", "weekly"), ("Exposed + Infectious", "ill")):
         levels = future[name].sel(scenario="baseline").median("draw").sel(time=weeks[1:]).to_numpy()
         np.testing.assert_allclose(levels, data.array(column)[1:], rtol=0.1)
@@ -219,6 +219,24 @@ def test_elements_and_declared_directions(tmp_path):
     assert (moved.sel(Place="North").isel(time=-1) > 0).all()
     assert future.better == {"Stock": "higher"}
     assert future.plot("Stock").sentence
+
+
+def test_a_model_declares_what_its_study_shows_first_and_how_far_it_goes(tmp_path):
+    path = written(tmp_path, SIR, unit="day", stop=60)
+    beside = path.with_suffix(".toml")
+    beside.write_text("schema = 2\n[study]\nuntil = 30\nleading = ['susceptible']\ncaveats = ['Made up.']\n")
+    future = project(load_model(path), None, [Scenario.of("less", {"Contact Rate": 4})])
+    assert future["Susceptible"]["time"].to_numpy()[-1] == 30
+    assert future.leading == "Susceptible"
+    assert set(future.table()["outcome"]) == {"Susceptible"}
+    assert future.warnings[0] == "Made up."
+    kept = load_future(future.save(tmp_path / "kept"))
+    assert kept.design.leading == ("Susceptible",)
+    assert kept.answer() == future.answer()
+    for wrong, said in (("leading = ['susceptibl']", "Did you mean 'Susceptible'"), ("draws = 0", "must be positive")):
+        beside.write_text(f"schema = 2\n[study]\n{wrong}\n")
+        with pytest.raises(InvalidInput, match=said):
+            load_model(path)
 
 
 def test_an_edit_of_the_equations_is_noticed_and_named(sir, fitted, tmp_path):

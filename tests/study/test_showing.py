@@ -60,7 +60,7 @@ def test_names_and_frames_stand_for_loaded_things(model, panel):
 
 def test_a_workbook_of_all_years(projection, tmp_path):
     book = load_workbook(projection.to_excel(tmp_path / "a.xlsx"))
-    assert book.sheetnames == ["nation", "regions"]
+    assert book.sheetnames == ["over time", "regions"]
     assert book["regions"].max_row == 1 + 2 * 3 * 4 * 5
 
 

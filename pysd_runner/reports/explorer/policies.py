@@ -99,7 +99,7 @@ def policies_explored(
 def _values(inputs: ProjectionInputs, root: Scenario) -> Values:
     """Inputs shared by all scenarios and settings of the no-policy run, as time paths where the page varies them."""
     common = inputs.common.values
-    values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.years)}
+    values = {**common, **scenario_values([root], inputs.model, inputs.regions, common, inputs.years, step=inputs.step)}
     for key in MOVING:
         name = inputs.model.bindings.policy[key]
         elements = inputs.model.variables[name].dims
