@@ -258,10 +258,8 @@ def _check_budget(budget: _Budget, fail: Fail) -> None:
 
 
 def _check_study(study: _Study, fail: Fail) -> None:
-    for name in ("draws", "save_every"):
-        value = getattr(study, name)
-        if value is not None and not value > 0:
-            fail(name, Message("must be positive; found {found:g}", found=value))
+    if study.save_every is not None and not study.save_every > 0:
+        fail("save_every", Message("must be positive; found {found:g}", found=study.save_every))
 
 
 _READER = Reader(

@@ -233,7 +233,7 @@ def test_a_model_declares_what_its_study_shows_first_and_how_far_it_goes(tmp_pat
     kept = load_future(future.save(tmp_path / "kept"))
     assert kept.design.leading == ("Susceptible",)
     assert kept.answer() == future.answer()
-    for wrong, said in (("leading = ['susceptibl']", "Did you mean 'Susceptible'"), ("draws = 0", "must be positive")):
+    for wrong, said in (("leading = ['susceptibl']", "Did you mean 'Susceptible'"), ("save_every = 0", "must be positive")):
         beside.write_text(f"schema = 2\n[study]\n{wrong}\n")
         with pytest.raises(InvalidInput, match=said):
             load_model(path)
