@@ -208,7 +208,7 @@ def _scaled(subject: Subject, units: Mapping[str, UnitProduct], name: str, writt
 
 
 def _reordered(subject: Subject) -> Judgement:
-    regions = subject.model.ranges.get(subject.model.region_range, ())
+    regions = subject.regions
     order = np.roll(np.arange(len(regions))[::-1], 1)
 
     def turned(variable: str, values: Array) -> Array:
@@ -219,7 +219,7 @@ def _reordered(subject: Subject) -> Judgement:
 
     run = subject.run({key: turned(key, value) for key, value in _constants(subject).items()})
     expected = {key: turned(key, values) for key, values in subject.paths(subject.base).items()}
-    return _outcomes_differ("order", subject.model.region_range, subject.paths(run), expected)
+    return _outcomes_differ("order", subject.model.design.ranges.region, subject.paths(run), expected)
 
 
 def _outcomes_differ(test: str, subject: str, found: Arrays, expected: Arrays) -> Judgement:
@@ -254,7 +254,7 @@ def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach | Be
     """Run an experiment and list the expectations that were not met."""
     tried, pulse = subject, experiment.pulse
     if experiment.regions is not None:
-        tried = tried.with_regions(min(experiment.regions, len(subject.model.ranges[subject.model.region_range])))
+        tried = tried.with_regions(min(experiment.regions, len(subject.regions)))
     tried = tried.alike() if experiment.is_alike else tried
     given = _everywhere(tried, experiment.given)
     changes = _everywhere(tried, experiment.values)

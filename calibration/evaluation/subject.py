@@ -184,13 +184,21 @@ class Subject:
         return tuple(name for name, item in self.model.variables.items() if item.kind == "stock")
 
     @property
+    def regions(self) -> tuple[str, ...]:
+        """Elements of the range of regions."""
+        return self.model.ranges.get(self.model.design.ranges.region, ())
+
+    @property
     def outcomes(self) -> tuple[str, ...]:
         """Variables whose paths are compared: the declared regional and national outcomes, or else the stocks."""
         spec = self.model.spec
         if spec is None:
             return self.stocks
-        names = dict.fromkeys(item.variable for item in spec.outcomes.values())
-        return tuple(name for name in names if set(self.model.variables[name].dims) <= {self.model.region_range})
+        names, regions = (
+            dict.fromkeys(item.variable for item in spec.outcomes.values()),
+            self.model.design.ranges.region,
+        )
+        return tuple(name for name in names if set(self.model.variables[name].dims) <= {regions})
 
     def run(self, changes: Values | None = None, *, years: float | None = None) -> Run:
         """Simulate with some inputs changed, and save every variable.
@@ -244,7 +252,7 @@ class Subject:
 
     def with_regions(self, count: int) -> "Subject":
         """The subject with only its first `count` regions; raises if there are fewer."""
-        has = len(self.model.ranges.get(self.model.region_range, ()))
+        has = len(self.regions)
         if count > has:
             raise InvalidInput("{count} regions were asked for; the model has {held}", count=count, held=has)
         model = self.model.with_regions(count)
@@ -253,12 +261,12 @@ class Subject:
 
     def alike(self) -> "Subject":
         """The subject with the inputs of the first region in every region."""
-        first = np.zeros(len(self.model.ranges.get(self.model.region_range, ())), dtype=int)
+        first = np.zeros(len(self.regions), dtype=int)
         return replace(self, values={key: self._region_wise(key, value, first) for key, value in self.values.items()})
 
     def _region_wise(self, name: str, value: Any, kept: Any) -> Any:
         """Index an input along its axis of regions by `kept`."""
-        dims, region = self.model.variables[name].dims, self.model.region_range
+        dims, region = self.model.variables[name].dims, self.model.design.ranges.region
         if isinstance(value, TimePath) or region not in dims:
             return value
         array = np.asarray(value, dtype=float)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from calibration.observation.series import FOUND, Series, chosen_scale, to_scale, weights_of
+from calibration.observation.series import Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
 from pysd_runner.core.kinds import Array, Indices, Values, frozen
 from pysd_runner.data import Column, Data
@@ -13,6 +13,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
+from pysd_runner.spec.design import FOUND
 from pysd_runner.study.binding import matched, same
 from pysd_runner.study.equations import Expression, expression_of
 
@@ -28,6 +29,9 @@ class Binding:
     observations: Mapping[str, Observation]
     driven: Mapping[str, Column]
     notes: tuple[str, ...]
+
+
+NO_COLUMNS = Binding(observations={}, driven={}, notes=())
 
 
 def bound(model: Model, table: Data, *, spec: ModelSpec | None, measurements: Measurements | None) -> Binding:

@@ -73,10 +73,12 @@ class Ending:
         searches = tuple(self._searches())
         optima = tuple(self._optima())
         apart = np.abs(self.staged - self.point) / self.curvature.spread if len(self.point) else np.zeros(0)
-        shocks = self._shocks(residuals)
+        sizes = self.problem.design.shock_sizes
+        shocks = next((self._shocks(residuals, key) for key in sizes), None)
+        growth = {name: entry for _ in sizes for name, entry in self._growth_record(residuals).items()}
         return FitResult(
             fitted=self._fitted(
-                parameters, series, shocks, residuals, {"seed": seed, "starts": starts, "optimiser": optimiser}
+                parameters, series, shocks, growth, {"seed": seed, "starts": starts, "optimiser": optimiser}
             ),
             parameters=parameters,
             series=series,
@@ -122,7 +124,7 @@ class Ending:
                 score=float(scores[place]),
                 contraction=contraction,
                 at_bound=at_bound(prior, estimate),
-                words=evidence(contraction, source=Message("panel") if self.problem.codes else Message("data")),
+                words=evidence(contraction, source=self.problem.design.noun),
                 price_basis=item.price_basis,
                 en=item.en,
                 zh=item.zh,
@@ -231,21 +233,17 @@ class Ending:
                     "fitted": observed + apart,
                 }
 
-    def _of_regions(self, residuals: Arrays) -> Values:
-        """Provenance entries of fits to regions: share of squared growth explained, and national levels missed."""
-        if not self.problem.codes:
-            return {}
+    def _growth_record(self, residuals: Arrays) -> Values:
+        """Provenance entries on growth: share of squared growth explained, and national levels missed."""
         growth, item = {}, self._growth
         if item is not None:
             misses, changes = (np.where(item.used, table, 0.0) for table in (residuals[item.label], item.values))
             growth["explained"] = 1 - float((misses**2).sum() / (changes**2).sum())
         return {"growth": growth, "misses": list(self._misses(residuals))}
 
-    def _shocks(self, residuals: Arrays) -> Shocks | None:
+    def _shocks(self, residuals: Arrays, key: str) -> Shocks:
         """Summary of regional growth residuals; shocks of the declared size if growth is not observed."""
-        if not self.problem.codes:
-            return None
-        key, item = self.problem.model.bindings.parameters.shock_size, self._growth
+        item = self._growth
         declared = self.problem.spec.parameters[key].value
         if item is None:
             return Shocks(sd=declared, long_run_sd=declared)
@@ -258,12 +256,11 @@ class Ending:
         for item, fitted in zip(self.problem.series, told, strict=True):
             rows, columns = cells = np.nonzero(item.seen)
             standard = standardised(item, fitted - item.values, self.problem.noise[item.label])
-            labels = item.labels or (("",) if item.national else self.problem.codes)
             content = {
-                "region": np.array(labels, dtype=object)[rows],
+                "region": np.array(item.labels, dtype=object)[rows],
                 "measurement": item.measurement,
                 "indicator": item.indicator,
-                "year": np.array(item.years if self.problem.codes else item.times)[columns],
+                "year": item.times.astype(self.problem.design.clock)[columns],
                 "used": item.used[cells],
                 "observed": item.observed[cells],
                 "fitted": item.shown(fitted)[cells],
@@ -310,7 +307,7 @@ class Ending:
         parameters: tuple[ParameterEstimate, ...],
         series: tuple[SeriesFit, ...],
         shocks: Shocks | None,
-        residuals: Arrays,
+        growth: Values,
         settings: Values,
     ) -> FittedParameters:
         problem, best = self.problem, self.ends.best
@@ -336,7 +333,7 @@ class Ending:
             residual_sd={name: float(np.sqrt(np.mean(squares))) for name, squares in sds.items()},
             shock_sd=0.0 if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
-            provenance={**_provenance(problem, settings), **self._of_regions(residuals)},
+            provenance={**_provenance(problem, settings), **growth},
         )
 
 
@@ -361,11 +358,10 @@ def used_evidence(problem: CalibrationProblem) -> Values:
 
 
 def _provenance(problem: CalibrationProblem, settings: Values) -> Values:
-    imputed = problem.runs.entering.imputed(problem.parameters_at(problem.space.centre))
     return {
         **settings,
         **problem.record,
-        **({"imputed": list(imputed)} if problem.codes else {"equations": problem.equations}),
+        **problem.runs.entering.record(problem.parameters_at(problem.space.centre)),
         **used_evidence(problem),
         "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},
         "gapsim": metadata.version("gapsim"),

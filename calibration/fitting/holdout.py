@@ -60,7 +60,7 @@ LEVEL = 0.9
 def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tuple[HeldOut, ...]:
     """Score forecasts of the observations after the last fitted time."""
     until = problem.until
-    if until is None or problem.binding is None or not (problem.data.times > until).any():
+    if until is None or not (problem.data.times > until).any():
         return ()
     run, step = problem.runs_to(float(problem.data.times[-1]))
     series, _ = series_of(

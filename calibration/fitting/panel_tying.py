@@ -27,9 +27,12 @@ from pysd_runner.data import Data
 from pysd_runner.data.checks import JUMPED
 from pysd_runner.data.coverage import LEFT_OUT
 from pysd_runner.data.names import CURRENCY
-from pysd_runner.engine import TimePath
+from pysd_runner.engine import TimePath, counts
+from pysd_runner.evidence import ExperimentRuns, experiments_of
 from pysd_runner.model import Model
-from pysd_runner.spec import ErrorModel, Measurement, ModelSpec
+from pysd_runner.spec import ErrorModel, Measurement, ModelSpec, Prior
+from pysd_runner.spec.design import StudyDesign
+from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs
 
@@ -43,22 +46,28 @@ STEP = 1e-3
 _PLACES, _WEIGHTS = (-2, -1, 1, 2), np.array([1, -8, 8, -1]) / 12
 
 
-def tied_to_panel(
+def tied_to_panel(  # noqa: PLR0913 - the arguments of a public entry point
     model: Model,
     panel: Data,
+    design: StudyDesign,
     *,
     free: Iterable[str] | None,
     values: Numbers | None,
+    priors: Mapping[str, Prior] | None,
     observations: Mapping[str, Values] | None,
-    start: int | None,
-    until: int | None,
+    start: float | None,
+    until: float | None,
     yuan_per_unit: float,
+    seed: int,  # noqa: ARG001
 ) -> Tied:
     """Set up a model for a panel; see `calibration.CalibrationProblem`."""
+    if priors:
+        raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
     spec = with_observations(declarations(model), observations or {})
     fixed = overrides(spec, values)
     space = ParameterSpace.of(chosen(spec, free=free, fixed=fixed))
-    first, last = window_of(spec, panel, start, until)
+    first, last = (None if at is None else counts.year(name, at) for name, at in (("start", start), ("until", until)))
+    first, last = window_of(spec, panel, first, last)
     seen, whole = panel.until(last), _with_regions(model, len(panel.regions))
     series, absent = build_series(spec, seen, first_year=first, last_year=last)
     if not series:
@@ -73,6 +82,7 @@ def tied_to_panel(
     return Tied(
         model=whole,
         data=seen,
+        design=design,
         spec=spec,
         fixed=fixed,
         space=space,
@@ -158,9 +168,10 @@ _CHECKS: Mapping[str, Callable[[Measurement, Any], None]] = {"errors": _check_er
 
 def _with_regions(model: Model, count: int) -> Model:
     """Return the model with as many regions as the panel."""
-    if model.region_range not in model.ranges:
+    regions = model.design.ranges.region
+    if regions not in model.ranges:
         raise InvalidInput("{model} has no range of regions, so a panel cannot be tied to it", model=model.path.name)
-    if len(model.ranges[model.region_range]) == count:
+    if len(model.ranges[regions]) == count:
         return model
     return model.with_regions(count)
 
@@ -344,6 +355,7 @@ class PanelValues:
         self._declared = bound.model.spec.parameters
         self._decay = bound.bindings.parameters.momentum_decay
         self._entering: frozenset[str] | None = None
+        self.keys: tuple[str, ...] = ()
 
     @property
     def model(self) -> Model:
@@ -354,6 +366,11 @@ class PanelValues:
     def held(self) -> Arrays:
         """Empty: no other values of the model are overridden."""
         return {}
+
+    @property
+    def model_sha256(self) -> str:
+        """Hash of the model file."""
+        return self.model.sha256
 
     def imputed(self, parameters: Parameters) -> tuple[str, ...]:
         """Start values that were imputed because they were not observed, one line each."""
@@ -407,6 +424,15 @@ class PanelValues:
         bound = self.bound.at(parameters)
         slope = 0.0 if bound.memory() > MOST_PERSISTENT else float(bound.memory_slope())
         return slope * unit(spreads, self._decay)
+
+    def record(self, parameters: Parameters) -> Values:
+        """Start values that were imputed."""
+        return {"imputed": list(self.imputed(parameters))}
+
+    def experiments(self, terms: Sequence[EvidenceTerm], *, start: float | None, last: float) -> ExperimentRuns:  # noqa: ARG002
+        """Experiments of evidence terms, from the state observed in the last year of data."""
+        bound, where = self.bound, {"origin": int(last), "first_year": self.year}
+        return experiments_of(bound.model, bound.panel, terms, yuan_per_unit=float(bound.yuan_per_unit), **where)
 
     def _values(self, parameters: Parameters, start: RegionInputs) -> Arrays:
         found = {}

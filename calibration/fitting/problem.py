@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property, wraps
+from functools import cached_property
 from hashlib import sha256
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
-from warnings import warn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,16 +19,15 @@ from calibration.fitting.space import RidgeChange, applying
 from calibration.fitting.table_tying import tied_to_table, with_free
 from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
 from calibration.observation import Noise
-from pysd_runner.core.errors import InvalidInput, Message, UnsupportedFeature
-from pysd_runner.core.kinds import Array, Texts, Values
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.core.kinds import Array, Values
 from pysd_runner.data import Data
-from pysd_runner.engine.counts import year
-from pysd_runner.evidence import ExperimentRuns, experiments_of, experiments_of_any, terms_of
+from pysd_runner.evidence import ExperimentRuns, terms_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
+from pysd_runner.spec.design import studied
 from pysd_runner.spec.priors import Uniform
 from pysd_runner.study.arguments import loaded
-from pysd_runner.study.equations import equations_hash, equations_of
 
 if TYPE_CHECKING:
     from pysd_runner.data.sources import AnySource
@@ -39,65 +37,24 @@ if TYPE_CHECKING:
 STEP = 1e-3
 # Step of finite differences for models with discontinuities.
 WIDE_STEP = 0.1
-P = ParamSpec("P")
 Observations = Mapping[str, Observation | Values] | Iterable[Observation]
 
 
-def _tied(
-    model: Model,
-    data: Data,
-    *,
-    priors: Mapping[str, Prior] | None,
-    start: float | None,
-    until: float | None,
-    yuan_per_unit: float,
-    seed: int,
-    **asked: Any,
-) -> Tied:
-    """Set up a model for a panel or a table, with the settings of `CalibrationProblem` that apply to it."""
-    data = data.for_model(regional=model.is_regional)
-    if not data.is_panel:
-        if yuan_per_unit != 1:
-            raise InvalidInput("yuan_per_unit does not apply to a table: nothing in it is converted")
-        return tied_to_table(model, data, priors=priors, start=start, until=until, seed=seed, **asked)
-    if priors:
-        raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
-    first, last = (None if at is None else year(name, at) for name, at in (("start", start), ("until", until)))
-    return tied_to_panel(model, data, start=first, until=last, yuan_per_unit=yuan_per_unit, **asked)
+def _distinguished(tied: Tied, problem: "CalibrationProblem", seed: int) -> Tied:
+    """Estimate the parameters that the data can distinguish, if none were named."""
+    return with_free(tied, *selected(problem, seed=seed))
 
 
-# Deprecated keywords, and those that replace them.
-_EARLIER = {
-    "first_year": "start",
-    "last_year": "until",
-    "measurements": "observations",
-    "errors": "observations",
-    "definitions": "observations",
+def _declared(tied: Tied, problem: "CalibrationProblem", seed: int) -> Tied:  # noqa: ARG001
+    """Estimate all declared parameters, if none were named."""
+    return tied
+
+
+# How data are tied to a model and parameters are chosen, by the target of a design.
+TIES: Mapping[str, tuple[Callable[..., Tied], Callable[[Tied, "CalibrationProblem", int], Tied]]] = {
+    "columns": (tied_to_table, _distinguished),
+    "relative_output": (tied_to_panel, _declared),
 }
-
-
-def _with_earlier_names(build: Callable[P, None]) -> Callable[P, None]:
-    """Let a constructor accept deprecated keywords, with warnings; what is given as both is rejected."""
-
-    @wraps(build)
-    def enter(*args: P.args, **asked: P.kwargs) -> None:
-        for name in [name for name in asked if name in _EARLIER]:
-            value: Any = asked.pop(name)
-            new = _EARLIER[name]
-            told = Message("{name}= of CalibrationProblem is now {new}=", name=name, new=new)
-            warn(told, DeprecationWarning, stacklevel=2)
-            if value is None:
-                continue
-            if name in ("errors", "definitions"):
-                entry = "errors" if name == "errors" else "national"
-                changes: Any = asked.get(new) or {}
-                value = {**changes, **{key: {**changes.get(key, {}), entry: item} for key, item in value.items()}}
-            elif asked.get(new) is not None:
-                raise InvalidInput("{why}; leave {options} away", why=told, options=name)
-            asked[new] = value
-        build(*args, **asked)
-
-    return enter
 
 
 class CalibrationProblem(Comparison):
@@ -162,7 +119,6 @@ class CalibrationProblem(Comparison):
     (2019, 2024, 31)
     """
 
-    @_with_earlier_names
     def __init__(  # noqa: PLR0913 - a public entry point
         self,
         model: Model | str | Path,
@@ -186,11 +142,13 @@ class CalibrationProblem(Comparison):
                 priors or {}
             )
         asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
-        tied = _tied(model, found, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        found, design = studied(found, model.design)
+        tie, choose = TIES[design.target]
+        tied = tie(model, found, design, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
         self.experiments: ExperimentRuns | None = None
         self._hold(tied)
-        if free is None and self.binding is not None:
-            self._hold(with_free(tied, *selected(self, seed=seed)))
+        if free is None:
+            self._hold(choose(tied, self, seed))
         self.experiments = self._experiments(evidence)
 
     def _hold(self, tied: Tied) -> None:
@@ -203,17 +161,7 @@ class CalibrationProblem(Comparison):
         if asked is False:
             return None
         terms = terms_of(self.model, None if asked is True else tuple(asked))
-        if self.codes:
-            rate = float(self.record["yuan_per_unit"])
-            where = {"origin": self.last_year, "first_year": self.first_year, "yuan_per_unit": rate}
-            return experiments_of(self.model, self.data, terms, **where)
-        entering = self.runs.entering
-
-        def values(parameters: Values, draws: int) -> Values:
-            return {**entering.held, **entering.values(parameters, draws)}
-
-        start, last = self.runs.bounds["start"], self.last_year
-        return experiments_of_any(entering.model, terms, values, start=start, last=last)
+        return self.runs.entering.experiments(terms, start=self.runs.bounds["start"], last=self.last_year)
 
     def with_experiments(self, experiments: ExperimentRuns | None) -> "CalibrationProblem":
         """Copy of the problem with other measured effects in its likelihood; None for none."""
@@ -270,23 +218,17 @@ class CalibrationProblem(Comparison):
 
     @property
     def model_sha256(self) -> str:
-        """Hash that identifies the model of a fit: of the model file for a panel, of all equations for a table."""
-        return self.model.sha256 if self.codes else equations_hash(self.equations)
-
-    @cached_property
-    def equations(self) -> Texts:
-        """Equations of the model, stored with a fit in case the model file is not available later."""
-        return equations_of(self.model)
+        """Hash that identifies the model of a fit."""
+        return self.runs.entering.model_sha256
 
     @property
     def alternatives(self) -> tuple[dict[str, str], ...]:
         """Alternative definitions of measurements: one entry for each alternative national series in the panel."""
-        national = getattr(self.panel, "national", {})
         return tuple(
             {key: series}
             for key, item in self.spec.measurements.items()
             for series in item.alternatives
-            if series in national
+            if series in self.data.national
         )
 
     def digest(self, *settings: object) -> str:

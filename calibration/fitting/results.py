@@ -207,7 +207,7 @@ class FitResult(Tabled):
     def to_frame(self) -> "pd.DataFrame":
         """Observed and fitted values and residuals by region, year and series, one row per cell."""
         frame = self.residuals.to_frame()
-        return frame if self.fitted.regions else frame.assign(year=self.calendar.shown(frame["year"]))
+        return frame.assign(year=self.calendar.shown(frame["year"]))
 
     def to_xarray(self) -> "xr.Dataset":
         """Parameters and residuals as one labelled data set, with dimensions (parameter) and (cell).
@@ -321,7 +321,7 @@ class FitResult(Tabled):
         return self.cost
 
     def predict(self, until: float | None = None, *, draws: int = 1, seed: int = 0) -> "pd.DataFrame":
-        """Observed outcomes of the fitted model over time, also beyond the data.
+        """Observed outcomes of the fitted model over time, also beyond the data; of regions, the leading one.
 
         Parameters
         ----------
@@ -341,7 +341,7 @@ class FitResult(Tabled):
         Raises
         ------
         InvalidInput
-            If the fit was loaded, so that its model and data are not known, or is one of regions.
+            If the fit was loaded, so that its model and data are not known.
         """
         import pandas as pd
 
@@ -349,8 +349,6 @@ class FitResult(Tabled):
 
         if self.problem is None:
             raise InvalidInput("the fit was loaded, so its model and data are not known; use project(model, data, ...)")
-        if self.fitted.regions:
-            raise InvalidInput("paths of regions start at the end of the data; use project(fit, 'baseline')")
         future = project(self, {}, draws=draws, seed=seed, until=until)
         names = [name for name in future.observed if future[name].ndim == 3] or [future.leading]
         found = future.data[names].isel(scenario=0, drop=True)

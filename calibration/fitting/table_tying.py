@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -19,13 +20,16 @@ from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import references
+from pysd_runner.evidence import ExperimentRuns, experiments_of_any
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
+from pysd_runner.spec.design import StudyDesign
+from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.own import DECLARED, is_off, left_out, record_of, weak_parameter, with_prior
 from pysd_runner.study.binding import end_of, in_time_of
-from pysd_runner.study.equations import PREFIX, with_starts
+from pysd_runner.study.equations import PREFIX, equations_hash, equations_of, with_starts
 
 # Name of the single block of a model without declared blocks.
 BLOCK = Message("Model")
@@ -172,6 +176,28 @@ class TargetValues:
         """Derivatives of `memory`: None, since it is constant."""
         return
 
+    @cached_property
+    def equations(self) -> Texts:
+        """Equations of the model, stored with a fit in case the model file is not available later."""
+        return equations_of(self._original)
+
+    @property
+    def model_sha256(self) -> str:
+        """Hash of all equations."""
+        return equations_hash(self.equations)
+
+    def record(self, parameters: Parameters) -> Values:  # noqa: ARG002
+        """Equations of the model."""
+        return {"equations": self.equations}
+
+    def experiments(self, terms: Sequence[EvidenceTerm], *, start: float | None, last: float) -> ExperimentRuns:
+        """Experiments of evidence terms, in runs from the start."""
+
+        def values(parameters: Values, draws: int) -> Values:
+            return {**self.held, **self.values(parameters, draws)}
+
+        return experiments_of_any(self.model, terms, values, start=start, last=last)
+
     def _base(self, target: Target) -> Array:
         """Values of a target's variable, used for the elements that are not estimated."""
         if target.entered in self.held:
@@ -277,6 +303,7 @@ def _parameter(model: Model, target: Target) -> Parameter | None:
 def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     model: Model,
     table: Data,
+    design: StudyDesign,
     *,
     free: Iterable[str] | None,
     values: Values | None,
@@ -284,9 +311,12 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     observations: Measurements | None,
     start: float | None,
     until: float | None,
+    yuan_per_unit: float,
     seed: int,
 ) -> Tied:
     """Set up a model for a table; see `calibration.CalibrationProblem`."""
+    if yuan_per_unit != 1:
+        raise InvalidInput("yuan_per_unit does not apply to a table: nothing in it is converted")
     named: Iterable[str] | None = None if free is None else listed(free)
     clocked, calendar = in_time_of(model, table, start)
     given = start
@@ -310,6 +340,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     tied = Tied(
         model=model,
         data=clocked,
+        design=design,
         spec=_spec_of(model, NOTHING),
         fixed={name: float(value) for name, value in (values or {}).items() if np.ndim(value) == 0},
         space=NOTHING,
@@ -348,7 +379,6 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
 def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> Tied:
     """Copy of a setup in which the named scalars are estimated; `reasons` for the selection go into its notes."""
     model, held, priors = tied.model, tied.runs.entering.held, tied.asked["priors"] or {}
-    assert tied.binding is not None  # noqa: S101
     targets = targets_of(model, names)
     _check_free(model, tied.binding, targets, tied.asked["values"] or {})
     parameters = parameters_of(model, targets, spec=model.spec, priors=priors)

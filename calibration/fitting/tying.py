@@ -6,17 +6,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from calibration.fitting.columns import Binding
+from calibration.fitting.columns import NO_COLUMNS, Binding
 from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.core.kinds import Array, Arrays, Numbers, Record, Values, frozen
+from pysd_runner.data import Data
 from pysd_runner.engine import Linearised, Task
+from pysd_runner.evidence import ExperimentRuns
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
+from pysd_runner.spec.design import StudyDesign
+from pysd_runner.spec.evidence import EvidenceTerm
 
 Parameters = Values
 Spreads = Numbers
@@ -32,6 +36,14 @@ class Entering(Protocol):
     @property
     def held(self) -> Values:
         """Values that override the model file in every run, by variable."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Parameters that must be given."""
+
+    @property
+    def model_sha256(self) -> str:
+        """Hash that identifies the model of a fit."""
 
     def imputed(self, parameters: Parameters) -> tuple[str, ...]:
         """Start values that were imputed because they were not observed, one line each."""
@@ -50,6 +62,12 @@ class Entering(Protocol):
 
     def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> Array | None:
         """Derivatives of `memory`, shape (parameter,); None if it does not depend on the parameters."""
+
+    def record(self, parameters: Parameters) -> Values:
+        """Entry of the provenance of a fit: what else the model's runs depend on."""
+
+    def experiments(self, terms: Sequence[EvidenceTerm], *, start: float | None, last: float) -> ExperimentRuns:
+        """Experiments of evidence terms, after the last time of data."""
 
 
 class ModelRuns:
@@ -83,7 +101,7 @@ class ModelRuns:
     @property
     def moments(self) -> Array:
         """Saved times, shape (saved time,)."""
-        centre = dict.fromkeys(getattr(self.entering, "keys", ()), 1.0)
+        centre = dict.fromkeys(self.entering.keys, 1.0)
         return np.asarray(self._prepared(self.entering.values(centre, 1)).clock.saved_times, dtype=float)
 
     def batch(self, parameters: Parameters, draws: int) -> Arrays:
@@ -275,7 +293,8 @@ class Tied:
     """A model set up for data: parameters, observed series and runs."""
 
     model: Model  # with as many regions as the panel
-    data: Any  # the panel or table
+    data: Data
+    design: StudyDesign  # how the data are studied
     spec: ModelSpec  # declarations, with changes by the caller
     fixed: Numbers  # values set by the caller, by key
     space: ParameterSpace  # parameters to estimate
@@ -290,7 +309,7 @@ class Tied:
     record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
     # Arguments of the caller, to build the same problem again; for tables only.
     asked: Values = field(default_factory=dict)
-    binding: Binding | None = None  # assignment of columns; None for a panel of regions
+    binding: Binding = NO_COLUMNS  # assignment of columns
     until: float | None = None  # last fitted time if later observations are held out
     time_unit: str = ""  # unit of the model's time; empty for a panel of regions
 

@@ -81,7 +81,9 @@ def _of_measurement(
     share = share_of(spec, measurement)
     if share and share in panel:
         sd = measurement.sd / spec.parameters[measurement.loading].value
-        yield _series(measurement, share, window, _columns(panel, share, window), sd=sd, direct=True)
+        yield _series(
+            measurement, share, window, _columns(panel, share, window), labels=panel.codes, sd=sd, direct=True
+        )
 
 
 def _national(measurement: Measurement, panel: Data, window: tuple[int, ...]) -> Series | Absent:
@@ -101,7 +103,7 @@ def _of_indicator(measurement: Measurement, indicator: str, panel: Data, window:
         )
     raw = _columns(panel, indicator, window)
     joints = recounts(panel, window) if measurement.increments else None
-    return _series(measurement, indicator, window, raw, sd=measurement.sd, joints=joints)
+    return _series(measurement, indicator, window, raw, labels=panel.codes, sd=measurement.sd, joints=joints)
 
 
 def recounts(panel: Data, years: tuple[int, ...]) -> Flags:
@@ -150,6 +152,7 @@ def _series(
     raw: Array,
     *,
     sd: float,
+    labels: tuple[str, ...] = ("",),
     direct: bool = False,
     joints: Flags | None = None,
 ) -> Series | Absent:
@@ -178,6 +181,7 @@ def _series(
         loading="" if direct else measurement.loading,
         relative=relative,
         increments=increments,
+        labels=labels,
         declared_sd=sd,
         times=np.array(window, dtype=float),
         values=values,

@@ -12,9 +12,10 @@ from calibration.observation.noise import (
     loss_of,
     spread_of,
 )
-from calibration.observation.series import DECLARED, Series
+from calibration.observation.series import Series
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.spec.design import DECLARED
 
 # Weight of the standard deviation of all regions, in observations, when a region's own is estimated: a variance from
 # ten years has a relative error of 45 percent, and a region with small errors by chance would dominate the fit.

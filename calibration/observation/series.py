@@ -9,6 +9,7 @@ from calibration.observation.noise import Whitening
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Flags, Indices
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
+from pysd_runner.spec.design import DECLARED, ErrorSizes
 
 if TYPE_CHECKING:
     from pysd_runner.study.equations import Expression
@@ -69,21 +70,6 @@ def _flowed(times: Array, moments: Array, step: float) -> Array:
 FILLED_IN = Message("no region's value ever changes: that looks filled in, not observed")
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Settings for estimating the standard deviation of errors from residuals."""
-
-    weight: float = 4.0  # weight of the declared standard deviation in observations
-    holds: bool = True  # whether outlying residuals are clipped before their persistence is estimated
-    # Minimum, relative to the standard deviation of the data: a series fitted exactly must not dominate the others.
-    least: float = 0.0
-    # Whether estimated parameters reduce the degrees of freedom; otherwise the means removed at each time do.
-    by_parameters: bool = False
-
-
-DECLARED, FOUND = Sizes(), Sizes(weight=0.0, holds=False, least=1e-3, by_parameters=True)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """An indicator as an observation of a model outcome.
@@ -112,7 +98,7 @@ class Series:
     raw: Array | None = None  # observations in original units; None if reports show `values`
     errors: ErrorModel = USUAL_ERRORS  # distribution of the errors
     sd: float | None = None  # standard deviation of the errors if given; otherwise estimated
-    sizes: Sizes = DECLARED  # settings of this estimation
+    sizes: ErrorSizes = DECLARED  # settings of this estimation
     spacing: float = 1.0  # usual time between observations, the unit of lag of the persistence
     missing: int = 0  # number of cells without an observation
     unusable: int = 0  # number of cells whose value is invalid on the scale (e.g. zero on a log scale)

@@ -166,8 +166,7 @@ class PosteriorSample(Tabled):
         attrs = {"inference_library": "emcee", "warm_up_left_out": self.steps - chains.shape[1], "seed": self.seed}
         coords = {"chain": np.arange(len(chains)), "draw": np.arange(chains.shape[1])}
         groups = {"posterior": xr.Dataset(arrays, coords=coords, attrs=attrs)}
-        if not problem.codes:
-            groups["observed_data"] = problem.data.to_xarray()
+        groups["observed_data"] = problem.data.to_xarray()
         return xr.DataTree.from_dict(groups)
 
     def attached(self, fit: FitResult) -> FitResult:

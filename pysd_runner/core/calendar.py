@@ -262,9 +262,9 @@ class Calendar:
 
     def shown(self, moments: ArrayLike) -> NDArray[Any]:
         """Years (numbers) or dates (``datetime64``) of moments; without a date, the moments themselves."""
-        numbers = np.asarray(moments, dtype=float)
         if self.since is None:
-            return numbers
+            return np.asarray(moments)
+        numbers = np.asarray(moments, dtype=float)
         if self.unit == "year":
             return np.round(numbers - self.moment + _year(self.since), 9)
         return np.array([self._date(float(item)) for item in numbers.ravel()], "datetime64[ns]").reshape(numbers.shape)

@@ -10,6 +10,7 @@ from pysd_runner.spec.baseline import UNTIL
 from pysd_runner.spec.bindings import USUAL_RANGES, RangeNames
 
 if TYPE_CHECKING:
+    from pysd_runner.data import Data
     from pysd_runner.spec.declarations import DeclaredOutcome, ModelSpec, RegionInput
 
 # Defaults: number of draws; number of draws and last year of a study of regions.
@@ -20,6 +21,31 @@ MOST_STOCKS = 12
 MONEY = "Yuan"
 # Relative rounding error of stored outcomes of regions, which reduces files to a third of the size.
 KEPT_ERROR = 1e-5
+
+
+@frozen
+class ErrorSizes:
+    """How the standard deviation of errors is estimated from residuals; by default from a declared one.
+
+    Attributes
+    ----------
+    weight
+        Weight of the declared standard deviation, in observations.
+    holds
+        Whether outlying residuals are clipped before their persistence is estimated.
+    least
+        Minimum, relative to the standard deviation of the data: a series fitted exactly must not dominate the others.
+    by_parameters
+        Whether estimated parameters reduce the degrees of freedom; otherwise the means removed at each time do.
+    """
+
+    weight: float = 4.0
+    holds: bool = True
+    least: float = 0.0
+    by_parameters: bool = False
+
+
+DECLARED, FOUND = ErrorSizes(), ErrorSizes(weight=0.0, holds=False, least=1e-3, by_parameters=True)
 
 
 @frozen
@@ -50,6 +76,16 @@ class StudyDesign:
         Axes with which only the mean over draws is kept.
     time
         Name of the axis of time: ``"year"`` if whole years are saved.
+    clock
+        Type of the times of the data, as NumPy names it: whole years, or moments.
+    noun
+        What the data are called in sentences.
+    target
+        What data are fitted and forecast by: their columns, or relative output and what is declared besides.
+    errors
+        How the sizes of the errors of the data are estimated.
+    shock_sizes
+        Parameters that are the size of the shocks that the residuals of growth show.
     save_every
         Interval between saved times; None for that of the file.
     is_strict
@@ -94,6 +130,11 @@ class StudyDesign:
     axes: Texts = field(default_factory=dict)
     averaged: tuple[str, ...] = ()
     time: str = "time"
+    clock: str = "float64"
+    noun: str = Message("data")
+    target: str = "columns"
+    errors: ErrorSizes = FOUND
+    shock_sizes: tuple[str, ...] = ()
     save_every: float | None = None
     is_strict: bool = False
     initial: "Mapping[str, RegionInput]" = field(default_factory=dict)
@@ -138,6 +179,10 @@ REGIONAL = StudyDesign(
     search="zoned_need",
     averaged=("lever",),
     time="year",
+    clock="int64",
+    noun=Message("panel"),
+    target="relative_output",
+    errors=DECLARED,
     save_every=1,
     is_strict=True,
     money=MONEY,
@@ -178,6 +223,7 @@ def design_of(spec: "ModelSpec | None") -> StudyDesign:
     ranges, names = spec.bindings.ranges, spec.bindings.variables
     return replace(
         REGIONAL,
+        shock_sizes=(spec.bindings.parameters.shock_size,),
         ranges=ranges,
         bound=spec.bindings.named(),
         policy=spec.bindings.policy,
@@ -197,3 +243,9 @@ def kept_design(record: Record | None) -> StudyDesign:
     known = {name: record[name] for name in _KEPT if name in record}
     lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
     return replace(PLAIN, **known | lists | {"totals": tuple(tuple(pair) for pair in known.get("totals", ()))})
+
+
+def studied(data: "Data", design: StudyDesign = REGIONAL) -> "tuple[Data, StudyDesign]":
+    """Data as a model of some design takes them, with the design that holds for them: of regions for a panel alone."""
+    taken = data.for_model(regional=bool(design.entity))
+    return taken, design if taken.is_panel == bool(design.entity) else PLAIN

@@ -357,3 +357,10 @@ def test_a_fit_as_a_labelled_data_set_holds_its_numbers_and_goes_into_netcdf(res
     np.testing.assert_array_equal(dataset["residual"].to_numpy(), frame["residual"].to_numpy())
     stored = load_netcdf(save_netcdf(dataset, tmp_path / "fit.nc"))
     np.testing.assert_array_equal(stored["fitted"].to_numpy(), frame["fitted"].to_numpy())
+
+
+def test_predictions_of_regions_follow_the_data(result: FitResult) -> None:
+    found = result.predict(until=result.fitted.last_year + 3)
+    assert list(found) == ["laggard_gap"]
+    assert list(found.index) == [result.fitted.last_year + step for step in range(4)]
+    assert result.to_frame()["year"].dtype == "int64"

@@ -225,21 +225,10 @@ def test_definitions_that_are_not_declared_are_refused(panel: Data, definitions:
         )
 
 
-def test_keywords_of_earlier_versions_work_and_warn(panel: Data) -> None:
-    both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
-    errors = replace(CalibrationProblem(model_of(COUNT), both).series[-1].errors, known=False)
-    definition = {"skill_level": "digital_skill_basic"}
-    asked = {"skill_level": {"errors": errors, "national": "digital_skill_basic"}}
-    new = CalibrationProblem(model_of(COUNT), both, start=FIRST + 1, until=FIRST + 6, observations=asked)
-    years = {"first_year": FIRST + 1, "last_year": FIRST + 6, "definitions": definition}
-    for more in ({"errors": {"skill_level": errors}}, {"observations": {"skill_level": {"errors": errors}}}):
-        with pytest.warns(DeprecationWarning, match="CalibrationProblem is now") as told:
-            assert CalibrationProblem(model_of(COUNT), both, **years, **more).digest() == new.digest()
-        assert len(told) == 3 + ("errors" in more)
-    with pytest.warns(DeprecationWarning, match="is now"), pytest.raises(InvalidInput, match="leave first_year away"):
-        CalibrationProblem(model_of(COUNT), panel, start=FIRST, first_year=FIRST + 1)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'frist_year'"):
-        CalibrationProblem(model_of(COUNT), panel, frist_year=FIRST)
+@pytest.mark.parametrize("name", ["frist_year", "first_year", "last_year", "measurements", "errors", "definitions"])
+def test_keywords_that_mean_nothing_are_refused(panel: Data, name: str) -> None:
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+        CalibrationProblem(model_of(COUNT), panel, **{name: FIRST})
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,14 @@ def sampled(fitted_problem: CalibrationProblem, result: FitResult) -> PosteriorS
     return sample(fitted_problem, result, 300, steps=400, seed=2)
 
 
+def test_the_tree_of_a_panel_has_what_was_observed(
+    fitted_problem: CalibrationProblem, sampled: PosteriorSample
+) -> None:
+    tree = sampled.to_datatree(fitted_problem)
+    assert dict(tree["observed_data"].sizes) == dict(fitted_problem.data.to_xarray().sizes)
+    assert "output_per_head" in tree["observed_data"]
+
+
 def test_a_linear_problem_gives_the_normal_posterior_it_has(linear: tuple[FittedPoint, PosteriorSample]) -> None:
     at, found = linear
     assert found.is_trusted
