@@ -14,7 +14,7 @@ import numpy as np
 from calibration.commands.calibrate import compared
 from pysd_runner import load_data, load_model
 from pysd_runner.data import Data
-from pysd_runner.evidence import experiments_of, terms_of, weigh
+from pysd_runner.evidence import experiments_of, in_state, terms_of, weigh
 from pysd_runner.evidence.weights import importance
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import HEADLINE
@@ -69,7 +69,7 @@ def of_prior(model: Model, panel: Data) -> Iterator[str]:
     spec = model.spec
     assert spec is not None  # noqa: S101
     drawn = parameter_draws(spec, None, PRIOR, np.random.default_rng(0))
-    runs = experiments_of(model, panel, spec.evidence.values(), origin=panel.years[-1])
+    runs = experiments_of(spec.evidence.values(), in_state(model, panel, panel.years[-1]))
     implied = runs.implied(drawn, PRIOR)
     first = terms_of(model)[0]
     weights, effective = importance((first,), implied)

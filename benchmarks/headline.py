@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.coverage import LEVELS, coverage, table
 from pysd_runner.data import Data
-from pysd_runner.evidence import experiments_of, terms_of
+from pysd_runner.evidence import experiments_of, in_state, terms_of
 from pysd_runner.model import Model
 from pysd_runner.policy.ranking import compare
 from pysd_runner.scenarios import load_scenario
@@ -67,7 +67,7 @@ def effect_ranks(
     found = _effects(RegionalModel(model=model, panel=panel, parameters=drawn), last, first, last)
     ranks = {name: float((values < true[name]).mean()) for name, values in found.items()}
     terms = terms_of(model)
-    implied = experiments_of(model, panel, terms, origin=last, first_year=first).implied(everything, DRAWS + 1)
+    implied = experiments_of(terms, in_state(model, panel, last, first_year=first)).implied(everything, DRAWS + 1)
     measured = [replace(item, centre=float(item.drawn(implied[item.key][0], rng)[0])) for item in terms]
     if not all(item.centre > 0 for item in measured if item.family == "lognormal"):
         return ranks

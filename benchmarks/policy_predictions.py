@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.policy_tests import CUTOFF, PERIODS, Period, broadband
 from pysd_runner.data import Data, load_data
-from pysd_runner.evidence.implied import experiments_of_fit
+from pysd_runner.evidence.implied import beginning_of, experiments_of
 from pysd_runner.evidence.weights import weigh
 from pysd_runner.model import Model, load_model
 from pysd_runner.scenarios import Scenario, load_scenario
@@ -59,7 +59,9 @@ class Fit:
         assert self.model.spec is not None  # noqa: S101
         fitted = self.sampled
         drawn = fitted.sample(np.random.default_rng(0), draws, spec=self.model.spec)
-        runs = experiments_of_fit(self.model, self.data, fitted, [self.model.spec.evidence[key] for key in TERMS])
+        runs = experiments_of(
+            [self.model.spec.evidence[key] for key in TERMS], beginning_of(self.model, self.data, fitted)
+        )
         return runs.implied({**dict(fitted.fixed), **drawn}, draws)
 
 

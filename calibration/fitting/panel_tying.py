@@ -28,7 +28,7 @@ from pysd_runner.data.checks import JUMPED
 from pysd_runner.data.coverage import LEFT_OUT
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.engine import TimePath, counts
-from pysd_runner.evidence import ExperimentRuns, experiments_of
+from pysd_runner.evidence import ExperimentRuns, experiments_of, in_state
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec, Prior
 from pysd_runner.spec.design import StudyDesign
@@ -431,8 +431,9 @@ class PanelValues:
 
     def experiments(self, terms: Sequence[EvidenceTerm], *, start: float | None, last: float) -> ExperimentRuns:  # noqa: ARG002
         """Experiments of evidence terms, from the state observed in the last year of data."""
-        bound, where = self.bound, {"origin": int(last), "first_year": self.year}
-        return experiments_of(bound.model, bound.panel, terms, yuan_per_unit=float(bound.yuan_per_unit), **where)
+        bound, rate = self.bound, float(self.bound.yuan_per_unit)
+        begun = in_state(bound.model, bound.panel, int(last), first_year=self.year, yuan_per_unit=rate)
+        return experiments_of(terms, begun)
 
     def _values(self, parameters: Parameters, start: RegionInputs) -> Arrays:
         found = {}

@@ -20,7 +20,7 @@ from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import references
-from pysd_runner.evidence import ExperimentRuns, experiments_of_any
+from pysd_runner.evidence import Beginning, ExperimentRuns, experiments_of
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import time_unit
@@ -196,7 +196,7 @@ class TargetValues:
         def values(parameters: Values, draws: int) -> Values:
             return {**self.held, **self.values(parameters, draws)}
 
-        return experiments_of_any(self.model, terms, values, start=start, last=last)
+        return experiments_of(terms, Beginning(model=self.model, values=values, start=start, last=last))
 
     def _base(self, target: Target) -> Array:
         """Values of a target's variable, used for the elements that are not estimated."""

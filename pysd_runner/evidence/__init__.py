@@ -1,14 +1,15 @@
 """Measured effects: what they were, and what the model implies for the same experiments."""
 
-from pysd_runner.evidence.implied import ExperimentRuns, experiments_of, experiments_of_any, experiments_of_fit
+from pysd_runner.evidence.implied import Beginning, ExperimentRuns, beginning_of, experiments_of, in_state
 from pysd_runner.evidence.weights import Weighted, is_weighed, terms_of, weigh
 
 __all__ = [
+    "Beginning",
     "ExperimentRuns",
     "Weighted",
+    "beginning_of",
     "experiments_of",
-    "experiments_of_any",
-    "experiments_of_fit",
+    "in_state",
     "is_weighed",
     "terms_of",
     "weigh",

@@ -10,13 +10,13 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Array, Arrays, Values, frozen
 from pysd_runner.data import Data
-from pysd_runner.evidence.implied import ExperimentRuns, experiments_of, experiments_of_fit
+from pysd_runner.evidence.implied import ExperimentRuns, beginning_of, experiments_of
 from pysd_runner.evidence.weights import is_weighed, terms_of, weigh
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.evidence import EvidenceTerm
-from pysd_runner.study.draws import check_fit, parameter_draws
-from pysd_runner.study.inputs import last_origin, spec_of
+from pysd_runner.study.draws import parameter_draws
+from pysd_runner.study.inputs import declared_in
 
 # Sets up the experiments of some terms.
 Asked = Callable[[Sequence[EvidenceTerm]], ExperimentRuns]
@@ -176,16 +176,9 @@ def findings(model: Model, data: Data | None, fitted: FittedParameters | None = 
     terms_of(model)
     spec = model.spec
     assert spec is not None  # noqa: S101
+    asked: Asked = partial(experiments_of, begun=beginning_of(model, data, fitted))
     if fitted is not None:
-        asked: Asked = partial(experiments_of_fit, model, data, fitted)
-        if model.is_regional:
-            check_fit(fitted, model, fitted.last_year)
-        else:
-            spec = replace(spec_of(fitted), evidence=spec.evidence)
-    elif data is None or not model.is_regional:
-        raise InvalidInput("a model without regions has priors in its fit alone; give one (--fit)")
-    else:
-        asked = partial(experiments_of, model, data, origin=last_origin(data))
+        spec = replace(declared_in(fitted, model), evidence=spec.evidence)
     rng = np.random.default_rng(0)
     drawn = parameter_draws(spec, None, PRIOR_DRAWS, rng)
     terms = tuple(spec.evidence.values())

@@ -6,23 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
-from pysd_runner.data import Data
+from pysd_runner.data import Data, Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.scenarios import Scenario, load_scenario
-from pysd_runner.scenarios.load import load_changes
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.binding import RegionalModel
+from pysd_runner.study.draws import check_fit
 from pysd_runner.study.equations import with_starts
-from pysd_runner.study.inputs import entered, starts_of
-from pysd_runner.study.region_inputs import time_step
-from pysd_runner.study.values import changed_values, scenario_values
+from pysd_runner.study.inputs import entered, last_origin, starts_of
+from pysd_runner.study.values import scenario_values
 
 # Draws simulated at a time: more need more memory and are no faster.
 BATCH = 256
@@ -148,8 +147,8 @@ class ExperimentRuns:
         # What is given as a path need not be saved.
         read += [(item.variable, item.of) for item in raises if not isinstance(values.get(item.variable), TimePath)]
         wanted = list(dict.fromkeys(name for names in read for name in names if name))
-        every = 1 if self.model.is_regional else None
         with np.errstate(all="ignore"):
+            every = self.model.design.save_every
             return simulate(
                 self.model, values, outcomes=wanted, start=self.start, stop=stop, save_every=every, throw=False
             )
@@ -176,16 +175,33 @@ def _scenarios(
     return tuple(found.values())
 
 
-def experiments_of(
-    model: Model,
-    data: Data,
-    terms: Iterable[EvidenceTerm],
-    *,
-    origin: int,
-    first_year: int | None = None,
-    yuan_per_unit: float = 1.0,
-) -> ExperimentRuns:
-    """Set up the experiments of evidence terms for a model of regions.
+@frozen(eq=False)
+class Beginning:
+    """How the runs of experiments begin.
+
+    Attributes
+    ----------
+    model
+        The model, with as many regions as the data and the starting values of a fit.
+    values
+        Values of a run by variable, from parameters by key and the number of draws.
+    start, last
+        Start of the runs, None for that of the model; last time of the data, after which the years of a term count.
+    regions
+        Entities of the data in whose state the runs start.
+    """
+
+    model: Model
+    values: Callable[[Values, int], Values]
+    start: float | None
+    last: float
+    regions: tuple[Entity, ...] = ()
+
+
+def in_state(
+    model: Model, data: Data, origin: int, *, first_year: int | None = None, yuan_per_unit: float = 1.0
+) -> Beginning:
+    """Begin in the state that was observed at the origin.
 
     Parameters
     ----------
@@ -193,14 +209,73 @@ def experiments_of(
         The model, with as many regions as the panel.
     data
         Panel of regions, from which the runs start.
-    terms
-        Evidence terms, such as those of ``model.spec.evidence``.
     origin
         Last year of data, in which the runs start.
     first_year
         First year of the run that gives start values which no series observes; None for ten years before.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan.
+    """
+    bound = RegionalModel(model=model, panel=data, yuan_per_unit=yuan_per_unit)
+
+    def values(parameters: Values, draws: int) -> Values:  # noqa: ARG001
+        drawn = bound.at(parameters)
+        return drawn.values(drawn.start(origin, first_year))
+
+    return Beginning(model=model, values=values, start=origin, last=origin, regions=tuple(data.regions))
+
+
+def beginning_of(model: Model, data: Data | None, fitted: FittedParameters | None = None) -> Beginning:
+    """Begin as the runs of a projection do.
+
+    Parameters
+    ----------
+    model
+        The model; for regions with as many as the panel.
+    data
+        Observed data; None where runs start as the file says.
+    fitted
+        Result of a calibration, whose origin and currency hold; None for the priors of the model.
+
+    Raises
+    ------
+    InvalidInput
+        If the data are missing from which runs start, or the fit is of another version of the model.
+    """
+    return (_from_state if model.design.initial else _from_file)(model, data, fitted)
+
+
+def _from_state(model: Model, data: Data | None, fitted: FittedParameters | None) -> Beginning:
+    if data is None:
+        raise InvalidInput("{model} starts from what was observed; give its data", model=model.name)
+    if fitted is None:
+        return in_state(model, data, last_origin(data))
+    check_fit(fitted, model, fitted.last_year)
+    seen = data.subset(times=range(data.years[0], fitted.last_year + 1))
+    rate = float(fitted.provenance.get("yuan_per_unit", 1.0))
+    return in_state(model, seen, fitted.last_year, first_year=fitted.first_year, yuan_per_unit=rate)
+
+
+def _from_file(model: Model, _data: Data | None, fitted: FittedParameters | None) -> Beginning:
+    if fitted is None:
+        raise InvalidInput("a model without regions has priors in its fit alone; give one (--fit)")
+    return Beginning(
+        model=with_starts(model, starts_of(model, fitted)),
+        values=lambda parameters, _: entered(model, fitted, parameters),
+        start=fitted.provenance.get("start"),
+        last=fitted.last_year,
+    )
+
+
+def experiments_of(terms: Iterable[EvidenceTerm], begun: Beginning) -> ExperimentRuns:
+    """Set up the experiments of evidence terms.
+
+    Parameters
+    ----------
+    terms
+        Evidence terms, such as those of ``model.spec.evidence``.
+    begun
+        How the runs begin, from `beginning_of` or `in_state`.
 
     Returns
     -------
@@ -209,125 +284,39 @@ def experiments_of(
 
     Raises
     ------
+    InvalidInput
+        If a term names no outcome or money, and the model has no usual one.
     UnknownName
         If a term names a scenario that does not exist.
     """
-    kept = tuple(terms)
-    bound = RegionalModel(model=model, panel=data, yuan_per_unit=yuan_per_unit)
-
-    def values(parameters: Values, draws: int) -> Values:  # noqa: ARG001
-        drawn = bound.at(parameters)
-        return drawn.values(drawn.start(origin, first_year))
-
+    model, kept = begun.model, tuple(terms)
+    outcome, money = model.design.usual
+    for item in kept:
+        lacking = [] if item.outcome or outcome else [Message("outcome")]
+        lacking += [] if item.money or money or item.measure not in ("return", "present_value") else [Message("money")]
+        for what in lacking:
+            raise InvalidInput(
+                "evidence {name!r} names no {what}; a model of your own has no usual one", name=item.key, what=what
+            )
+    clock = prepared(model, {}, start=begun.start, outcomes=[]).clock
     known: dict[tuple[int, float], Values] = {}
-    step = time_step(model)
 
     def lowered(scenarios: Sequence[Scenario], common: Values, stop: float) -> Values:
-        # Policies change nothing that is drawn, so their values are made once for all draws.
-        bounds, place = (origin, round(stop)), (len(scenarios), stop)
-        if place not in known:
-            known[place] = scenario_values(scenarios, model, data.regions, {}, bounds, step=step)
-        is_drawn = known[place].keys() & common.keys()
-        if not is_drawn:
-            return known[place]
-        return scenario_values(scenarios, model, data.regions, common, bounds, step=step)
+        # What scenarios set is made once for all draws, unless something of it is drawn.
+        place = (len(scenarios), stop)
+        if place not in known or known[place].keys() & common.keys():
+            bounds = (clock.start, stop)
+            known[place] = scenario_values(scenarios, model, begun.regions, common, bounds, step=clock.step)
+        return known[place]
 
     load = partial(load_scenario, model=model)
-    names = model.bindings.variables
     return ExperimentRuns(
         model=model,
         terms=kept,
         scenarios=_scenarios(kept, load(BASELINE), load),
-        values=values,
-        lowered=lowered,
-        start=origin,
-        last=origin,
-        usual=(names.output, names.policy_money),
-    )
-
-
-def experiments_of_any(
-    model: Model,
-    terms: Iterable[EvidenceTerm],
-    values: Callable[[Values, int], Values],
-    *,
-    start: float | None,
-    last: float,
-) -> ExperimentRuns:
-    """Set up the experiments of evidence terms for a model without regions, from the values of its runs.
-
-    Parameters
-    ----------
-    model
-        The model, with the starting values of the fit.
-    terms
-        Evidence terms, such as those of ``model.spec.evidence``.
-    values
-        From draws of the parameters and their number to the values of a run.
-    start
-        Time at which the runs start; None for that of the model.
-    last
-        Last time of data.
-
-    Returns
-    -------
-    ExperimentRuns
-        Call `ExperimentRuns.implied` with draws of the parameters.
-    """
-    kept = tuple(terms)
-    for item in kept:
-        if not item.outcome or (item.measure in ("return", "present_value") and not item.money):
-            raise InvalidInput(
-                "evidence {name!r} names no {what}; a model of your own has no usual one",
-                name=item.key,
-                what="money" if item.outcome else "outcome",
-            )
-    clock = prepared(model, {}, start=start, outcomes=[]).clock
-
-    def lowered(scenarios: Sequence[Scenario], common: Values, stop: float) -> Values:
-        return changed_values(model, scenarios, common, start=clock.start, stop=stop, step=clock.step)
-
-    return ExperimentRuns(
-        model=model,
-        terms=kept,
-        scenarios=_scenarios(kept, Scenario.of(BASELINE, {}), load_changes),
-        values=values,
+        values=begun.values,
         lowered=lowered,
         start=clock.start,
-        last=last,
-        usual=("", ""),
-    )
-
-
-def experiments_of_fit(
-    model: Model, data: Data | None, fitted: FittedParameters, terms: Iterable[EvidenceTerm]
-) -> ExperimentRuns:
-    """Set up the experiments for the draws of a fit.
-
-    Parameters
-    ----------
-    model
-        The model; for regions with as many as the panel.
-    data
-        Panel of regions; None for a model without regions.
-    fitted
-        Result of a calibration, whose origin and currency hold.
-    terms
-        Evidence terms, such as those of ``model.spec.evidence``.
-
-    Returns
-    -------
-    ExperimentRuns
-        Call `ExperimentRuns.implied` with draws of the parameters.
-    """
-    if model.is_regional:
-        assert data is not None  # noqa: S101
-        seen = data.subset(times=range(data.years[0], fitted.last_year + 1))
-        rate = float(fitted.provenance.get("yuan_per_unit", 1.0))
-        where = {"origin": fitted.last_year, "first_year": fitted.first_year}
-        return experiments_of(model, seen, terms, yuan_per_unit=rate, **where)
-    run_model = with_starts(model, starts_of(model, fitted))
-    start = fitted.provenance.get("start")
-    return experiments_of_any(
-        run_model, terms, lambda parameters, _: entered(model, fitted, parameters), start=start, last=fitted.last_year
+        last=begun.last,
+        usual=model.design.usual,
     )

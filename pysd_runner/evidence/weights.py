@@ -8,12 +8,12 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
-from pysd_runner.evidence.implied import experiments_of_fit
+from pysd_runner.evidence.implied import beginning_of, experiments_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of
-from pysd_runner.study.inputs import spec_of
+from pysd_runner.study.inputs import declared_in
 
 if TYPE_CHECKING:
     from pysd_runner.data import Data
@@ -152,7 +152,7 @@ def weigh(
     before = fitted if fitted.draws else _drawn(model, fitted, seed)
     rows = np.array(before.draws)
     parameters = {**dict(fitted.fixed), **dict(zip(fitted.keys, rows.T, strict=True))}
-    implied = experiments_of_fit(model, data, fitted, kept).implied(parameters, len(rows))
+    implied = experiments_of(kept, beginning_of(model, data, fitted)).implied(parameters, len(rows))
     weights, effective = importance(kept, implied, rows)
     if effective < LEAST:
         raise InvalidInput(
@@ -170,9 +170,7 @@ def weigh(
 
 def _drawn(model: Model, fitted: FittedParameters, seed: int) -> FittedParameters:
     """The fit with draws from its normal approximation."""
-    spec = model.spec if model.is_regional else spec_of(fitted)
-    assert spec is not None  # noqa: S101
-    drawn = fitted.sample(np.random.default_rng(seed), DRAWS, spec=spec)
+    drawn = fitted.sample(np.random.default_rng(seed), DRAWS, spec=declared_in(fitted, model))
     return replace(fitted, draws=tuple(zip(*(drawn[key].tolist() for key in fitted.keys), strict=True)))
 
 

@@ -11,7 +11,7 @@ from pysd_runner.core.findings import Finding
 from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.paths import is_shipped, is_there, model_file
 from pysd_runner.engine import SUFFIXES
-from pysd_runner.scenarios.checks import is_number, meaning_problems, validation_problems
+from pysd_runner.scenarios.checks import is_number, meaning_problems, part_keys, validation_problems
 from pysd_runner.scenarios.document import (
     ENDINGS,
     Delta,
@@ -26,6 +26,7 @@ from pysd_runner.scenarios.document import (
 )
 from pysd_runner.scenarios.policy import CHANGES_SCHEMA, FrozenMapping, Policy
 from pysd_runner.scenarios.scenario import BASELINE, Scenario, both_languages, notices
+from pysd_runner.scenarios.schema import ScenarioFile
 from pysd_runner.scenarios.vocabulary import Vocabulary, examine, load_vocabulary, model_name
 
 if TYPE_CHECKING:
@@ -66,8 +67,15 @@ def _check_no_folder(path: Path) -> None:
         )
 
 
+def holds_changes(content: Record) -> bool:
+    """Whether a mapping holds changes by name of a constant, and not the content of a scenario file."""
+    return content.keys().isdisjoint({*_KEYS, *part_keys(ScenarioFile)})
+
+
 def load_changes(path: str | Path | Record) -> Scenario:
-    """Load a scenario of a model without a policy, which changes its constants."""
+    """Load a scenario of a model without a policy, which changes its constants; ``"baseline"`` changes none."""
+    if path == BASELINE:
+        return Scenario.of(BASELINE, {}).baseline()
     if isinstance(path, Mapping):
         return _changes(_of_mapping(path, CHANGES_SCHEMA), "scenario")
     path = Path(path)

@@ -137,7 +137,7 @@ class Scenario:
             ``baseline``, or ``baseline_`` and the name of the set of assumptions.
         """
         if not self.model:
-            return Scenario.of(BASELINE, {}, label=in_both("scenario.none")) if self.changes else self
+            return Scenario.of(BASELINE, {}, label=in_both("scenario.none"))
         if not self.policy.spends:
             return self
         root = self.reference or self

@@ -349,6 +349,11 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
     return spec
 
 
+def declared_in(fitted: FittedParameters, model: Model) -> ModelSpec:
+    """Declarations of the parameters of a fit: those that it carries, else those of the model."""
+    return spec_of(fitted) if model.spec is None or "declarations" in fitted.provenance else model.spec
+
+
 def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> Values:
     """Draws from a fit as values of a run, shape (1, draw, element...), with the values that the fit held fixed."""
     spec = spec_of(fitted)

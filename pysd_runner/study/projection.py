@@ -17,7 +17,7 @@ from pysd_runner.data import Data
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
-from pysd_runner.scenarios.load import load_changes
+from pysd_runner.scenarios.load import holds_changes
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.simulation.run import failure_message
@@ -29,7 +29,6 @@ from pysd_runner.study.equations import Expression, equations_of
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of, saved_outcomes
 from pysd_runner.study.values import formulas_of, observed_of, scenario_values
-from pysd_runner.text import in_both
 
 if TYPE_CHECKING:
     from pysd_runner.data.sources import AnySource
@@ -151,7 +150,7 @@ def projected(
     also
         Variables to save for `inspect`, in addition to the outcomes.
     """
-    cast = cast_of(scenarios, inputs.model, inputs.design)
+    cast = cast_of(scenarios, inputs.model)
     saved, formulas, observed = _saved(inputs, outcomes)
     names = [item.variable for item in saved.values()]
     run = simulate(
@@ -232,7 +231,7 @@ def _future(
     declared = {} if model.spec is None else model.spec.outcomes
     return Future(
         data=found,
-        baselines={item.name: item.baseline_name if item.model else BASELINE for item in cast},
+        baselines={item.name: item.baseline_name for item in cast},
         history=history_dataset(inputs),
         cast=tuple(cast),
         model=model.name,
@@ -286,41 +285,29 @@ def _on_baseline(baseline: Baseline, common: CommonDraws, data: Data | None) -> 
     return found
 
 
-def cast_of(scenarios: "Scenarios", model: Model, design: StudyDesign = PLAIN) -> list[Scenario]:
+def cast_of(scenarios: "Scenarios", model: Model) -> list[Scenario]:
     """Scenarios in the order in which they run: baselines first, and those that must be shown beside others last."""
     scenarios = named(scenarios)
     several = [scenarios] if isinstance(scenarios, str | Path | Scenario | Mapping) else list(scenarios)
     for item in several:
         if not isinstance(item, str | Path | Scenario | Mapping):
             raise InvalidInput("scenarios must be names, dictionaries or Scenario objects; found {found!r}", found=item)
-    if design.lever:
-        if not several:
-            raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
-        found = [item if isinstance(item, Scenario) else load_scenario(item, model=model) for item in several]
-        return list(with_comparisons(found, model=model))
-    found = [Scenario.of(BASELINE, {}, label=in_both("scenario.none"))]
-    found += [
-        _changes(item, number) for number, item in enumerate(several, start=1) if item not in (BASELINE, found[0])
-    ]
+    found = [_scenario(item, number, model) for number, item in enumerate(several or [BASELINE], start=1)]
     for item in found:
-        if item.model:
+        if item.model and "budget" not in model.design.policy:
             raise InvalidScenario(
                 "scenario {scenario!r} sets the policy of {model}; give changes of constants, as Scenario.of does",
                 scenario=item.name,
                 model=item.model,
             )
-    names = [item.name for item in found]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidScenario("two scenarios are called {scenario!r}; a run needs different names", scenario=twice)
-    return found
+    return list(with_comparisons(found, model=model))
 
 
-def _changes(item: "OneScenario", number: int) -> Scenario:
-    """A scenario of changes of constants, from a mapping or a file."""
-    if isinstance(item, Mapping):
+def _scenario(item: "OneScenario", number: int, model: Model) -> Scenario:
+    """A scenario, from its name, its file, the content of one, or changes of constants."""
+    if isinstance(item, Mapping) and holds_changes(item):
         return Scenario.of(Message("scenario {scenario}", scenario=number), item)
-    return item if isinstance(item, Scenario) else load_changes(str(item))
+    return item if isinstance(item, Scenario) else load_scenario(item, model=model)
 
 
 def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts, design: StudyDesign = PLAIN) -> list[str]:

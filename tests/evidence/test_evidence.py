@@ -10,7 +10,7 @@ from calibration.uncertainty import sample
 from pysd_runner import load_data, load_model, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName
 from pysd_runner.engine import TimePath
-from pysd_runner.evidence import experiments_of, experiments_of_any, experiments_of_fit, terms_of, weigh
+from pysd_runner.evidence import Beginning, beginning_of, experiments_of, in_state, terms_of, weigh
 from pysd_runner.evidence.findings import AFTER, findings
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec.evidence import EvidenceTerm, Raise
@@ -146,7 +146,7 @@ def test_the_log_posterior_falls_by_half_the_squared_distance(own, table):
 def places(panel, model):
     """The shipped model on four provinces, two parameter vectors, and all its experiments."""
     parameters = {"c_S": np.array([8000.0, 4000.0]), "th_U": np.array([0.05, 0.1])}
-    experiments = experiments_of(model, panel, model.spec.evidence.values(), origin=ORIGIN, first_year=2014)
+    experiments = experiments_of(model.spec.evidence.values(), in_state(model, panel, ORIGIN, first_year=2014))
     return parameters, experiments.implied(parameters, 2)
 
 
@@ -214,7 +214,7 @@ SAVEPER = 1 ~ year ~|
     term = replace(
         MEASURED, scenario="", raises=Raise(variable="Reached", of="People", by=0.1, most=0.9), after=(2.0, 2.0)
     )
-    runs = experiments_of_any(model, [term], lambda given, _: given, start=0, last=0)
+    runs = experiments_of([term], Beginning(model=model, values=lambda given, _: given, start=0, last=0))
     # Two years of 3 for each tenth that is added, over the share of all people that this is: .1 of one in two.
     np.testing.assert_allclose(runs.implied({}, 1)["bonus"], 2 * 3 * 0.1 / (0.1 / 2 / 0.1))
 
@@ -227,7 +227,7 @@ def test_terms_of_the_shipped_model_are_read_and_shown_ones_are_not_used(model):
 def test_a_weighed_fit_of_regions_moves_towards_what_was_measured(panel, model):
     found = fit(CalibrationProblem(model, panel, free=["c_S", "eta_S", "th_U"], start=2019), starts=1)
     weighed = weigh(model, panel, found.fitted)
-    implied = experiments_of_fit(model, panel, weighed.fitted, terms_of(model))
+    implied = experiments_of(terms_of(model), beginning_of(model, panel, weighed.fitted))
     rows = dict(zip(found.fitted.keys, np.array(weighed.fitted.draws).T, strict=True))
     after, term = implied.implied(rows, len(weighed.fitted.draws))["training"], model.spec.evidence["training"]
     assert abs(np.median(after) - term.centre) < abs(np.median(weighed.implied["training"]) - term.centre)
@@ -305,7 +305,9 @@ def test_a_return_depends_neither_on_the_step_nor_on_other_terms(tmp_path, step)
     (tmp_path / "bonus.mdl").write_text(text, encoding="utf-8")
     (tmp_path / "bonus.toml").write_text(f"{head}[evidence.bonus]{term}[evidence.later]{later}", encoding="utf-8")
     model = load_model(tmp_path / "bonus.mdl")
-    runs = experiments_of_any(model, model.spec.evidence.values(), lambda given, _: given, start=0, last=4)
+    runs = experiments_of(
+        model.spec.evidence.values(), Beginning(model=model, values=lambda given, _: given, start=0, last=4)
+    )
     implied = runs.implied({"Effect": np.array([1.0, 3.0])}, 2)
     for key in ("bonus", "later"):
         np.testing.assert_allclose(implied[key], [1 / 2, 3 / 2], rtol=1e-9)

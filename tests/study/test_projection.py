@@ -231,6 +231,19 @@ def test_outcomes_carry_units_and_names_in_two_languages(projection):
     assert projection.gaps.dims == ("scenario", "draw", "region", "year")
 
 
+def test_without_a_scenario_the_baseline_runs_alone(model, panel):
+    assert project(model, panel, [], until=2026, draws=2).scenarios == ("baseline",)
+
+
+def test_a_scenario_that_changes_a_constant_is_one_of_any_model(model, panel):
+    name = model.spec.parameters["q_a"].variable
+    found = project(model, panel, {"more": {name: "x2"}, "same": {name: "x1"}}, until=2026, draws=2)
+    moved = found.difference("access").sel(year=2026)
+    assert found.scenarios == ("baseline", "more", "same")
+    assert (moved.sel(scenario="same") == 0).all()
+    assert (moved.sel(scenario="more") > 0).all()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -242,7 +255,6 @@ def test_outcomes_carry_units_and_names_in_two_languages(projection):
         ({"draws": 2.5}, r"draws must be a whole number from 1; found 2\.5"),
         ({"seed": -1}, "seed must be a whole number from 0; found -1"),
         ({"seed": None}, "seed must be a whole number"),
-        ({"scenarios": []}, "no scenario was given"),
         ({"scenarios": ["zoned", 3]}, "names, dictionaries or Scenario objects; found 3"),
     ],
 )

@@ -233,7 +233,10 @@ def test_a_model_declares_what_its_study_shows_first_and_how_far_it_goes(tmp_pat
     kept = load_future(future.save(tmp_path / "kept"))
     assert kept.design.leading == ("Susceptible",)
     assert kept.answer() == future.answer()
-    for wrong, said in (("leading = ['susceptibl']", "Did you mean 'Susceptible'"), ("save_every = 0", "must be positive")):
+    for wrong, said in (
+        ("leading = ['susceptibl']", "Did you mean 'Susceptible'"),
+        ("save_every = 0", "must be positive"),
+    ):
         beside.write_text(f"schema = 2\n[study]\n{wrong}\n")
         with pytest.raises(InvalidInput, match=said):
             load_model(path)
@@ -291,5 +294,7 @@ def test_bad_scenarios_are_refused(sir):
         project(sir, None, [Scenario.of("a", {"Infection": 1})])
     with pytest.raises(InvalidScenario, match="after the end of the run"):
         project(sir, None, [Scenario.of("a", {"Duration": {100: 1}})])
-    with pytest.raises(InvalidScenario, match="two scenarios"):
-        project(sir, None, [Scenario.of("a", {}), Scenario.of("a", {})])
+    with pytest.raises(InvalidScenario, match="two different scenarios"):
+        project(sir, None, [Scenario.of("a", {"Duration": 3}), Scenario.of("a", {})])
+    with pytest.raises(InvalidScenario, match="give changes of constants"):
+        project(sir, None, load_scenario("zoned_need"))
