@@ -31,7 +31,7 @@ def calibrating(context: Context) -> Finding:
 def _calibrated(context: Context, name: str, environment: dict[str, str]) -> dict[str, float]:
     folder = context.folder / name
     program = "import sys; from pysd_runner.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", program, "calibrate", PANEL, "--starts", str(STARTS), "--no-profiles"]
+    command = [sys.executable, "-c", program, "calibrate", PANEL, "--starts", str(STARTS), "--without", "profiles"]
     command += ["--out", str(folder), "--json", "--quiet"]
     began = time.perf_counter()
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, preexec_fn=_pin)

@@ -32,7 +32,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--whole", action="store_true", help="calibrate with four searches and profiles")
     parser.add_argument("--only", nargs="+", choices=STEPS, default=STEPS, metavar="STEP", help=", ".join(STEPS))
     asked = parser.parse_args(given)
-    draws, sizes = ["--draws", str(asked.draws)], [] if asked.whole else ["--starts", "1", "--no-profiles"]
+    draws, sizes = ["--draws", str(asked.draws)], [] if asked.whole else ["--starts", "1", "--without", "profiles"]
     lines = {
         "check": ["gapsim", "data", "check", "panel.csv", "--quiet"],
         "forecast": ["gapsim", "forecast", "panel.csv", "--out", "forecast", "--quiet"],

@@ -30,7 +30,7 @@ gapsim evaluate --seed 0
 ```
 
 finds; the command also writes every test and table as CSV. It takes your own fit as well
-(`gapsim evaluate fit --panel mine.csv`) and any model file by itself (`gapsim evaluate --model mine.mdl`: units, the
+(`gapsim evaluate fit --data mine.csv`) and any model file by itself (`gapsim evaluate --model mine.mdl`: units, the
 rules and experiments of a `checks.toml` beside it, numerics), and answers with exit code 4 when a test of structure or
 numerics failed, with 3 when another one did. [Evaluation statistics](evaluation_statistics) explains the numbers."""
 

@@ -14,7 +14,6 @@ from pysd_runner.cli.options import (
     OF_REGIONS,
     SHIPPED_PANEL,
     DataOptions,
-    ExecutorName,
     Force,
     Free,
     ModelPath,
@@ -84,14 +83,12 @@ class BacktestOptions(Window):
     ] = None
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 500
     seed: Seed = 0
-    executor: ExecutorName = None
     workers: Annotated[
         int | None,
         typer.Option(
             "--workers",
             min=1,
-            help="Threads or processes at the same time; results do not depend on it "
-            "[default: every core, one for small panels].",
+            help="Processes at the same time; results do not depend on it [default: every core, one for small panels].",
         ),
     ] = None
     store: StoreFolder = None
@@ -129,8 +126,7 @@ def backtest(
     from calibration.forecasting.backtest import check_backtest
     from calibration.forecasting.target import doubts, target_of
 
-    search = steps.Search(seed=asked.seed, executor=asked.executor, workers=asked.workers, store=asked.store)
-    search.check()
+    search = steps.Search(seed=asked.seed, workers=asked.workers, store=asked.store)
     choice = choose(model, data, reading, asked)
     if out is not None:
         check_file(out, ".csv", replace=force, inputs=choice.files)
@@ -144,11 +140,10 @@ def backtest(
         for text in doubts(read, target_of(read)):
             session.warn(text)
     search.tell(session)
-    workers = _processes(read) if asked.executor is None and asked.workers is None else asked.workers
+    workers = asked.workers or _processes(read)
     with session.stage(Message("Forecasting from past years")) as stage:
         result = scored(
             steps.freed(read, settings["model"], asked),
-            executor=asked.executor,
             workers=workers,
             progress=stage.at,
             **settings,

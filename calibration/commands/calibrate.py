@@ -16,18 +16,20 @@ from pysd_runner.cli.options import (
     SHIPPED_PANEL,
     DataOptions,
     Draws,
-    ExecutorName,
     Force,
     Free,
     ModelPath,
+    Parts,
     RunOptions,
     Seed,
     ShownRegions,
     StoreFolder,
     Until,
     Window,
+    Workers,
     YuanPerUnit,
     check_times,
+    leaving_out,
 )
 from pysd_runner.cli.projecting import Job, project_job, target, tell, tell_folder
 from pysd_runner.cli.session import Session
@@ -49,31 +51,35 @@ if TYPE_CHECKING:  # slow imports (numpy)
 class FitOptions(Window):
     """Options for the fit and its diagnostics."""
 
-    profiles: Annotated[
-        bool,
-        typer.Option(
-            "--profiles/--no-profiles", help="Estimate all others again along each parameter: takes as long as the fit."
-        ),
-    ] = True
     sample: Annotated[
         int | None,
         typer.Option(
             "--sample", min=1, metavar="N", help="Sample the posterior and keep N draws, which projections then use."
         ),
     ] = None
-    forecast: Annotated[
-        bool,
-        typer.Option("--forecast/--no-forecast", help="Keep the forecast without policy beside the fit, for runs."),
-    ] = True
     evidence: Annotated[
         bool,
         typer.Option(
-            "--evidence/--no-evidence",
+            "--evidence",
             help="Search with the measured effects that the model declares; otherwise runs weigh the fit by them.",
         ),
     ] = False
+    without: Annotated[
+        list[Parts] | None,
+        leaving_out(
+            "profiles",
+            "forecast",
+            help="What to leave out, with commas between: profiles, for which all others are estimated again along "
+            "each parameter (takes as long as the fit), or forecast, kept beside the fit for runs.",
+        ),
+    ] = None
     yuan_per_unit: Annotated[YuanPerUnit, OF_REGIONS] = None
     free: Free = None
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """What is left out."""
+        return frozenset().union(*self.without or ())
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -86,7 +92,7 @@ class FitOptions(Window):
 @command(
     "calibrate",
     "gapsim calibrate china --out fit",
-    "gapsim calibrate china --starts 10 --optimiser cma --executor processes --store china-kept",
+    "gapsim calibrate china --starts 10 --optimiser cma --workers 2 --store china-kept",
     "gapsim calibrate china --sample 2500 --out fit",
     "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
     'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
@@ -129,11 +135,11 @@ def calibrate(
     found = steps.fitted(session, problem, search)
     with folder:
         found.save(folder.draft)
-        found = steps.judged(session, problem, found, folder.draft, search, profiles=asked.profiles)
+        found = steps.judged(session, problem, found, folder.draft, search, profiles="profiles" not in asked.left_out)
         if asked.sample is not None:
             found = steps.sampled(session, problem, found, folder.draft, search, draws=asked.sample)
         steps.alternatives(session, problem, search, folder.draft, tied, sample=asked.sample)
-        if asked.forecast and read.is_panel:
+        if "forecast" not in asked.left_out and read.is_panel:
             _forecast(session, read, problem, found, folder.draft, seed=search.seed)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
@@ -217,7 +223,7 @@ def demo(
     starts: steps.Starts = steps.STARTS,
     seed: Seed = 0,
     region: ShownRegions = None,
-    executor: ExecutorName = None,
+    workers: Workers = None,
     store: StoreFolder = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write [default: results/demo].")] = None,
     force: Force = False,
@@ -248,7 +254,7 @@ def demo(
     )
     with folder:
         tied = partial(CalibrationProblem, model, panel)
-        problem, search = tied(), steps.Search(starts=starts, seed=seed, executor=executor, store=store)
+        problem, search = tied(), steps.Search(starts=starts, seed=seed, workers=workers, store=store)
         at = folder.draft / steps.FIT
         search.check()
         session.stages = _STAGES + len(problem.alternatives) * _STAGES_OF_FIT

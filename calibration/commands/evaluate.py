@@ -30,7 +30,6 @@ DataOfFit = Annotated[
     str | None,
     typer.Option(
         "--data",
-        "--panel",
         help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
     ),
 ]
@@ -50,7 +49,7 @@ class EvaluatedOptions:
     "evaluate",
     "gapsim evaluate",
     "gapsim evaluate fit --out evaluation",
-    "gapsim evaluate my_fit --panel mine.csv --regions regions.csv --quick",
+    "gapsim evaluate my_fit --data mine.csv --quick",
     "gapsim evaluate --model mine.mdl",
 )
 def evaluate(

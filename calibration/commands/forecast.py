@@ -17,7 +17,9 @@ from pysd_runner.cli.options import (
     Force,
     Free,
     ModelPath,
+    Parts,
     Seed,
+    leaving_out,
     moment,
     time_option,
 )
@@ -59,10 +61,13 @@ class ForecastOptions:
     ] = None
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000
     seed: Seed = 0
-    past: Annotated[
-        bool,
-        typer.Option("--past/--no-past", help="Score the same forecaster at past origins, as `gapsim backtest` does."),
-    ] = True
+    without: Annotated[
+        list[Parts] | None,
+        leaving_out(
+            "past",
+            help="past leaves out the scores of the same forecaster at past origins, as `gapsim backtest` gives them.",
+        ),
+    ] = None
     free: Annotated[Free, OF_OTHERS] = None
 
 
@@ -71,7 +76,7 @@ class ForecastOptions:
     "gapsim forecast",
     'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
     "gapsim forecast china --fit fit",
-    "gapsim forecast mine.csv --until 2030 --forecaster damped_drift --no-past --json",
+    "gapsim forecast mine.csv --until 2030 --forecaster damped_drift --without past --json",
     'gapsim forecast obs.csv --model mine.mdl --until 80 --event "infected above 100 at 80" --out outlook',
 )
 def forecast(
@@ -138,7 +143,11 @@ def forecast(
         settings |= {"until": asked.until, "fit": found, "model": loaded}
     with session.stage(Message("Forecasting")) as stage:
         result = forecast_of(
-            steps.freed(read, settings["model"], asked), past=asked.past, kept=kept, progress=stage.at, **settings
+            steps.freed(read, settings["model"], asked),
+            past=not asked.without,
+            kept=kept,
+            progress=stage.at,
+            **settings,
         )
     if beside is not None and kept is None and asked.forecaster == FINAL:
         keep(session, result.baseline, beside)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.data_options import names_of
-from pysd_runner.cli.options import ExecutorName, Seed, StoreFolder
+from pysd_runner.cli.options import Seed, StoreFolder, Workers
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message
 
@@ -53,29 +53,21 @@ class Search:
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0.001, help="Time budget of the calibration [default: none].")
     ] = None
-    executor: ExecutorName = None
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Threads or processes at the same time; results do not depend on it."),
-    ] = None
+    workers: Workers = None
     store: StoreFolder = None
 
     def check(self) -> None:
-        """Reject an unknown optimiser or executor before anything is read."""
+        """Reject an unknown optimiser before anything is read."""
         from calibration.optimisers import optimiser_named
 
         if self.optimiser is not None:
             optimiser_named(self.optimiser)
-        if self.executor is not None:
-            from pysd_runner.core.parallel import check_executor
-
-            check_executor(self.executor)
 
     def pool(self, items: int) -> "AbstractContextManager[Pool]":
-        """Open workers for a number of items; threads if only the number of workers was given."""
+        """Open workers for a number of items."""
         from pysd_runner.core.parallel import open_pool
 
-        return open_pool(self.executor or ("threads" if self.workers else None), self.workers, items=items)
+        return open_pool("threads" if self.workers else None, self.workers, items=items)
 
     def tell(self, session: Session) -> None:
         """Register where finished parts are kept, for the message after an interruption."""
@@ -255,7 +247,7 @@ def panel_of(fitted: "FittedParameters") -> str:
 
     if fitted.panel not in shipped_panels():
         raise InvalidInput(
-            "the fit was made on panel {name!r}, which does not ship with gapsim: give its file with --panel, and the "
+            "the fit was made on panel {name!r}, which does not ship with gapsim: give its file with --data, and the "
             "options it was read with",
             name=fitted.panel,
         )

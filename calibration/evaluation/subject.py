@@ -111,7 +111,7 @@ class Subject:
         differences = panel_differences(fitted, panel)
         if differences:
             raise InvalidInput(
-                "{why} An evaluation needs the panel of the fit: give it with --panel, or calibrate again",
+                "{why} An evaluation needs the panel of the fit: give it with --data, or calibrate again",
                 why=differences[0],
             )
         if until <= fitted.last_year:

@@ -11,7 +11,18 @@ from typing import Annotated, Any, TextIO
 import typer
 import typer.core
 
-from pysd_runner.cli.command import BAD_INPUT, INTERRUPTED, LANG, HelpContext, interrupted, report, usage_message
+from pysd_runner.cli.command import (
+    AS_JSON,
+    BAD_INPUT,
+    DEBUG,
+    INTERRUPTED,
+    LANG,
+    QUIET,
+    HelpContext,
+    interrupted,
+    report,
+    usage_message,
+)
 from pysd_runner.cli.describe import describe, doctor, schema, show
 from pysd_runner.cli.ensemble import ensemble
 from pysd_runner.cli.explore import brief, explore
@@ -127,10 +138,25 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+    quiet: Annotated[bool, QUIET] = False,
+    debug: Annotated[bool, DEBUG] = False,
     lang: Annotated[Language | None, LANG] = None,
 ) -> None:
     """Options of the program itself, whose help text is set in `application`."""
 
+
+# Options of earlier versions, and what took their place.
+FORMER: dict[str, str] = {
+    **dict.fromkeys(("--executor", "--threads"), "--workers"),
+    **{f"--no-{name}": f"--without {name}" for name in ("forecast", "profiles", "evidence", "past")},
+    "--open-loop": "--without forecast",
+    "--unconstrained": "--without constraints",
+    "--statistic": "--target",
+    "--panel": "--data",
+    "--checkpoint": "--store",
+    **dict.fromkeys(("--start", "--until", "--first-year", "--last-year"), "--window FIRST:LAST"),
+}
 
 # Base class of parser errors, taken from a subclass because its module differs between versions of typer.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -198,6 +224,14 @@ def _language(given: Sequence[str]) -> str:
     return next((lang for lang in asked if lang in LANGUAGES), usual_language())
 
 
+def _former(error: Any) -> str:
+    """What took the place of an unknown option, if the command takes that."""
+    option = getattr(error, "option_name", "")
+    name = FORMER.get(option, "")
+    known = {text for item in getattr(getattr(error.ctx, "command", None), "params", ()) for text in item.opts}
+    return Message("{former} is now {name}", former=option, name=name) if name.partition(" ")[0] in known else ""
+
+
 def _usage(error: Any, lang: str, *, as_json: bool) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its message is the help
         write_line(error.format_message(), err=True)
@@ -205,7 +239,9 @@ def _usage(error: Any, lang: str, *, as_json: bool) -> int:
     context = error.ctx
     path = context.command_path if context is not None else "gapsim"
     message = error.format_message().replace("Value error, ", "")
-    told = Message("error: {said}", said=usage_message(message))
+    former = _former(error)
+    message = former or message
+    told = Message("error: {said}", said=former or usage_message(message))
     advice = Message("`{command}` shows what it takes, with an example.", command=f"{path} --help")
     write_line(said(joined([told, advice], "\n  "), lang), err=True)
     Session(as_json=as_json).close({"kind": "UsageError", "message": message, "exit_code": BAD_INPUT})

@@ -7,6 +7,7 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, get_type_hints
@@ -14,7 +15,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 import typer.core
 
-from pysd_runner.cli.options import Language, alone
+from pysd_runner.cli.options import Language
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
 from pysd_runner.core.progress import is_told, listening
@@ -23,14 +24,17 @@ from pysd_runner.text import lines_of, said, usual_language, width
 PACKAGES = ("pysd_runner", "calibration")
 
 LANG = typer.Option("--lang", help="Language: en or zh [default: that of GAPSIM_LANG, or of the system].")
-_COMMON = {
-    "as_json": Annotated[
-        bool, typer.Option("--json", help="One JSON object on standard output: schema_version, data, warnings.")
-    ],
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")],
-    "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")],
+AS_JSON = typer.Option("--json", help="One JSON object on standard output: schema_version, data, warnings.")
+QUIET = typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")
+DEBUG = typer.Option("--debug", help="Show the traceback of a failure.")
+# Options of the program that are taken behind a command as well, where they are not listed.
+COMMON: dict[str, Any] = {
+    "as_json": Annotated[bool, AS_JSON],
+    "quiet": Annotated[bool, QUIET],
+    "debug": Annotated[bool, DEBUG],
     "lang": Annotated[Language | None, LANG],
 }
+OF_PROGRAM = "Every command also takes --json, --quiet, --debug and --lang, which `gapsim --help` explains."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,7 @@ class Command:
     """A function as a command, with examples for its help."""
 
     # The function takes a `Session` first and then its own options; it returns an exit code or None. A parameter whose
-    # type is a data class is a group: its fields are options. Every command gets ``--json``, ``--quiet`` and
-    # ``--debug``; the first paragraphs of the docstring are the help.
+    # type is a data class is a group: its fields are options. The first paragraphs of the docstring are the help.
 
     name: str
     examples: Sequence[str]
@@ -50,14 +53,15 @@ class Command:
         own = list(inspect.signature(self.function, eval_str=True).parameters.values())[1:]
 
         def invoke(context: typer.Context, **arguments: Any) -> None:
-            given = {option: arguments.pop(option) for option in _COMMON}
-            session = Session(**given | {"lang": str(given["lang"] or context.find_root().obj or usual_language())})
+            root = context.find_root()
+            given: dict[str, Any] = {option: arguments.pop(option) or root.params.get(option) for option in COMMON}
+            session = Session(**given | {"lang": str(given["lang"] or root.obj or usual_language())})
             is_told.set(True)  # a command shows progress itself
             _listen(session)
             raise typer.Exit(
                 guarded(
                     session,
-                    lambda: self.function(session, **{item.name: _value(session, item, arguments) for item in own}),
+                    lambda: self.function(session, **{item.name: _value(item, arguments) for item in own}),
                 )
             )
 
@@ -66,9 +70,9 @@ class Command:
                 option,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=None if option == "lang" else False,
-                annotation=annotation,
+                annotation=Annotated[annotation.__origin__, _hidden(annotation.__metadata__[0])],
             )
-            for option, annotation in _COMMON.items()
+            for option, annotation in COMMON.items()
         ]
         known = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         options = [known, *(option for item in own for option in _options(item)), *added]
@@ -98,25 +102,23 @@ def _options(item: inspect.Parameter) -> Iterator[inspect.Parameter]:
         )
 
 
-def _value(session: Session, item: inspect.Parameter, arguments: dict[str, Any]) -> Any:
+def _value(item: inspect.Parameter, arguments: dict[str, Any]) -> Any:
     """Argument for a parameter: the value of an option, or a group with the values of its options."""
     if not is_dataclass(item.annotation):
         return arguments[item.name]
     group: Any = item.annotation
-    values = {option.name: arguments[option.name] for option in fields(group)}
-    for former, name in getattr(group, "FORMER", {}).items():
-        if (value := values.pop(former)) is not None:
-            option = f"--{former}".replace("_", "-")
-            told = Message("{former} is now {name}", former=option, name=f"--{name}")
-            alone([option] * (values[name] is not None), told)
-            session.warn(told)
-            values[name] = value
-    return group(**values)
+    return group(**{option.name: arguments[option.name] for option in fields(group)})
 
 
 def _examples(lines: Sequence[str]) -> str:
     """Format examples as a paragraph that is not rewrapped, marked by a leading control character."""
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+    return "\n".join([OF_PROGRAM, "", "\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _hidden(option: Any) -> Any:
+    found = copy(option)
+    found.hidden = True
+    return found
 
 
 def _listen(session: Session) -> None:
@@ -225,6 +227,9 @@ TEMPLATES = (
     "Input should be a valid number, unable to parse string as a number",
     "Input should be {choices}",
     "expected a number, a year or a date such as 2040-06-01; found {text!r}",
+    "expected FIRST:LAST, as in 2005:2020 or :2020; found {text!r}",
+    "expected {known} or a number; found {text!r}",
+    "{found} cannot be left out; {known} can",
     "{value} is not in the range {range}.",
     "{value} is not a valid integer.",
     "{value} is not a valid float.",

@@ -37,7 +37,7 @@ def describe(
     *,
     model: DeclaredModel = MODEL,
     panel: Annotated[
-        str, typer.Option("--panel", help="Panel with the region [default: the shipped ones].", show_default=False)
+        str, typer.Option("--data", help="Panel with the region [default: the shipped ones].", show_default=False)
     ] = "",
 ) -> None:
     """Say what a name means: unit, equation, value and bounds, evidence with sources, in English and Chinese."""

@@ -66,9 +66,6 @@ class Storing:
             "again goes on where it stopped.",
         ),
     ] = None
-    executor: Annotated[
-        str, typer.Option("--executor", metavar="threads|processes", help="With --store: what computes the blocks.")
-    ] = "threads"
     part: Annotated[
         str,
         typer.Option(
@@ -86,7 +83,7 @@ class Storing:
     'gapsim ensemble mine.mdl --bound "policy strength=0.1:0.4" --draws 1000 --outcome "national output"',
     "gapsim ensemble regional_digital --bound q_a --bound q_u --design sobol --draws 64 --out ensemble.nc",
     "gapsim ensemble mine.mdl --rows draws.csv --statistics --out statistics.nc",
-    "gapsim ensemble mine.mdl --bound rate=0:1 --design sobol --draws 1000000 --store runs --executor processes",
+    "gapsim ensemble mine.mdl --bound rate=0:1 --design sobol --draws 1000000 --store runs --workers 2",
 )
 def ensemble(
     session: Session,
@@ -99,8 +96,8 @@ def ensemble(
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Keep mean, variance, extremes and quantiles over draws, not the runs.")
     ] = False,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Blocks of draws at once [default: every core].")
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Blocks of draws at the same time [default: every core].")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="File to write.")] = Path("ensemble.nc"),
     force: Force = False,
@@ -111,8 +108,8 @@ def ensemble(
     Draws that give values that are not finite are counted and described; statistics leave them out. What an
     interruption finds finished is written.
     """
-    if storing.store is None and (storing.executor, storing.part, storing.verify) != ("threads", "1/1", False):
-        raise InvalidInput("--executor, --part and --verify need --store FOLDER, where the blocks are kept")
+    if storing.store is None and (storing.part, storing.verify) != ("1/1", False):
+        raise InvalidInput("--part and --verify need --store FOLDER, where the blocks are kept")
     if storing.store is None or statistics:
         check_file(out, ".nc", replace=force, inputs=(model, *(() if sampling.rows is None else (sampling.rows,))))
     from pysd_runner.ensemble import Statistics, ensemble_job, load_job, run_ensemble
@@ -139,7 +136,7 @@ def ensemble(
         )
         if storing.verify:
             return _verify(session, job)
-        return _run(session, job, storing, threads, out if statistics else None, force=force)
+        return _run(session, job, storing, workers, out if statistics else None, force=force)
     cases = _cases(loaded, sampling)
     count = sampling.draws if cases is None else len(cases)
     with session.stage(
@@ -151,7 +148,7 @@ def ensemble(
             draws=count,
             outcomes=outcome,
             seed=sampling.seed,
-            threads=threads,
+            threads=workers,
             keep=keep,
             progress=lambda _, done, total: stage.at("", done, total),
         )
@@ -175,7 +172,7 @@ def _run(
         Message("Running {count} draws of {model}", count=share, model=job.model.name), total=share
     ) as stage:
         try:
-            job.run(storing.executor, workers=workers, part=part, progress=stage.advance)
+            job.run(workers=workers, part=part, progress=stage.advance)
         except KeyboardInterrupt:
             session.kept = [f"{job.done} of {recipe.blocks} blocks are kept in {path}; the same command goes on."]
             raise

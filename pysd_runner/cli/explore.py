@@ -153,8 +153,8 @@ def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tupl
         options = [f"--data {asked.data}"] if asked.data else []
         options += [f"--draws {asked.draws} --until {start.settings['until']} --seed {start.settings['seed']}"]
         options += [f"--fit {asked.fit}"] if fitted is not None else []
-        options += ["--open-loop"] if start.baseline is None else []
-        options += [] if asked.evidence else ["--no-evidence"]
+        left_out = sorted(asked.left_out | ({"forecast"} if start.baseline is None else frozenset()))
+        options += [f"--without {','.join(left_out)}"] * bool(left_out)
     return explored, " ".join(["gapsim run SCENARIO", shlex.join(choice.words), *options])
 
 
@@ -196,9 +196,9 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
     if found.fitted is not None:
         options.append(f"--fit {folder}")
     if found.source != SHIPPED_PANEL:
-        options.append(f"--panel {found.source}")
+        options.append(f"--data {found.source}")
     if found.baseline is None:
-        options.append("--open-loop")
+        options.append("--without forecast")
     told = {"draws": settings["draws"], "policies": summarised(folder, EFFECTS), "answer": record.get("answer")}
     return partial(policies_explored, inputs, scenarios, told=told), " ".join(["gapsim run SCENARIO", *options])
 

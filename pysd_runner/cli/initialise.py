@@ -90,7 +90,7 @@ def _templates(folder: Path) -> tuple[dict[str, str], list[str]]:
         "Next: put your figures in, then\n"
         f"  gapsim data check {panel} --mapping {mapping}\n"
         f"  gapsim calibrate {panel} --mapping {mapping} --out {folder / 'fit'}\n"
-        f"  gapsim run {folder / SCENARIO_FILE} --panel {panel} --mapping {mapping} --fit {folder / 'fit'} "
+        f"  gapsim run {folder / SCENARIO_FILE} --data {panel} --mapping {mapping} --fit {folder / 'fit'} "
         f"--out {folder / 'results'}"
     ]
 

@@ -4,13 +4,13 @@ import shutil
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import choose
-from pysd_runner.cli.options import DataOptions, ExecutorName, Force, Out
+from pysd_runner.cli.options import DataOptions, Force, Out, Parts, Workers, leaving_out
 from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
@@ -35,13 +35,27 @@ class Choice(StrEnum):
     MONEY = "money"
 
 
-class StatisticName(StrEnum):
-    """Statistic over draws that is optimised."""
+STATISTICS = ("mean", "cvar", "regret")
 
-    MEAN = "mean"
-    CVAR = "cvar"
-    REGRET = "regret"
-    SATISFIED = "satisfied"
+
+class Goal(NamedTuple):
+    """Statistic over draws that is optimised, with the effect that satisfies if it is the share that reach one."""
+
+    statistic: Literal["mean", "cvar", "regret", "satisfied"] = "mean"
+    effect: float = 0.0
+
+
+def goal_option(text: str) -> Goal:
+    """Parse a statistic or an effect."""
+    if text in STATISTICS:
+        return Goal(text)  # type: ignore[arg-type]
+    try:
+        return Goal("satisfied", float(text))
+    except ValueError as error:
+        known = ", ".join(STATISTICS)
+        raise typer.BadParameter(
+            Message("expected {known} or a number; found {text!r}", known=known, text=text)
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +69,34 @@ class Aim:
             help="Shares by class; one uniform mix; one that may change every five years; that and the money.",
         ),
     ] = Choice.CLASSES
-    statistic: Annotated[
-        StatisticName,
+    goal: Annotated[
+        Goal | None,
         typer.Option(
-            "--statistic",
-            help="Mean over draws, mean of the worst tenth, largest regret, or share of draws that reach --target.",
+            "--target",
+            metavar="mean|cvar|regret|EFFECT",
+            parser=goal_option,
+            help="What is best: the mean over draws, the mean of the worst tenth, the smallest maximum regret, or the "
+            "share of draws that reach an effect [default: mean].",
         ),
-    ] = StatisticName.MEAN
-    goal: Annotated[float, typer.Option("--target", help="Effect that satisfies, for --statistic satisfied.")] = 0.0
-    is_free: Annotated[
-        bool,
-        typer.Option(
-            "--unconstrained", help="Let national output, the leader and other regions fall where that closes gaps."
-        ),
-    ] = False
+    ] = None
     starts: Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")] = 4
-    executor: ExecutorName = None
+    workers: Workers = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(PolicyOptions):
+    """Options for the inputs of a search."""
+
+    without: Annotated[
+        list[Parts] | None,
+        leaving_out(
+            "constraints",
+            "forecast",
+            "evidence",
+            help="What to leave out, with commas between: constraints (national output, the leader and other regions "
+            "may fall where that closes gaps), forecast or evidence, as for `gapsim run`.",
+        ),
+    ] = None
 
 
 @command(
@@ -89,7 +115,7 @@ def optimise(
         ),
     ] = "zoned_need",
     aim: Aim,
-    asked: PolicyOptions,
+    asked: SearchOptions,
     reading: DataOptions,
     out: Out = None,
     force: Force = False,
@@ -100,14 +126,11 @@ def optimise(
     does not fall in 90 % of the draws, no region is more often worse off than better, and the leader is not held back
     on average. An interrupted search goes on where it was when the command is given again.
     """
-    from pysd_runner.core.parallel import check_executor
-
-    if aim.executor is not None:
-        check_executor(aim.executor)
     choice = choose(None, asked.data, reading, asked)
     folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
     # Slow imports: only after invalid requests have been rejected.
+    from pysd_runner.core.parallel import open_pool
     from pysd_runner.policy.objective import Objective
     from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
@@ -121,18 +144,22 @@ def optimise(
     space, first = _space(inputs, root, aim.choose)
     kept = folder.path.with_name(f"{folder.path.name}.searches")
     session.kept[:] = [Message("Finished parts are kept in {store}; the same command goes on from there.", store=kept)]
-    constraints = () if aim.is_free else DEFAULT_CONSTRAINTS
-    with session.stage(Message("Optimising")) as stage:
+    goal = aim.goal or Goal()
+    constraints = () if "constraints" in asked.left_out else DEFAULT_CONSTRAINTS
+    with (
+        session.stage(Message("Optimising")) as stage,
+        open_pool("threads" if aim.workers else None, aim.workers, items=aim.starts) as pool,
+    ):
         found = optimised(
             replace(study, none=policy_of(inputs, root.baseline())),
             space,
-            objective=Objective(asked.outcome or "", aim.statistic.value, target=aim.goal),
+            objective=Objective(asked.outcome or "", goal.statistic, target=goal.effect),
             subject_to=constraints,
             start=first,
             starts=aim.starts,
             rivals={item.name: policy_of(inputs, item) for item in rivals},
             seed=int(asked.seed or 0),
-            executor=aim.executor,
+            executor=pool.executor,
             checkpoint=kept,
             progress=stage.at,
         )

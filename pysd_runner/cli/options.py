@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import product
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.models import OptionInfo
@@ -56,6 +56,14 @@ def time_option(text: str) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+def window_option(text: str) -> slice:
+    """Parse the first and the last time that are used."""
+    first, sign, last = text.partition(":")
+    if not sign:
+        raise typer.BadParameter(Message("expected FIRST:LAST, as in 2005:2020 or :2020; found {text!r}", text=text))
+    return slice(*(time_option(time) if time.strip() else None for time in (first, last)))
+
+
 Until = Annotated[
     float | None,
     typer.Option(
@@ -79,19 +87,19 @@ ShownRegions = Annotated[
         help="Region shown in figures, by name or code; repeatable [default: six of them].",
     ),
 ]
-ExecutorName = Annotated[
-    str | None,
+Workers = Annotated[
+    int | None,
     typer.Option(
-        "--executor",
-        metavar="threads|processes",
-        help="Where independent parts of the work are done at the same time. Results do not depend on it.",
+        "--workers",
+        min=1,
+        help="Parts of the work done at the same time; results do not depend on it [default: one after the other, each "
+        "on every core].",
     ),
 ]
 StoreFolder = Annotated[
     Path | None,
     typer.Option(
         "--store",
-        "--checkpoint",
         metavar="FOLDER",
         file_okay=False,
         help="Keeps finished parts of the work; the same command again goes on where it stopped.",
@@ -106,6 +114,25 @@ ModelPath = Annotated[
         "like the shipped model; any other takes a table.",
     ),
 ]
+
+
+class Parts(frozenset[str]):
+    """Parts of the work that are left out."""
+
+
+def leaving_out(*names: str, help: str) -> Any:  # noqa: A002 - as typer calls it
+    """Option ``--without`` of a command in which these parts can be left out."""
+
+    def parsed(text: str) -> Parts:
+        found = Parts(part.strip() for part in text.split(",") if part.strip())
+        if unknown := sorted(found.difference(names)):
+            known = ", ".join(names)
+            raise typer.BadParameter(Message("{found} cannot be left out; {known} can", found=unknown[0], known=known))
+        return found
+
+    return typer.Option("--without", metavar="NAMES", parser=parsed, help=help)
+
+
 DeclaredModel = Annotated[
     str, typer.Option("--model", help="A shipped model, or the path of one whose model.toml has [bindings].")
 ]
@@ -165,29 +192,27 @@ class DataOptions:
 class Window:
     """Options for the times that are used."""
 
-    FORMER: ClassVar = {"first_year": "start", "last_year": "until"}
+    window: Annotated[
+        slice | None,
+        typer.Option(
+            "--window",
+            metavar="FIRST:LAST",
+            parser=window_option,
+            help="First and last year, date or moment that is used, either of which may be missing. For a model that "
+            "does not count years it begins at the first; what a table has after the last is held out and scored "
+            "[default: all].",
+        ),
+    ] = None
 
-    start: Annotated[
-        float | None,
-        typer.Option(
-            "--start",
-            metavar="TIME",
-            parser=time_option,
-            help="First year, date or moment that is used; for a model that does not count years, when it begins "
-            "[default: found].",
-        ),
-    ] = None
-    until: Annotated[
-        float | None,
-        typer.Option(
-            "--until",
-            metavar="TIME",
-            parser=time_option,
-            help="Last one; what a table has later is held out and scored [default: all].",
-        ),
-    ] = None
-    first_year: Annotated[float | None, typer.Option("--first-year", hidden=True)] = None
-    last_year: Annotated[float | None, typer.Option("--last-year", hidden=True)] = None
+    @property
+    def start(self) -> float | None:
+        """First time that is used."""
+        return None if self.window is None else self.window.start
+
+    @property
+    def until(self) -> float | None:
+        """Last time that is used."""
+        return None if self.window is None else self.window.stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +221,7 @@ class RunOptions:
 
     data: Annotated[
         str | None,
-        typer.Option(
-            "--data", "--panel", metavar="FILE", help="File of data, or the name of a shipped panel [default: china]."
-        ),
+        typer.Option("--data", metavar="FILE", help="File of data, or the name of a shipped panel [default: china]."),
     ] = None
     fit: Annotated[Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote [default: the priors].")] = (
         None
@@ -212,16 +235,15 @@ class RunOptions:
         ),
     ] = None
     yuan_per_unit: Annotated[YuanPerUnit, OF_REGIONS] = None
-    is_open: Annotated[
-        bool,
-        typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
-        OF_REGIONS,
-    ] = False
-
-    evidence: Annotated[
-        bool,
-        typer.Option("--evidence/--no-evidence", help="Weigh the fit by the measured effects that the model declares."),
-    ] = True
+    without: Annotated[
+        list[Parts] | None,
+        leaving_out(
+            "forecast",
+            "evidence",
+            help="What to leave out, with commas between: forecast, from which regions start (they follow the model "
+            "alone), or evidence, the measured effects by which a fit is weighed.",
+        ),
+    ] = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -229,6 +251,11 @@ class RunOptions:
         asked = {"until": moment(self.until), "draws": self.draws, "seed": self.seed}
         asked["yuan_per_unit"] = self.yuan_per_unit
         return {name: value for name, value in asked.items() if value is not None}
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """What is left out."""
+        return frozenset().union(*self.without or ())
 
     @property
     def folder(self) -> Path | None:

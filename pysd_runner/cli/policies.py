@@ -207,7 +207,7 @@ def explain(
         ),
     ] = "",
     data: Annotated[
-        str | None, typer.Option("--data", "--panel", metavar="FILE", help="File of data, or a shipped panel.")
+        str | None, typer.Option("--data", metavar="FILE", help="File of data, or a shipped panel.")
     ] = None,
     fit: Annotated[
         Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote [default: the priors].")

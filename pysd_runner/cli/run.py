@@ -60,7 +60,7 @@ def shipped(incomplete: str) -> list[str]:
 @command(
     "run",
     "gapsim run zoned_need --draws 50 --out need",
-    "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
+    "gapsim run my.yaml zoned --data mine.csv --mapping mapping.yaml --fit fit --out results",
     'gapsim run zoned_need --event "Gansu closes 10% of its gap by 2035" --out gansu',
     "gapsim run zoned --draws 20 --check",
     "gapsim run need/run.json --out again",

@@ -53,7 +53,8 @@ def weighed(
     session: Session, model: "Model", data: "Data | None", fitted: "FittedParameters", asked: RunOptions
 ) -> "FittedParameters":
     """Weigh a fit by the measured effects of the model, unless it used them; warn if too few draws agree."""
-    if not asked.evidence or model.spec is None or not any(item.is_used for item in model.spec.evidence.values()):
+    declared = {} if "evidence" in asked.left_out or model.spec is None else model.spec.evidence
+    if not any(item.is_used for item in declared.values()):
         return fitted
     from pysd_runner.evidence import is_weighed, weigh
 
@@ -133,7 +134,7 @@ def started(
     _check_events(seen, ahead["until"], events)
     check_regions(regions, seen, session.lang)
     baseline = None
-    if not asked.is_open and ahead["until"] > seen.years[-1]:
+    if "forecast" not in asked.left_out and ahead["until"] > seen.years[-1]:
         baseline = baseline_of(session, seen, fitted, asked.folder, model=model, **ahead)
     fitted = None if fitted is None else weighed(session, model, seen, fitted, asked)
     return RunStart(model=model, data=seen, fitted=fitted, baseline=baseline, settings=settings)

@@ -297,7 +297,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
     if fitted.last_year > origin:
         raise InvalidInput(
             "the fit saw the years to {year}, which lie after the origin {origin}; calibrate again with "
-            "until={origin} (--until), or take a later origin",
+            "until={origin} (--window :{origin}), or take a later origin",
             year=fitted.last_year,
             origin=origin,
         )

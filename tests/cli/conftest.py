@@ -82,7 +82,7 @@ def small_panel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small(small_panel) -> tuple[str, ...]:
     """Options that name the small panel."""
-    return ("--panel", str(small_panel), "--regions", str(small_panel.with_name("regions.csv")))
+    return ("--data", str(small_panel), "--regions", str(small_panel.with_name("regions.csv")))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ BAD = [
     (["run"], "Missing argument"),
     (["run", "zoned_ned"], "Did you mean 'zoned_need'?"),
     (["run", "nosuch.yaml"], "there is no scenario file 'nosuch.yaml'"),
-    (["run", "zoned", "--panel", "nosuch.csv"], "no file and no shipped panel is called 'nosuch.csv'"),
+    (["run", "zoned", "--data", "nosuch.csv"], "no file and no shipped panel is called 'nosuch.csv'"),
     (["run", "zoned", "--until", "2020"], "until must lie after the origin"),
     (["run", "zoned", "--draws", "0"], "'--draws': Input should be greater than or equal to 1"),
     (["run", "zoned", "--draws", "many"], "'--draws': Input should be a valid integer"),
@@ -23,7 +23,7 @@ BAD = [
     (["run", "broken.yaml"], "broken.yaml:3"),
     (["run", "old.json"], "old.json: schema: this version reads the record of a projection"),
     (["calibrate", "nosuch"], "no file and no shipped panel is called 'nosuch'"),
-    (["calibrate", "china", "--first-year", "2050"], "start 2050"),
+    (["calibrate", "china", "--window", "2050:"], "start 2050"),
     (["calibrate", "china", "--starts", "0"], "'--starts': Input should be greater than or equal to 1"),
     (["demo", "--draws", "-3"], "'--draws'"),
     (["data"], "Commands:\n  check"),
@@ -46,11 +46,7 @@ BAD = [
 OF_YEARS = [
     *((name, "zoned_need", "--until") for name in ("run", "attribute")),
     ("brief", "Gansu", "--until"),
-    *((name, "--until") for name in ("optimise", "explore", "demo", "forecast", "evaluate", "backtest")),
-    ("calibrate", "china", "--until"),
-    ("calibrate", "china", "--start"),
-    ("calibrate", "china", "--first-year"),
-    ("backtest", "--start"),
+    *((name, "--until") for name in ("optimise", "explore", "demo", "forecast", "evaluate")),
 ]
 
 
@@ -79,6 +75,15 @@ def test_times_of_a_panel_are_whole_years(gapsim, command, year):
     assert f"must be a whole number; found {year}\n" in gapsim(*command, year, code=2).err
 
 
+@pytest.mark.parametrize("command", ["calibrate", "backtest"])
+@pytest.mark.parametrize("window", ["2030.5:", ":inf", ":nan", "nan:2020"])
+def test_the_window_of_a_panel_is_of_whole_years(gapsim, command, window):
+    assert (
+        f"must be a whole number; found {window.strip(':').partition(':')[0]}\n"
+        in gapsim(command, "china", "--window", window, code=2).err
+    )
+
+
 @pytest.mark.parametrize(
     "command", ["run plan.yaml", "explore own.mdl", "calibrate obs.csv", "forecast obs.csv", "backtest obs.csv"]
 )
@@ -87,7 +92,8 @@ def test_times_of_other_models_are_finite(gapsim, tmp_path, command, time):
     (tmp_path / "own.mdl").write_text("a = 1 ~~|")
     name, item = command.split()
     model = [] if item == "own.mdl" else ["--model", "own.mdl"]
-    assert f"until must be finite; found {time}\n" in gapsim(name, item, *model, "--until", time, code=2).err
+    asked = ["--window", f":{time}"] if name in ("calibrate", "backtest") else ["--until", time]
+    assert f"until must be finite; found {time}\n" in gapsim(name, item, *model, *asked, code=2).err
 
 
 def test_options_of_a_replay_are_refused_rather_than_ignored(gapsim, results):

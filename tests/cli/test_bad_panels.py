@@ -120,13 +120,13 @@ def test_an_indicator_that_never_changes_is_left_out_and_the_rest_works(gapsim, 
     ]
     text = "region,year,output_per_head [yuan per person],access [fraction]\n" + "\n".join(rows)
     (tmp_path / "mine.csv").write_text(text, encoding="utf-8")
-    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit")
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--without", "profiles", "--out", "fit")
     assert answer.code in (0, 3)
     assert "access (access): no region's value ever changes: that looks filled in, not observed" in answer.err
     assert "In blocks without a series, so close to their priors:\n  Access: p_a, q_a" in answer.err
 
 
-@pytest.mark.parametrize("command", ["calibrate", "forecast", "evaluate --panel", "run zoned_need --panel"])
+@pytest.mark.parametrize("command", ["calibrate", "forecast", "evaluate --data", "run zoned_need --data"])
 def test_a_folder_that_holds_the_panel_is_not_replaced(gapsim, panel, tmp_path, command) -> None:
     name = panel(good())
     (tmp_path / "fit").mkdir()

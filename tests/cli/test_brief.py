@@ -19,7 +19,7 @@ def test_from_results_that_are_there(gapsim, results):
 
 
 def test_it_makes_a_run_and_keeps_it(gapsim, small):
-    quick = ("--draws", 2, "--until", 2026, "--open-loop")
+    quick = ("--draws", 2, "--until", 2026, "--without", "forecast")
     answer = gapsim(
         "brief", "甘肃", "--mix", "zoned", *small, *quick, "--lang", "zh", "--format", "html", "--out", "b", code=0
     )

@@ -67,7 +67,7 @@ def test_a_fit_is_written_with_its_figures_and_read_again(fit):
 @pytest.mark.usefixtures("no_pictures")
 def test_a_calibration_that_is_done_again_is_the_same_to_the_byte(gapsim, small_panel, tmp_path):
     for name in ("first", "second"):
-        assert gapsim("calibrate", small_panel, "--starts", 1, "--no-profiles", "--out", name).code == 0
+        assert gapsim("calibrate", small_panel, "--starts", 1, "--without", "profiles", "--out", name).code == 0
     first, second = (
         {
             path.relative_to(tmp_path / name): path.read_bytes()
@@ -81,8 +81,8 @@ def test_a_calibration_that_is_done_again_is_the_same_to_the_byte(gapsim, small_
 
 
 def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
-    years = ("--start", 2016, "--until", 2023)
-    answer = gapsim("calibrate", small_panel, "--starts", 1, *years, "--no-profiles", "--out", "fit", code=0)
+    years = ("--window", "2016:2023")
+    answer = gapsim("calibrate", small_panel, "--starts", 1, *years, "--without", "profiles", "--out", "fit", code=0)
     described, _, after = answer.err.partition("Calibrating ...")
     assert "4 regions, 2016 to 2023" in described
     assert "Estimated together:" in described
@@ -94,7 +94,7 @@ def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
 
 def test_a_calibration_in_chinese(gapsim, small_panel, tmp_path, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
-    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--lang", "zh", code=3)
+    answer = gapsim("calibrate", small_panel, "--without", "profiles", "--out", "fit", "--lang", "zh", code=3)
     assert "校准未通过检验" in answer.out
     assert "校准诊断未通过" in answer.err
     report = tmp_path / "fit" / "report.md"
@@ -106,7 +106,7 @@ def test_a_calibration_in_chinese(gapsim, small_panel, tmp_path, known_fit, monk
 
 @pytest.mark.usefixtures("no_pictures")
 def test_json_of_a_fit(gapsim, small_panel, known_fit):
-    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json", "--quiet", code=0)
+    answer = gapsim("calibrate", small_panel, "--without", "profiles", "--out", "fit", "--json", "--quiet", code=0)
     assert answer.err == ""
     data = answer.json["data"]
     assert data["folder"] == "fit"
@@ -117,7 +117,7 @@ def test_json_of_a_fit(gapsim, small_panel, known_fit):
 @pytest.mark.usefixtures("no_pictures")
 def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_panel, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
-    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json", code=3)
+    answer = gapsim("calibrate", small_panel, "--without", "profiles", "--out", "fit", "--json", code=3)
     assert "the diagnostics of the calibration failed; look at the result in fit" in answer.err
     assert "The search ended before it converged." in answer.err
     assert answer.json["error"]["exit_code"] == 3
@@ -187,9 +187,9 @@ def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, small_panel, tmp_path):
-    common = ("calibrate", small_panel, "--start", 2019, "--optimiser", "least-squares", "--checkpoint", "kept")
-    first = gapsim(*common, "--starts", 1, "--out", "first", "--no-profiles", code=0)
-    second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second", "--no-profiles", code=0)
+    common = ("calibrate", small_panel, "--window", "2019:", "--optimiser", "least-squares", "--store", "kept")
+    first = gapsim(*common, "--starts", 1, "--out", "first", "--without", "profiles", code=0)
+    second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second", "--without", "profiles", code=0)
     assert "estimating the errors" in first.err
     assert "estimating the errors" not in second.err
     assert "Optima: 2 searches ended at the best optimum" in second.out
@@ -205,7 +205,17 @@ def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
 def test_a_budget_that_is_spent_is_a_failed_diagnostic(gapsim, small_panel):
     # The smallest budget there is: estimating the errors alone takes longer on any machine.
     answer = gapsim(
-        "calibrate", small_panel, "--start", 2019, "--seconds", 0.001, "--no-profiles", "--out", "fit", code=3
+        "calibrate",
+        small_panel,
+        "--window",
+        "2019:",
+        "--seconds",
+        0.001,
+        "--without",
+        "profiles",
+        "--out",
+        "fit",
+        code=3,
     )
     assert "stopped at its time budget" in answer.err
     assert load_fitted("fit/fitted.json").status == "out of time"

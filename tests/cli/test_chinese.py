@@ -42,7 +42,7 @@ def test_problems_of_a_file(gapsim, broken):
 
 
 def test_a_file_that_is_refused(gapsim, broken):
-    answer = gapsim("run", "zoned_need", "--panel", broken.name, "--lang", "zh", code=2)
+    answer = gapsim("run", "zoned_need", "--data", broken.name, "--lang", "zh", code=2)
     assert not sentences_in(answer.err), answer.err
     assert answer.err.startswith("错误：broken.csv：5 个错误")
 
@@ -51,7 +51,7 @@ def test_a_file_that_is_refused(gapsim, broken):
     ("words", "said"),
     [
         (("run", "zoned_neeed"), "没有名为 'zoned_neeed' 的情景；"),
-        (("run", "zoned_need", "--panel", "nowhere.csv"), "没有名为 'nowhere.csv' 的文件或内置面板；内置面板：china。"),
+        (("run", "zoned_need", "--data", "nowhere.csv"), "没有名为 'nowhere.csv' 的文件或内置面板；内置面板：china。"),
         (("run", "zoned_need", "--region", "Bejing"), "面板中没有地区 'Bejing'；"),
         (("brief", "四穿"), "'四川'"),
         (("run", "bad.yaml"), "bad.yaml:2：policy.budget：不是数字；实际为 '0,3'；应为：一个数字。请使用小数点。"),
@@ -137,7 +137,7 @@ def test_a_fit_and_a_forecast_with_a_model_of_ones_own(gapsim, tmp_path):
     rows = [f"{day},{count},{20 + day % 3}" for day, count in enumerate(COUNTED)]
     (tmp_path / "obs.csv").write_text("\n".join(["day,infected,temperature", *rows]))
     asked = ("obs.csv", "--model", "mine.mdl", "--lang", "zh")
-    fit = gapsim("calibrate", *asked, "--until", 18, "--starts", 2, "--no-profiles", "--out", "fit")
+    fit = gapsim("calibrate", *asked, "--window", ":18", "--starts", 2, "--without", "profiles", "--out", "fit")
     ahead = gapsim(
         "forecast", *asked, "--until", 24, "--draws", 50, "--event", "infected above 50 at 24", "--out", "on"
     )

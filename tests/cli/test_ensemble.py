@@ -155,7 +155,6 @@ def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
         (["--store", "runs", "--verify"], "runs is no stored ensemble"),
         (["--store", "runs", "--part", "half"], "expected K/N, for instance 3/64"),
         (["--store", "runs", "--part", "3/2"], "between 1 and 2"),
-        (["--store", "runs", "--executor", "fast"], "executor: expected 'threads'"),
         (["--store", "rows.csv"], "is no stored ensemble"),
     ],
 )

@@ -80,10 +80,10 @@ def model(tmp_path_factory):
     return write_model(tmp_path_factory.mktemp("model"), equations, final=200, step=0.125, saveper=0.125)
 
 
-@pytest.mark.parametrize(("kind", "executor"), [(signal.SIGINT, "processes"), (signal.SIGTERM, "threads")])
-def test_an_ensemble_that_is_asked_to_end_keeps_its_blocks(kind, executor, model, tmp_path):
-    arguments = ["ensemble", model, "--bound", "rate", "--design", "random", "--draws", 40_000, "--threads", 1]
-    arguments += ["--store", "runs", "--executor", executor]
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_ensemble_that_is_asked_to_end_keeps_its_blocks(kind, model, tmp_path):
+    arguments = ["ensemble", model, "--bound", "rate", "--design", "random", "--draws", 40_000, "--workers", 1]
+    arguments += ["--store", "runs"]
     process = begun(tmp_path, arguments, slow=0.3)
     code, said = signalled(process, "Running", kind)
     assert code == 128 + kind, said
@@ -98,15 +98,13 @@ def test_an_ensemble_that_is_asked_to_end_keeps_its_blocks(kind, executor, model
             job.store.read(number)
 
 
-@pytest.mark.parametrize(
-    ("kind", "executor"), [(signal.SIGINT, []), (signal.SIGTERM, ["--executor", "processes", "--workers", "1"])]
-)
+@pytest.mark.parametrize(("kind", "workers"), [(signal.SIGINT, []), (signal.SIGTERM, ["--workers", "2"])])
 def test_a_calibration_that_is_asked_to_end_goes_on_from_its_store(
-    kind, executor, small_panel, fit, tmp_path, gapsim, no_pictures
+    kind, workers, small_panel, fit, tmp_path, gapsim, no_pictures
 ):
     regions = small_panel.with_name("regions.csv")
-    common = ["calibrate", small_panel, "--regions", regions, "--starts", 1, "--no-forecast"]
-    process = begun(tmp_path, [*common, "--out", "fit", "--store", "kept", *executor], slow=0.1)
+    common = ["calibrate", small_panel, "--regions", regions, "--starts", 1, "--without", "forecast"]
+    process = begun(tmp_path, [*common, "--out", "fit", "--store", "kept", *workers], slow=0.1)
     code, said = signalled(process, "profiling", kind)
     assert code == 128 + kind, said
     assert "Traceback" not in said
@@ -123,8 +121,21 @@ def test_a_calibration_that_is_asked_to_end_goes_on_from_its_store(
 
 
 ENSEMBLE = ["ensemble", "MODEL", "--bound", "rate", "--draws", 64]
-CALIBRATE = ["calibrate", "PANEL", "--regions", "REGIONS", "--starts", 1, "--no-profiles", "--no-forecast"]
-RUN = ["run", "zoned_need", "--panel", "PANEL", "--regions", "REGIONS", "--draws", 2, "--until", 2026, "--open-loop"]
+CALIBRATE = ["calibrate", "PANEL", "--regions", "REGIONS", "--starts", 1, "--without", "profiles,forecast"]
+RUN = [
+    "run",
+    "zoned_need",
+    "--data",
+    "PANEL",
+    "--regions",
+    "REGIONS",
+    "--draws",
+    2,
+    "--until",
+    2026,
+    "--without",
+    "forecast",
+]
 BACKTEST = ["backtest", "PANEL", "--regions", "REGIONS", "--forecaster", "damped_drift", "--workers", 1]
 
 
@@ -169,7 +180,7 @@ def test_a_full_disk_is_said_in_a_sentence(arguments, limit, left, model, small_
         (BACKTEST, "out.csv"),
         (ENSEMBLE, "out.nc"),
         (["demo"], "out"),
-        (["optimise", "--panel", "PANEL", "--regions", "REGIONS"], "out"),
+        (["optimise", "--data", "PANEL", "--regions", "REGIONS"], "out"),
         (["evaluate"], "out"),
     ],
     ids=lambda given: given[0] if isinstance(given, list) else None,

@@ -15,15 +15,15 @@ from tests.study.models import SIR, infections, made
 
 # How each kind is made, in a folder with a model and its data; `regions` are the options of the small panel.
 MADE = {
-    "forecast": "forecast {panel} --regions {regions} --draws 20 --no-past --out {out}",
+    "forecast": "forecast {panel} --regions {regions} --draws 20 --without past --out {out}",
     "attribution": "attribute zoned_need {small} --draws 2 --until 2027 --out {out}",
     "measured": "evidence --out {out}",
     "pages": "brief Gansu --run {results} --format html --out {out}",
     "update": "update {panel} new.csv --regions {regions} --out {out}",
-    "own fit": "calibrate obs.csv --model mine.mdl --free Duration --starts 1 --no-profiles --out {out}",
+    "own fit": "calibrate obs.csv --model mine.mdl --free Duration --starts 1 --without profiles --out {out}",
     "own run": "run a.yaml --model mine.mdl --fit own_fit --data obs.csv --draws 4 --out {out}",
     "own run without a fit": "run a.yaml --model mine.mdl --out {out}",
-    "own forecast": "forecast obs.csv --model mine.mdl --fit own_fit --until 45 --draws 20 --no-past --out {out}",
+    "own forecast": "forecast obs.csv --model mine.mdl --fit own_fit --until 45 --draws 20 --without past --out {out}",
     "ensemble": "ensemble mine.mdl --bound Duration=1:5 --draws 4 --out {out}.nc",
     "store": "ensemble mine.mdl --bound Duration=1:5 --draws 4 --statistics --store {out} --out s.nc",
     "simulation": "simulate mine.mdl --out {out}.csv",
@@ -38,14 +38,14 @@ COMMANDS = [
     "explore {} --out out.html",
     "plot {} --out out",
     "run {} --out out",
-    "run zoned_need {small} --draws 2 --until 2026 --open-loop --out out --fit {}",
+    "run zoned_need {small} --draws 2 --until 2026 --without forecast --out out --fit {}",
     "evaluate --quick --out out {}",
-    "attribute zoned_need {small} --draws 2 --until 2026 --open-loop --out out --fit {}",
+    "attribute zoned_need {small} --draws 2 --until 2026 --without forecast --out out --fit {}",
     "explain {small} --region Gansu --out out.png --fit {}",
     "explain --model {folder}/mine.mdl --out out.png --fit {}",
     "evidence --out out --fit {}",
-    "forecast {panel} --regions {regions} --draws 4 --no-past --fit {}",
-    "forecast {folder}/obs.csv --model {folder}/mine.mdl --until 45 --draws 4 --no-past --fit {}",
+    "forecast {panel} --regions {regions} --draws 4 --without past --fit {}",
+    "forecast {folder}/obs.csv --model {folder}/mine.mdl --until 45 --draws 4 --without past --fit {}",
     "update {panel} --regions {regions} --out out --since {}",
 ]
 

@@ -37,7 +37,7 @@ def small_machine(monkeypatch):
 
 
 COMMANDS = [
-    "run zoned_need --panel china",
+    "run zoned_need --data china",
     "attribute zoned_need",
     "optimise",
     "brief Sichuan",

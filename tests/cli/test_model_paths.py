@@ -40,20 +40,20 @@ def record(path):
 
 @pytest.mark.slow
 def test_from_a_fit_to_its_evaluation(gapsim, small, small_panel, folder, no_pictures, monkeypatch):
-    quick = ("--starts", 1, "--no-profiles", "--no-forecast", "--start", 2018)
+    quick = ("--starts", 1, "--without", "profiles,forecast", "--window", "2018:")
     made = gapsim("calibrate", small_panel, *small[2:], "--model", folder, *quick, "--out", "fit")
     assert made.code in (0, 3), made.err
     mine = load_model(folder)
     assert record("fit/fitted.json")["model_sha256"] == mine.sha256
     assert f"--model {folder}" in made.out
 
-    run = ("run", "zoned_need", *small, "--fit", "fit", "--draws", 2, "--until", 2026, "--open-loop")
+    run = ("run", "zoned_need", *small, "--fit", "fit", "--draws", 2, "--until", 2026, "--without", "forecast")
     assert "another version of the model" in gapsim(*run, "--out", "other").err
     gapsim(*run, "--model", folder / "model.mdl", "--out", "results", "--lang", "zh", code=0)
     assert record("results/run.json")["simulation"]["model_sha256"] == mine.sha256
     assert "identical to the recorded ones" in gapsim("run", "results/run.json").out
 
-    asked = ("--forecaster", "filtered", "--fit", "fit", "--no-past", "--until", 2026, "--draws", 20)
+    asked = ("--forecaster", "filtered", "--fit", "fit", "--without", "past", "--until", 2026, "--draws", 20)
     assert "another version of the model" in gapsim("forecast", small_panel, *small[2:], *asked).err
     assert gapsim("forecast", small_panel, *small[2:], *asked, "--model", folder).code == 0
 
@@ -64,7 +64,9 @@ def test_from_a_fit_to_its_evaluation(gapsim, small, small_panel, folder, no_pic
 
 
 def test_a_page_runs_the_model_of_a_folder(gapsim, small, folder):
-    answer = gapsim("explore", folder, *small, "--draws", 2, "--until", 2026, "--open-loop", "--out", "x.html", code=0)
+    answer = gapsim(
+        "explore", folder, *small, "--draws", 2, "--until", 2026, "--without", "forecast", "--out", "x.html", code=0
+    )
     assert "open it in a browser" in answer.out
     call = f"gapsim run SCENARIO --model {folder} --regions {small[3]} --data {small[1]} --draws 2 --until 2026"
     assert call in Path("x.html").read_text(encoding="utf-8")

@@ -30,11 +30,10 @@ def files(tmp_path):
         ("calibrate obs.csv --model mine.mdl --time week", "there is no such column"),
         ("calibrate obs.csv --model mine.mdl --map infected", "expected two names"),
         ("calibrate obs.csv --model mine.mdl --yuan-per-unit 7", "--yuan-per-unit needs a model of regions"),
-        ("calibrate obs.csv --model mine.mdl --until 5 --last-year 8", "is now --until; leave --last-year away"),
+        ("calibrate obs.csv --model mine.mdl --until 5", "--until is now --window FIRST:LAST"),
         ("calibrate china --free alpa", "Did you mean 'alpha'?"),
         ("forecast china --free alpha", "--free needs a model that takes tables"),
         ("run nothing.yaml --model mine.mdl", "there is no scenario file"),
-        ("run nothing.yaml --model mine.mdl --open-loop", "--open-loop needs a model of regions"),
         ("forecast obs.csv --model mine.mdl", "say how far to forecast"),
         ("forecast obs.csv --model mine.mdl --until 10", "the data end at 40"),
         ("init --data obs.csv", "--data needs a model of your own"),
@@ -50,7 +49,9 @@ def test_bad_command_lines_say_what_to_do(gapsim, files, words, told):
 
 
 def test_a_fit_without_regions_is_not_evaluated(gapsim, files, no_pictures):
-    gapsim("calibrate", "obs.csv", "--model", "mine.mdl", "--starts", 1, "--no-profiles", "--out", "ofit", code=0)
+    gapsim(
+        "calibrate", "obs.csv", "--model", "mine.mdl", "--starts", 1, "--without", "profiles", "--out", "ofit", code=0
+    )
     for more in ([], ["--model", "mine.mdl"], ["--data", "obs.csv"]):
         assert "`gapsim evaluate --model mine.mdl` tests" in gapsim("evaluate", "ofit", *more, code=2).err
 
@@ -100,7 +101,7 @@ def test_data_check_says_what_each_column_is_to_the_model(gapsim, files, text, w
 def test_an_edited_model_is_noticed(gapsim, files):
     assert (
         gapsim(
-            "calibrate", "obs.csv", "--model", "mine.mdl", "--free", "duration", "--out", "fit", "--no-profiles"
+            "calibrate", "obs.csv", "--model", "mine.mdl", "--free", "duration", "--out", "fit", "--without", "profiles"
         ).code
         == 0
     )
@@ -149,6 +150,8 @@ def test_a_forecast_takes_the_measurements_of_its_fit(gapsim, tmp_path, monkeypa
     errors = 1 + 0.01 * np.random.default_rng(0).standard_normal(len(run))
     pd.DataFrame({"month": range(len(run)), "seen": run * errors}).to_csv("obs.csv", index=False)
     words = ("obs.csv", "--model", "mine.mdl")
-    gapsim("calibrate", *words, "--map", "seen=Stock", "--free", "Inflow", "--no-profiles", "--out", "fit", code=0)
-    told = gapsim("forecast", *words, "--fit", "fit", "--until", "30", "--no-past")
+    gapsim(
+        "calibrate", *words, "--map", "seen=Stock", "--free", "Inflow", "--without", "profiles", "--out", "fit", code=0
+    )
+    told = gapsim("forecast", *words, "--fit", "fit", "--until", "30", "--without", "past")
     assert (told.code, "seen at 30 month" in told.out) == (0, True)

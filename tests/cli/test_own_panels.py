@@ -51,7 +51,7 @@ def test_region_year_and_output_per_head_are_read_as_they_stand(gapsim, tmp_path
 
 def test_region_year_and_output_per_head_are_enough(gapsim, tmp_path) -> None:
     minimal(tmp_path / "mine.csv", "region,year,output per head")
-    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit", code=0)
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--without", "profiles", "--out", "fit", code=0)
     before, _, _ = answer.err.partition("Calibrating ...")
     assert "Panel mine: 5 regions, 2008 to 2018" in before
     assert "output from output_per_head: 50 changes" in before
@@ -63,18 +63,18 @@ def test_region_year_and_output_per_head_are_enough(gapsim, tmp_path) -> None:
     report = Path("fit/report.md").read_text(encoding="utf-8")
     assert "there is no population: equal shares will stand in for it" in report
     assert Path("fit/report.html").stat().st_size > 5_000
-    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021, code=0)
+    answer = gapsim("run", "zoned_need", "--data", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021, code=0)
     assert "those of panel" not in answer.err
 
 
 def test_a_late_region_is_left_out_by_name_and_stays_out(gapsim, tmp_path) -> None:
     minimal(tmp_path / "mine.csv", "region,year,output per head", late="Hebei")
-    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit", code=0)
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--without", "profiles", "--out", "fit", code=0)
     told = "1 of 5 regions are left out, without output per head in 2008: Hebei"
     assert told in answer.err
     assert told in Path("fit/report.md").read_text(encoding="utf-8")
     assert load_fitted("fit/fitted.json").regions == ("Beijing", "Tianjin", "Shanxi", "Inner Mongolia")
-    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021, code=0)
+    answer = gapsim("run", "zoned_need", "--data", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021, code=0)
     assert "mine.csv: 4 of its 5 regions, those of the fit" in answer.err
 
 

@@ -8,7 +8,7 @@ import pytest
 from pysd_runner.scenarios import load_scenario
 from tests.study.test_loops import MODELS, model_of
 
-QUICK = ("--draws", 6, "--until", 2028, "--open-loop")
+QUICK = ("--draws", 6, "--until", 2028, "--without", "forecast")
 
 
 def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
@@ -35,7 +35,7 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
 def test_an_attribution_starts_from_the_forecast(gapsim, small):
     asked = ("attribute", "skills_programme", *small, "--draws", 2, "--until", 2026, "--json")
     told = {
-        is_open: gapsim(*asked, *(["--open-loop"] if is_open else []), "--out", f"open {is_open}")
+        is_open: gapsim(*asked, *(["--without", "forecast"] if is_open else []), "--out", f"open {is_open}")
         for is_open in (True, False)
     }
     assert {answer.code for answer in told.values()} == {0}, told[False].err
@@ -45,7 +45,18 @@ def test_an_attribution_starts_from_the_forecast(gapsim, small):
 
 def test_attribution_speaks_chinese(gapsim, small):
     answer = gapsim(
-        "attribute", "skills_programme", *small, "--draws", 2, "--until", 2026, "--open-loop", "--lang", "zh", code=0
+        "attribute",
+        "skills_programme",
+        *small,
+        "--draws",
+        2,
+        "--until",
+        2026,
+        "--without",
+        "forecast",
+        "--lang",
+        "zh",
+        code=0,
     )
     assert "贡献是各工具按所有可能次序加入时的平均增量" in answer.out
     assert "现值成本" in answer.out
@@ -61,13 +72,13 @@ def test_searches_that_another_process_has_removed_are_no_fault(gapsim, small, t
         return write(*arguments, **options)
 
     monkeypatch.setattr(optimum, "write_optimum", overtaken)
-    arguments = ("--choose", "uniform", "--starts", 1, "--unconstrained", "--out", "best", "--force")
+    arguments = ("--choose", "uniform", "--starts", 1, "--without", "constraints", "--out", "best", "--force")
     gapsim("optimise", *arguments, *small, *QUICK, code=0)
     assert (tmp_path / "best" / "optimum.md").is_file()
 
 
 def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
-    arguments = ("--choose", "uniform", "--starts", 1, "--outcome", "theil_closed", "--unconstrained")
+    arguments = ("--choose", "uniform", "--starts", 1, "--outcome", "theil_closed", "--without", "constraints")
     answer = gapsim("optimise", *arguments, *small, *QUICK, "--out", "best", "--json", code=0)
     found = answer.json["data"]
     assert sum(row["value"] for row in found["policy"] if row["group"] == "mix") == pytest.approx(1)
@@ -77,7 +88,18 @@ def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     scenario = load_scenario(tmp_path / "best" / "optimised.yaml")
     assert sum(scenario.policy.mix.values()) == pytest.approx(1)
     run = gapsim(
-        "run", "best/optimised.yaml", *small, "--draws", 2, "--until", 2026, "--open-loop", "--out", "run", code=0
+        "run",
+        "best/optimised.yaml",
+        *small,
+        "--draws",
+        2,
+        "--until",
+        2026,
+        "--without",
+        "forecast",
+        "--out",
+        "run",
+        code=0,
     )
     assert "Optimised" in run.out
 
@@ -92,7 +114,7 @@ def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     ],
 )
 def test_bad_command_lines_say_what_is_wrong(gapsim, small, arguments, message):
-    extra = ("--draws", 2, "--until", 2026, "--open-loop")
+    extra = ("--draws", 2, "--until", 2026, "--without", "forecast")
     if arguments == ("attribute", "zoned"):
         arguments = ("optimise",)
     answer = gapsim(*arguments, *small, *extra, code=2)

@@ -54,7 +54,7 @@ CASES = {
             "sales": [1000 * it for it in (96, 195, 238, 380, 1045, 1230, 1267, 1828, 1586, 1673, 1800, 1580, 1500)],
         },
         "observed": {"sales": f'outcome = "Adoption Rate AR"\nscale = "level"\nkind = "flow"\n{NORMAL}'},
-        "options": ("--start", "1948", "--free", ",".join(BASS)),
+        "options": ("--window", "1948:", "--free", ",".join(BASS)),
         "then": ("Advertising Effectiveness a: {1955: x0.5}", "1965"),
         "estimates": {
             "Advertising Effectiveness a": (0.0094, 0.0020),
@@ -114,7 +114,7 @@ CASES = {
         },
         "observed": {"in bed": 'outcome = "Infected"\nerrors = { family = "negative_binomial" }'},
         "priors": {"beta": (2, 1), "gamma": (0.4, 0.5)},
-        "options": ("--start", "1978-01-21"),
+        "options": ("--window", "1978-01-21:"),
         "then": ("beta: {1978-01-27: x0.5}", "1978-02-08"),
         "estimates": {"beta": (1.73, 0.05), "gamma": (0.54, 0.04)},
     },

@@ -110,7 +110,7 @@ def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
 
 def test_a_scenario_without_money_is_its_own_baseline(gapsim, small, tmp_path):
     (tmp_path / "free.yaml").write_text("schema: 1\nextends: zoned_need\npolicy: {budget: 0}\n", encoding="utf-8")
-    answer = gapsim("run", "free.yaml", *small, *QUICK, "--open-loop", "--out", "free", code=0)
+    answer = gapsim("run", "free.yaml", *small, *QUICK, "--without", "forecast", "--out", "free", code=0)
     assert "Without policy, by the model alone, output per head" in answer.out
     assert "Under the assumptions of the policy" not in answer.out
     assert gapsim("brief", "Gansu", "--run", "free").code == 0
@@ -155,7 +155,7 @@ def test_a_run_repeats_the_checks_its_fit_failed(gapsim, small, small_panel, tmp
     fitted = fit_of(load_model("regional_digital", regions=4), panel, 2024)
     made = replace(fitted, at_bound=("upper", ""), provenance={"yuan_per_unit": 7.0, "failed_checks": [failed]})
     made.save(tmp_path / "fit.json")
-    given = ("zoned_need", *small, *QUICK, "--fit", "fit.json", "--open-loop")
+    given = ("zoned_need", *small, *QUICK, "--fit", "fit.json", "--without", "forecast")
     answer = gapsim("run", *given, "--out", "out", code=0)
     first = " ".join(answer.out.split())
     assert first.startswith("The fit failed its checks, so do not quote these numbers: trend growth of national output")
@@ -342,12 +342,12 @@ def test_one_region_and_no_population(gapsim, tmp_path):
     (tmp_path / "one.csv").write_text(
         "region,year,output [yuan],population [persons]\nA,2019,1000000,100\nA,2020,1100000,100\n", encoding="utf-8"
     )
-    assert gapsim("run", "zoned_need", "--panel", "one.csv", *QUICK, "--out", "one").code == 0
+    assert gapsim("run", "zoned_need", "--data", "one.csv", *QUICK, "--out", "one").code == 0
     (tmp_path / "bare.csv").write_text(
         "region,year,output_per_head [yuan/person]\nA,2019,30000\nA,2020,33000\nB,2019,20000\nB,2020,21000\n",
         encoding="utf-8",
     )
-    answer = gapsim("run", "zoned_need", "--panel", "bare.csv", *QUICK, "--out", "bare", code=0)
+    answer = gapsim("run", "zoned_need", "--data", "bare.csv", *QUICK, "--out", "bare", code=0)
     page = (tmp_path / "bare" / "summary.md").read_text(encoding="utf-8")
     assert "Population was not observed: every region counts the same." in page
     assert "bare.csv: row 1: there is no population" in answer.err

@@ -147,7 +147,7 @@ def test_results_are_written_before_anything_is_printed(small_panel, tmp_path):
     table, folder = tmp_path / "table.csv", tmp_path / "forecast"
     for arguments in (
         ["backtest", str(small_panel), "--forecaster", "persistence", "--out", str(table)],
-        ["forecast", str(small_panel), "--forecaster", "persistence", "--no-past", "--out", str(folder)],
+        ["forecast", str(small_panel), "--forecaster", "persistence", "--without", "past", "--out", str(folder)],
     ):
         with FULL.open("w") as full:
             done = subprocess.run([*START, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)

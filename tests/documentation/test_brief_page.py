@@ -11,7 +11,7 @@ from tests.documentation.four_regions import take_four_provinces
 from tests.documentation.readme import ROOT, raw_blocks
 
 PAGE = ROOT / "docs" / "brief.md"
-QUICK = ("--draws", "3", "--until", "2031", "--open-loop")
+QUICK = ("--draws", "3", "--until", "2031", "--without", "forecast")
 ENDINGS = ("docx", "xlsx", "html")
 
 

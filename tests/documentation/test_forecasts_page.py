@@ -33,7 +33,7 @@ def test_forecasters_of_its_tables_exist() -> None:
 def test_its_forecasts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     take_four_regions(monkeypatch)
-    fewer = {"forecast": ["--no-past", "--forecaster", "filtered"], "run": ["--draws", "5"]}
+    fewer = {"forecast": ["--without", "past", "--forecaster", "filtered"], "run": ["--draws", "5"]}
     for words in calls(PAGE):
         if words[0] == "backtest":
             continue

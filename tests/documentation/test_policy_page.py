@@ -26,7 +26,7 @@ def four_regions(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     for words in calls(PAGE):
-        quick = ["--open-loop", "--until", "2027", "--draws", "4"]
+        quick = ["--without", "forecast", "--until", "2027", "--draws", "4"]
         assert main([*words, *quick]) == 0, capsys.readouterr().err
     for name in ("parts/attribution.md", "best/optimised.yaml", "again/summary.md"):
         assert (tmp_path / name).is_file()

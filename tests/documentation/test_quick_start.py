@@ -36,7 +36,7 @@ def test_the_command_lines_run(
     (install, demo, brief), own, models = commands(ENGLISH)
     assert (install, demo) == ("uv tool install .", "gapsim demo")
     # `.ci/run` runs the demonstration, which takes minutes; any results will do for a page.
-    quick = "gapsim run zoned_need --draws 2 --until 2027 --open-loop --out results/demo"
+    quick = "gapsim run zoned_need --draws 2 --until 2027 --without forecast --out results/demo"
     for line in (*own, quick, brief):
         if line == quick:
             take_four_provinces(monkeypatch, "510000")

@@ -41,7 +41,7 @@ def test_the_lines_of_the_first_page_run(small_panel, tmp_path, monkeypatch):
     (code,) = raw_blocks(DOCS / "index.md", "python")
     assert len([line for line in code.splitlines() if line]) <= MOST_LINES
     # The demonstration takes minutes; any results will do.
-    quick = ("--draws", "2", "--until", "2027", "--open-loop", "--out", "results/demo", "--quiet")
+    quick = ("--draws", "2", "--until", "2027", "--without", "forecast", "--out", "results/demo", "--quiet")
     assert main(["run", "zoned_need", *quick]) == 0
     found = run_code(code, tmp_path)
     assert np.isfinite(found["found"].table(region="Sichuan")["median"]).all()
@@ -75,7 +75,7 @@ def test_the_scenario_of_the_page_doubles_the_budget(small_panel, tmp_path, monk
     assert load_scenario("double.yaml").policy.budget == 2 * load_scenario("zoned_need").policy.budget
     describe, brief = (shlex.split(line)[1:] for line in raw_blocks(DOCS / "scenarios.md", "sh")[0].splitlines())
     assert main(describe) == 0
-    assert main([*brief, "--draws", "2", "--until", "2027", "--open-loop", "--format", "html"]) == 0
+    assert main([*brief, "--draws", "2", "--until", "2027", "--without", "forecast", "--format", "html"]) == 0
     assert "Double budget" in capsys.readouterr().out
 
 

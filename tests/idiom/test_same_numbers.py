@@ -40,7 +40,7 @@ def test_regions(tmp_path, monkeypatch, open_loop):
     small = gapsim.load_data("china").subset(entities=("110000", "510000", "520000", "620000"))
     small.to_frame().to_csv("small.csv", index=False)
     line = "run zoned_need --data small.csv --draws 4 --until 2027 --out command --quiet"
-    assert main([*line.split(), *["--open-loop"] * open_loop]) == 0
+    assert main([*line.split(), *["--without", "forecast"] * open_loop]) == 0
     script = gapsim.project(
         "regional_digital", "small.csv", "zoned_need", draws=4, until=2027, forecast=None if open_loop else "auto"
     )

@@ -78,7 +78,7 @@ def failing(*sections) -> dict[str, set[str]]:
 def report(result: FitResult, fitted_panel: Data, tmp_path_factory) -> tuple[int, Path]:
     folder = tmp_path_factory.mktemp("evaluation")
     result.save(folder / "fit")
-    options = ["--panel", "made", "--until", UNTIL, "--quick", "--out", folder / "report", "--quiet"]
+    options = ["--data", "made", "--until", UNTIL, "--quick", "--out", folder / "report", "--quiet"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["calibration.evaluation.evaluate"], "QUICK", TINY)
         patch.setattr(DataChoice, "read", lambda *_, **__: fitted_panel)
@@ -121,10 +121,10 @@ def test_a_model_by_itself_is_evaluated_as_far_as_it_can_be(tmp_path: Path, capf
     ("arguments", "said"),
     [
         (["nowhere"], "nowhere holds no fit"),
-        (["--model", "m.mdl", "--panel", "china"], "--data needs a model of regions"),
+        (["--model", "m.mdl", "--data", "china"], "--data needs a model of regions"),
         (["--model", "m.mdl"], "m.mdl"),
         (["--seed", "-1"], "seed"),
-        (["--panel", "chima"], "Did you mean 'china'?"),
+        (["--data", "chima"], "Did you mean 'china'?"),
     ],
 )
 def test_bad_command_lines_end_with_2_and_say_what_to_do(arguments, said, capfd, tmp_path, monkeypatch) -> None:
@@ -138,7 +138,7 @@ def test_bad_command_lines_end_with_2_and_say_what_to_do(arguments, said, capfd,
 def test_a_fit_to_a_panel_that_does_not_ship_asks_for_it(report, capfd, tmp_path) -> None:
     fit = report[1].parent / "fit"
     assert main(["evaluate", str(fit), "--out", str(tmp_path / "out")]) == 2
-    assert "give its file with --panel" in capfd.readouterr().err
+    assert "give its file with --data" in capfd.readouterr().err
 
 
 # ---- adapters against direct computations

@@ -405,7 +405,7 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
         (["--first-origin", "1991"], "cannot be scored"),
         (["--last-origin", "2040"], "cannot be scored"),
         (["--first-origin", "2000", "--last-origin", "1999"], "give an earlier --first-origin"),
-        (["--checkpoint", "other"], "is no checkpoint of a back-test"),
+        (["--store", "other"], "is no checkpoint of a back-test"),
     ],
 )
 def test_nothing_begins_before_everything_is_checked(
@@ -453,9 +453,9 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     told = capsys.readouterr()
     assert "origins 1998-1999" in told.out
     assert "rmse ratio to persistence" in told.out
-    assert main(["backtest", str(path), "--forecaster", "mean_reversion", "--draws", "10", "--first-year", "1991"]) == 0
+    assert main(["backtest", str(path), "--forecaster", "mean_reversion", "--draws", "10", "--window", "1991:"]) == 0
     assert "origins 1999-2000" in capsys.readouterr().out
-    assert main(["backtest", str(path), "--start", "2050"]) == 2
+    assert main(["backtest", str(path), "--window", "2050:"]) == 2
     assert "nothing is left of data" in capsys.readouterr().err
     logs = walk(4, 12)
     logs[:, 9] = np.nan

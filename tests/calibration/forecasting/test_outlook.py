@@ -343,7 +343,19 @@ def test_nothing_begins_before_everything_is_checked(
 def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write(tmp_path / "mine.csv")
     out = tmp_path / "out"
-    line = ["forecast", str(source), "--until", "2003", "--draws", "40", "--no-past", "--out", str(out), "--json"]
+    line = [
+        "forecast",
+        str(source),
+        "--until",
+        "2003",
+        "--draws",
+        "40",
+        "--without",
+        "past",
+        "--out",
+        str(out),
+        "--json",
+    ]
     line += ["--event", "dispersion rises by 1% by 2003"]
     code = main(line)
     answer = json.loads(capsys.readouterr().out)
