@@ -19,6 +19,7 @@ from pysd_runner.cli.command import (
     LANG,
     QUIET,
     HelpContext,
+    UsageError,
     interrupted,
     report,
     usage_message,
@@ -162,6 +163,7 @@ FORMER: dict[str, str] = {
 UsageError: Any = typer.BadParameter.__mro__[1]
 
 
+    UsageError,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 

@@ -219,6 +219,7 @@ TEMPLATES = (
     "Got unexpected extra argument{s} ({arguments})",
     "Option {option} does not take a value.",
     "Option {option} requires an argument.",
+    "Option {option} is given twice; it takes one value, {values}.",
     "Invalid value for {option}: {said}",
     "Input should be greater than or equal to {low}",
     "Input should be less than or equal to {high}",
@@ -264,6 +265,9 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     blank = re.compile(r"\\\{(\w+)\\\}")
     return tuple((text, re.compile(blank.sub(r"(?P<\1>.*)", re.escape(text.replace("!r", ""))))) for text in TEMPLATES)
 
+
+# Base class of parser errors, taken from a subclass because its module differs between versions of typer.
+UsageError: Any = typer.BadParameter.__mro__[1]
 
 _BASE: Any = typer.core.TyperCommand.context_class
 
@@ -318,6 +322,16 @@ class HelpContext(_BASE):  # type: ignore[misc]
 
 
 class HelpCommand(typer.core.TyperCommand):
-    """A command whose help is in the language of its context."""
+    """A command whose help is in the language of its context, and which takes no option of one value twice."""
 
     context_class = HelpContext
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line; of an option given twice the parser would silently take the last value."""
+        for item in self.params:
+            option: Any = item
+            once = option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count)
+            if once and sum(text.partition("=")[0] in option.opts for text in args) > 1:
+                values = option.metavar or option.type.name.upper()
+                raise UsageError(f"Option {option.opts[0]} is given twice; it takes one value, {values}.")
+        return super().parse_args(ctx, args)
