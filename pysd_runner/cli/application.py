@@ -163,7 +163,6 @@ FORMER: dict[str, str] = {
 UsageError: Any = typer.BadParameter.__mro__[1]
 
 
-    UsageError,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
