@@ -159,9 +159,6 @@ FORMER: dict[str, str] = {
     **dict.fromkeys(("--start", "--until", "--first-year", "--last-year"), "--window FIRST:LAST"),
 }
 
-# Base class of parser errors, taken from a subclass because its module differs between versions of typer.
-UsageError: Any = typer.BadParameter.__mro__[1]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
