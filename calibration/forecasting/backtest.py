@@ -1,6 +1,6 @@
 """The back-test: forecast from every origin with the data available then, and score against realisations."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -25,12 +25,12 @@ from calibration.forecasting.forecaster import (
 from calibration.forecasting.models import BacktestPlan, check_model, make_plan, mixture_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores
-from calibration.forecasting.target import Target, target_of
-from pysd_runner.core.errors import Message
+from calibration.forecasting.target import Observed, Target, relative_output, target_of
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
-from pysd_runner.data import Data, load_data
+from pysd_runner.data import Data
 from pysd_runner.engine import counts
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from calibration.fitting.problem import CalibrationProblem
 
 Scores = dict[str, Array]
+Named = Iterable[str] | Mapping[str, Forecaster] | None
 
 DRAWS = 500
 SEPARATOR = "|"
@@ -54,7 +55,7 @@ def backtest(  # noqa: PLR0913 - a public entry point
     data: "Data | CalibrationProblem",
     *,
     model: Model | None = None,
-    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    forecasters: Named = None,
     horizons: Sequence[int] | None = None,
     first_origin: float | None = None,
     last_origin: float | None = None,
@@ -135,7 +136,7 @@ def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
     data: "Data | CalibrationProblem",
     *,
     model: Model | None = None,
-    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    forecasters: Named = None,
     horizons: Sequence[int] | None = None,
     first_origin: float | None = None,
     last_origin: float | None = None,
@@ -144,30 +145,52 @@ def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
     checkpoint: str | Path | None = None,
 ) -> tuple[BacktestPlan, Checkpoint]:
     """Raise the errors of invalid arguments of `backtest` before any long computation."""
-    model, data = taken(model, data)
-    table = data if isinstance(data, Data) else data.data
-    if table.is_panel:
-        check_model(model)
-        plan = make_plan(
-            target_of(table),
-            names=forecasters,
-            horizons=horizons,
-            first=None if first_origin is None else counts.year("first_origin", first_origin),
-            last=None if last_origin is None else counts.year("last_origin", last_origin),
-            draws=draws,
-            seed=seed,
-        )
-        return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, table.sha256))
+    observed = Observed.of(data, model)
+    asked = {"horizons": horizons, "first": first_origin, "last": last_origin, "draws": draws, "seed": seed}
+    plan, digest = PLANS[observed.design.target](observed, forecasters, checkpoint, **asked)
+    return plan, Checkpoint(BACKTEST, checkpoint, " ".join([plan.digest, digest, version("gapsim")]))
+
+
+def _plan_of_relative_output(
+    observed: Observed, forecasters: Named, _store: str | Path | None, **asked: Any
+) -> tuple[BacktestPlan, str]:
+    """Plan to score forecasts of relative output, and the digest of the data."""
+    check_model(observed.model)
+    bounds = {
+        name: None if asked[name] is None else counts.year(f"{name}_origin", asked[name]) for name in ("first", "last")
+    }
+    return make_plan(relative_output(observed), names=forecasters, **asked | bounds), observed.data.sha256
+
+
+def _plan_of_columns(
+    observed: Observed, forecasters: Named, store: str | Path | None, **asked: Any
+) -> tuple[BacktestPlan, str]:
+    """Plan to score a model that forecasts columns and its mixture, and the digest of its problem."""
     from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 
-    refuse_others("backtest", forecasters=forecasters)
-    problem = table_problem(data, model, seed=seed)
+    refuse(observed, forecasters=forecasters)
+    problem = observed.problem(seed=asked["seed"])
     target = target_of(problem)
-    folder = None if checkpoint is None else Path(checkpoint)
-    own = ModelForecaster(problem=problem, target=target, checkpoint=folder)
-    window = {"first": first_origin, "last": last_origin}
-    plan = mixture_plan(target, mixture(own), own.least, horizons=horizons, **window, draws=draws, seed=seed)
-    return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, problem.digest()))
+    own = ModelForecaster(problem=problem, target=target, checkpoint=None if store is None else Path(store))
+    return mixture_plan(target, mixture(own), own.least, **asked), problem.digest()
+
+
+# How a back-test is planned, by the target of a design.
+PLANS: Mapping[str, Callable[..., tuple[BacktestPlan, str]]] = {
+    "relative_output": _plan_of_relative_output,
+    "columns": _plan_of_columns,
+}
+
+
+def refuse(observed: Observed, **settings: object) -> None:
+    """Raise for arguments that do not apply to columns."""
+    for name in (name for name, value in settings.items() if value is not None):
+        raise InvalidInput(
+            "{name} is for relative output of regions; the columns of {data!r} are forecast by their model mixed with "
+            "others: leave it out",
+            name=name,
+            data=observed.data.name,
+        )
 
 
 @one_thread
@@ -178,39 +201,6 @@ def scored_by(
     run = _Run(plan, finished, pool, teller(progress), Memory() if memory is None else memory)
     run.prepare()
     return assembled(plan, run.scores())
-
-
-def refuse_others(function: str, **settings: object) -> None:
-    """Raise for arguments that do not apply to a table, as Python does for unknown ones."""
-    for name in (name for name, value in settings.items() if value is not None):
-        raise TypeError(f"{function}() got an unexpected keyword argument {name!r} for these data")
-
-
-def taken(model: Any, data: Any) -> Any:
-    """Model and data that were given in any form; a problem as it is."""
-    from calibration.fitting.problem import CalibrationProblem
-    from pysd_runner.study.arguments import loaded
-
-    is_read = isinstance(data, Data) and isinstance(model, Model | None)
-    if is_read or isinstance(data, CalibrationProblem):
-        return model, data
-    return (None, load_data(data)) if model is None else loaded(model, data)
-
-
-def table_problem(data: "Data | CalibrationProblem", model: Model | None, **settings: Any) -> "CalibrationProblem":
-    """The problem of a table and a model, with settings; or the one that was given."""
-    from calibration.fitting.problem import CalibrationProblem
-
-    if isinstance(data, CalibrationProblem):
-        return data
-    if model is None:
-        raise TypeError("a table is forecast with a model: model=load_model(...)")
-    return CalibrationProblem(model, data, **settings)
-
-
-def _mark(plan: BacktestPlan, data: str) -> str:
-    """Identify the back-test of a checkpoint: digests of plan and data, and the program's version."""
-    return " ".join([plan.digest, data, version("gapsim")])
 
 
 @dataclass(slots=True)

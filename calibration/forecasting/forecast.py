@@ -1,9 +1,10 @@
 """Public entry point of forecasts: predictive draws, event probabilities, and scores of past forecasts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,8 @@ from calibration.forecasting.backtest import (
     BACKTEST,
     DRAWS,
     check_backtest,
-    refuse_others,
+    refuse,
     scored_by,
-    table_problem,
-    taken,
 )
 from calibration.forecasting.combination import Combination, Mixture, member_forecast
 from calibration.forecasting.empirical_intervals import FIRST_SEEN
@@ -33,11 +32,11 @@ from calibration.forecasting.models import (
 )
 from calibration.forecasting.outlook import Outlook, names_of
 from calibration.forecasting.scored import Backtest
-from calibration.forecasting.target import Target, target_of
+from calibration.forecasting.target import Observed, Target, target_of
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import Calendar, time_of
 from pysd_runner.core.errors import InvalidInput, Message, apart
-from pysd_runner.core.kinds import Array, Numbers, Record
+from pysd_runner.core.kinds import Array, Numbers, Record, frozen
 from pysd_runner.core.parallel import Pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
@@ -48,13 +47,9 @@ from pysd_runner.model import Model
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.baseline import check_ahead
+from pysd_runner.study.arguments import parameters_of
 from pysd_runner.study.binding import shipped_model
 from pysd_runner.study.draws import check_fit
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from calibration.fitting.problem import CalibrationProblem
 
 # Horizons in years at which past scores are reported.
 PAST_HORIZONS = (1, 3, 5)
@@ -72,9 +67,9 @@ def forecast(  # noqa: PLR0913 - a public entry point
     until: float | str | None = None,
     *,
     horizon: int | None = None,
-    model: "Model | str | Path | None" = None,
+    model: Model | str | Path | None = None,
     forecaster: str = FINAL,
-    fit: FittedParameters | FitResult | None = None,
+    fit: FittedParameters | FitResult | str | Path | None = None,
     events: Sequence[str] = (),
     draws: int = 1000,
     seed: int = 0,
@@ -100,7 +95,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
     fit
         For a panel: a calibration to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`) whose runs
         start from the forecast; the forecast does not depend on its parameters. For a table: a fit to all observations
-        (`FitResult`), whose observation settings are used too; None to fit the model here.
+        (`FitResult`), whose observation settings are used too; None to fit the model here. Of both the folder will do.
     events
         For a panel, events in words, see `pysd_runner.indicators.events`; for a table, such as
         ``"infected above 100 at 80"``, also with ``below`` and ``by``.
@@ -129,38 +124,39 @@ def forecast(  # noqa: PLR0913 - a public entry point
     UnknownName
         If there is no such forecaster, region or class.
     """
-    known, data = taken(model, data)
-    table: Data = data if isinstance(data, Data) else data.data
+    observed = Observed.of(data, model)
     if (until is None) == (horizon is None):
         raise InvalidInput("say how far to forecast, by `until` or by `horizon`")
     if horizon is not None:
-        until = _after(table, whole("horizon", horizon, least=1))
+        until = _after(observed.data, whole("horizon", horizon, least=1))
     assert until is not None  # noqa: S101
-    if table.is_panel:
-        until = time_of(until)
-        fitted = fit.fitted if isinstance(fit, FitResult) else fit
-        target = check_forecast(
-            table, until=until, forecaster=forecaster, model=known, fit=fitted, events=events, draws=draws, seed=seed
-        )
-        chosen = models_named([forecaster])[forecaster]
-        start = origin_at(target, target.times[-1])
-        # Past origins first: the forecast then reuses their cached points to estimate its widths.
-        scored = _past(table, target, chosen, seed, start.memory, teller(progress)) if past else None
-        told = None if fitted is None else {name: getattr(fitted, name) for name in OF_FIT}
-        made = {"model": forecaster, "seed": seed, "fit": told, "gapsim": metadata.version("gapsim")}
-        count = int(until) - target.times[-1]
-        if kept is not None and _is_this(kept, table, target, made, draws, count):
-            found = kept.paths[:draws, :, :count]
-        else:
-            found = member_forecast(chosen, start, count, draws, seed).draws
-        return _of_regions(table, target, chosen, found, events, scored, fitted, made)
-    refuse_others("forecast", forecaster=None if forecaster == FINAL else forecaster, kept=kept)
-    if isinstance(fit, FittedParameters):
-        raise TypeError("a table is forecast with all that `fit` returned, not with its parameters alone")
-    teller(progress)(Message("fitting the model"), 0, 4)
-    problem = table_problem(data, known, seed=seed, **({} if fit is None else _settings_of(fit, known)))
-    end = problem.calendar.moment_of(time_of(until))
-    return _of_columns(problem, end, fit, events=events, draws=draws, seed=seed, past=past, tell=teller(progress))
+    asked = _Asked(
+        until=time_of(until),
+        forecaster=forecaster,
+        fit=fit,
+        kept=kept,
+        events=events,
+        draws=draws,
+        seed=seed,
+        past=past,
+        tell=teller(progress),
+    )
+    return FORECASTS[observed.design.target](observed, asked)
+
+
+@frozen
+class _Asked:
+    """Arguments of a forecast; see `forecast`."""
+
+    until: float
+    forecaster: str
+    fit: FittedParameters | FitResult | str | Path | None
+    kept: Baseline | None
+    events: Sequence[str]
+    draws: int
+    seed: int
+    past: bool
+    tell: Tell
 
 
 def _after(data: Data, horizon: int) -> float:
@@ -168,62 +164,63 @@ def _after(data: Data, horizon: int) -> float:
     return float(data.times[-1] + horizon * np.median(np.diff(data.times)))
 
 
-def _of_regions(
-    panel: Data,
-    target: Target,
-    chosen: Forecaster,
-    draws: Array,
-    events: Sequence[str],
-    scored: Backtest | None,
-    fit: FittedParameters | None,
-    made: Record,
-) -> Outlook:
-    """Build the outlook of relative output from draws of shape (draw, region, year)."""
-    years = tuple(range(target.times[-1] + 1, target.times[-1] + 1 + draws.shape[2]))
+def _relative_output(observed: Observed, asked: _Asked) -> Outlook:
+    """Forecast the relative output of regions."""
+    panel, fitted, named, kept = observed.data, parameters_of(asked.fit), asked.forecaster, asked.kept
+    draws, seed, events = asked.draws, asked.seed, asked.events
+    used: dict[str, Any] = {"forecaster": named, "model": observed.model, "fit": fitted, "events": events}
+    target = check_forecast(panel, until=asked.until, draws=draws, seed=seed, **used)
+    chosen = models_named([named])[named]
+    start = origin_at(target, target.times[-1])
+    # Past origins first: the forecast then reuses their cached points to estimate its widths.
+    scored = _past(panel, target, chosen, seed, start.memory, asked.tell) if asked.past else None
+    told = None if fitted is None else {name: getattr(fitted, name) for name in OF_FIT}
+    made = {"model": named, "seed": seed, "fit": told, "gapsim": metadata.version("gapsim")}
+    count = int(asked.until) - target.times[-1]
+    if kept is not None and _is_this(kept, panel, target, made, draws, count):
+        found = kept.paths[:draws, :, :count]
+    else:
+        found = member_forecast(chosen, start, count, draws, seed).draws
+    years = tuple(range(target.times[-1] + 1, target.times[-1] + 1 + count))
     weights = _weights(chosen)
     return Outlook(
-        draws=target.back(draws, years),
+        draws=target.back(found, years),
         target=target,
         data=panel,
         model=chosen.name,
         weights=weights,
-        chances=chances(events, _futures(target, panel, draws, years)),
+        chances=chances(events, _futures(target, panel, found, years)),
         past=() if scored is None else _rows(scored, chosen.name),
         past_origins=() if scored is None else _origins(scored),
         dispersion={} if scored is None else scored.dispersion(chosen.name),
-        fit=fit,
-        provenance={"model": made["model"], "seed": made["seed"], "weights": weights, **made},
+        fit=fitted,
+        provenance={"model": named, "seed": seed, "weights": weights, **made},
     )
 
 
-def _of_columns(
-    problem: "CalibrationProblem",
-    until: float,
-    fit: FitResult | None,
-    *,
-    events: Sequence[str],
-    draws: int,
-    seed: int,
-    past: bool,
-    tell: Tell,
-) -> Outlook:
+def _columns(observed: Observed, asked: _Asked) -> Outlook:
     """Forecast the columns of a table with the user's model."""
     from calibration.forecasting.model_forecaster import ModelForecaster, mixture
     from calibration.forecasting.words import disturbance, moved, verdict
 
+    refuse(observed, forecaster=None if asked.forecaster == FINAL else asked.forecaster, kept=asked.kept)
+    fit, tell, draws, seed = _whole_fit(asked.fit), asked.tell, asked.draws, asked.seed
+    tell(Message("fitting the model"), 0, 4)
+    problem = observed.problem(seed=seed, **({} if fit is None else _settings_of(fit, observed.model)))
+    until = problem.calendar.moment_of(asked.until)
     target = target_of(problem)
     count = _intervals(target, until)
     check_draws(draws, len(target.rows), count)
-    asked = [event_of(text, [item.label for item in problem.series]) for text in events]
+    events = [event_of(text, [item.label for item in problem.series]) for text in asked.events]
     known = problem.calendar
-    asked = [replace(item, time=known.year_of(known.moment_of(item.time))) for item in asked]
+    events = [replace(item, time=known.year_of(known.moment_of(item.time))) for item in events]
     own = ModelForecaster(problem=problem, target=target, given=fit)
     whole = mixture(own)
     tell(Message("filtering and mixing"), 1, 4)
     origin = origin_at(target, target.times[-1])
     weights, found = _mixed(whole, origin, count, draws, seed)
     tell(Message("scoring past forecasts"), 2, 4)
-    scored = _past_of_columns(whole, own.least, origin, seed) if past else None
+    scored = _past_of_columns(whole, own.least, origin, seed) if asked.past else None
     learnt = own.learnt(origin, seed)
     tell(Message("done"), 4, 4)
     later = target.later(count)
@@ -245,16 +242,32 @@ def _of_columns(
         weights=weights,
         chances=tuple(
             Chance(event=item.text, year=item.time, is_ever=item.is_ever, probability=item.probability(out))
-            for item in asked
+            for item in events
         ),
         past=rows,
         past_origins=() if scored is None else _origins(scored),
-        verdict=verdict(rows) if past else Message("Past forecasts were not scored."),
+        verdict=verdict(rows) if asked.past else Message("Past forecasts were not scored."),
         disturbance=disturbance(learnt, target.spacing),
         moved=moved(until, later, target),
         fit=learnt.fit,
         provenance={**made, "columns": columns},
     )
+
+
+# How data are forecast, by the target of a design.
+FORECASTS: Mapping[str, Callable[..., Outlook]] = {"relative_output": _relative_output, "columns": _columns}
+
+
+def _whole_fit(fit: FittedParameters | FitResult | str | Path | None) -> FitResult | None:
+    """All that a fit found, also from its folder."""
+    if fit is None or isinstance(fit, FitResult):
+        return fit
+    if isinstance(fit, FittedParameters):
+        raise InvalidInput(
+            "columns are forecast with all that `fit` returned, not with its parameters alone; give that, or the "
+            "folder of the fit"
+        )
+    return FitResult.load(fit)
 
 
 def _settings_of(fit: FitResult, model: Model | None) -> Record:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.kinds import Array, Flags, Indices, frozen
-from pysd_runner.data import Data
+from pysd_runner.data import Data, load_data
 from pysd_runner.data.update import spans
-from pysd_runner.model import is_share
+from pysd_runner.model import Model, is_share
+from pysd_runner.spec.design import StudyDesign, studied
+from pysd_runner.study.arguments import loaded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -251,6 +253,57 @@ def unfinished_years(panel: Data, target: Target) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+@frozen(eq=False)
+class Observed:
+    """Data with the design of their study, and the model or the problem by which they are forecast.
+
+    Attributes
+    ----------
+    model
+        The model; None if none was given, or a problem was.
+    data
+        The data.
+    design
+        The design of their study.
+    given
+        The problem that was given in place of the data, if one was.
+    """
+
+    model: Model | None
+    data: Data
+    design: StudyDesign
+    given: "CalibrationProblem | None" = None
+
+    @classmethod
+    def of(cls, data: Any, model: Any = None) -> "Observed":
+        """Read data and model that were given in any form, or a problem in their place."""
+        from calibration.fitting.problem import CalibrationProblem
+
+        if isinstance(data, CalibrationProblem):
+            return cls(model=model, data=data.data, design=data.design, given=data)
+        if model is None:
+            read, design = studied(load_data(data))
+            return cls(model=None, data=read, design=design)
+        known, found = loaded(model, data)
+        assert found is not None  # noqa: S101
+        read, design = studied(found, known.design)
+        return cls(model=known, data=read, design=design)
+
+    def problem(self, **settings: Any) -> "CalibrationProblem":
+        """The problem of data and model, with settings; or the one that was given."""
+        from calibration.fitting.problem import CalibrationProblem
+
+        if self.given is not None:
+            return self.given
+        if self.model is None:
+            raise InvalidInput(
+                "the columns of {data!r} are forecast with a model: give one, as in model='mine.mdl'; or give a panel "
+                "of regions with output per head",
+                data=self.data.name,
+            )
+        return CalibrationProblem(self.model, self.data, **settings)
+
+
 def target_of(source: "Data | CalibrationProblem") -> Target:
     """Log relative output per head of a panel, or all columns that a problem compares with its model.
 
@@ -265,12 +318,15 @@ def target_of(source: "Data | CalibrationProblem") -> Target:
     InvalidPanel
         If there is no output per head, fewer than two regions have it, or it never changes.
     InvalidInput
-        If a problem has observations at only one time.
+        If a problem has observations at only one time, or data that are no panel are given without a model.
     """
-    return _relative_output(source) if isinstance(source, Data) else _columns(source)
+    observed = Observed.of(source)
+    return TARGETS[observed.design.target](observed)
 
 
-def _relative_output(panel: Data) -> Target:
+def relative_output(observed: Observed) -> Target:
+    """Log output per head of the regions of a panel relative to their mean."""
+    panel = observed.data
     if VARIABLE not in panel:
         raise InvalidPanel(
             "panel {panel!r} has no output_per_head and nothing to compute it from; give output_per_head, or output "
@@ -322,8 +378,9 @@ def relative_array(codes: Sequence[str], values: Array, years: Sequence[float]) 
     return {RELATIVE: xr.DataArray(values, dims=dims, coords={"region": list(codes), "year": list(years)}, attrs=attrs)}
 
 
-def _columns(problem: "CalibrationProblem") -> Target:
+def columns(observed: Observed) -> Target:
     """Observations of a problem stacked into rows, each at the nearest time of an evenly spaced grid."""
+    problem = observed.problem()
     series = problem.series
     moments = np.unique(np.concatenate([item.times for item in series]))
     if len(moments) < 2:
@@ -347,6 +404,10 @@ def _columns(problem: "CalibrationProblem") -> Target:
         moments=np.asarray(times, dtype=float),
         calendar=problem.calendar,
     )
+
+
+# What is forecast, by the target of a design.
+TARGETS = {"relative_output": relative_output, "columns": columns}
 
 
 def _on_grid(item: "Series", times: Array, spacing: float) -> Array:

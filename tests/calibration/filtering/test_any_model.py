@@ -254,6 +254,22 @@ def test_bad_wishes_are_refused(plain, change, told):
     assert told in str(caught.value)
 
 
+def test_columns_without_a_model_or_with_what_is_for_regions_are_answered_in_a_sentence(plain, tmp_path):
+    for ask in (lambda: forecast(plain.data, horizon=3), lambda: backtest(plain.data)):
+        with pytest.raises(InvalidInput, match="are forecast with a model: give one"):
+            ask()
+    with pytest.raises(InvalidInput, match="forecaster is for relative output of regions"):
+        forecast(plain, until=30, forecaster="damped_drift")
+    with pytest.raises(InvalidInput, match="forecasters is for relative output of regions"):
+        backtest(plain, forecasters=["persistence"])
+    found = fit(plain, starts=1)
+    with pytest.raises(InvalidInput, match="not with its parameters alone"):
+        forecast(plain, until=30, fit=found.fitted)
+    folder = found.save(tmp_path / "fit")
+    one, other = (forecast(plain, until=26, fit=given, draws=20, past=False) for given in (found, folder))
+    np.testing.assert_array_equal(one["stock"], other["stock"])
+
+
 def test_two_ranges_and_quarters_go_through_fit_projection_and_forecast(tmp_path):
     model = made(tmp_path, REGIONS.replace("/year", "/quarter"), unit="quarter", stop=24)
     path = simulate(model, {"Rate": np.array([0.05, 0.02])}, outcomes=["Stock"])["Stock"][0, 0]
