@@ -16,12 +16,12 @@ from pysd_runner.policy.effects import DISCOUNT, HEADLINE
 from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS as DEFAULT_CONSTRAINTS, Objective
 from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.space import MONEY, Knob, Space
-from pysd_runner.policy.studies import declared, policy_of, study_of
+from pysd_runner.policy.studies import policy_of, study_of
 from pysd_runner.policy.study import Study
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, REDISTRIBUTION_USUAL
 from pysd_runner.scenarios.vocabulary import load_vocabulary
-from pysd_runner.spec import FittedParameters, PolicyClass
+from pysd_runner.spec import FittedParameters, ModelSpec, PolicyClass
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 from pysd_runner.text import in_both, say
 
@@ -199,7 +199,7 @@ def _worth(study: Study, periods: Sequence[float]) -> Array:
 
 def _of_levers(study: Study) -> Space:
     """Search space of a model without regions: every lever from off to its upper bound, with the budget spent."""
-    spec = declared(study.model)
+    spec = study.model.spec or ModelSpec(name=study.model.name)
     total = spec.budget
     knobs = []
     for lever in study.levers.values():

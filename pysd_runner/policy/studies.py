@@ -1,4 +1,4 @@
-"""Build a `Study` (common draws, levers and outcomes) from a regional model, or from any other model."""
+"""Build a `Study` (common draws, levers and outcomes) from any model that declares levers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,6 @@ import numpy as np
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.kinds import Texts, Values
-from pysd_runner.data.dataset import is_panel
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import each, regional_outcomes, variable_outcome
@@ -17,7 +16,8 @@ from pysd_runner.policy.ranking import start_of
 from pysd_runner.policy.study import Lever, Outcome, Study
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
-from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.scenarios.load import holds_changes
+from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation.run import constant_values, located, only_draws, simulate
 from pysd_runner.spec import DeclaredOutcome, FittedParameters, ModelSpec
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of
@@ -25,7 +25,7 @@ from pysd_runner.study.values import changed_values
 
 
 def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
-    """Build a study of a regional model, or of any model that declares levers and outcomes with a preferred direction.
+    """Build a study of a model that declares levers, and outcomes with a preferred direction unless it is regional.
 
     Parameters
     ----------
@@ -51,7 +51,56 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
     SimulationFailed
         If every draw fails without a policy.
     """
-    return _of_regions(inputs, lang) if is_panel(inputs.data) else _of_any(inputs)
+    model, design = inputs.model, inputs.design
+    spec = model.spec or ModelSpec(name=model.name)
+    _check_whole(inputs)
+    levers = {key: _lever(model, key, spec, element) for key, element in design.levers.items()}
+    # What the policies of scenario files set keeps the value of the file without one.
+    alone = [lever for lever in levers.values() if lever.variable not in design.policy.values()]
+    carriers = {lever.variable: constant_values(model, lever.variable) for lever in alone}
+    for lever in alone:
+        carriers[lever.variable][lever.position] = lever.off
+    values = dict(inputs.common.values)
+    for name in carriers.keys() & values.keys():
+        raise InvalidInput("{name!r} was set or estimated by the fit, so it cannot be a lever", name=name)
+    costs = {name: constant_values(model, name) for name in unit_costs(model).values() if name not in values}
+    judged = [item for item in spec.outcomes.values() if item.better]
+    watched, elements = _by_element(model, judged)
+    outcomes: dict[str, Outcome] = {}
+    for panel in inputs.past:
+        outcomes, watched = regional_outcomes(start_of(panel), model.bindings.variables)
+        elements = tuple(region.name(lang) for region in panel.regions)
+    outcomes |= {item.key: _outcome(item) for item in judged}
+    _check_declared(model, levers, outcomes)
+    study = Study(
+        model=inputs.run_model,
+        values={**values, **costs},
+        draws=len(inputs.common.draws),
+        bounds=inputs.bounds,
+        step=inputs.step,
+        none={**carriers, **policy_of(inputs, BASELINE)},
+        levers=levers,
+        outcomes=outcomes,
+        watched=watched,
+        regions=inputs.regions,
+        elements=elements,
+        notes=design.caveats,
+    )
+    return _usable(study)
+
+
+def _check_whole(inputs: ProjectionInputs) -> None:
+    """Raise if runs do not start, step and end at whole units of time."""
+    (start, stop), step = inputs.bounds, inputs.step
+    if start % 1 or stop % 1 or step > 1 or (1 / step) % 1:
+        raise InvalidInput(
+            "policies are compared at whole units of time; {model} runs from {start:g} to {stop:g} in steps of "
+            "{step:g}",
+            model=inputs.model.path.name,
+            start=start,
+            stop=stop,
+            step=step,
+        )
 
 
 def model_study(
@@ -66,71 +115,6 @@ def model_study(
     return study_of(inputs_of(model, None, fitted, until=until, draws=draws, seed=seed))
 
 
-def _of_regions(inputs: ProjectionInputs, lang: str) -> Study:
-    model, panel = inputs.model, inputs.panel
-    bound = model.bindings
-    elements, active = list(model.ranges[bound.ranges.lever]), bound.policy["levers"]
-    levers = {
-        key: Lever(key=key, variable=active, position=(elements.index(word.element),), en=word.en, zh=word.zh)
-        for key, word in load_vocabulary(model).levers.items()
-    }
-    outcomes, watched = regional_outcomes(start_of(panel), bound.variables)
-    return Study(
-        model=model,
-        values=inputs.common.values,
-        draws=len(inputs.common.draws),
-        bounds=inputs.bounds,
-        step=inputs.step,
-        none=policy_of(inputs, load_scenario("baseline", model=model)),
-        levers=levers,
-        outcomes=outcomes,
-        watched=watched,
-        regions=tuple(panel.regions),
-        elements=tuple(region.name(lang) for region in panel.regions),
-        notes=(
-            Message(
-                "Effects of digital policy on output rest on priors from the literature passed through the structure; "
-                "unit costs of the levers are judgement."
-            ),
-        ),
-    )
-
-
-def _of_any(inputs: ProjectionInputs) -> Study:
-    model = inputs.model
-    spec = declared(model)
-    values, (start, stop), step = dict(inputs.common.values), inputs.bounds, inputs.step
-    if any(moment % 1 for moment in inputs.bounds) or step > 1 or (1 / step) % 1:
-        raise InvalidInput(
-            "policies are compared at whole units of time; {model} runs from {start:g} to {stop:g} in steps of "
-            "{step:g}",
-            model=model.path.name,
-            start=start,
-            stop=stop,
-            step=step,
-        )
-    levers = {key: _lever(model, key, spec) for key in spec.levers}
-    carriers = {lever.variable: constant_values(model, lever.variable) for lever in levers.values()}
-    for name in carriers:
-        if name in values:
-            raise InvalidInput("{name!r} was set or estimated by the fit, so it cannot be a lever", name=name)
-    for lever in levers.values():
-        carriers[lever.variable][lever.position] = lever.off
-    costs = {name: constant_values(model, name) for name in unit_costs(model).values() if name not in values}
-    judged = [item for item in spec.outcomes.values() if item.better]
-    study = Study(
-        model=inputs.run_model,
-        values={**values, **costs},
-        draws=inputs.settings["draws"],
-        bounds=inputs.bounds,
-        step=step,
-        none=carriers,
-        levers=levers,
-        outcomes={item.key: _outcome(item) for item in judged},
-    )
-    return _watching(_usable(study), judged)
-
-
 def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Values | str) -> dict[str, Any]:
     """Values of a scenario by model variable, in the form that a study uses.
 
@@ -143,18 +127,15 @@ def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Values | str
         changes, as in `Scenario.of`.
     """
     model, bounds, step = start.model, start.bounds, start.step
-    data = None if isinstance(start, Study) else start.data
-    regions = start.regions if isinstance(start, Study) else tuple(data.regions) if is_panel(data) else ()
-    if regions:
-        found = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, model=model, regions=regions)
-        times = np.arange(bounds[0], bounds[1] + step / 2, step)
-        return dict(found.values(model, regions, default_start=float(bounds[0] + 1), times=times))
-    if isinstance(scenario, Mapping):
-        scenario = Scenario.of("policy", scenario)
-    elif isinstance(scenario, str):
-        scenario = load_scenario(scenario, model=model)
     base = {**start.values, **start.none} if isinstance(start, Study) else start.common.values
-    return dict(changed_values(model, [scenario], base, start=bounds[0], stop=bounds[1], step=step))
+    if isinstance(scenario, Mapping) and holds_changes(scenario):
+        scenario = Scenario.of("policy", scenario)
+    elif not isinstance(scenario, Scenario):
+        scenario = load_scenario(scenario, model=model, regions=start.regions)
+    times = np.arange(bounds[0], bounds[1] + step / 2, step)
+    policies = scenario.values(model, start.regions, default_start=float(bounds[0] + 1), times=times)
+    changed = changed_values(model, [scenario], base, start=bounds[0], stop=bounds[1], step=step)
+    return {**policies, **changed}
 
 
 def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:
@@ -181,24 +162,22 @@ def _loops(model: Model) -> list[SwitchableLoop]:
     return [loop for loop in load_experiments(file).loops if not chosen & set(loop.values)]
 
 
-def declared(model: Model) -> ModelSpec:
-    """The declarations of a model, which must include a lever and an outcome with a preferred direction."""
-    spec = model.spec
+def _check_declared(model: Model, levers: Mapping[str, Lever], outcomes: Mapping[str, Outcome]) -> None:
+    """Raise if there is no lever, or no outcome with a preferred direction."""
     file = model.path.with_suffix(".toml").name
-    if spec is None or not spec.levers:
+    if not levers:
         raise InvalidInput(
             '{model} declares no levers; name them in {file}: [levers."Doses[old]"]', model=model.path.name, file=file
         )
-    if not any(item.better for item in spec.outcomes.values()):
+    if not outcomes:
         raise InvalidInput(
             '{file} says of no outcome which direction is better: [outcomes.Deaths] better = "lower"', file=file
         )
-    return spec
 
 
-def _lever(model: Model, key: str, spec: ModelSpec) -> Lever:
+def _lever(model: Model, key: str, spec: ModelSpec, element: str) -> Lever:
     own = spec.levers[key]
-    variable, position = located(model, own.element)
+    variable, position = located(model, element)
     if model.ir.variables[variable].kind != "constant":
         raise InvalidInput("lever {lever!r}: {variable!r} is no constant of the model", lever=key, variable=variable)
     return Lever(key=key, variable=variable, position=position or (), off=own.off, en=own.en, zh=own.zh)
@@ -233,15 +212,14 @@ def _usable(study: Study) -> Study:
         draws=study.draws,
     )
     values = only_draws(study.model, study.values, kept)
-    return replace(study, values=values, draws=len(kept), notes=(note,))
+    return replace(study, values=values, draws=len(kept), notes=(*study.notes, note))
 
 
-def _watching(study: Study, judged: list[DeclaredOutcome]) -> Study:
-    """Watch the first outcome that has exactly one subscript element by element."""
-    ir = study.model.ir
+def _by_element(model: Model, judged: list[DeclaredOutcome]) -> tuple[dict[str, Outcome], tuple[str, ...]]:
+    """The first outcome that has exactly one subscript, by element, and its elements; empty if there is none."""
     for item in judged:
-        dims = ir.variables[item.variable].dims
+        dims = model.ir.variables[item.variable].dims
         if len(dims) == 1:
             found = each(_outcome(item))
-            return replace(study, watched={found.key: found}, elements=tuple(ir.ranges[dims[0]]))
-    return study
+            return {found.key: found}, tuple(model.ir.ranges[dims[0]])
+    return {}, ()

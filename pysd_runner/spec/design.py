@@ -96,6 +96,8 @@ class StudyDesign:
         Variable by which a run without policy follows a forecast; empty if it cannot.
     lever
         Range of the levers that policies set; empty if scenarios change constants by name.
+    levers
+        Constant, or element of one, that each declared lever sets.
     money
         Unit of money in declared units, for which results have the currency of the data; empty if there is none.
     outcomes
@@ -140,6 +142,7 @@ class StudyDesign:
     initial: "Mapping[str, RegionInput]" = field(default_factory=dict)
     shock: str = ""
     lever: str = ""
+    levers: Texts = field(default_factory=dict)
     money: str = ""
     outcomes: "Mapping[str, DeclaredOutcome]" = field(default_factory=dict)
     stocks: int = MOST_STOCKS
@@ -219,7 +222,8 @@ REGIONAL = StudyDesign(
 def design_of(spec: "ModelSpec | None") -> StudyDesign:
     """The design that declarations describe; the default where there are none."""
     if spec is None or spec.bindings is None:
-        return PLAIN if spec is None else replace(PLAIN, **spec.study)
+        levers = {} if spec is None else {key: item.element for key, item in spec.levers.items()}
+        return PLAIN if spec is None else replace(PLAIN, levers=levers, **spec.study)
     ranges, names = spec.bindings.ranges, spec.bindings.variables
     return replace(
         REGIONAL,
@@ -232,6 +236,7 @@ def design_of(spec: "ModelSpec | None") -> StudyDesign:
         initial=spec.inputs,
         shock=names.shock,
         lever=ranges.lever,
+        levers={key: f"{spec.bindings.policy['levers']}[{item.element}]" for key, item in spec.levers.items()},
         outcomes=spec.outcomes,
     )
 
