@@ -30,7 +30,7 @@ from calibration.forecasting.models import (
     mixture_plan,
     models_named,
 )
-from calibration.forecasting.outlook import Outlook, names_of
+from calibration.forecasting.outlook import Outlook, RelativeOutlook, names_of
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Observed, Target, target_of
 from calibration.observation.series import last_level
@@ -183,7 +183,7 @@ def _relative_output(observed: Observed, asked: _Asked) -> Outlook:
         found = member_forecast(chosen, start, count, draws, seed).draws
     years = tuple(range(target.times[-1] + 1, target.times[-1] + 1 + count))
     weights = _weights(chosen)
-    return Outlook(
+    return RelativeOutlook(
         draws=target.back(found, years),
         target=target,
         data=panel,

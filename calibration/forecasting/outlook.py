@@ -155,21 +155,17 @@ class Outlook(Tabled):
         For regions, in per cent of their geometric mean, with the last observed level and its year. For a table, in
         the units of the columns.
         """
-        if not self.target.is_relative:
-            return pd.concat(
-                [_lines(values).assign(column=name) for name, values in self.draws.items()], ignore_index=True
-            ).pipe(lambda found: found[["column", *found.columns[:-1]]])
-        found = _lines(self.paths)
-        found.iloc[:, 2:] = 100 * np.exp(found.iloc[:, 2:])
-        for place, column in enumerate(("name_en", "name_zh"), start=1):
-            found.insert(place, column, [self.names[str(code)][place - 1] for code in found["region"]])
-        found["last"] = found["region"].map(dict(zip(self.target.rows, 100 * np.exp(self.last), strict=True)))
-        found["last_year"] = found["region"].map(dict(zip(self.target.rows, self.last_years, strict=True)))
-        return found
+        parts = [_lines(values).assign(column=name) for name, values in self.draws.items()]
+        found = pd.concat(parts, ignore_index=True)
+        return found[["column", *found.columns[:-1]]]
 
     def to_frame(self) -> pd.DataFrame:
         """Alias of `table`."""
         return self.table()
+
+    @property
+    def _pictures(self) -> tuple[str | None, ...]:
+        return tuple(self.draws)
 
     def sentences(self, lang: str = "en") -> tuple[str, ...]:
         """The main results in sentences of a language, ``"en"`` or ``"zh"``."""
@@ -180,7 +176,7 @@ class Outlook(Tabled):
     def __repr__(self) -> str:
         first = next(iter(self.draws.values()))
         _, row, time = first.dims
-        times, unit = first[time].to_numpy(), "" if self.target.is_relative else str(first[time].attrs.get("units", ""))
+        times, unit = first[time].to_numpy(), str(first[time].attrs.get("units", ""))
         span = f"{said_time(times[0])} to {said_time(times[-1], unit)}"
         what = f"{len(self.target.rows)} {row}s, {first.sizes['draw']} draws, {span}"
         return f"<Outlook by {self.model!r} on {self.target.name!r}: {what}>"
@@ -216,14 +212,6 @@ class Outlook(Tabled):
         UnknownName
             If there is no such region or column.
         """
-        if self.target.is_relative:
-            from pysd_runner.plots import plot_gaps, plot_tiles
-
-            values, past = map(self._percent, (self.paths, self.history.isel(year=slice(-BEHIND, None))))
-            asked: dict[str, Any] = {"origin": self.origin, "includes": ("forecast",), "ax": ax, "lang": lang}
-            return (
-                plot_tiles(values, past, **asked) if name is None else plot_gaps(values, past, regions=[name], **asked)
-            )
         from pysd_runner.plots.over_time import plot_fan
 
         chosen = name or next(iter(self.draws))
@@ -245,14 +233,6 @@ class Outlook(Tabled):
         found: xr.DataArray = xr.concat([past, later], "time", join="right", combine_attrs="no_conflicts")
         return found.isel(entity=0, drop=True) if found.sizes["entity"] == 1 else found
 
-    def _percent(self, logs: xr.DataArray) -> xr.DataArray:
-        """Per cent of the geometric mean, with names and places of the regions."""
-        from pysd_runner.spec.design import REGIONAL
-        from pysd_runner.study.labelling import entity_coordinates
-
-        found = logs.copy(data=100 * np.exp(logs.to_numpy())).rename("percent_of_mean").assign_attrs(units="%")
-        return found.assign_coords(entity_coordinates(self.data.subset(entities=self.target.rows).regions, REGIONAL))
-
     def to_excel(self, path: str | Path) -> Path:
         """Write the quantiles, past scores and weights into an Excel workbook."""
         from pysd_runner.export.files import save_workbook
@@ -269,7 +249,7 @@ class Outlook(Tabled):
 
         folder = Path(folder)
         parts: list[Part] = [Bullets(self.sentences(lang))]
-        for name in [None] if self.target.is_relative else self.draws:
+        for name in self._pictures:
             figure = self.plot(name, lang=lang)
             plain = "".join(sign if sign.isalnum() else "_" for sign in name or "").strip("_").casefold() or "forecast"
             parts.append(saved_picture(figure, folder, plain))
@@ -285,6 +265,47 @@ class Outlook(Tabled):
         record = {"weights": dict(self.weights), "events": self.events, **self.provenance}
         write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return folder
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RelativeOutlook(Outlook):
+    """A forecast of the relative output of regions."""
+
+    def table(self) -> pd.DataFrame:
+        """Quantiles in per cent of the geometric mean, with the last observed level and its year."""
+        found = _lines(self.paths)
+        found.iloc[:, 2:] = 100 * np.exp(found.iloc[:, 2:])
+        for place, column in enumerate(("name_en", "name_zh"), start=1):
+            found.insert(place, column, [self.names[str(code)][place - 1] for code in found["region"]])
+        found["last"] = found["region"].map(dict(zip(self.target.rows, 100 * np.exp(self.last), strict=True)))
+        found["last_year"] = found["region"].map(dict(zip(self.target.rows, self.last_years, strict=True)))
+        return found
+
+    @property
+    def _pictures(self) -> tuple[str | None, ...]:
+        return (None,)
+
+    def sentences(self, lang: str = "en") -> tuple[str, ...]:
+        """One paragraph."""
+        from calibration.forecasting.words import paragraph
+
+        return (paragraph(self, lang),)
+
+    def plot(self, name: str | None = None, *, ax: Any = None, lang: str = "en") -> Any:
+        """Fan chart of a region, or all regions, in per cent of the geometric mean."""
+        from pysd_runner.plots import plot_gaps, plot_tiles
+
+        values, past = map(self._percent, (self.paths, self.history.isel(year=slice(-BEHIND, None))))
+        asked: dict[str, Any] = {"origin": self.origin, "includes": ("forecast",), "ax": ax, "lang": lang}
+        return plot_tiles(values, past, **asked) if name is None else plot_gaps(values, past, regions=[name], **asked)
+
+    def _percent(self, logs: xr.DataArray) -> xr.DataArray:
+        """Per cent of the geometric mean, with names and places of the regions."""
+        from pysd_runner.spec.design import REGIONAL
+        from pysd_runner.study.labelling import entity_coordinates
+
+        found = logs.copy(data=100 * np.exp(logs.to_numpy())).rename("percent_of_mean").assign_attrs(units="%")
+        return found.assign_coords(entity_coordinates(self.data.subset(entities=self.target.rows).regions, REGIONAL))
 
 
 def names_of(target: Target, panel: Data) -> dict[str, tuple[str, str]]:

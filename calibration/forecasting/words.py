@@ -210,9 +210,7 @@ def _change(ratio: float | None, words: Texts) -> str:
 
 
 def sentences(outlook: "Outlook", lang: str = "en") -> tuple[str, ...]:
-    """Describe a forecast: one paragraph for regions; for a table, its values, events, skill and disturbance."""
-    if outlook.target.is_relative:
-        return (paragraph(outlook, lang),)
+    """Describe the forecast of a table: its values, events, skill and disturbance."""
     found: list[str] = []
     for name, values in outlook.draws.items():
         end, unit = values.isel(time=-1), str(values["time"].attrs.get("units", ""))
