@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.inputs import ProjectionInputs
 
-# The scenario from which a search among mixes of regions starts.
-START = "zoned_need"
-
 
 def optimise(  # noqa: PLR0913 - a public entry point
     model: AnyModel,
@@ -76,13 +73,13 @@ def optimise(  # noqa: PLR0913 - a public entry point
     from pysd_runner.policy.studies import policy_of
 
     inputs, study = _study(model, data, fit, outcome, levers, better, until=until, draws=draws, seed=seed)
-    if inputs.design.lever:
-        root = _scenario(inputs, scenario or START)
+    root = None
+    for name in filter(None, [scenario or inputs.design.search]):
+        root = _scenario(inputs, name)
         study = replace(study, none=policy_of(inputs, root.baseline()))
-        space, start = space_of(study, root)
-    else:
-        space, start = space_of(study)
-    rules = DEFAULT_CONSTRAINTS if subject_to is None and inputs.design.lever else subject_to or ()
+    space, start = space_of(study, root)
+    known = study.outcomes.keys() | study.watched.keys()
+    rules = [item for item in DEFAULT_CONSTRAINTS if item.outcome in known] if subject_to is None else subject_to
     return best(
         study, space, objective=Objective(outcome=outcome), subject_to=rules, start=start, starts=starts, seed=seed
     )
@@ -126,15 +123,13 @@ def attribute(  # noqa: PLR0913 - a public entry point
     from pysd_runner.policy.studies import loop_values, policy_of, references
 
     inputs, study = _study(model, data, fit, outcome, levers, better, until=until, draws=draws, seed=seed)
-    if not inputs.design.lever:
-        return shares(study, policy_of(study, scenario), outcome=outcome)
     chosen = _scenario(inputs, scenario)
     return shares(
         study,
-        policy_of(inputs, chosen),
+        policy_of(study, chosen),
         name=chosen.name,
         outcome=outcome,
-        none=policy_of(inputs, chosen.baseline()),
+        none={**study.none, **policy_of(study, chosen.baseline())},
         reference=references(study, chosen),
         loops=loop_values(inputs.model),
     )
@@ -198,9 +193,14 @@ def _declared(model: Model, outcome: str, levers: Mapping[str, tuple[float, floa
 
 
 def _scenario(inputs: "ProjectionInputs", scenario: Any) -> "Scenario":
-    """A scenario of regions, with the regions of the data."""
+    """A scenario, with the regions of the data."""
     from pysd_runner.scenarios import Scenario, load_scenario
+    from pysd_runner.scenarios.load import holds_changes
 
-    if isinstance(scenario, Scenario):
-        return scenario
-    return load_scenario(scenario, model=inputs.model, regions=inputs.panel.regions)
+    if isinstance(scenario, Mapping) and holds_changes(scenario):
+        return Scenario.of("policy", scenario)
+    return (
+        scenario
+        if isinstance(scenario, Scenario)
+        else load_scenario(scenario, model=inputs.model, regions=inputs.regions)
+    )

@@ -144,11 +144,10 @@ def update(data: "Data | AnySource", new: "Data | AnySource") -> "Update":
         If the data are no panel of regions.
     """
     from pysd_runner.data import Data, load_data
-    from pysd_runner.data.update import updated
+    from pysd_runner.data.update import check_panel, updated
 
     before = load_data(data)
-    if not before.regions:
-        raise InvalidInput("new figures are laid over a panel of regions; read a longer table with load_data instead")
+    check_panel(before)
     fresh = new if isinstance(new, Data) else load_data(new, panel=before)
     return updated(before, fresh, sources=(before.name, fresh.name))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidPanel, Message
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.findings import errors_of
 from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import three_digits
@@ -78,6 +78,12 @@ def long_table(data: Data, *, derived: Sequence[str] = ()) -> "pd.DataFrame":
 def observed_in(data: Data) -> list[str]:
     """Columns of a panel that were observed, not computed from others."""
     return [name for name in data.variables if not (data.marks.get(name, np.array("")) == DERIVED).any()]
+
+
+def check_panel(data: Data) -> None:
+    """Raise `InvalidInput` for data that are no panel, over which no figures are laid."""
+    if not data.regions:
+        raise InvalidInput("new figures are laid over a panel of regions; read a longer table with load_data instead")
 
 
 def updated(before: Data, new: Data, *, sources: tuple[str, str]) -> Update:

@@ -139,8 +139,8 @@ def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Values | str
 
 
 def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """The reference policies that decompose the effect of a scenario into who is funded and what the money buys."""
-    found = two_by_two(scenario, model=study.model)
+    """Policies that decompose the effect of one into who is funded and what the money buys; none for mere changes."""
+    found = two_by_two(scenario, model=study.model) if scenario.model else ()
     return {name: policy_of(study, item) for name, item in zip(("reference", "who", "what"), found, strict=False)}
 
 

@@ -151,7 +151,7 @@ class Brief:
         model = load_model(str(record["simulation"]["model"]), regions=len(inputs.panel.regions))
         settings = {name: value for name, value in record["settings"].items() if value is not None} | {"draws": 1}
         one = inputs_of(model, inputs.panel, inputs.fitted, baseline=inputs.baseline, **settings)
-        focus, of = {model.region_range: self.place.code}, model.bindings.variables.output_per_head
+        focus, of = {model.design.ranges.region: self.place.code}, model.bindings.variables.output_per_head
         found = loops(one, policy_of(one, "baseline"), focus=focus, of=of, find="named")
         if not found.paths:
             return self

@@ -247,8 +247,7 @@ def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]
 def alike(projection: Future, lang: str) -> Iterator[str]:
     """Sentence on the shares in which all regions start alike because the panel has no indicator of them."""
     spec = declarations_of(projection)
-    assert spec.bindings is not None  # noqa: S101
-    starts = {name: spec.inputs[getattr(spec.bindings.inputs, name)].variable for name in SPREAD if name in spec.levers}
+    starts = {name: spec.inputs[getattr(spec.bound.inputs, name)].variable for name in SPREAD if name in spec.levers}
     unseen = [text.partition(":")[0] for text in projection.imputed if NO_INDICATOR in text]
     names = [getattr(spec.levers[name], lang).lower() for name, variable in starts.items() if variable in unseen]
     if names:

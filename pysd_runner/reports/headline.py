@@ -198,8 +198,7 @@ def _cost(projection: Future, main: Ranking, lang: str) -> Iterator[str]:
 
 def no_present_value(spec: ModelSpec, lang: str) -> str:
     """Sentence on why there is no present value: the estimated trend growth of output is at a bound."""
-    assert spec.bindings is not None  # noqa: S101
-    trend = spec.parameters[spec.bindings.parameters.trend_growth]
+    trend = spec.parameters[spec.bound.parameters.trend_growth]
     return say("report.no present value", lang, meaning=getattr(trend, lang))
 
 

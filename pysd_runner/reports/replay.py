@@ -285,9 +285,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     record = _read(file)
     inputs = read_inputs(record.get("inputs"), file.parent)
     name = recorded_model(record)
-    model = load_model(
-        name, regions=len(inputs.panel.regions) if inputs.panel is not None and inputs.panel.regions else None
-    )
+    model = load_model(name, regions=None if inputs.panel is None else inputs.panel.count)
     scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     engine = record["simulation"]["engine"]

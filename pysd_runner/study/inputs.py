@@ -182,11 +182,6 @@ def inputs_of(  # noqa: PLR0913 - public entry point
         If years, draws or regions do not match, or the fit is for another model or used data after the origin.
     """
     design = model.design.alone if data is None else model.design
-    if not design.shock and (baseline is not None or origin is not None):
-        raise InvalidInput(
-            "{model} declares no shock by which a run could follow a baseline from an origin; leave them out",
-            model=model.path.name,
-        )
     counted = whole("draws", design.draws if draws is None else draws, least=1)
     settings: dict[str, Any] = {"until": design.until if until is None else until, "draws": counted}
     settings |= {"seed": whole("seed", seed, least=0), "origin": origin, "shocks": shocks}
@@ -242,11 +237,16 @@ def _from_file(
     model: Model,
     data: Data | None,
     fitted: FittedParameters | None,
-    _baseline: Baseline | None,
+    baseline: Baseline | None,
     settings: Record,
     _engine: Engine,
 ) -> Record:
     """Begin as the file says, with the initial values that a fit estimated as constants."""
+    if baseline is not None or settings["origin"] is not None:
+        raise InvalidInput(
+            "{model} declares no shock by which a run could follow a baseline from an origin; leave them out",
+            model=model.path.name,
+        )
     calendar = calendar_of(model, data, fitted)
     until = end_of(model, settings["until"], data, fitted, calendar)
     draws = 1 if fitted is None else settings["draws"]
