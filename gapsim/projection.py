@@ -92,19 +92,10 @@ def project(  # noqa: PLR0913 - a public entry point
     given, data, scenarios, fit = subject_of(model, data, scenarios, fit)
     known, seen = loaded(given, data)
     fitted = parameters_of(fit)
-    settings: dict[str, Any] = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit or 1.0}
+    settings: dict[str, Any] = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     notices: list[str] = []
-    followed = None
-    if known.design.entity and seen is not None:
-        last = last_origin(seen)
-        seen = seen.subset(times=range(seen.years[0], last + 1))
-        settings["until"] = usual_end(last) if until is None else until
-        settings["draws"] = DRAWS if draws is None else draws
-        if yuan_per_unit is None and fitted is not None:
-            settings["yuan_per_unit"] = float(fitted.provenance.get("yuan_per_unit", 1.0))
-        followed = _followed(forecast, known, seen, fit, settings, notices)
-    elif forecast not in (None, "auto"):
-        raise InvalidInput("{model} follows no forecast; leave `forecast` out", model=known.name)
+    begin = _BEGIN[known.design.given(seen).start]
+    seen, followed = begin(known, seen, fit, forecast, settings, notices)
     weighed = fitted if fitted is None or not evidence else _weighed(known, seen, fitted, seed, notices)
     found = projected(known, seen, scenarios, weighed, followed, outcomes=outcomes, progress=progress, **settings)
     return replace(found, warnings=(*notices, *found.warnings))
@@ -112,6 +103,32 @@ def project(  # noqa: PLR0913 - a public entry point
 
 # Draws of regions, as many as the forecast that they follow has.
 DRAWS = 2500
+
+
+def _in_state(
+    model: Model, seen: Data | None, fit: AnyFit | None, forecast: Any, settings: dict[str, Any], notices: list[str]
+) -> tuple[Data | None, Baseline | None]:
+    """Data up to the origin, and the forecast that a run from the state observed there follows."""
+    assert seen is not None  # noqa: S101
+    last, fitted = last_origin(seen), parameters_of(fit)
+    rate = 1.0 if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0))
+    usual = {"until": usual_end(last), "draws": DRAWS, "yuan_per_unit": rate}
+    settings |= {name: value for name, value in usual.items() if settings[name] is None}
+    seen = seen.subset(times=range(seen.years[0], last + 1))
+    return seen, _followed(forecast, model, seen, fit, settings, notices)
+
+
+def _as_file(
+    model: Model, seen: Data | None, _fit: AnyFit | None, forecast: Any, settings: dict[str, Any], _notices: list[str]
+) -> tuple[Data | None, None]:
+    """Data as they are; a run that starts as its file says follows no forecast."""
+    if forecast not in (None, "auto"):
+        raise InvalidInput("{model} follows no forecast; leave `forecast` out", model=model.name)
+    settings["yuan_per_unit"] = settings["yuan_per_unit"] or 1.0
+    return seen, None
+
+
+_BEGIN = {"state": _in_state, "file": _as_file}
 
 
 def _followed(

@@ -1,20 +1,26 @@
 """Pages and tables of any model or result from a script: evaluation, explorer, and what differs between two models."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.model import Model
 from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
+    from calibration.evaluation import Subject
     from calibration.evaluation.judgement import Evaluation
     from pysd_runner.data import Data
     from pysd_runner.data.sources import AnySource
     from pysd_runner.data.update import Update
+    from pysd_runner.reports.explorer.page import Explored
 
 
 def evaluate(
@@ -49,23 +55,37 @@ def evaluate(
     """
     from calibration.evaluation import Subject, evaluate as judged
     from calibration.fitting.results import FitResult
-    from pysd_runner.study.inputs import inputs_of
 
     known, read = loaded(model, data)
     found = FitResult.load(fit) if isinstance(fit, str | Path) else fit
-    if known.design.entity and found is not None:
-        if read is None or not isinstance(found, FitResult):
-            raise InvalidInput("the tests of a fit of regions need what `fit` returned, and its data")
-        return judged(Subject.of_fit(found, read, model=known), seed=seed, quick=quick, progress=progress)
-    if found is None:
-        return judged(Subject.of_model(known), seed=seed, quick=quick, progress=progress)
-    inputs = inputs_of(known, read, parameters_of(found), draws=1)
+    subject = Subject.of_model(known) if found is None else _SUBJECTS[known.design.start](known, read, found)
+    return judged(subject, seed=seed, quick=quick, progress=progress)
+
+
+def _in_state(model: Model, data: "Data | None", fit: Any) -> "Subject":
+    """A fit whose residuals are tested, too, run from its last year."""
+    from calibration.evaluation import Subject
+    from calibration.fitting.results import FitResult
+
+    if data is None or not isinstance(fit, FitResult):
+        raise InvalidInput("the tests of a fit of regions need what `fit` returned, and its data")
+    return Subject.of_fit(fit, data, model=model)
+
+
+def _as_file(model: Model, data: "Data | None", fit: Any) -> "Subject":
+    """A model with the values of a fit, run as its file says."""
+    from calibration.evaluation import Subject
+    from pysd_runner.study.inputs import inputs_of
+
+    inputs = inputs_of(model, data, parameters_of(fit), draws=1)
     values = {
         name: value if isinstance(value, int | float) or not hasattr(value, "shape") else value[0, 0]
         for name, value in inputs.common.values.items()
     }
-    subject = Subject(model=inputs.run_model, values=values, start=inputs.bounds[0], stop=inputs.bounds[1])
-    return judged(subject, seed=seed, quick=quick, progress=progress)
+    return Subject(model=inputs.run_model, values=values, start=inputs.bounds[0], stop=inputs.bounds[1])
+
+
+_SUBJECTS = {"state": _in_state, "file": _as_file}
 
 
 def explore(  # noqa: PLR0913 - a public entry point
@@ -113,10 +133,11 @@ def explore(  # noqa: PLR0913 - a public entry point
     check_file(path, ".html", replace=force, inputs=[])
     known, read = loaded(model, data)
     asked: dict[str, Any] = {"until": until, "draws": draws, "seed": seed}
-    if known.design.lever and read is not None:
-        explored = policies_explored(inputs_of(known, read, parameters_of(fit), **asked))
-    else:
-        explored = constants_explored(known, read, parameters_of(fit), **asked)
+    pages: dict[str, Callable[..., Explored]] = {
+        "policies": lambda *given: policies_explored(inputs_of(*given, **asked)),
+        "constants": partial(constants_explored, **asked),
+    }
+    explored = pages[known.design.given(read).page](known, read, parameters_of(fit))
     save_whole(path, ".html", lambda file: write_text_whole(file, page_of(explored, lang=lang)), replace=force)
     return path
 

@@ -242,7 +242,7 @@ def beginning_of(model: Model, data: Data | None, fitted: FittedParameters | Non
     InvalidInput
         If the data are missing from which runs start, or the fit is of another version of the model.
     """
-    return (_from_state if model.design.initial else _from_file)(model, data, fitted)
+    return _BEGIN[model.design.start](model, data, fitted)
 
 
 def _from_state(model: Model, data: Data | None, fitted: FittedParameters | None) -> Beginning:
@@ -265,6 +265,9 @@ def _from_file(model: Model, _data: Data | None, fitted: FittedParameters | None
         start=fitted.provenance.get("start"),
         last=fitted.last_year,
     )
+
+
+_BEGIN = {"state": _from_state, "file": _from_file}
 
 
 def experiments_of(terms: Iterable[EvidenceTerm], begun: Beginning) -> ExperimentRuns:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.kinds import Record, Texts, frozen
@@ -90,6 +90,10 @@ class StudyDesign:
         Interval between saved times; None for that of the file.
     is_strict
         Whether a draw without numbers ends the run; otherwise it is NaN.
+    start
+        Where runs start: as the file says, or in the ``"state"`` that was observed.
+    page
+        What the explorer lets its readers change.
     initial
         Values that are derived from the state observed at the origin, by key.
     shock
@@ -139,6 +143,8 @@ class StudyDesign:
     shock_sizes: tuple[str, ...] = ()
     save_every: float | None = None
     is_strict: bool = False
+    start: Literal["file", "state"] = "file"
+    page: Literal["constants", "policies"] = "constants"
     initial: "Mapping[str, RegionInput]" = field(default_factory=dict)
     shock: str = ""
     lever: str = ""
@@ -158,10 +164,9 @@ class StudyDesign:
     unsampled: tuple[str, ...] = ()
     unfollowed: tuple[str, ...] = ()
 
-    @property
-    def alone(self) -> "StudyDesign":
-        """The design of a run without data: the default where runs start from an observed state."""
-        return PLAIN if self.initial else self
+    def given(self, data: object) -> "StudyDesign":
+        """The design that holds with these data: without any the default, where runs start from an observed state."""
+        return PLAIN if data is None and self.initial else self
 
     @property
     def record(self) -> Record:
@@ -188,6 +193,8 @@ REGIONAL = StudyDesign(
     errors=DECLARED,
     save_every=1,
     is_strict=True,
+    start="state",
+    page="policies",
     money=MONEY,
     stocks=0,
     totals=(("output", "population"),),

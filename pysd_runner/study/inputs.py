@@ -181,12 +181,11 @@ def inputs_of(  # noqa: PLR0913 - public entry point
     InvalidInput
         If years, draws or regions do not match, or the fit is for another model or used data after the origin.
     """
-    design = model.design.alone if data is None else model.design
+    design = model.design.given(data)
     counted = whole("draws", design.draws if draws is None else draws, least=1)
     settings: dict[str, Any] = {"until": design.until if until is None else until, "draws": counted}
     settings |= {"seed": whole("seed", seed, least=0), "origin": origin, "shocks": shocks}
-    begun = _from_state if design.initial else _from_file
-    found = begun(model, data, fitted, baseline, settings | {"yuan_per_unit": yuan_per_unit}, engine)
+    found = _BEGIN[design.start](model, data, fitted, baseline, settings | {"yuan_per_unit": yuan_per_unit}, engine)
     return ProjectionInputs(model=model, fitted=fitted, baseline=baseline, design=design, **found)
 
 
@@ -276,6 +275,9 @@ def _from_file(
         "calendar": calendar,
         "settings": {**settings, "draws": draws},
     }
+
+
+_BEGIN = {"state": _from_state, "file": _from_file}
 
 
 def _check_regions(model: Model, panel: Data) -> None:
