@@ -13,7 +13,7 @@ from pysd_runner.core.numbers import three_digits
 
 # Minimum contraction for each phrase, in descending order.
 EVIDENCE = (
-    (0.90, Message("settled by the {source}")),
+    (0.90, Message("determined by the {source}")),
     (0.50, Message("mostly the {source}")),
     (0.20, Message("{source} and prior")),
     (0.05, Message("mostly prior")),
@@ -46,7 +46,7 @@ def evidence(contraction: float, *, source: str = Message("panel")) -> str:
     """Phrase for the sources of an estimate, panel or prior, according to its contraction.
 
     >>> evidence(0.95), evidence(0.1), evidence(0.0)
-    ('settled by the panel', 'mostly prior', 'prior')
+    ('determined by the panel', 'mostly prior', 'prior')
     """
     found = next((words for least, words in EVIDENCE if contraction >= least), PRIOR_ONLY)
     return Message(found, source=source)
@@ -144,17 +144,17 @@ class SeriesFit:
     @property
     def words(self) -> str:
         """Description of the errors in one clause, for reports."""
-        parts = [Message("{label}: {errors}", label=self.label, errors=self.errors)]
+        name = self.measurement if self.measurement == self.indicator else self.label
+        parts = [Message("{label}: {errors}", label=name, errors=self.errors)]
         if self.sd:
             parts.append(Message("; sd {sd:.3g}", sd=self.sd))
         if self.region_sds:
             low, high = min(self.region_sds), max(self.region_sds)
             parts.append(Message(", in regions {low:.3g} to {high:.3g}", low=low, high=high))
         if self.persistence > 0:
-            share = 100 * self.persistence
             parts.append(
                 Message(
-                    ", {share:.0f} percent of an error is left {interval} later", share=share, interval=self.interval
+                    ", autocorrelation {share:.2f} after {interval}", share=self.persistence, interval=self.interval
                 )
             )
         return joined(parts, "")

@@ -228,15 +228,16 @@ def _greedy(space: ParameterSpace, slopes: Array) -> tuple[list[str], tuple[str,
         chosen.append(best)
         reasons.append(
             Message(
-                "{name} is estimated: the data move by {errors:.3g} errors with it, {apart:.3g} of them apart from "
-                "those before.",
+                "{name} is estimated: one standard deviation of its prior changes the residuals by {errors:.3g} "
+                "standard errors, {apart:.3g} of them in ways that the parameters above do not.",
                 name=space.keys[best],
                 errors=alone[best],
                 apart=strengths[best],
             )
             if len(chosen) > 1
             else Message(
-                "{name} is estimated: the data move by {errors:.3g} errors with it.",
+                "{name} is estimated: one standard deviation of its prior changes the residuals by {errors:.3g} "
+                "standard errors.",
                 name=space.keys[best],
                 errors=alone[best],
             )

@@ -292,7 +292,7 @@ def disturbance(known: "LearntModel", spacing: float) -> str:
     law, found = known.filter.law, known.filter.disturbance
     parts: list[str] = [_size(known.filter, spacing)]
     if found.size == 0:
-        parts = [Message("The observations ask for no disturbance of the stocks: the model is taken as exact.")]
+        parts = [Message("The observations show no process noise: the model is taken as exact.")]
     if law.replaced:
         parts.append(
             Message(
@@ -321,10 +321,10 @@ def _size(known: "StockFilter", spacing: float) -> str:
     logs = bool(setup.logs[setup.disturbed].all())
     size = f"{100 * found.size:.2g} %" if logs else Message("{size:.3g} of their spread", size=found.size)
     return Message(
-        "Disturbed are {stocks}, by {size} per interval of {spacing:g}, of which {memory:.0f} % is left an interval "
-        "later.",
+        "Process noise of {stocks}: standard deviation {size} per interval of {spacing:g}, "
+        "autocorrelation {memory:.2f}.",
         stocks=", ".join(stocks[:4]),
         size=size,
         spacing=spacing,
-        memory=100 * found.memory,
+        memory=found.memory,
     )

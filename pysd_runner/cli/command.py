@@ -219,7 +219,7 @@ TEMPLATES = (
     "Got unexpected extra argument{s} ({arguments})",
     "Option {option} does not take a value.",
     "Option {option} requires an argument.",
-    "Option {option} is given twice; it takes one value, {values}.",
+    "Option {option} is given twice; give it all names, with commas between.",
     "Invalid value for {option}: {said}",
     "Input should be greater than or equal to {low}",
     "Input should be less than or equal to {high}",
@@ -322,16 +322,14 @@ class HelpContext(_BASE):  # type: ignore[misc]
 
 
 class HelpCommand(typer.core.TyperCommand):
-    """A command whose help is in the language of its context, and which takes no option of one value twice."""
+    """A command whose help is in the language of its context, and which takes no list of names twice."""
 
     context_class = HelpContext
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line; of an option given twice the parser would silently take the last value."""
+        """Read the command line; of a list given twice the parser would silently take the last."""
         for item in self.params:
-            option: Any = item
-            once = option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count)
-            if once and sum(text.partition("=")[0] in option.opts for text in args) > 1:
-                values = option.metavar or option.type.name.upper()
-                raise UsageError(f"Option {option.opts[0]} is given twice; it takes one value, {values}.")
+            given = [text for text in args if text.partition("=")[0] in item.opts]
+            if getattr(item, "metavar", None) == "NAMES" and len(given) > 1:
+                raise UsageError(f"Option {item.opts[0]} is given twice; give it all names, with commas between.")
         return super().parse_args(ctx, args)

@@ -98,7 +98,7 @@ SHAPES = {
     "two_modes": "two modes",
 }
 EVIDENCE = {
-    "settled by the panel": "settled",
+    "determined by the panel": "settled",
     "mostly the panel": "mostly panel",
     "panel and prior": "panel and prior",
     "mostly prior": "mostly prior",

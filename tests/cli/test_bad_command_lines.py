@@ -153,8 +153,8 @@ def test_a_region_that_results_lack_is_refused_before_they_are_loaded(gapsim, mo
 
 
 @pytest.mark.parametrize("command", ["calibrate", "forecast", "backtest"])
-def test_an_option_of_one_value_is_not_given_twice(gapsim, command):
+def test_a_list_of_names_is_not_given_twice(gapsim, command):
     """The parser would take the last, and estimate one parameter where two were asked for."""
     run = gapsim(command, "obs.csv", "--model", "sir.mdl", "--free", "rate", "--free=duration")
     assert run.code == 2
-    assert "Option --free is given twice; it takes one value, NAMES." in run.err
+    assert "Option --free is given twice; give it all names, with commas between." in run.err

@@ -152,7 +152,7 @@ def test_a_published_model_goes_from_file_to_forecast(gapsim, tmp_path, case):
     fit = gapsim("calibrate", "obs.csv", *own, *case.get("options", ()), "--out", "fit", code=3 if told else 0)
     assert told in fit.err
     # One verdict: nothing is praised above a check that failed.
-    assert not (told and any(word in fit.out for word in ("settled by", "mostly the data", "converged")))
+    assert not (told and any(word in fit.out for word in ("determined by", "mostly the data", "converged")))
     found = pd.read_csv(tmp_path / "fit" / "parameters.csv").set_index("key")["estimate"]
     away = {name: (found[name] - value) / error for name, (value, error) in case["estimates"].items()}
     assert max(map(abs, away.values())) <= 1, away

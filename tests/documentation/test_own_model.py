@@ -33,7 +33,7 @@ def test_its_commands_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert (folder / "fit" / "report.html").is_file()
     assert (folder / "results" / "figures" / "infected.svg").is_file()
     assert (folder / "outlook" / "forecast.md").is_file()
-    assert "settled by the data" in said["calibrate"]
+    assert "determined by the data" in said["calibrate"]
     assert "Stay at home" in said["run"]
     assert "probability" in said["forecast"]
 

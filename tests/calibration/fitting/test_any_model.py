@@ -173,7 +173,7 @@ def test_without_names_parameters_are_chosen_and_the_reason_is_given(sir):
     assert 1 < len(problem.space) <= 10
     assert not {"Contact Rate", "Infectivity"} <= set(problem.space.keys)
     notes = " ".join(problem.describe().notes)
-    assert "is estimated: the data move by" in notes
+    assert "is estimated: one standard deviation of its prior" in notes
     assert "the data cannot tell it from those that are estimated" in notes
 
 
@@ -369,11 +369,11 @@ def test_known_numbers_stay_and_shares_are_shares(tmp_path):
 
 
 def test_a_fit_that_fails_a_check_is_praised_nowhere(found, tmp_path):
-    assert "settled by the data" in found.summary()
+    assert "determined by the data" in found.summary()
     failed = found.with_findings(Finding("not-flat", "It is no optimum.", "error"))
     (page, _) = write_table_report(failed, tmp_path, description=failed.description)
     for text in (failed.summary(), repr(failed), page.read_text(encoding="utf-8"), str(failed.table())):
-        assert not [word for word in ("settled by", "mostly the data", "converged") if word in text]
+        assert not [word for word in ("determined by", "mostly the data", "converged") if word in text]
     assert "It is no optimum." in failed.summary().splitlines()[0]
     assert failed.summary().count("It is no optimum.") == 1
 

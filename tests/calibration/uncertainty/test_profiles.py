@@ -222,7 +222,7 @@ def test_no_parameter_of_a_fit_that_a_profile_refutes_is_settled(
 ) -> None:
     def praised(found: Identifiability) -> set[str]:
         words = found.table().set_index("key")["words"]
-        return set(words.index[words.str.contains("settled by|mostly the panel")])
+        return set(words.index[words.str.contains("determined by|mostly the panel")])
 
     assert praised(verdicts)
     worse = [replace(item, gain=0.4) for item in verdicts.profiles]
