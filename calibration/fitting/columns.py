@@ -13,7 +13,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
-from pysd_runner.spec.design import FOUND
+from pysd_runner.spec.design import ErrorSizes
 from pysd_runner.study.binding import matched, same
 from pysd_runner.study.equations import Expression, expression_of
 
@@ -92,7 +92,7 @@ def _nothing(model: Model, table: Data, unused: Sequence[str]) -> str:
 
 
 def series_of(
-    model: Model, table: Data, binding: Binding, *, held: Values, moments: Array, step: float
+    model: Model, table: Data, binding: Binding, *, held: Values, moments: Array, step: float, sizes: ErrorSizes
 ) -> tuple[tuple[Series, ...], list[str]]:
     """Build the series of a table within the time span of a run, with notes on omitted values."""
     found: list[Series] = []
@@ -111,7 +111,7 @@ def series_of(
                 )
             )
         if series is not None and series.seen.any():
-            found.append(series)
+            found.append(replace(series, sizes=sizes))
     if not found:
         raise InvalidPanel(
             "table {table!r} ({span}) has no usable observation in the time of the run, {first:g} to {end:g}: {why}",
@@ -187,7 +187,6 @@ def _series(
         kind=observation.kind,
         errors=observation.errors,
         sd=observation.sd,
-        sizes=FOUND,
         is_first_given=False,
         labels=labels,
         elements=elements,

@@ -1,6 +1,6 @@
 """Fit a model to data: estimate error models and parameters in turn, then search from several starting points."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
@@ -32,7 +32,7 @@ from calibration.optimisers import (
 )
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Indices
+from pysd_runner.core.kinds import Array, Indices, frozen
 from pysd_runner.core.parallel import one_thread
 from pysd_runner.core.progress import Tell, Told, reporting, teller
 from pysd_runner.data import Data
@@ -42,10 +42,8 @@ from pysd_runner.model import Model
 if TYPE_CHECKING:
     from pysd_runner.data.sources import AnySource
 
-# Relative change of the errors' standard deviations below which their estimation has converged, and maximum number of
-# rounds: for models with blocks (which start from the end of the stages) and for models without.
+# Relative change of the errors' standard deviations below which their estimation has converged.
 SETTLED = 0.02
-ROUNDS_OF_BLOCKS, ROUNDS = 8, 12
 # Tolerances of least squares while errors are estimated, and in the final stages.
 ROUGH = 1e-6
 TIGHT = 1e-9
@@ -85,12 +83,12 @@ class _Work:
     done: int = 0
 
     @property
-    def has_blocks(self) -> bool:
-        return len(self.problem.stages) > 1
+    def way(self) -> "_Way":
+        return WAYS[self.problem.design.stages]
 
     @property
     def rounds(self) -> int:
-        return ROUNDS_OF_BLOCKS if self.has_blocks else ROUNDS
+        return self.way.rounds
 
     @property
     def is_over(self) -> bool:
@@ -99,7 +97,7 @@ class _Work:
     def at(self, what: str, done: int | None = None) -> None:
         """Report the current step and the number of steps done."""
         self.done = self.done if done is None else done
-        self.progress(what, self.done, self.rounds + self.starts + (not self.has_blocks))
+        self.progress(what, self.done, self.rounds + self.starts + self.way.looks)
 
     def least_squares(self, tolerance: float) -> LeastSquares:
         """Least squares limited to the remaining time."""
@@ -186,22 +184,16 @@ def fit(  # noqa: PLR0913 - a public entry point
     problem, began = problem_of(model, data, free=free, start=start, until=until), perf_counter()
     search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
     deadline = np.inf if seconds is None else monotonic() + seconds
-    has_blocks = len(problem.stages) > 1
+    way = WAYS[problem.design.stages]
     # With blocks the first starting points do not depend on the number of starts; those of a screening do.
-    kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, "" if has_blocks else starts, settings_of(search)))
+    kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, ("", starts)[way.looks], settings_of(search)))
     # Errors and blocks are fitted to the data alone, to which measured effects are added in the joint searches.
     alone = problem.with_experiments(None)
     work = _Work(alone, kept, search, optimiser is None, starts, seed, deadline, teller(progress))
-    before, others = _staged(work) if has_blocks else _screened(work)
+    before, others = way.begin(work)
     before = replace(before, problem=before.problem.with_experiments(problem.experiments))
     ends = _searched(work, before.problem, [before.staged, *others], executor, kept)
-    if not has_blocks:
-        if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:
-            # A lower optimum was found, for which the errors are smaller than those used in the search.
-            before = replace(_settle(work, before.problem, ends.best.point), staged=before.staged)
-            again = [ends.best.point, before.staged, *others[: max(starts - 2, 0)]][:starts]
-            ends = _searched(work, before.problem, again, executor, Checkpoint(CALIBRATION, None, ""))
-        before = replace(before, staged=ends.best.point)
+    before, ends = way.end(work, before, ends, others, executor)
     settled, point = before.problem, ends.best.point
     ending = Ending(
         problem=settled,
@@ -258,6 +250,45 @@ def _screened(work: _Work) -> tuple[_Settled, list[Array]]:
     settled = _settle(work, problem, best)
     point = work.rough(settled.problem, best)
     return _kept(work, replace(settled, problem=_without_slopes(work, settled.problem, point), staged=point)), others
+
+
+def _as_found(
+    work: _Work,  # noqa: ARG001
+    before: _Settled,
+    ends: Starts,
+    others: Sequence[Array],  # noqa: ARG001
+    executor: str | Executor | None,  # noqa: ARG001
+) -> tuple[_Settled, Starts]:
+    """The searches as they ended."""
+    return before, ends
+
+
+def _from_the_lowest(
+    work: _Work, before: _Settled, ends: Starts, others: Sequence[Array], executor: str | Executor | None
+) -> tuple[_Settled, Starts]:
+    """The searches, again with errors estimated at the lowest optimum if the first search did not find it."""
+    if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:
+        # A lower optimum was found, for which the errors are smaller than those used in the search.
+        before = replace(_settle(work, before.problem, ends.best.point), staged=before.staged)
+        again = [ends.best.point, before.staged, *others[: max(work.starts - 2, 0)]][: work.starts]
+        ends = _searched(work, before.problem, again, executor, Checkpoint(CALIBRATION, None, ""))
+    return replace(before, staged=ends.best.point), ends
+
+
+@frozen
+class _Way:
+    """How errors and starting points are found before the joint searches, and what follows them."""
+
+    begin: Callable[[_Work], tuple[_Settled, list[Array]]]
+    end: Callable[[_Work, _Settled, Starts, Sequence[Array], str | Executor | None], tuple[_Settled, Starts]]
+    rounds: int  # maximum number of rounds of estimating errors
+    looks: int  # number of steps before them
+
+
+WAYS = {
+    "blocks": _Way(begin=_staged, end=_as_found, rounds=8, looks=0),
+    "screening": _Way(begin=_screened, end=_from_the_lowest, rounds=12, looks=1),
+}
 
 
 def _kept(work: _Work, settled: _Settled) -> _Settled:

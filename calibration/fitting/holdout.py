@@ -64,7 +64,13 @@ def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tu
         return ()
     run, step = problem.runs_to(float(problem.data.times[-1]))
     series, _ = series_of(
-        problem.model, problem.data, problem.binding, held=problem.runs.entering.held, moments=run.moments, step=step
+        problem.model,
+        problem.data,
+        problem.binding,
+        held=problem.runs.entering.held,
+        moments=run.moments,
+        step=step,
+        sizes=problem.design.errors,
     )
     rng = np.random.default_rng([seed, 1])
     drawn = result.fitted.sample(rng, DRAWS, spec=problem.spec)

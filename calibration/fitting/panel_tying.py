@@ -69,7 +69,7 @@ def tied_to_panel(  # noqa: PLR0913 - the arguments of a public entry point
     first, last = (None if at is None else counts.year(name, at) for name, at in (("start", start), ("until", until)))
     first, last = window_of(spec, panel, first, last)
     seen, whole = panel.until(last), _with_regions(model, len(panel.regions))
-    series, absent = build_series(spec, seen, first_year=first, last_year=last)
+    series, absent = build_series(spec, seen, first_year=first, last_year=last, sizes=design.errors)
     if not series:
         told = [item for item in absent if item.indicator in panel] or absent
         raise InvalidPanel(

@@ -328,7 +328,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     held = {**paths, **_entered(model, values or {})}
     begins, stop, step = _span_of(model, kept, held, start)
     moments = np.asarray(begins + step * np.arange(round((stop - begins) / step) + 1), dtype=float)
-    series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step)
+    series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step, sizes=design.errors)
     notes = (*calendar.told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
     known = known_numbers(model, series, begins) if named is None else {}
     names, off = _candidates(model, held, priors or {}, known) if named is None else (named, [])

@@ -1,7 +1,7 @@
 """Build observed series from declared measurements and a panel, and the expressions of model variables they observe."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -11,6 +11,7 @@ from pysd_runner.core.errors import Message
 from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.data import Data
 from pysd_runner.spec import Measurement, ModelSpec
+from pysd_runner.spec.design import DECLARED, ErrorSizes
 from pysd_runner.study.equations import variable_itself
 
 # A yearly log change of population is taken for a census revision if it differs from the median of the AROUND years
@@ -36,7 +37,7 @@ class Absent:
 
 
 def build_series(
-    spec: ModelSpec, panel: Data, *, first_year: int, last_year: int
+    spec: ModelSpec, panel: Data, *, first_year: int, last_year: int, sizes: ErrorSizes = DECLARED
 ) -> tuple[tuple[Series, ...], tuple[Absent, ...]]:
     """Build the observed series from the first year, which gives no residual, to the last; list those that are absent.
 
@@ -52,6 +53,8 @@ def build_series(
         Panel of regions.
     first_year, last_year
         Years of the fit.
+    sizes
+        How the sizes of errors are estimated.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def build_series(
     """
     window = tuple(range(first_year, last_year + 1))
     found = [item for declared in spec.measurements.values() for item in _of_measurement(spec, declared, panel, window)]
-    series = tuple(item for item in found if isinstance(item, Series))
+    series = tuple(replace(item, sizes=sizes) for item in found if isinstance(item, Series))
     return series, tuple(item for item in found if isinstance(item, Absent))
 
 

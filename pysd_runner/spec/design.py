@@ -84,6 +84,8 @@ class StudyDesign:
         What data are fitted and forecast by: their columns, or relative output and what is declared besides.
     errors
         How the sizes of the errors of the data are estimated.
+    stages
+        How a fit begins: block by block, or by screening draws of the prior.
     shock_sizes
         Parameters that are the size of the shocks that the residuals of growth show.
     save_every
@@ -140,6 +142,7 @@ class StudyDesign:
     noun: str = Message("data")
     target: str = "columns"
     errors: ErrorSizes = FOUND
+    stages: str = "screening"
     shock_sizes: tuple[str, ...] = ()
     save_every: float | None = None
     is_strict: bool = False
@@ -191,6 +194,7 @@ REGIONAL = StudyDesign(
     noun=Message("panel"),
     target="relative_output",
     errors=DECLARED,
+    stages="blocks",
     save_every=1,
     is_strict=True,
     start="state",
