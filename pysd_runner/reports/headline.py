@@ -75,18 +75,22 @@ def region_label(projection: Future, code: str, lang: str) -> str:
     return str(projection.data[f"name_{lang}"].to_numpy()[codes.index(code)])
 
 
-def _counted(projection: Future, scenario: str) -> tuple[Array, Array]:
+def _counted(projection: Future, scenario: str, population: str = "population") -> tuple[Array, Array]:
     """Output and population of a scenario, shape (draw, region, year); population is 1 in every region if unknown."""
     data = projection.data.sel(scenario=scenario).transpose("draw", "region", "year", ...)
     heads = data["output_per_head"].to_numpy()
-    people = data["population"].to_numpy() if "population" in data else np.ones_like(heads)
+    people = data[population].to_numpy() if population in data else np.ones_like(heads)
     return heads * people, people
 
 
 def below_mean(projection: Future) -> Flags:
     """Mask of the regions whose output per head was below the mean in the year of origin, shape (region,)."""
-    output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
-    return Start(output=output, population=people, classes=()).behind
+    behind = np.zeros(0, dtype=bool)
+    for _, population in projection.design.totals:
+        counted = _counted(projection, projection.scenarios[0], population)
+        output, people = (values[0, :, 0] for values in counted)
+        behind = Start(output=output, population=people, classes=()).behind
+    return behind
 
 
 def failed_checks(projection: Future, lang: str) -> Iterator[str]:

@@ -149,7 +149,7 @@ def save_with_inputs(projection: Future, inputs: Inputs, folder: Path) -> Future
     record = inputs.store(folder)
     kept = dataclasses.replace(
         projection,
-        data=headline(projection.data) if projection.history.sizes else projection.data,
+        data=headline(projection.data, projection.design),
         provenance={**projection.provenance, "inputs": record},
     )
     kept.save(folder)
@@ -347,11 +347,9 @@ MOST_ROWS = 8
 
 def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
     """Main results of a projection on one screen: a few sentences, then a table that compares the policies."""
-    if not projection.history.sizes:
-        return [*projection.answer(lang), "", *projection.sentences(lang)]
     texts = three_sentences(projection, answer, lang=lang)
     if answer is None:
-        return screen_of(texts)
+        return screen_of(texts) or [*projection.answer(lang), "", *projection.sentences(lang)]
     table = policy_table(projection, answer, lang, is_short=True)
     return [*screen_of(texts, table), "", *filled(how_made(projection, answer, lang))]
 

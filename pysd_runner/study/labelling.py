@@ -204,9 +204,16 @@ _REGION = _DIMS.index("region")
 _CLOSE = 1e-6
 
 
-def headline(data: xr.Dataset) -> xr.Dataset:
-    """Reduce outcomes for storage, rounded: all of the nation and of classes, `KEPT` by region and draw."""
-    found = _computed(data, data)
+def headline(data: xr.Dataset, design: StudyDesign) -> xr.Dataset:
+    """Reduce outcomes for storage by those that follow from the totals of entities, if there are any."""
+    for _, people in design.totals:
+        data = _headline(data, people)
+    return data
+
+
+def _headline(data: xr.Dataset, people: str) -> xr.Dataset:
+    """Outcomes for storage, rounded: all of the nation and of classes, `KEPT` by region and draw."""
+    found = _computed(data, data, people)
     follows = {
         name: data[name].attrs
         for name, values in found.items()
@@ -236,13 +243,13 @@ def computed(data: xr.Dataset) -> Record:
     return dict(json.loads(data.attrs.get(COMPUTED, "{}")))
 
 
-def _computed(data: xr.Dataset, names: Iterable[Hashable]) -> Arrays:
+def _computed(data: xr.Dataset, names: Iterable[Hashable], population: str = "population") -> Arrays:
     """Compute outcomes from output per head and, if available, population; `names` selects the regional indicators."""
     heads = data["output_per_head"].transpose(*_DIMS).to_numpy().astype(float)
     found = {"gap_to_leader": gap_to_leader(heads, axis=_REGION)}
-    if "population" not in data:
+    if population not in data:
         return found
-    people = data["population"].transpose(*_DIMS).to_numpy().astype(float)
+    people = data[population].transpose(*_DIMS).to_numpy().astype(float)
     totals = Totals(output=heads * people, people=people, axis=_REGION)
     wanted = {str(name) for name in names} - found.keys() | {"relative_output"}
     of_regions = {

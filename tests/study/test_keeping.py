@@ -21,7 +21,7 @@ def projection(panel):
 
 
 def test_the_stages_of_the_model_are_left_out_and_the_rest_comes_back(projection):
-    kept = headline(projection.data)
+    kept = headline(projection.data, projection.design)
     of_regions = {name for name, values in kept.data_vars.items() if {"region", "draw"} <= set(values.dims)}
     assert of_regions == set(KEPT)
     again = completed(kept)
@@ -34,13 +34,13 @@ def test_the_stages_of_the_model_are_left_out_and_the_rest_comes_back(projection
 
 def test_what_the_model_computes_otherwise_is_kept(projection):
     own = projection.data.assign(relative_output=1.1 * projection.data["relative_output"])
-    kept = headline(own)
+    kept = headline(own, projection.design)
     assert "relative_output" in kept
     assert "relative_output" not in computed(kept)
 
 
 def test_without_people_gaps_alone_come_back(projection):
-    kept = headline(projection.data[["output_per_head", "gap_to_leader", "access"]])
+    kept = headline(projection.data[["output_per_head", "gap_to_leader", "access"]], projection.design)
     assert set(kept) == {"output_per_head"}
     assert set(completed(kept)) == {"output_per_head", "gap_to_leader"}
 
