@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.comparators import compared
 from benchmarks.panels import CHOSEN_ON, REFERENCES, SOURCES, Source, countries, digest_of, read
 from benchmarks.vintages import DATA
-from calibration.forecasting import Backtest, backtest, models, target_of
+from calibration.forecasting import Backtest, backtest, target_of
 from calibration.forecasting.models import FINAL, FIRST_ORIGIN, REFERENCE
 from pysd_runner.data import Data
 
@@ -297,7 +298,7 @@ def main(given: Sequence[str] | None = None) -> int:
             print(f"{title}: {len(panel.regions)} regions, {len(origins)} origins", file=sys.stderr)
             result = backtest(
                 panel,
-                forecasters=models(),
+                forecasters=compared(),
                 horizons=HORIZONS,
                 first_origin=origins[0],
                 last_origin=origins[-1],

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.comparators import compared
 from benchmarks.panels import SOURCES, Source, read
 from benchmarks.perfect import told
 from benchmarks.vintages import CORE, DATA, OLD, results as vintages
 from calibration.commands.backtest import intervals
 from calibration.filtering import FilterSettings
-from calibration.forecasting import Backtest, backtest, models
+from calibration.forecasting import Backtest, backtest
 from calibration.forecasting.forecaster import Forecaster
 from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, FilteredModel
 from calibration.forecasting.scores import ratio_interval
@@ -267,10 +268,10 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _scored(source: Source, panel: Data, options: argparse.Namespace) -> Backtest:
-    known = models() | ablations()
+    known = compared() | ablations()
     names = options.model
     if names is None:
-        names = [*models(), *(ablations() if source.name == "china" else ())]
+        names = [*compared(), *(ablations() if source.name == "china" else ())]
     return backtest(
         panel,
         forecasters={name: known[name] for name in dict.fromkeys((REFERENCE, *names))},

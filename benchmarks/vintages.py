@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from calibration.forecasting import Target, models_named, origin_at, target_of
+from benchmarks.comparators import compared
+from calibration.forecasting import Target, origin_at, target_of
 from calibration.forecasting.forecaster import Memory
+from calibration.forecasting.models import REFERENCE
 from calibration.forecasting.scores import crps
 from pysd_runner.data import Data, Entity
 
@@ -132,13 +134,14 @@ def compare(
     targets = {"vintage": target_of(vintage), "latest": target_of(latest)}
     years = targets["vintage"].times
     origins = range(years[8] if first_origin is None else first_origin, years[-1])
-    rows = []
+    known, rows = compared(), []
+    chosen = {name: known[name] for name in dict.fromkeys((REFERENCE, *names))}
     for seen, judges in (("vintage", ("vintage", "latest")), ("latest", ("latest",))):
         memory = Memory()
         losses: dict[tuple[str, str], list[tuple[Array, Array]]] = {}
         for year in origins:
             origin = origin_at(targets[seen], year, memory=memory)
-            for name, model in models_named(names).items():
+            for name, model in chosen.items():
                 found = model.forecast(origin, horizon=horizon, draws=draws, seed=seed)
                 for judged in judges:
                     # The same years are judged everywhere: those that the vintage reaches.

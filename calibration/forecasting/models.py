@@ -16,9 +16,7 @@ from calibration.forecasting.baselines import (
     DampedDrift,
     ErrorCorrection,
     FixedEffects,
-    Mean,
     MeanReversion,
-    PooledConvergence,
     ShrunkenErrorCorrection,
     Smoothing,
 )
@@ -38,8 +36,6 @@ FILTERED = "filtered"
 # Name of the user's model in a mixture.
 MODEL = "model"
 
-GOOD: tuple[PointMethod, ...] = (MeanReversion(rate=0.0), DampedDrift(), MeanReversion(), ErrorCorrection())
-
 METHODS: dict[str, PointMethod] = {
     REFERENCE: MeanReversion(rate=0.0),
     "drift": DampedDrift(damping=1.0),
@@ -48,11 +44,9 @@ METHODS: dict[str, PointMethod] = {
     "theta": Smoothing(drift=0.5, least=8),
     "fixed_effects": FixedEffects(),
     "mean_reversion": MeanReversion(),
-    "pooled_convergence": PooledConvergence(),
     "error_correction": ErrorCorrection(),
     "error_correction_half": ErrorCorrection(strength=0.5),
     "error_correction_shrunken": ShrunkenErrorCorrection(),
-    "mean_of_good": Mean(GOOD),
 }
 # Weights of the members of the final forecast.
 MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, REFERENCE: 0.1}

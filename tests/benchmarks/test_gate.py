@@ -8,9 +8,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from benchmarks import gate, panels
+from benchmarks.comparators import compared
 from benchmarks.gate import cells, clustered, measures, without_one
 from benchmarks.panels import CHOSEN_ON, REFERENCES, SOURCES, countries
-from calibration.forecasting.models import baselines
 from tests.calibration.forecasting.series import panel_of, walk
 
 
@@ -56,7 +56,7 @@ def test_every_panel_has_a_digest_and_another_file_is_told(
     for source in shipped:
         assert panels.digest_of(source, tmp_path) == source.sha256
     assert len(REFERENCES) == 10
-    assert set(REFERENCES) <= set(baselines())
+    assert set(REFERENCES) <= set(compared())
     (tmp_path / "eu_regions.csv").write_bytes(b"another")
     monkeypatch.setattr(gate, "read", lambda *_: panel_of(walk(4, 12)))
     list(gate.panels(tmp_path, [item for item in SOURCES if item.name == "eu"]))

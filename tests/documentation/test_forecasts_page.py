@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from calibration.forecasting.models import models
+from benchmarks.comparators import compared
 from pysd_runner.cli import main
 from pysd_runner.cli.application import application
 from tests.documentation.four_regions import take_four_regions
@@ -27,7 +27,7 @@ def test_options_of_its_commands_exist() -> None:
 def test_forecasters_of_its_tables_exist() -> None:
     named = set(re.findall(r"^\| `(\w+)` \|", text_of(PAGE), re.MULTILINE))
     assert "gapsim" in named
-    assert named <= set(models())
+    assert named <= set(compared())
 
 
 def test_its_forecasts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

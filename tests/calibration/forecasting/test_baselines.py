@@ -9,14 +9,13 @@ from numpy.testing import assert_allclose
 from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 
+from benchmarks.comparators import Mean, PooledConvergence
 from calibration.forecasting.baselines import (
     WEIGHTS,
     DampedDrift,
     ErrorCorrection,
     FixedEffects,
-    Mean,
     MeanReversion,
-    PooledConvergence,
     ShrunkenErrorCorrection,
     Smoothing,
     coefficients,
