@@ -213,15 +213,17 @@ def written(case: Case, source: Path | None, folder: Path) -> dict[str, float]:
 
 
 def lines_of_commands(case: Case) -> list[list[str]]:
-    """The four commands."""
+    """The four commands, after a first that keeps how the data are read if that has to be said."""
     model, until = ["--model", "mine.mdl"], ["--until", f"{case.until:g}"]
     maps = [word for pair in case.columns.items() for word in ("--map", "=".join(pair))]
     unit = ["--time-unit", case.time_unit] if case.time_unit else []
+    checked = [["data", "check", "obs.csv", *model, *maps, *unit]] if maps or unit else []
     return [
-        ["init", *model, "--data", "obs.csv", *maps, *unit],
-        ["calibrate", "obs.csv", *model, "--free", ",".join(case.free), *unit, "--out", "fit"],
-        ["run", "scenario.yaml", *model, "--fit", "fit", "--data", "obs.csv", *unit, *until, "--out", "results"],
-        ["forecast", "obs.csv", *model, "--fit", "fit", *unit, *until, "--out", "outlook"],
+        *checked,
+        ["init", *model, "--data", "obs.csv"],
+        ["calibrate", "obs.csv", *model, "--free", ",".join(case.free), "--out", "fit"],
+        ["run", "scenario.yaml", *model, "--fit", "fit", "--data", "obs.csv", *until, "--out", "results"],
+        ["forecast", "obs.csv", *model, "--fit", "fit", *until, "--out", "outlook"],
     ]
 
 

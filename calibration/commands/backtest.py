@@ -13,10 +13,10 @@ from pysd_runner.cli.options import (
     OF_OTHERS,
     OF_REGIONS,
     SHIPPED_PANEL,
-    DataOptions,
     Force,
     Free,
     ModelPath,
+    Reading,
     Seed,
     StoreFolder,
     Window,
@@ -114,7 +114,7 @@ def backtest(
         Path | None, typer.Option("--out", metavar="FILE", help="Write the table of skill to this CSV file as well.")
     ] = None,
     force: Force = False,
-    reading: DataOptions,
+    reading: Reading = None,
 ) -> None:
     """Score forecasts of relative output per head: from every past year with what was known then, against realisations.
 

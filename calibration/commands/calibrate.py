@@ -12,14 +12,13 @@ from calibration.commands import steps
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose, names_of
 from pysd_runner.cli.options import (
-    OF_REGIONS,
     SHIPPED_PANEL,
-    DataOptions,
     Draws,
     Force,
     Free,
     ModelPath,
     Parts,
+    Reading,
     RunOptions,
     Seed,
     ShownRegions,
@@ -27,7 +26,6 @@ from pysd_runner.cli.options import (
     Until,
     Window,
     Workers,
-    YuanPerUnit,
     check_times,
     leaving_out,
 )
@@ -73,7 +71,6 @@ class FitOptions(Window):
             "each parameter (takes as long as the fit), or forecast, kept beside the fit for runs.",
         ),
     ] = None
-    yuan_per_unit: Annotated[YuanPerUnit, OF_REGIONS] = None
     free: Free = None
 
     @property
@@ -84,9 +81,8 @@ class FitOptions(Window):
     @property
     def settings(self) -> dict[str, Any]:
         """Settings of `calibration.CalibrationProblem`."""
-        rate = {} if self.yuan_per_unit is None else {"yuan_per_unit": self.yuan_per_unit}
         times = {"start": self.start, "until": self.until}
-        return {"free": names_of(self.free), **times, "evidence": self.evidence, **rate}
+        return {"free": names_of(self.free), **times, "evidence": self.evidence}
 
 
 @command(
@@ -94,7 +90,7 @@ class FitOptions(Window):
     "gapsim calibrate china --out fit",
     "gapsim calibrate china --starts 10 --optimiser cma --workers 2 --store china-kept",
     "gapsim calibrate china --sample 2500 --out fit",
-    "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
+    "gapsim calibrate mine.csv --out fit",
     'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
 )
 def calibrate(
@@ -106,17 +102,17 @@ def calibrate(
     ] = None,
     search: steps.Search,
     asked: FitOptions,
-    reading: DataOptions,
+    reading: Reading = None,
     model: ModelPath = None,
     force: Force = False,
 ) -> None:
     """Fit the model to a panel, or a model of your own to any table, and write the parameters with their uncertainty.
 
     With --model the data may be a table of anything over time: columns called like variables of the model are compared
-    with them, --map column=variable names others, and `mine.toml` beside `mine.mdl` is read if it is there. Says
-    what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
-    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit
-    is written anyway.
+    with them, `gapsim data check --map column=variable` names others, and `mine.toml` beside `mine.mdl` is read if it
+    is there. Says what can be estimated from what before it starts. Where a measurement has several definitions (what
+    counts as a digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail;
+    the fit is written anyway.
     """
     from calibration.fitting.problem import CalibrationProblem
     from calibration.uncertainty.sampling import check_draws

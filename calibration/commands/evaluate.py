@@ -9,7 +9,7 @@ import typer
 from calibration.commands import steps
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import MODEL, OF_REGIONS, SHIPPED_PANEL, DataOptions, Force, ModelPath, Seed, Until
+from pysd_runner.cli.options import MODEL, OF_REGIONS, SHIPPED_PANEL, Force, ModelPath, Reading, Seed, Until
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
@@ -65,7 +65,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
     ] = None,
-    reading: DataOptions,
+    reading: Reading = None,
     force: Force = False,
 ) -> int:
     """Evaluate a calibrated model: what passed, what failed, what could not be tested and why.

@@ -13,11 +13,11 @@ from pysd_runner.cli.options import (
     OF_OTHERS,
     OF_REGIONS,
     SHIPPED_PANEL,
-    DataOptions,
     Force,
     Free,
     ModelPath,
     Parts,
+    Reading,
     Seed,
     leaving_out,
     moment,
@@ -91,7 +91,7 @@ def forecast(
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, tables, draws and text there.")
     ] = None,
     force: Force = False,
-    reading: DataOptions,
+    reading: Reading = None,
 ) -> None:
     """Forecast output per head of regions relative to their mean, with bands and the probability of named events.
 

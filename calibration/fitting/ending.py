@@ -361,6 +361,7 @@ def _provenance(problem: CalibrationProblem, settings: Values) -> Values:
     return {
         **settings,
         **problem.record,
+        **problem.data.reading,
         **problem.runs.entering.record(problem.parameters_at(problem.space.centre)),
         **used_evidence(problem),
         "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},

@@ -194,7 +194,7 @@ def _relative_output(observed: Observed, asked: _Asked) -> Outlook:
         past_origins=() if scored is None else _origins(scored),
         dispersion={} if scored is None else scored.dispersion(chosen.name),
         fit=fitted,
-        provenance={"model": named, "seed": seed, "weights": weights, **made},
+        provenance={"model": named, "seed": seed, "weights": weights, **made, **panel.reading},
     )
 
 
@@ -250,7 +250,7 @@ def _columns(observed: Observed, asked: _Asked) -> Outlook:
         disturbance=disturbance(learnt, target.spacing),
         moved=moved(until, later, target),
         fit=learnt.fit,
-        provenance={**made, "columns": columns},
+        provenance={**made, "columns": columns, **problem.data.reading},
     )
 
 

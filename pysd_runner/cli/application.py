@@ -147,8 +147,11 @@ def _options(
     """Options of the program itself, whose help text is set in `application`."""
 
 
+_READING = Message("--reading FILE: `gapsim data check` takes it and writes the file")
 # Options of earlier versions, and what took their place.
 FORMER: dict[str, str] = {
+    **dict.fromkeys(("--map", "--unit", "--encoding", "--sheet", "--mapping", "--regions", "--national"), _READING),
+    **dict.fromkeys(("--time", "--time-unit", "--entity", "--yuan-per-unit"), _READING),
     **dict.fromkeys(("--executor", "--threads"), "--workers"),
     **{f"--no-{name}": f"--without {name}" for name in ("forecast", "profiles", "evidence", "past")},
     "--open-loop": "--without forecast",

@@ -1,11 +1,11 @@
 """Model and data of a command, as selected by its options."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, DataOptions, check_needs, check_times, given
+from pysd_runner.cli.options import MODEL, SHIPPED_PANEL, check_needs, check_times
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 
@@ -18,27 +18,25 @@ if TYPE_CHECKING:  # slow imports (numpy)
 SCALE = ("no-unit", "no-population", "magnitude")
 
 
-def choose(
-    model: Path | None, source: str | None, options: DataOptions, *groups: Any, others: Sequence[str] = ()
-) -> "DataChoice":
+def choose(model: Path | None, source: str | None, reading: Path | None, *groups: Any) -> "DataChoice":
     """Select a model and its data, by default the shipped ones; reject options that do not apply to the model."""
     from pysd_runner.spec.load import binds
 
     is_regional = model is None or binds(model)
-    check_needs(is_regional, options, *groups)
+    check_needs(is_regional, *groups)
     check_times(is_regional, *groups)
     usual = SHIPPED_PANEL if is_regional else None
-    return DataChoice(model=model, source=source or usual, others=others, options=options, is_regional=is_regional)
+    return DataChoice(model=model, source=source or usual, reading=reading, is_regional=is_regional)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataChoice:
-    """A model, its data, and the options for reading them."""
+    """A model, its data, and how these are read."""
 
     model: Path | None = None
     source: str | None = SHIPPED_PANEL
     others: Sequence[str] = ()
-    options: DataOptions = field(default_factory=DataOptions)
+    reading: "Path | PanelMapping | None" = None
     is_regional: bool = True
     onto: "Data | None" = None  # panel for which the files hold new figures
 
@@ -49,14 +47,14 @@ class DataChoice:
 
         file = None if self.model is None else model_file(self.model)
         beside = [] if file is None else [file, declarations_beside(file)]
-        read = (self.source, *self.others, self.options.mapping, self.options.regions, self.options.national)
+        read = (self.source, *self.others, *([self.reading] if isinstance(self.reading, Path) else []))
         return [*beside, *(item for item in read if item is not None)]
 
     @property
     def words(self) -> list[str]:
         """Command-line options that select the same model and data."""
         model = [] if self.model is None else ["--model", str(self.model)]
-        return [*model, *(word for pair in given(self.options) for word in pair)]
+        return [*model, *(["--reading", str(self.reading)] if isinstance(self.reading, Path) else [])]
 
     def load_model(self, data: "Data | None" = None) -> "Model":
         """Load the model, with as many regions as the panel has."""
@@ -118,6 +116,13 @@ class DataChoice:
             session.warn(Message("{where}: {said}", where=self.source, said=cut.problems[0].message))
         return cut
 
+    def tell(self, session: Session, data: "Data") -> None:
+        """Say what a file beside the data says about how they are read."""
+        for told in data.reading.values():
+            files = ", ".join(told["files"])
+            text = Message("{source}, read by {files}: {said}", source=self.source, files=files, said=told["settings"])
+            session.note(text)
+
     def _loaded(self, session: Session, unsaid: Sequence[str]) -> "Data":
         """Read the data; report failures in the language of the session."""
         from pysd_runner.core.findings import errors_of
@@ -132,6 +137,7 @@ class DataChoice:
             if session.lang == "en":
                 raise
             raise InvalidPanel(refusal(source, errors_of(error.problems), session.lang)) from None
+        self.tell(session, data)
         doubts = heaviest_first(problem for problem in data.problems if problem.rule not in unsaid)
         if doubts:
             session.warn(first_problem(source, doubts, session.lang))
@@ -145,29 +151,7 @@ class DataChoice:
     @property
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of `load_data`."""
-        options = self.options
-        return {
-            "roles": self._roles(),
-            "units": pairs(options.units, "--unit", "output='100 million yuan'") or None,
-            "regions": options.regions,
-            "national": options.national,
-            "entity": None if self.is_regional else tuple(options.entity or ()) or None,
-            "time": None if self.is_regional else options.time,
-            "time_unit": options.time_unit,
-            "encoding": options.encoding,
-            "sheet": options.sheet,
-            "panel": self.is_regional if self.onto is None else self.onto,
-        }
-
-    def _roles(self) -> "PanelMapping":
-        """The mapping file, updated by the columns given on the command line."""
-        from pysd_runner.data.mapping import as_mapping
-
-        options, columns = self.options, pairs(self.options.columns, "--map", "Jahr=year")
-        if self.is_regional:
-            columns |= dict.fromkeys(options.entity or (), "region")
-            columns |= {} if options.time is None else {options.time: "year"}
-        return as_mapping(options.mapping).merged(columns=columns)
+        return {"roles": self.reading, "panel": self.is_regional if self.onto is None else self.onto}
 
 
 def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import OF_OTHERS, SHIPPED_PANEL, DataOptions, Force, RunOptions, alone, given
+from pysd_runner.cli.options import OF_OTHERS, SHIPPED_PANEL, Force, Reading, RunOptions, alone, given
 from pysd_runner.cli.projecting import Job, check_names, files_of, project_asked, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
@@ -63,7 +63,7 @@ def explore(
         Path | None, typer.Option("--out", help="File to write [default: explorer.html, beside RESULTS].")
     ] = None,
     asked: PageOptions,
-    reading: DataOptions,
+    reading: Reading = None,
     force: Force = False,
 ) -> None:
     """Write one HTML page that runs the model: sliders, uncertainty, and no policy on the same draws beside it.
@@ -80,7 +80,7 @@ def explore(
     read = [item for item in (source, asked.data, asked.fit) if item is not None]
     check_file(path, ENDING, replace=force, inputs=read)
     if results is not None:
-        options = [name for name, _ in given(asked, reading) if name != "--draws"]
+        options = [name for name, _ in given(asked) if name != "--draws"] + ["--reading"] * (reading is not None)
         alone(options, Message("results are used as they are"))
         explored, call = _of_results(session, results, draws=asked.draws or DRAWS)
     else:
@@ -241,7 +241,7 @@ def brief(
         Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
     ] = None,
     asked: RunOptions,
-    reading: DataOptions,
+    reading: Reading = None,
     force: Force = False,
 ) -> None:
     """Write one page on a region: where it is going, what policy mixes change, what they cost, who loses, how sure.
@@ -253,7 +253,10 @@ def brief(
         check_names(mix or ())
     wanted = _formats(formats)
     if results is not None:
-        alone([name for name, _ in given(asked, reading)], Message("results are used as they are (--run)"))
+        alone(
+            [name for name, _ in given(asked)] + ["--reading"] * (reading is not None),
+            Message("results are used as they are (--run)"),
+        )
     choice = choose(None, asked.data, reading, asked)
     read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
     folder = target(out, "brief", force=force, inputs=read)

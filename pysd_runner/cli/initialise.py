@@ -5,7 +5,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,27 +13,85 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import BAD_INPUT, command
-from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import DataOptions, Force, ModelPath, given, need
+from pysd_runner.cli.data_options import DataChoice, choose, pairs
+from pysd_runner.cli.options import Force, ModelPath, Reading, alone, given, need
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.core.findings import Finding
-    from pysd_runner.data import Data
+    from pysd_runner.data import Data, PanelMapping
     from pysd_runner.model import Model
     from pysd_runner.spec import Parameter
     from pysd_runner.spec.own import Fact
 
 SCENARIO_FILE = "scenario.yaml"
-TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
+TEMPLATES = ("panel.csv", "panel.reading.toml", "regions.csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """Options for reading data, which are kept in a file beside them."""
+
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=NAME", help="What a heading means, for instance Jahr=year; repeatable."),
+    ] = None
+    units: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unit", metavar="NAME=UNIT", help="Unit the file does not give: output='100 million yuan'; repeatable."
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of a text file, when it is not recognised.")
+    ] = None
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook [default: the first].")] = None
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="Mapping file (YAML) for the headings, units and regions.")
+    ] = None
+    regions: Annotated[
+        str | None,
+        typer.Option("--regions", help="Region file: code, names, class, tile; or the name of a shipped panel."),
+    ] = None
+    national: Annotated[Path | None, typer.Option("--national", help="File of national series.")] = None
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="COLUMN", help="Column of the times [default: found].")
+    ] = None
+    time_unit: Annotated[
+        str | None,
+        typer.Option("--time-unit", metavar="UNIT", help="Unit of the times: day, week, month, quarter, year."),
+    ] = None
+    entity: Annotated[
+        list[str] | None,
+        typer.Option("--entity", metavar="COLUMN", help="Column that names regions or other entities; repeatable."),
+    ] = None
+    yuan_per_unit: Annotated[
+        float | None,
+        typer.Option(
+            "--yuan-per-unit", help="Yuan for one unit of the panel's currency, in which its money is then read."
+        ),
+    ] = None
+
+    def mapping_of(self) -> "PanelMapping":
+        """How the data are read."""
+        from pysd_runner.data.mapping import as_mapping
+
+        return as_mapping(self.mapping).merged(
+            columns=pairs(self.columns, "--map", "Jahr=year"),
+            units=pairs(self.units, "--unit", "output='100 million yuan'"),
+            entity=None if self.entity is None else tuple(self.entity),
+            national=None if self.national is None else str(self.national),
+            **{name: getattr(self, name) for name in ("encoding", "sheet", "regions", "time", "time_unit")},
+            yuan_per_unit=self.yuan_per_unit,
+        )
 
 
 @command(
     "init",
     "gapsim init my_study",
-    "gapsim data check my_study/panel.csv --mapping my_study/mapping.yaml",
+    "gapsim data check my_study/panel.csv",
     "gapsim init --model mine.mdl --data obs.csv",
 )
 def initialise(
@@ -46,10 +104,10 @@ def initialise(
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Own model: its data, whose columns are matched.")
     ] = None,
-    reading: DataOptions,
+    reading: Reading = None,
     force: Force = False,
 ) -> None:
-    """Write a commented panel, its mapping file, a region file and a scenario to start from.
+    """Write a panel, a commented file that says how it is read, a region file and a scenario to start from.
 
     With --model, declarations of a model of your own instead: constants become parameters, limits bounds, comments
     labels, and columns are matched to variables. The files load as they are. Existing files are never overwritten
@@ -59,7 +117,7 @@ def initialise(
     from pysd_runner.export.files import write_text_whole
 
     if model is None:
-        options = ["--data"] * bool(data) + [name for name, _ in given(reading)]
+        options = ["--data"] * bool(data) + ["--reading"] * (reading is not None)
         need(options, Message("a model of your own (--model mine.mdl)"))
         place, (files, next_steps) = folder or Path(), _templates(folder or Path())
     else:
@@ -85,12 +143,12 @@ def _templates(folder: Path) -> tuple[dict[str, str], list[str]]:
     """Template files of a study of regions, by name, and the commands to run next."""
     from pysd_runner.scenarios import scenario_template
 
-    panel, mapping = folder / "panel.csv", folder / "mapping.yaml"
+    panel = folder / "panel.csv"
     return {**panel_templates(), SCENARIO_FILE: scenario_template()}, [
         "Next: put your figures in, then\n"
-        f"  gapsim data check {panel} --mapping {mapping}\n"
-        f"  gapsim calibrate {panel} --mapping {mapping} --out {folder / 'fit'}\n"
-        f"  gapsim run {folder / SCENARIO_FILE} --data {panel} --mapping {mapping} --fit {folder / 'fit'} "
+        f"  gapsim data check {panel}\n"
+        f"  gapsim calibrate {panel} --out {folder / 'fit'}\n"
+        f"  gapsim run {folder / SCENARIO_FILE} --data {panel} --fit {folder / 'fit'} "
         f"--out {folder / 'results'}"
     ]
 
@@ -291,10 +349,14 @@ def check(
         typer.Option("--out", help="Write the panel as one CSV file in units of our own, which every command reads."),
     ] = None,
     force: Force = False,
-    reading: DataOptions,
+    how: ReadingOptions,
+    reading: Reading = None,
     model: ModelPath = None,
 ) -> int:
     """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
+
+    Options that say how a file is read are kept in NAME.reading.toml beside NAME.csv once there are no errors (with
+    --force in spite of them): every command finds it there, says so, and refuses it when the file has other columns.
 
     With --model the file may be a table for a model of your own, and each column is matched to a variable. Of more than
     five of one kind in one column the first ones are printed; --json has all. Exit code 2 when there are errors, 0 when
@@ -302,18 +364,25 @@ def check(
     """
     from pysd_runner.data.dataset import is_panel
     from pysd_runner.data.load import check_data
+    from pysd_runner.data.mapping import PanelMapping
     from pysd_runner.data.update import long_table
     from pysd_runner.export import save_csv
     from pysd_runner.reports.panels import panel_facts, panel_lines
     from pysd_runner.study.binding import problems_of, uses_of
 
-    choice = choose(model, files[0], reading, others=files[1:])
+    said = [name for name, _ in given(how)]
+    if reading is not None:
+        alone(said, Message("the data are read as {file} says", file=reading))
+    choice = replace(choose(model, files[0], reading), others=files[1:])
+    choice = replace(choice, reading=how.mapping_of()) if said or force else choice
     if out is not None:
         check_file(out, ".csv", replace=force, inputs=choice.files)
     file = ", ".join(files)
     problems = check_data(choice.sources, **choice.settings)
     data = None if any(problem.severity == "error" for problem in problems) else choice.load()
     uses: dict[str, str] = {}
+    if data is not None:
+        choice.tell(session, data)
     if data is not None and not choice.is_regional:
         loaded = choice.load_model()
         problems, uses = [*problems, *problems_of(loaded, data)], uses_of(loaded, data)
@@ -326,15 +395,39 @@ def check(
         "panel": panel_facts(data) if is_panel(data) else None,
         "columns": uses,
     }
+    if (said or force) and len(files) == 1 and out is None and Path(file).exists() and (force or not errors):
+        session.data["reading"] = _kept(session, file, how.mapping_of(), force=force)
     _say(session, file, problems, errors)
     if data is not None:
         for line in panel_lines(data, lang=session.lang) if data.is_panel else _table_lines(data, uses):
             session.say(line)
         if out is not None and not errors:
             save_whole(out, ".csv", lambda path: save_csv(long_table(data), path), replace=force)
+            asked = how.mapping_of()
+            if asked.regions or asked.national:
+                plain = replace(PanelMapping(), regions=asked.regions, national=asked.national)
+                _kept(session, str(out), plain, force=force)
             session.data["written"] = out
             session.say(Message("Written: {file}", file=out))
     return BAD_INPUT if errors else 0
+
+
+def _kept(session: Session, file: str, mapping: "PanelMapping", *, force: bool) -> Path:
+    """Write beside a file how it is read; what stands there is replaced if it says the same, or by force."""
+    from pysd_runner.data.mapping import reading_beside, reading_text
+    from pysd_runner.data.sources import sources_of
+    from pysd_runner.export.files import write_text_whole
+
+    (source,) = sources_of(file)
+    header = source.table(mapping.encoding, mapping.sheet).header
+    # Columns of years come and go.
+    headings = tuple(heading for heading in header if not heading.strip()[:4].isdigit())
+    path, text = reading_beside(source.path), reading_text(replace(mapping, headings=headings), source.path)
+    if path.is_file() and not force and path.read_text(encoding="utf-8") != text:
+        raise InvalidInput("{path} says otherwise already; change it there, or replace it with --force", path=path)
+    write_text_whole(path, text)
+    session.note(Message("How the file is read is kept in {path}.", path=path))
+    return path
 
 
 def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:

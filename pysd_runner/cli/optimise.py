@@ -10,7 +10,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import choose
-from pysd_runner.cli.options import DataOptions, Force, Out, Parts, Workers, leaving_out
+from pysd_runner.cli.options import Force, Out, Parts, Reading, Workers, leaving_out
 from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
@@ -116,7 +116,7 @@ def optimise(
     ] = "zoned_need",
     aim: Aim,
     asked: SearchOptions,
-    reading: DataOptions,
+    reading: Reading = None,
     out: Out = None,
     force: Force = False,
 ) -> None:

@@ -73,12 +73,6 @@ Until = Annotated[
         help="Last year, date (2040-06-01) or moment [default: 2040, or that of the model].",
     ),
 ]
-YuanPerUnit = Annotated[
-    float | None,
-    typer.Option(
-        "--yuan-per-unit", help="Yuan for one unit of the panel's currency: the money of cost parameters [default: 1]."
-    ),
-]
 ShownRegions = Annotated[
     list[str] | None,
     typer.Option(
@@ -94,6 +88,14 @@ Workers = Annotated[
         min=1,
         help="Parts of the work done at the same time; results do not depend on it [default: one after the other, each "
         "on every core].",
+    ),
+]
+Reading = Annotated[
+    Path | None,
+    typer.Option(
+        "--reading",
+        metavar="FILE",
+        help="Says how the data are read; `gapsim data check` writes it [default: NAME.reading.toml beside NAME.csv].",
     ),
 ]
 StoreFolder = Annotated[
@@ -148,47 +150,6 @@ Free = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
-    """Options for reading data."""
-
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="COLUMN=NAME", help="What a heading means, for instance Jahr=year; repeatable."),
-    ] = None
-    units: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--unit", metavar="NAME=UNIT", help="Unit the file does not give: output='100 million yuan'; repeatable."
-        ),
-    ] = None
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", help="Encoding of a text file, when it is not recognised.")
-    ] = None
-    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook [default: the first].")] = None
-    mapping: Annotated[
-        Path | None, typer.Option("--mapping", help="Mapping file (YAML) for the headings, units and regions.")
-    ] = None
-    regions: Annotated[
-        str | None,
-        typer.Option("--regions", help="Region file: code, names, class, tile; or the name of a shipped panel."),
-        OF_REGIONS,
-    ] = None
-    national: Annotated[Path | None, typer.Option("--national", help="File of national series."), OF_REGIONS] = None
-    time: Annotated[
-        str | None, typer.Option("--time", metavar="COLUMN", help="Column of the times [default: found].")
-    ] = None
-    time_unit: Annotated[
-        str | None,
-        typer.Option("--time-unit", metavar="UNIT", help="Unit of the times: day, week, month, quarter, year."),
-        OF_OTHERS,
-    ] = None
-    entity: Annotated[
-        list[str] | None,
-        typer.Option("--entity", metavar="COLUMN", help="Column that names regions or other entities; repeatable."),
-    ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Window:
     """Options for the times that are used."""
 
@@ -234,7 +195,6 @@ class RunOptions:
             "--seed", min=0, help="Decides every random draw; the same seed gives the same numbers [default: 0]."
         ),
     ] = None
-    yuan_per_unit: Annotated[YuanPerUnit, OF_REGIONS] = None
     without: Annotated[
         list[Parts] | None,
         leaving_out(
@@ -249,7 +209,6 @@ class RunOptions:
     def settings(self) -> dict[str, Any]:
         """Numerical settings of the run that were given."""
         asked = {"until": moment(self.until), "draws": self.draws, "seed": self.seed}
-        asked["yuan_per_unit"] = self.yuan_per_unit
         return {name: value for name, value in asked.items() if value is not None}
 
     @property

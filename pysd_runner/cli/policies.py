@@ -10,7 +10,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import DataOptions, Force, ModelPath, Out, RunOptions, Until
+from pysd_runner.cli.options import Force, ModelPath, Out, Reading, RunOptions, Until
 from pysd_runner.cli.projecting import check_names, files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
@@ -94,7 +94,7 @@ def attribute(
     ],
     *,
     asked: PolicyOptions,
-    reading: DataOptions,
+    reading: Reading = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
@@ -213,7 +213,7 @@ def explain(
         Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote [default: the priors].")
     ] = None,
     until: Until = None,
-    reading: DataOptions,
+    reading: Reading = None,
     out: Annotated[Path | None, typer.Option("--out", help="Figure to write [default: loops.png].")] = None,
     force: Force = False,
 ) -> None:

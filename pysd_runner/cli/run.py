@@ -11,10 +11,10 @@ from pysd_runner.cli.data_options import choose
 from pysd_runner.cli.options import (
     MODEL,
     OF_REGIONS,
-    DataOptions,
     Force,
     ModelPath,
     Out,
+    Reading,
     RunOptions,
     ShownRegions,
     alone,
@@ -60,7 +60,7 @@ def shipped(incomplete: str) -> list[str]:
 @command(
     "run",
     "gapsim run zoned_need --draws 50 --out need",
-    "gapsim run my.yaml zoned --data mine.csv --mapping mapping.yaml --fit fit --out results",
+    "gapsim run my.yaml zoned --data mine.csv --fit fit --out results",
     'gapsim run zoned_need --event "Gansu closes 10% of its gap by 2035" --out gansu',
     "gapsim run zoned --draws 20 --check",
     "gapsim run need/run.json --out again",
@@ -79,7 +79,7 @@ def run(
     *,
     asked: RunOptions,
     out: Out = None,
-    reading: DataOptions,
+    reading: Reading = None,
     shown: Shown,
     model: ModelPath = None,
     check: Annotated[
@@ -102,7 +102,8 @@ def run(
     if any(is_record(scenario) for scenario in scenarios):
         if len(scenarios) > 1:
             raise InvalidInput("a run.json is run again by itself; leave the other scenarios away")
-        options = [name for name, _ in given(asked, reading, shown)] + ["--model"] * (model is not None)
+        options = [name for name, _ in given(asked, shown)]
+        options += [f"--{name}" for name, value in (("reading", reading), ("model", model)) if value is not None]
         alone(options, Message("a run.json is run again as it was recorded"))
         _again(session, Path(scenarios[0]), out, force=force)
         return 0

@@ -1,7 +1,7 @@
 """``gapsim update``: new figures laid over a panel, and what moves in earlier results."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice
-from pysd_runner.cli.options import DataOptions, Force, Out, RunOptions, given, need
+from pysd_runner.cli.options import Force, Out, Reading, RunOptions, given, need
 from pysd_runner.cli.projecting import target, tell_folder
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidPanel, Message
@@ -43,7 +43,7 @@ class Compared:
     "update",
     "gapsim update china gdp2025.csv",
     "gapsim update china gdp2025.xlsx people2025.xlsx --since results/demo --region Sichuan",
-    "gapsim update mine.csv new.csv --unit output='10 thousand yuan' --out mine-2025",
+    "gapsim update mine.csv new.csv --out mine-2025",
 )
 def update(
     session: Session,
@@ -56,16 +56,16 @@ def update(
     compared: Compared,
     out: Out = None,
     force: Force = False,
-    reading: DataOptions,
+    reading: Reading = None,
 ) -> None:
     """Lay new figures over a panel: a year, revised years, or further columns; the panel keeps the rest.
 
     Writes a folder with the panel, which every command takes with --data, its regions and sources, and a table of all
-    figures that were revised. Says what the new year still lacks. Figures without a unit have that of the panel's own
-    file. With --since the panel is exchanged in earlier results, one thing at a time and on the same simulations:
-    columns, revisions, years, and the fit if a new one is given. Without FILE that compares PANEL as it is.
+    figures that were revised. Says what the new year still lacks. Figures are read as the panel's own file is, and in
+    its units, where they and --reading say nothing else. With --since the panel is exchanged in earlier results, one
+    thing at a time and on the same simulations: columns, revisions, years, and the fit if a new one is given. Without
+    FILE that compares PANEL as it is.
     """
-    from pysd_runner.data.mapping import declarations_beside
     from pysd_runner.data.sources import panel_file
     from pysd_runner.export import save_csv
     from pysd_runner.reports.panels import save_update, update_lines
@@ -75,13 +75,12 @@ def update(
     if compared.since is None:
         need([name for name, _ in given(compared)], Message("earlier results (--since)"))
     file = panel_file(panel)
-    plain = reading if not declarations_beside(file).name else DataOptions()
-    before = DataChoice(source=panel, options=replace(plain, national=None)).read(session, is_compared=True)
+    before = DataChoice(source=panel, reading=None if files else reading).read(session, is_compared=True)
     session.data = {}
     if not files:
         _moved(session, before, compared)
         return
-    choice = DataChoice(source=files[0], others=files[1:], options=reading, onto=before)
+    choice = DataChoice(source=files[0], others=files[1:], reading=reading, onto=before)
     found, record = _laid(session, before, choice, panel, files)
     folder = target(out, found.panel.name, force=force, inputs=[file, *choice.files])
     for line in update_lines(found, session.lang):

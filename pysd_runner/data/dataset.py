@@ -215,6 +215,11 @@ class Data(Tabled):
         return tuple(dict.fromkeys(region.group for region in self.regions if region.group))
 
     @property
+    def reading(self) -> Mapping[str, Any]:
+        """Record of the files that say how the data are read, with their hashes; empty if there are none."""
+        return {name: self.provenance[name] for name in ("reading",) if name in self.provenance}
+
+    @property
     def span(self) -> str:
         """Number of times, and the first and the last, as text."""
         unit = f" {self.time_unit}" if self.time_unit and self.time_unit != "year" else ""

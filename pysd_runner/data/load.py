@@ -7,12 +7,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
 from pysd_runner.core.kinds import Array, Record, Texts
+from pysd_runner.data.cells import TextFile
 from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.dataset import Data
-from pysd_runner.data.mapping import PanelMapping, as_mapping
+from pysd_runner.data.mapping import PanelMapping, as_mapping, hash_of, readings_of
 from pysd_runner.data.names import Entity
 from pysd_runner.data.reading import National, Regions, holds_panel, in_file, read_panel, read_series
 from pysd_runner.data.series import Clock
@@ -60,7 +61,8 @@ def load_data(  # noqa: PLR0913 - a public entry point
     roles
         Meaning of headings, ``{"heading": "variable"}``: a role such as ``"region"`` or ``"year"``, a panel variable,
         the model variable that a column observes, or ``"ignore"``. A `PanelMapping` or the path of a mapping file has
-        further settings, such as the texts that stand for missing values.
+        further settings, such as the texts that stand for missing values; it takes the place of the file
+        ``NAME.reading.toml`` beside ``NAME.csv``, by which the data are read otherwise, as all other arguments change.
     units
         Unit by variable or heading, if the file does not give it: ``{"output": "100 million yuan"}``.
     regions
@@ -109,16 +111,37 @@ def load_data(  # noqa: PLR0913 - a public entry point
     """
     if isinstance(source, Data):
         return source
-    clock = Clock(time=time, entity=(entity,) if isinstance(entity, str) else entity, unit=time_unit)
-    asked = as_mapping(roles).merged(encoding=encoding, units=units, yuan_per_unit=yuan_per_unit, sheet=sheet)
     files = sources_of(source)
-    problems, data = _examined(files, asked, clock, regions, national, panel)
+    asked, reading = _reading(roles, files, panel)
+    entities = (entity,) if isinstance(entity, str) else entity
+    asked = asked.merged(encoding=encoding, units=units, yuan_per_unit=yuan_per_unit, sheet=sheet)
+    asked = asked.merged(time=time, entity=None if entities is None else tuple(entities), time_unit=time_unit)
+    if panel is None and (time, entity, time_unit) != (None,) * 3:
+        panel = False
+    by = ", ".join(path for told in reading.values() for path in told["files"])
+    problems, data = _examined(files, asked, by, regions, national, panel)
     called = ", ".join(item.called for item in files)
     if data is None or errors_of(problems):
         raise FaultyData(problems, called)
     if problems and data.is_panel:
         logger.log(_level.get(), "%s: %d doubts, listed in the panel's `problems`", called, len(problems))
-    return replace(data, problems=tuple(problems))
+    return replace(data, problems=tuple(problems), provenance={**data.provenance, **reading})
+
+
+def _reading(roles: Roles, files: Sequence[Source], onto: bool | Data | None) -> tuple[PanelMapping, Record]:
+    """Settings by which files are read, and their record: of a mapping that is given, or of the files beside."""
+    if isinstance(roles, PanelMapping):
+        return roles, {}
+    if isinstance(roles, str | Path):
+        asked, hashes = as_mapping(roles), {str(roles): hash_of(Path(roles))}
+    else:
+        before: Any = onto.provenance.get("reading", {}) if isinstance(onto, Data) else {}
+        asked, hashes = readings_of(
+            (file.path for file in files if file.held is None), map(Path, before.get("files", ()))
+        )
+        asked = asked.merged(columns=roles)
+    told = {"files": list(hashes), "sha256": " ".join(hashes.values()), "settings": str(asked)}
+    return asked, {"reading": told} if hashes else {}
 
 
 def list_data() -> list[str]:
@@ -195,7 +218,7 @@ def check_data(source: "AnySource | Data", **settings: Unpack[ReadingSettings]) 
 def _examined(
     files: Sequence[Source],
     asked: PanelMapping,
-    clock: Clock,
+    by: str,
     regions: Regions,
     national: National,
     panel: bool | Data | None,
@@ -203,24 +226,47 @@ def _examined(
     """Findings in order of rows, those about the whole file first, and the data (None after an error)."""
     tables = [file.table(asked.encoding, asked.sheet) for file in files]
     unreadable = next((place for place, table in enumerate(tables) if not table.header), None)
+    _check_headings(asked, by, files, tables)
     onto = panel if isinstance(panel, Data) else None
     if onto is not None:
         regions, national = onto.regions, {} if national is None else national
     if panel is None:
         told = regions is not None or national is not None or asked.yuan_per_unit is not None or len(files) > 1
-        panel = clock == Clock() and (told or holds_panel(files[0].in_form(tables[0], asked)[0], asked))
+        panel = told or holds_panel(files[0].in_form(tables[0], asked.of_panel)[0], asked.of_panel)
+    others = ("time_unit",) if panel or onto is not None else ("regions", "national", "yuan_per_unit")
+    if surplus := [name for name in others if getattr(asked, name) is not None]:
+        raise InvalidInput(
+            "{names}: {kind} takes nothing of the kind; leave it out of how {file} is read",
+            names=", ".join(surplus),
+            kind=Message("a panel of regions by year") if panel or onto is not None else Message("a table of series"),
+            file=", ".join(item.called for item in files),
+        )
     if unreadable is not None:
         problems, data = in_file(tables[unreadable].problems, files[unreadable], files), None
     elif panel or onto is not None:
-        problems, data = read_panel(files, tables, asked, regions, national, onto)
+        problems, data = read_panel(files, tables, asked.of_panel, regions, national, onto)
     elif len(files) > 1:
         raise InvalidInput("several files are read together as one panel only; read them one by one")
     else:
+        clock = Clock(time=asked.time, entity=asked.entity or None, unit=asked.time_unit)
         problems, data = read_series(files[0], tables[0], asked, clock)
     if errors_of(problems):
         # The table may stand on another sheet.
         problems = [replace(item, severity="error") if item.rule == "other-sheets" else item for item in problems]
     return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row), data
+
+
+def _check_headings(asked: PanelMapping, by: str, files: Sequence[Source], tables: Sequence[TextFile]) -> None:
+    """Refuse to read files by settings that were made for other columns."""
+    held = {heading for table in tables for heading in table.header}
+    if lost := [heading for heading in asked.headings if heading not in held]:
+        raise InvalidPanel(
+            "{by} says how to read columns that {file} does not have: {lost}; write it again with `gapsim data check "
+            "{file} --force` and its options, or give the file that it was written for",
+            by=by,
+            file=", ".join(file.called for file in files),
+            lost=", ".join(lost),
+        )
 
 
 # Classes and functions of earlier versions, which distinguished panels and tables.

@@ -1,11 +1,15 @@
-"""Files that describe a panel: mappings for user panels, declarations for shipped ones."""
+"""Files that say how data are read: readings beside files of one's own, declarations of shipped panels."""
 
+import hashlib
+import json
+import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +22,8 @@ from pysd_runner.data.numbers import DECIMALS
 
 IGNORE = "ignore"
 DECLARATIONS = "sources.toml"
+# End of the name of a file that says how the file of that name is read.
+READING = ".reading.toml"
 SCHEMA = 1
 # Plausible exchange rates to the yuan; beyond them products could overflow or underflow.
 LEAST_RATE, GREATEST_RATE = 1e-15, 1e15
@@ -51,6 +57,10 @@ class PanelMapping:
         Exchange rate, in yuan per unit of the panel's currency; None keeps the currency.
     price_basis
         Price basis of the monetary values; overrides that of the units.
+    time, entity, time_unit
+        Headings of the times and of the columns that name entities, and the unit of the times; None to detect them.
+    headings
+        Columns that the file must have; empty for any.
     """
 
     columns: Texts = field(default_factory=dict)
@@ -65,6 +75,10 @@ class PanelMapping:
     decimal: str | None = None
     yuan_per_unit: float | None = None
     price_basis: str = ""
+    time: str | None = None
+    entity: tuple[str, ...] = ()
+    time_unit: str | None = None
+    headings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.yuan_per_unit is not None:
@@ -76,6 +90,34 @@ class PanelMapping:
         columns = {**self.columns, **chosen.pop("columns", {})}  # type: ignore[dict-item]
         units = {**self.units, **chosen.pop("units", {})}  # type: ignore[dict-item]
         return replace(self, columns=columns, units=units, **chosen)  # type: ignore[arg-type]
+
+    @property
+    def of_panel(self) -> "PanelMapping":
+        """The same for regions by year: the columns of times and entities are roles."""
+        roles = dict.fromkeys(self.entity, "region") | ({} if self.time is None else {self.time: "year"})
+        return self.merged(columns=roles)
+
+    def said(self, folder: Path = Path()) -> dict[str, object]:
+        """What is said of the columns, by key; files are named as from a folder."""
+        told = {name: getattr(self, name) for name in PanelMapping.__dataclass_fields__}
+        for name in ("regions", "national"):
+            if told[name] is not None and Path(told[name]).is_file():
+                told[name] = Path(os.path.relpath(told[name], folder.resolve())).as_posix()
+        return {name: value for name, value in told.items() if value not in (None, "", (), {})}
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {_told(value)}" for name, value in self.said().items() if name != "headings")
+
+
+def _told(value: object) -> str:
+    """Names and values on one line.
+
+    >>> _told({"Land": "region", "Jahr": "year"})
+    'Land = region, Jahr = year'
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {_told(entry)}" for name, entry in value.items())
+    return " or ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def mapped(name: str, columns: Texts) -> str | None:
@@ -138,6 +180,42 @@ def _left_out(table: TextFile, heading: str, values: tuple[str, ...], out: np.nd
     )
 
 
+def reading_beside(path: Path) -> Path:
+    """File that says how a file is read."""
+    return path.with_name(f"{path.stem}{READING}")
+
+
+def reading_text(mapping: PanelMapping, path: Path) -> str:
+    """How a file is read, as the text of the file beside it."""
+    told = mapping.said(path.parent)
+    lines = [f"# How {path.name} is read. Every command finds this file beside it.", f"schema = {SCHEMA}"]
+    lines += [f"{name} = {_quoted(value)}" for name, value in told.items() if not isinstance(value, Mapping)]
+    for name, entries in told.items():
+        if isinstance(entries, Mapping):
+            lines += ["", f"[{name}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in entries.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def readings_of(paths: Iterable[Path], before: Iterable[Path] = ()) -> tuple[PanelMapping, dict[str, str]]:
+    """Settings by which files are read, as the files beside them say, over earlier ones, and the hash of each."""
+    found, hashes, before = PanelMapping(), {}, list(before)
+    for beside in (*before, *filter(Path.is_file, map(reading_beside, paths))):
+        more = load_mapping(beside)
+        headings = (*found.headings, *(() if beside in before else more.headings))
+        found = found.merged(**more.said() | {"headings": headings})
+        hashes[str(beside)] = hash_of(beside)
+    return found, hashes
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 _KEYS = ("schema", *PanelMapping.__dataclass_fields__)
 
 
@@ -158,9 +236,9 @@ def load_mapping(path: str | Path) -> PanelMapping:
     Parameters
     ----------
     path
-        YAML 1.2 with the keys ``schema``, ``columns``, ``units``, ``drop``, ``keep``, ``missing``,
-        ``regions``, ``national``, ``encoding``, ``sheet``, ``decimal``, ``yuan_per_unit``, ``price_basis``; all
-        but ``schema`` optional.
+        TOML or YAML 1.2 with the keys ``schema``, ``columns``, ``units``, ``drop``, ``keep``, ``missing``,
+        ``regions``, ``national``, ``encoding``, ``sheet``, ``decimal``, ``yuan_per_unit``, ``price_basis``, ``time``,
+        ``entity``, ``time_unit``, ``headings``; all but ``schema`` optional.
 
     Returns
     -------
@@ -202,6 +280,8 @@ def _read(file: Path) -> dict[str, object]:
 
     if not file.is_file():
         raise InvalidPanel("there is no mapping file {file!r}", file=str(file))
+    if file.suffix == ".toml":
+        return _toml(file)
     text = read_text(file, partial(_stop, file))
     try:
         guard(text, partial(_stop, file))
@@ -300,6 +380,8 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "missing": _list,
     "yuan_per_unit": _rate,
     "decimal": _decimal,
+    "entity": _list,
+    "headings": _list,
 }
 
 
@@ -328,10 +410,7 @@ def declarations_beside(path: Path) -> Declarations:
     file = path.parent / DECLARATIONS
     if not file.is_file():
         return Declarations()
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidPanel("{file}: not readable as TOML: {reason}", file=file, reason=of_parser(error)) from error
+    content = _toml(file)
     if content.get("panel") != path.name:
         return Declarations()
     if content.get("schema") != SCHEMA:
@@ -349,6 +428,13 @@ def declarations_beside(path: Path) -> Declarations:
         regions=path.parent / content["regions"] if "regions" in content else None,
         national=path.parent / content["national"] if "national" in content else None,
     )
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidPanel("{file}: not readable as TOML: {reason}", file=file, reason=of_parser(error)) from error
 
 
 def _unit(column: Mapping[str, object], where: str) -> str:

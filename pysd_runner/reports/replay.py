@@ -149,6 +149,7 @@ def _checked(entry: Texts, folder: Path) -> Path:
 
 def data_to_dict(data: Data) -> Record:
     """Data as plain values that JSON represents exactly."""
+    made = {name: data.provenance[name] for name in ("reading", "yuan_per_unit") if data.provenance.get(name)}
     return {
         "schema": SCHEMA,
         **{name: getattr(data, name) for name in ("name", "time_unit", "currency", "price_basis")},
@@ -165,6 +166,7 @@ def data_to_dict(data: Data) -> Record:
             }
             for item in data.columns.values()
         ],
+        **({"provenance": made} if made else {}),
     }
 
 
@@ -193,6 +195,7 @@ def data_from_dict(stored: Record) -> Data:
             dates=tuple(map(datetime.fromisoformat, stored["dates"])),
             entities={axis: tuple(Entity(**item) for item in found) for axis, found in stored["entities"].items()},
             columns={item.name: item for item in columns},
+            provenance=stored.get("provenance", {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidPanel(
@@ -218,6 +221,8 @@ class RecordedPanel:
 
     name: str
     sha256: str
+    yuan_per_unit: float = 1.0
+    reading: Record = field(default_factory=dict)
 
 
 @frozen

@@ -404,7 +404,7 @@ def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scen
         "simulation": {**made, **({} if is_shipped(file) else {"model_file": file})},
         "panel": None
         if data is None
-        else {"name": data.name, "sha256": data.sha256} | ({"yuan_per_unit": rate} if rate else {}),
+        else {"name": data.name, "sha256": data.sha256, **data.reading} | ({"yuan_per_unit": rate} if rate else {}),
         "scenarios": [item.to_dict() for item in cast],
         # Posterior draws are left out: they would make the record many times as long, and the file of the fit has them.
         "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),

@@ -61,7 +61,7 @@ def gapsim(capfd, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def small_panel(tmp_path_factory) -> Path:
-    """Output and population of four provinces; regions with classes beside it."""
+    """Output and population of four provinces; how it is read, and regions with classes, beside it."""
     folder = tmp_path_factory.mktemp("panel")
     panel = load_data("china").subset(entities=REGIONS, times=range(FIRST, LAST + 1))
     output, people = panel.array("output"), panel.array("population")
@@ -74,6 +74,7 @@ def small_panel(tmp_path_factory) -> Path:
     regions = ["code,name_en,name_zh,class"]
     regions += [f"{item.code},{item.name_en},{item.name_zh},{item.group}" for item in panel.regions]
     (folder / "regions.csv").write_text("\n".join(regions) + "\n", encoding="utf-8")
+    (folder / "panel.reading.toml").write_text('schema = 1\nregions = "regions.csv"\n', encoding="utf-8")
     path = folder / "panel.csv"
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
@@ -82,7 +83,7 @@ def small_panel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small(small_panel) -> tuple[str, ...]:
     """Options that name the small panel."""
-    return ("--data", str(small_panel), "--regions", str(small_panel.with_name("regions.csv")))
+    return ("--data", str(small_panel))
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +99,6 @@ def results(small, tmp_path_factory) -> Path:
 def fit(small_panel, tmp_path_factory) -> Path:
     """A fit to the small panel."""
     folder = tmp_path_factory.mktemp("session") / "fit"
-    regions = str(small_panel.with_name("regions.csv"))
-    code = main(["calibrate", str(small_panel), "--regions", regions, "--starts", "1", "--out", str(folder), "--quiet"])
+    code = main(["calibrate", str(small_panel), "--starts", "1", "--out", str(folder), "--quiet"])
     assert code == 0
     return folder

@@ -19,7 +19,7 @@ BAD = [
     (["run", "zoned", "--fit", "nosuch"], "nosuch: there is no such file or folder"),
     (["run", "zoned", "--out", "notes"], "notes holds files that were not written by gapsim"),
     (["run", "zoned", "--out", "notes/plan.txt"], "notes/plan.txt is a file; results go into a folder"),
-    (["run", "zoned", "--map", "nosign"], "expected two names with = between them, as in --map Jahr=year"),
+    (["data", "check", "china", "--map", "nosign"], "expected two names with = between them, as in --map Jahr=year"),
     (["run", "broken.yaml"], "broken.yaml:3"),
     (["run", "old.json"], "old.json: schema: this version reads the record of a projection"),
     (["calibrate", "nosuch"], "no file and no shipped panel is called 'nosuch'"),

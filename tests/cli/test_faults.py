@@ -102,8 +102,7 @@ def test_an_ensemble_that_is_asked_to_end_keeps_its_blocks(kind, model, tmp_path
 def test_a_calibration_that_is_asked_to_end_goes_on_from_its_store(
     kind, workers, small_panel, fit, tmp_path, gapsim, no_pictures
 ):
-    regions = small_panel.with_name("regions.csv")
-    common = ["calibrate", small_panel, "--regions", regions, "--starts", 1, "--without", "forecast"]
+    common = ["calibrate", small_panel, "--starts", 1, "--without", "forecast"]
     process = begun(tmp_path, [*common, "--out", "fit", "--store", "kept", *workers], slow=0.1)
     code, said = signalled(process, "profiling", kind)
     assert code == 128 + kind, said
@@ -121,14 +120,12 @@ def test_a_calibration_that_is_asked_to_end_goes_on_from_its_store(
 
 
 ENSEMBLE = ["ensemble", "MODEL", "--bound", "rate", "--draws", 64]
-CALIBRATE = ["calibrate", "PANEL", "--regions", "REGIONS", "--starts", 1, "--without", "profiles,forecast"]
+CALIBRATE = ["calibrate", "PANEL", "--starts", 1, "--without", "profiles,forecast"]
 RUN = [
     "run",
     "zoned_need",
     "--data",
     "PANEL",
-    "--regions",
-    "REGIONS",
     "--draws",
     2,
     "--until",
@@ -136,11 +133,11 @@ RUN = [
     "--without",
     "forecast",
 ]
-BACKTEST = ["backtest", "PANEL", "--regions", "REGIONS", "--forecaster", "damped_drift", "--workers", 1]
+BACKTEST = ["backtest", "PANEL", "--forecaster", "damped_drift", "--workers", 1]
 
 
 def written(arguments, model, panel):
-    real = {"MODEL": model, "PANEL": panel, "REGIONS": panel.with_name("regions.csv")}
+    real = {"MODEL": model, "PANEL": panel}
     return [real.get(item, item) for item in arguments]
 
 
@@ -180,7 +177,7 @@ def test_a_full_disk_is_said_in_a_sentence(arguments, limit, left, model, small_
         (BACKTEST, "out.csv"),
         (ENSEMBLE, "out.nc"),
         (["demo"], "out"),
-        (["optimise", "--data", "PANEL", "--regions", "REGIONS"], "out"),
+        (["optimise", "--data", "PANEL"], "out"),
         (["evaluate"], "out"),
     ],
     ids=lambda given: given[0] if isinstance(given, list) else None,

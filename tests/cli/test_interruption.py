@@ -107,7 +107,7 @@ def test_an_interruption_that_a_callback_swallows_is_not_lost(gapsim, monkeypatc
 
 @pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_nothing_is_left_when_nothing_was_finished(kind, small_panel, fit, tmp_path):
-    panel = ["--data", small_panel, "--regions", small_panel.with_name("regions.csv")]
+    panel = ["--data", small_panel]
     arguments = ["run", "zoned_need", *panel, "--draws", 3000, "--until", 2060, "--out", "some/where", "--json"]
     code, out, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path, kind=getattr(signal, kind))
     expected = 128 + getattr(signal, kind)

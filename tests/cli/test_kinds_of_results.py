@@ -13,13 +13,13 @@ from pysd_runner.reports import figures
 from pysd_runner.study.loading import load_future
 from tests.study.models import SIR, infections, made
 
-# How each kind is made, in a folder with a model and its data; `regions` are the options of the small panel.
+# How each kind is made, in a folder with a model and its data.
 MADE = {
-    "forecast": "forecast {panel} --regions {regions} --draws 20 --without past --out {out}",
+    "forecast": "forecast {panel} --draws 20 --without past --out {out}",
     "attribution": "attribute zoned_need {small} --draws 2 --until 2027 --out {out}",
     "measured": "evidence --out {out}",
     "pages": "brief Gansu --run {results} --format html --out {out}",
-    "update": "update {panel} new.csv --regions {regions} --out {out}",
+    "update": "update {panel} new.csv --out {out}",
     "own fit": "calibrate obs.csv --model mine.mdl --free Duration --starts 1 --without profiles --out {out}",
     "own run": "run a.yaml --model mine.mdl --fit own_fit --data obs.csv --draws 4 --out {out}",
     "own run without a fit": "run a.yaml --model mine.mdl --out {out}",
@@ -44,9 +44,9 @@ COMMANDS = [
     "explain {small} --region Gansu --out out.png --fit {}",
     "explain --model {folder}/mine.mdl --out out.png --fit {}",
     "evidence --out out --fit {}",
-    "forecast {panel} --regions {regions} --draws 4 --without past --fit {}",
+    "forecast {panel} --draws 4 --without past --fit {}",
     "forecast {folder}/obs.csv --model {folder}/mine.mdl --until 45 --draws 4 --without past --fit {}",
-    "update {panel} --regions {regions} --out out --since {}",
+    "update {panel} --out out --since {}",
 ]
 
 
@@ -66,7 +66,7 @@ def kinds(small_panel, small, results, fit, tmp_path_factory):
     future = load_future(results)
     saved = {key: item for key, item in future.provenance.items() if key != "inputs"}
     replace(future, provenance=saved).save(folder / "saved")
-    words = {"panel": small_panel, "regions": small_panel.with_name("regions.csv"), "results": results}
+    words = {"panel": small_panel, "results": results}
     words["small"] = " ".join(small)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -68,7 +68,7 @@ def test_a_page_runs_the_model_of_a_folder(gapsim, small, folder):
         "explore", folder, *small, "--draws", 2, "--until", 2026, "--without", "forecast", "--out", "x.html", code=0
     )
     assert "open it in a browser" in answer.out
-    call = f"gapsim run SCENARIO --model {folder} --regions {small[3]} --data {small[1]} --draws 2 --until 2026"
+    call = f"gapsim run SCENARIO --model {folder} --data {small[1]} --draws 2 --until 2026"
     assert call in Path("x.html").read_text(encoding="utf-8")
 
 

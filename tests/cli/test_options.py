@@ -7,6 +7,7 @@ from pysd_runner.cli import command
 from pysd_runner.cli.application import FORMER, application
 from tests.cli.test_help import COMMANDS
 
+MOST, OF_A_SEARCH = 15, 17
 OF_PROGRAM = ("--json", "--quiet", "--debug", "--lang")
 
 
@@ -19,6 +20,12 @@ def command_of(name):
 
 def options_of(name):
     return [item for item in command_of(name).params if item.param_type_name == "option" and item.name != "help"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_few_options(name):
+    shown = {item.opts[0] for item in options_of(name) if not item.hidden}
+    assert len(shown - set(OF_PROGRAM)) <= (OF_A_SEARCH if name == "optimise" else MOST), sorted(shown)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -46,6 +53,7 @@ def test_an_option_of_an_earlier_version_names_the_one_that_took_its_place(gapsi
         assert takers, former
         answer = gapsim(*takers[0].split(), former, "x", code=2)
         assert answer.err.startswith(f"error: {former} is now {now}\n")
+    assert "No such option: --sheet" in gapsim("simulate", "--sheet", "x", code=2).err
 
 
 def test_what_is_left_out_may_be_said_at_once_or_one_by_one(gapsim, small, tmp_path):

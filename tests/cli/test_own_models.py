@@ -27,9 +27,9 @@ def files(tmp_path):
         ("calibrate obs.csv --model obs.csv", "expected one of .itmx, .mdl"),
         ("calibrate nothing.csv --model mine.mdl", "no file and no shipped panel is called"),
         ("calibrate obs.csv --model mine.mdl --free contct_rate", "has no variable"),
-        ("calibrate obs.csv --model mine.mdl --time week", "there is no such column"),
-        ("calibrate obs.csv --model mine.mdl --map infected", "expected two names"),
-        ("calibrate obs.csv --model mine.mdl --yuan-per-unit 7", "--yuan-per-unit needs a model of regions"),
+        ("data check obs.csv --model mine.mdl --time week", "there is no such column"),
+        ("data check obs.csv --model mine.mdl --map infected", "expected two names"),
+        ("data check obs.csv --model mine.mdl --yuan-per-unit 7", "yuan_per_unit: a table of series takes nothing"),
         ("calibrate obs.csv --model mine.mdl --until 5", "--until is now --window FIRST:LAST"),
         ("calibrate china --free alpa", "Did you mean 'alpha'?"),
         ("forecast china --free alpha", "--free needs a model that takes tables"),
@@ -37,14 +37,14 @@ def files(tmp_path):
         ("forecast obs.csv --model mine.mdl", "say how far to forecast"),
         ("forecast obs.csv --model mine.mdl --until 10", "the data end at 40"),
         ("init --data obs.csv", "--data needs a model of your own"),
-        ("data check obs.csv --time-unit day", "--time-unit needs a model that takes tables"),
-        ("data check obs.csv --model mine.mdl --regions china", "--regions needs a model of regions"),
+        ("data check obs.csv --time-unit day", "time_unit: a panel of regions by year takes nothing"),
+        ("data check obs.csv --model mine.mdl --regions china", "regions: a table of series takes nothing"),
     ],
 )
 def test_bad_command_lines_say_what_to_do(gapsim, files, words, told):
     before = sorted(path.name for path in files.iterdir())
     answer = gapsim(*words.split(), code=2)
-    assert told in answer.err
+    assert told in answer.err + answer.out
     assert sorted(path.name for path in files.iterdir()) == before
 
 
@@ -121,7 +121,8 @@ def test_the_commands_that_init_prints_run_as_printed(gapsim, tmp_path, monkeypa
     when = pd.Timestamp(2020, 3, 1) + pd.to_timedelta(seen.index, "D")
     seen.assign(when=when.strftime("%d/%m/%Y"), date="2020").to_csv("obs.csv", index=False)
     options = ("--map", "cases=Infected", "--time", "when")
-    answer = gapsim("init", *folder, "--model", "mine.mdl", "--data", "obs.csv", *options)
+    gapsim("data", "check", "obs.csv", "--model", "mine.mdl", *options, code=0)
+    answer = gapsim("init", *folder, "--model", "mine.mdl", "--data", "obs.csv")
     lines = [line.strip() for line in answer.err.splitlines() if line.startswith("  ")]
     assert [line.split()[0] for line in lines] == ["cp"] * bool(folder) + ["gapsim"] * 2
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -137,7 +138,8 @@ def test_declarations_that_init_writes_are_read_where_the_file_contradicts_itsel
     monkeypatch.chdir(tmp_path)
     written(tmp_path, HUNTED, unit="day", stop=50)
     (tmp_path / "obs.csv").write_text("Year,prey\n1862,300\n1864,500\n", encoding="utf-8")
-    assert gapsim("init", "--model", "mine.mdl", "--data", "obs.csv", "--time-unit", "day").code == 0
+    gapsim("data", "check", "obs.csv", "--time-unit", "day", "--model", "mine.mdl", "--map", "prey=Prey", "--force")
+    assert gapsim("init", "--model", "mine.mdl", "--data", "obs.csv").code == 0
     text = (tmp_path / "mine.toml").read_text(encoding="utf-8")
     assert "# Feeding is 0.001 in the file, outside its limits 0 to 0.0001." in text
     assert set(load_model("mine.mdl").spec.parameters) == {"Fertility", "Predation"}
@@ -150,8 +152,7 @@ def test_a_forecast_takes_the_measurements_of_its_fit(gapsim, tmp_path, monkeypa
     errors = 1 + 0.01 * np.random.default_rng(0).standard_normal(len(run))
     pd.DataFrame({"month": range(len(run)), "seen": run * errors}).to_csv("obs.csv", index=False)
     words = ("obs.csv", "--model", "mine.mdl")
-    gapsim(
-        "calibrate", *words, "--map", "seen=Stock", "--free", "Inflow", "--without", "profiles", "--out", "fit", code=0
-    )
+    gapsim("data", "check", *words, "--map", "seen=Stock", code=0)
+    gapsim("calibrate", *words, "--free", "Inflow", "--without", "profiles", "--out", "fit", code=0)
     told = gapsim("forecast", *words, "--fit", "fit", "--until", "30", "--without", "past")
     assert (told.code, "seen at 30 month" in told.out) == (0, True)

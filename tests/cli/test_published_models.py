@@ -147,8 +147,8 @@ def write(folder, *, equations, clock, data, observed, then, flows=None, priors=
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_a_published_model_goes_from_file_to_forecast(gapsim, tmp_path, case):
-    own, told = ("--model", write(tmp_path, **case), *case.get("reading", ())), case.get("told", "")
-    assert "error" not in gapsim("data", "check", "obs.csv", *own, code=0).out
+    own, told = ("--model", write(tmp_path, **case)), case.get("told", "")
+    assert "error" not in gapsim("data", "check", "obs.csv", *own, *case.get("reading", ()), code=0).out
     fit = gapsim("calibrate", "obs.csv", *own, *case.get("options", ()), "--out", "fit", code=3 if told else 0)
     assert told in fit.err
     # One verdict: nothing is praised above a check that failed.

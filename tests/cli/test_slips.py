@@ -57,12 +57,13 @@ FILES = [
     ("simulate wrong.mdl", "wrong.mdl", MODEL),
     ("describe rate --model own.mdl", "own.toml", TOML),
 ]
-OPTIONS = """run zoned_need --draws {} --regions x
+OPTIONS = """run zoned_need --draws {} --fit x
 run {}|run zoned --until {} --fit x|run zoned --seed {} --fit x|brief {}
 brief Gansu --format {}|plot {}|calibrate china --starts {} --free x|calibrate {}|list {}|describe {}|schema --model {}
 doctor {}|ensemble own.mdl --bound {}|ensemble own.mdl --design {}x|forecast china --event {}|explore {} --out x/y
 forecast china --forecaster {}|backtest china --horizon {} --window 2024:|data check {}|advise {} --fit x|evaluate {}
-run zoned --map {}|run zoned --fit {}|simulate own.mdl --set {}|{} x|init whole.csv/{}""".replace("\n", "|").split("|")
+data check china --map {}|run zoned --fit {}|simulate own.mdl --set {}|{} x
+init whole.csv/{}""".replace("\n", "|").split("|")
 WORDS = [
     "",
     "x",

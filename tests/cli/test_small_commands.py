@@ -8,7 +8,7 @@ import pytest
 
 from pysd_runner.scenarios import shipped_scenarios
 
-TEMPLATES = ["panel.csv", "mapping.yaml", "regions.csv", "scenario.yaml"]
+TEMPLATES = ["panel.csv", "panel.reading.toml", "regions.csv", "scenario.yaml"]
 
 
 class TestInit:
@@ -21,13 +21,13 @@ class TestInit:
                 assert gapsim(*words).code == 0, line
 
     def test_nothing_is_overwritten_unless_asked(self, gapsim, tmp_path):
-        (tmp_path / "mapping.yaml").write_text("mine")
+        (tmp_path / "panel.reading.toml").write_text("mine")
         answer = gapsim("init", code=2)
-        assert "mapping.yaml exist already; nothing was written" in answer.err
-        assert [path.name for path in tmp_path.iterdir()] == ["mapping.yaml"]
-        assert (tmp_path / "mapping.yaml").read_text() == "mine"
+        assert "panel.reading.toml exist already; nothing was written" in answer.err
+        assert [path.name for path in tmp_path.iterdir()] == ["panel.reading.toml"]
+        assert (tmp_path / "panel.reading.toml").read_text() == "mine"
         assert gapsim("init", "--force").code == 0
-        assert (tmp_path / "mapping.yaml").read_text() != "mine"
+        assert (tmp_path / "panel.reading.toml").read_text() != "mine"
 
     def test_json(self, gapsim):
         assert gapsim("init", "study", "--json", "-q").json["data"]["files"] == [f"study/{name}" for name in TEMPLATES]

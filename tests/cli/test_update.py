@@ -80,14 +80,15 @@ def test_what_the_panel_computes_is_not_taken(gapsim, tmp_path):
         "region,year,GDP per capita (元)\n北京,2023,2e5\n北京,2024,2.1e5\n上海,2023,2e5\n上海,2024,2e5\n"
     )
     figures(tmp_path / "both.csv", of=dict.fromkeys(("北京", "上海"), 5e4))
-    gapsim("update", "own.csv", "both.csv", "--regions", "china", "--out", "now", code=0)
+    gapsim("data", "check", "own.csv", "--regions", "china", code=0)
+    gapsim("update", "own.csv", "both.csv", "--out", "now", code=0)
     assert load_data(tmp_path / "now").variables == ("output_per_head",)
 
 
 def test_earlier_results_are_compared_step_by_step(gapsim, tmp_path, results, small_panel):
     figures(tmp_path / "new.csv")
     figures(tmp_path / "old.csv", year=2024)
-    asked = ("--since", results, "--region", "Gansu", "--regions", small_panel.with_name("regions.csv"))
+    asked = ("--since", results, "--region", "Gansu")
     answer = gapsim("update", small_panel, "new.csv", "old.csv", *asked, "--out", "now", code=0)
     assert "Gansu: output per head in 2030" in answer.out
     assert "figures of 2025" in answer.out

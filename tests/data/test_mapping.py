@@ -243,8 +243,7 @@ def test_declarations_of_another_file_are_not_used(write: Write) -> None:
 def test_the_templates_load_without_a_problem(tmp_path: Path) -> None:
     for name, text in panel_templates().items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    mapping = load_mapping(tmp_path / "mapping.yaml")
-    panel = load_data(tmp_path / "panel.csv", roles=mapping, panel=True)
+    panel = load_data(tmp_path / "panel.csv", panel=True)
     assert panel.problems == ()
     assert panel.codes == ("R1", "R2")
     assert panel.groups == ("East", "West")
@@ -253,9 +252,9 @@ def test_the_templates_load_without_a_problem(tmp_path: Path) -> None:
 
 def test_every_line_commented_out_in_the_mapping_template_is_accepted(tmp_path: Path) -> None:
     for name, text in panel_templates().items():
-        enabled = re.sub(r"^#(?=[ a-z_]+:)(?! [a-zA-Z])", "", text, flags=re.MULTILINE)
+        enabled = re.sub(r"^#(?=\w+ = |\[)", "", text, flags=re.MULTILINE)
         (tmp_path / name).write_text(enabled, encoding="utf-8")
-    mapping = load_mapping(tmp_path / "mapping.yaml")
+    mapping = load_mapping(tmp_path / "panel.reading.toml")
     assert mapping.units == {"output": "100 million yuan"}
     assert mapping.keep == {"year": ("2018", "2019", "2020")}
     assert mapping.missing == ("n/a", "..", "-")

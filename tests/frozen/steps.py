@@ -140,7 +140,7 @@ WRONG = (
     "calibrate china --window 2030:",
     "calibrate obs.csv --model sir.mdl --free Contacts",
     "calibrate obs.csv --model sir.mdl --window 3:",
-    "calibrate obs.csv --model sir.mdl --map Infected=Ill",
+    "data check obs.csv --model sir.mdl --map Infected=Ill",
     "calibrate empty.csv",
     "run zoned_needs --fit fit",
     "run zoned_need --fit nowhere",
