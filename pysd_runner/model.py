@@ -85,16 +85,6 @@ class Model:
         """What a study of the model needs besides its runs."""
         return design_of(self.spec)
 
-    @property
-    def is_regional(self) -> bool:
-        """Whether declarations bind the model to panels of regions."""
-        return self.spec is not None and self.spec.bindings is not None
-
-    @property
-    def region_range(self) -> str:
-        """Name of the range of regions, even if the file has none."""
-        return self.design.ranges.region
-
     def with_regions(self, regions: int | Sequence[str]) -> "Model":
         """The model with the same file and declarations, but with other regions."""
         found = _sized(self.path, self.sha256, self.declared, len(region_keys(regions)), tuple(self.files.items()))

@@ -1,6 +1,6 @@
 """Policy studies shared by several commands; ``gapsim attribute``, what each lever does, and ``explain``, each loop."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -263,18 +263,21 @@ def _one_run(session: Session, choice: DataChoice, asked: RunOptions, region: st
     from pysd_runner.study.inputs import inputs_of
 
     model = choice.load_model(data)
-    if not model.is_regional:
-        return inputs_of(model, data, fitted, until=asked.until, draws=1)
-    return started(session, model, data, fitted, asked).drawn(session, Message("Drawing what the run starts from"))
+    title = Message("Drawing what the run starts from")
+    begin: dict[str, Callable[[], ProjectionInputs]] = {
+        "state": lambda: started(session, model, data, fitted, asked).drawn(session, title),
+        "file": lambda: inputs_of(model, data, fitted, until=asked.until, draws=1),
+    }
+    return begin[model.design.start]()
 
 
 def _loops(inputs: "ProjectionInputs", scenario: str, focus: Mapping[str, str], of: str, find: Any) -> "Loops":
     """The loops asked for: named ones where there are some, else all of them where they can be counted."""
     from pysd_runner.policy.studies import policy_of
+    from pysd_runner.scenarios.scenario import BASELINE
     from pysd_runner.study.loops import loops
 
-    scenario = scenario or "baseline" * inputs.model.is_regional
-    values = policy_of(inputs, scenario) if scenario else {}
+    values = policy_of(inputs, scenario or BASELINE)
     named = not of and inputs.model.spec is not None and inputs.model.spec.loops
     found = partial(loops, inputs, values, focus=focus, of=of)
     if find or named:

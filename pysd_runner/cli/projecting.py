@@ -146,14 +146,12 @@ def _weighed(session: Session, job: Job) -> "dict[str, FittedParameters]":
 
 def _cast(job: Job) -> "tuple[list[Scenario], int]":
     """The requested scenarios, and the number of all runs including those for comparison."""
-    from pysd_runner.scenarios import load_scenario, with_comparisons
+    from pysd_runner.scenarios import load_scenario
     from pysd_runner.study.projection import cast_of
 
-    if job.model.is_regional and job.data is not None:
-        asked = [load_scenario(name, model=job.model, regions=job.data.regions) for name in job.scenarios]
-        return asked, len(with_comparisons(asked, model=job.model))
-    cast = cast_of(list(job.scenarios), job.model)
-    return cast[1:], len(cast)
+    regions = () if job.data is None else job.data.regions
+    asked = [load_scenario(name, model=job.model, regions=regions) for name in job.scenarios]
+    return asked, len(cast_of(asked, job.model))
 
 
 def answered(session: Session, projection: "Future", inputs: "Inputs | None") -> "Answer | None":
