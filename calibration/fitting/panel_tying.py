@@ -9,12 +9,12 @@ import numpy as np
 from calibration.fitting.space import ParameterSpace, chosen, overrides
 from calibration.fitting.tying import (
     FIRST_YEAR,
-    Description,
     ModelRuns,
     Parameters,
     Spreads,
     Tied,
     declarations,
+    outcomes_of,
     stages_of,
     unit,
 )
@@ -75,10 +75,9 @@ def tied_to_panel(  # noqa: PLR0913 - the arguments of a public entry point
         raise InvalidPanel(
             "panel {panel!r} says nothing the model can be compared with: {why}",
             panel=panel.name,
-            why=joined([str(item) for item in told], "; "),
+            why=joined(map(str, told), "; "),
         )
-    names = dict.fromkeys(item.outcome for item in series)
-    tied = RegionalModel(model=whole, panel=seen, yuan_per_unit=yuan_per_unit)
+    entering = PanelValues(RegionalModel(model=whole, panel=seen, yuan_per_unit=yuan_per_unit), first)
     return Tied(
         model=whole,
         data=seen,
@@ -90,26 +89,19 @@ def tied_to_panel(  # noqa: PLR0913 - the arguments of a public entry point
         last_year=last,
         stages=stages_of(whole),
         series=series,
-        runs=ModelRuns(PanelValues(tied, first), outcomes=list(names), start=first, stop=last, save_every=1),
+        runs=ModelRuns(entering, outcomes=outcomes_of(series), start=first, stop=last, save_every=1),
         codes=seen.codes,
         names={item.code: (item.name_en, item.name_zh) for item in seen.regions},
-        description=Description(
-            panel=seen.name,
-            regions=len(seen.codes),
-            first_year=first,
-            last_year=last,
-            series=tuple(line_of(item) for item in series),
-            absent=tuple(str(item) for item in absent),
-            fixed=dict(fixed),
-            notes=(*notes_on(seen, yuan_per_unit), *notes_on_errors(series)),
-        ),
+        lines=tuple(map(line_of, series)),
+        absent=tuple(map(str, absent)),
+        notes=(*notes_on(seen, yuan_per_unit), *notes_on_errors(series)),
         record={
             "yuan_per_unit": yuan_per_unit,
             "currency": seen.currency,
             "price_basis": seen.price_basis,
             "first_year_treatment": FIRST_YEAR,
             "definitions": {key: item.national for key, item in spec.measurements.items() if item.alternatives},
-            "absent": [str(item) for item in absent],
+            "absent": list(map(str, absent)),
             "likelihood": {item.label: item.errors.words for item in series},
         },
     )

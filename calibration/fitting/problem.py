@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from html import escape
@@ -518,12 +517,19 @@ class CalibrationProblem(Comparison):
         }
         observed = {stage.name for stage in self.stages if any(stage.owns(item) for item in self.series)}
         imputed = self.runs.entering.imputed(self.parameters_at(self.space.centre))
-        return replace(
-            self.description,
+        return Description(
+            panel=self.data.name,
+            regions=len(self.codes),
+            first_year=self.first_year,
+            last_year=self.last_year,
+            series=self.lines,
+            absent=self.absent,
             estimated={name: keys for name, keys in estimated.items() if keys and name in observed},
             unobserved={name: keys for name, keys in estimated.items() if keys and name not in observed},
+            fixed=self.fixed,
             imputed=imputed,
-            notes=(*self.description.notes, *self._cut_ridges()),
+            notes=(*self.notes, *self._cut_ridges()),
+            opening=self.opening,
         )
 
     def _cut_ridges(self) -> list[str]:

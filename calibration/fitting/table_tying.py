@@ -11,7 +11,7 @@ import numpy as np
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
 from calibration.fitting.space import ParameterSpace, listed
-from calibration.fitting.tying import Block, Description, ModelRuns, Parameters, Spreads, Tied, whole_steps
+from calibration.fitting.tying import Block, ModelRuns, Parameters, Spreads, Tied, outcomes_of, whole_steps
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
@@ -333,8 +333,6 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     known = known_numbers(model, series, begins) if named is None else {}
     names, off = _candidates(model, held, priors or {}, known) if named is None else (named, [])
     notes = (*notes, *known.values(), *off)
-    seen = list(dict.fromkeys(name for item in series for name in item.expression.variables))
-    runs = ModelRuns(TargetValues(model, (), held=held), outcomes=seen, start=begins, stop=stop, save_every=step)
     unit, cells = time_unit(model), sum(len(item.cells) for item in series)
     spelled = "" if unit_of_time(unit) == "year" else unit
     tied = Tied(
@@ -348,25 +346,24 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
         last_year=stop,
         stages=(),
         series=series,
-        runs=runs,
-        description=Description(
-            panel=clocked.name,
-            regions=0,
-            first_year=begins,
-            last_year=stop,
-            series=tuple(_line(item) for item in series),
-            absent=(),
-            fixed={},
-            opening=Message(
-                "Table {table}: {count} observations; {model} runs from {first} to {last}.",
-                table=clocked.name,
-                count=cells,
-                model=model.name,
-                first=calendar.said(begins),
-                last=calendar.said(stop, spelled),
-            ),
+        runs=ModelRuns(
+            TargetValues(model, (), held=held),
+            outcomes=outcomes_of(series),
+            start=begins,
+            stop=stop,
+            save_every=step,
         ),
-        record={"notes": list(notes), **({"calendar": calendar.record} if calendar.record else {})},
+        lines=tuple(map(_line, series)),
+        opening=Message(
+            "Table {table}: {count} observations; {model} runs from {first} to {last}.",
+            table=clocked.name,
+            count=cells,
+            model=model.name,
+            first=calendar.said(begins),
+            last=calendar.said(stop, spelled),
+        ),
+        calendar=calendar,
+        record={"notes": list(notes)},
         # A problem that is made again finds its calendar anew from dates, but has years as moments already.
         asked={"values": values, "priors": priors, "start": given if clocked.dates else start, "seed": seed},
         binding=binding,
@@ -391,7 +388,7 @@ def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> 
         space=space,
         stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
         runs=ModelRuns(TargetValues(model, targets, held=held), outcomes=tied.runs.outcomes, **tied.runs.bounds),
-        description=replace(tied.description, fixed=tied.fixed, notes=(*tied.record["notes"], *told)),
+        notes=(*tied.record["notes"], *told),
         record={
             "declarations": [record_of(item) for item in parameters],
             "measurements": {
@@ -399,7 +396,8 @@ def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> 
             },
             "start": tied.first_year,
             "held": {name: _held(value) for name, value in held.items()},
-            **{key: tied.record[key] for key in ("notes", "calendar") if key in tied.record},
+            "notes": tied.record["notes"],
+            **({"calendar": tied.calendar.record} if tied.calendar.record else {}),
             "chosen": list(reasons),
             "time_unit": tied.time_unit,
             "until": tied.until,

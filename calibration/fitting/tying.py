@@ -9,7 +9,7 @@ import numpy as np
 from calibration.fitting.columns import NO_COLUMNS, Binding
 from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
-from pysd_runner.core.calendar import Calendar
+from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.core.kinds import Array, Arrays, Numbers, Record, Values, frozen
 from pysd_runner.data import Data
@@ -138,6 +138,11 @@ class ModelRuns:
             every = {**self.entering.held, **values}
             self._task = prepared(self.entering.model, every, outcomes=self.outcomes, **self.bounds)
         return self._task
+
+
+def outcomes_of(series: Sequence[Series]) -> tuple[str, ...]:
+    """Variables that series observe, each once."""
+    return tuple(dict.fromkeys(name for item in series for name in item.expression.variables))
 
 
 def whole_steps(model: Model, held: Values, *, start: float | None, last: float) -> tuple[float, float, float]:
@@ -303,7 +308,11 @@ class Tied:
     stages: tuple[Block, ...]  # blocks that are fitted one after the other
     series: tuple[Series, ...]  # observed series in the order of the residuals
     runs: ModelRuns  # outcomes of the model as a function of its parameters
-    description: Description  # description for the user, before anything is computed
+    lines: tuple[str, ...]  # the series in words
+    absent: tuple[str, ...] = ()  # declared measurements without usable data, with the reason
+    notes: tuple[str, ...] = ()  # further notes for the user
+    opening: str = ""  # first line of a description, if the data are a table
+    calendar: Calendar = PLAIN  # years or dates of the moments of a model that does not count years itself
     codes: tuple[str, ...] = ()  # codes of the regions; empty for a table
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # English and Chinese labels of the regions
     record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
@@ -312,8 +321,3 @@ class Tied:
     binding: Binding = NO_COLUMNS  # assignment of columns
     until: float | None = None  # last fitted time if later observations are held out
     time_unit: str = ""  # unit of the model's time; empty for a panel of regions
-
-    @property
-    def calendar(self) -> Calendar:
-        """Years or dates of the moments of a model that takes a table."""
-        return Calendar.of(self.record.get("calendar"))
