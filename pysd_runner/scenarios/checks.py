@@ -29,7 +29,7 @@ from pysd_runner.scenarios.schema import (
     is_schedule,
     parse_year,
 )
-from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_group, find_region, find_word
+from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
 
 EARLIEST_YEAR = 1000
 _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
@@ -198,11 +198,11 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _targets(targets: Record, document: ScenarioDocument, names: Vocabulary) -> Iterator[Finding]:
-    for key, find in (("regions", find_region), ("groups", find_group), ("pilots", find_region)):
+    for key, find in names.targets.items():
         for position, name in enumerate(_as_list(targets.get(key))):
-            if names.regions and isinstance(name, str):
+            if isinstance(name, str):
                 try:
-                    find(name, names.regions)
+                    find(name)
                 except UnknownName as error:
                     path = ("policy", "targets", key, position)
                     yield document.report(path, str(error))

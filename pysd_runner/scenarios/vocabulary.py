@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
@@ -28,11 +29,11 @@ Words = Mapping[str, PolicyClass]
 
 @frozen
 class Vocabulary:
-    """Names that a scenario may use: levers and classes by key, regions of the panel; empty if unknown."""
+    """Names that a scenario may use: levers and classes by key, and how targets are found; empty if unknown."""
 
     levers: Words = field(default_factory=dict)
     classes: Words = field(default_factory=dict)
-    regions: "Sequence[Entity]" = ()
+    targets: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
 
 
 def find_word(text: str, words: Words) -> PolicyClass | None:
@@ -52,9 +53,11 @@ def model_name(model: "str | Model") -> str:
 def load_vocabulary(model: "str | Model", regions: "Sequence[Entity]" = ()) -> Vocabulary:
     """Levers and classes that a model declares, with the given regions."""
     spec = load_bound_spec(model) if isinstance(model, str) else model.spec
+    find, group = partial(find_region, regions=regions), partial(find_group, regions=regions)
+    targets: dict[str, Callable[[str], object]] = {"regions": find, "groups": group, "pilots": find} if regions else {}
     if spec is None:
-        return Vocabulary(regions=regions)
-    return Vocabulary(levers=spec.levers, classes=spec.classes, regions=regions)
+        return Vocabulary(targets=targets)
+    return Vocabulary(levers=spec.levers, classes=spec.classes, targets=targets)
 
 
 def range_elements(model: "Model", of: Literal["region", "lever", "policy_class"]) -> tuple[str, ...]:
