@@ -122,9 +122,9 @@ def backtest(
     again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
     that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
     """
-    from calibration.forecasting import backtest as scored
-    from calibration.forecasting.backtest import check_backtest
-    from calibration.forecasting.target import doubts, target_of
+    from calibration.forecasting.backtest import check_backtest, scored_by
+    from calibration.forecasting.target import DOUBTS
+    from pysd_runner.core.parallel import open_pool
 
     search = steps.Search(seed=asked.seed, workers=asked.workers, store=asked.store)
     choice = choose(model, data, reading, asked)
@@ -134,20 +134,17 @@ def backtest(
     settings: dict[str, Any] = {"horizons": asked.horizons, "draws": asked.draws, "seed": asked.seed}
     settings |= {"model": None if model is None else choice.load_model(), "checkpoint": asked.store}
     settings |= {"first_origin": asked.first_origin, "last_origin": asked.last_origin}
-    if choice.is_regional:
-        settings |= {"forecasters": asked.forecasters}
-        check_backtest(read, **settings)
-        for text in doubts(read, target_of(read)):
-            session.warn(text)
+    settings |= {"forecasters": asked.forecasters}
+    plan, finished = check_backtest(steps.freed(read, settings["model"], asked), **settings)
+    for text in DOUBTS[choice.design.target](read, plan.target):
+        session.warn(text)
     search.tell(session)
     workers = asked.workers or _processes(read)
-    with session.stage(Message("Forecasting from past years")) as stage:
-        result = scored(
-            steps.freed(read, settings["model"], asked),
-            workers=workers,
-            progress=stage.at,
-            **settings,
-        )
+    with (
+        session.stage(Message("Forecasting from past years")) as stage,
+        open_pool("processes" if workers > 1 else None, workers, items=len(plan.seen)) as pool,
+    ):
+        result = scored_by(plan, finished, pool, progress=stage.at)
     session.kept.clear()
     # Save before printing, since the output pipe may be closed; print even if saving fails.
     try:

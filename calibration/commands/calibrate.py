@@ -1,6 +1,7 @@
 """The commands that fit: ``gapsim calibrate``, and ``gapsim demo``, which goes on with a projection."""
 
 import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -135,8 +136,8 @@ def calibrate(
         if asked.sample is not None:
             found = steps.sampled(session, problem, found, folder.draft, search, draws=asked.sample)
         steps.alternatives(session, problem, search, folder.draft, tied, sample=asked.sample)
-        if "forecast" not in asked.left_out and read.is_panel:
-            _forecast(session, read, problem, found, folder.draft, seed=search.seed)
+        if "forecast" not in asked.left_out:
+            _FOLLOWED[problem.design.start](session, read, problem, found, folder.draft, seed=search.seed)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(
@@ -150,7 +151,7 @@ def calibrate(
     session.say(
         Message(
             "  `gapsim run {scenario} --data {data}{options} --fit {folder}` projects with it.",
-            scenario="zoned_need" if choice.is_regional else "scenario.yaml",
+            scenario=choice.design.search or "scenario.yaml",
             data=data,
             options="".join(f" {shlex.quote(word)}" for word in choice.words),
             folder=folder.path,
@@ -171,19 +172,31 @@ def _forecast(
     baseline_of(session, seen, found.fitted, folder, model=problem.model, until=until, draws=DRAWS, seed=seed)
 
 
-def _say(session: Session, problem: "CalibrationProblem", found: "FitResult") -> None:
-    """Print the parameters with their verdicts, and remarks on the fit."""
+def _no_forecast(*_: Any, **__: Any) -> None:
+    """Runs that begin as their file says follow none."""
+
+
+_FOLLOWED: Mapping[str, Callable[..., None]] = {"state": _forecast, "file": _no_forecast}
+
+
+def _certain_lines(session: Session, problem: "CalibrationProblem", found: "FitResult") -> list[str]:
     from pysd_runner.reports.evidence import certainty_lines
 
+    told = certainty_lines(asdict(found.fitted), problem.spec, lang=session.lang)
+    return [found.headline, *told, *found.remarks]
+
+
+def _plain_lines(_session: Session, _problem: "CalibrationProblem", found: "FitResult") -> list[str]:
+    return list(found.lines)
+
+
+_LINES = {"relative_output": _certain_lines, "columns": _plain_lines}
+
+
+def _say(session: Session, problem: "CalibrationProblem", found: "FitResult") -> None:
+    """Print the parameters with their verdicts, and remarks on the fit."""
     names = variable_names(problem.spec.parameters.values(), session.lang)
-    lines = found.lines
-    if problem.data.is_panel:
-        lines = [
-            found.headline,
-            *certainty_lines(asdict(found.fitted), problem.spec, lang=session.lang),
-            *found.remarks,
-        ]
-    for line in lines:
+    for line in _LINES[problem.design.target](session, problem, found):
         session.say(session.said(line, names))
     findings = [session.said(str(item), names) for item in found.findings]
     session.warnings += [text for text in findings if text not in session.warnings]
@@ -237,7 +250,7 @@ def demo(
     model = choice.load_model(panel)
     years = f"{panel.years[0]}-{panel.years[-1]}"
     asked = RunOptions(until=until, draws=draws, seed=seed)
-    check_times(True, asked)
+    check_times(choice.design, asked)
     settings_of(model, panel, None, asked.settings, scenarios=len(DEMONSTRATED) + 1)
     session.note(
         Message(

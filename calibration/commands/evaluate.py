@@ -1,5 +1,6 @@
 """The commands that evaluate a model, and that show the measured effects beside it and what it implies for them."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
 
     from calibration.evaluation import Evaluation, Subject
     from calibration.fitting.results import FitResult
+    from pysd_runner.data import Data
     from pysd_runner.evidence.ledger import Ledger
     from pysd_runner.spec import FittedParameters
 
@@ -74,24 +76,17 @@ def evaluate(
     and CSV. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit code 4 when a test of
     structure or numerics failed, 3 when another one did; the report is written anyway.
     """
-    from calibration.evaluation import Subject, evaluate as all_tests
+    from calibration.evaluation import evaluate as all_tests
     from calibration.fitting.results import FitResult
     from calibration.reporting.pages import write_evaluation
 
     choice = choose(model, asked.panel, reading, asked)
     loaded = None if fit is None else FitResult.load(fit)
-    if loaded is not None and not (choice.is_regional and loaded.fitted.regions):
-        raise InvalidInput(
-            "evaluate takes no fits of models without regions; `gapsim evaluate --model mine.mdl` tests the model alone"
-        )
-    name = "evaluation" if choice.is_regional else f"evaluation-{Path(str(model)).stem}"
+    name = "evaluation" if model is None else f"evaluation-{model.stem}"
     # Unless given, the panel is that of the fit.
     choice = replace(choice, source=asked.panel)
     folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
-    if choice.is_regional:
-        subject = _calibrated(session, loaded, choice, asked.until, seed)
-    else:
-        subject = Subject.of_model(choice.load_model())
+    subject = _SUBJECTS[choice.design.target](session, loaded, choice, asked.until, seed)
     with session.stage(Message("Evaluating")) as stage:
         found = all_tests(subject, seed=seed, quick=quick, progress=stage.at)
     with folder:
@@ -110,6 +105,7 @@ def _calibrated(
     from calibration.evaluation.subject import UNTIL
     from calibration.fitting.problem import CalibrationProblem
 
+    _check_fit(found, lambda fitted: fitted.regions)
     source = choice.source or (SHIPPED_PANEL if found is None else steps.panel_of(found.fitted))
     panel = replace(choice, source=source).read(session, None if found is None else found.fitted)
     if found is None:
@@ -119,6 +115,26 @@ def _calibrated(
             session.warn(Message("calibration: {said}", said=item.message))
     model = None if choice.model is None else choice.load_model()
     return Subject.of_fit(found, panel, until=UNTIL if until is None else int(until), model=model)
+
+
+def _alone(
+    _session: Session, found: "FitResult | None", choice: DataChoice, _until: float | None, _seed: int
+) -> "Subject":
+    """A model by itself."""
+    from calibration.evaluation import Subject
+
+    _check_fit(found, lambda _fitted: False)
+    return Subject.of_model(choice.load_model())
+
+
+def _check_fit(found: "FitResult | None", takes: "Callable[[FittedParameters], object]") -> None:
+    if found is not None and not takes(found.fitted):
+        raise InvalidInput(
+            "evaluate takes no fits of models without regions; `gapsim evaluate --model mine.mdl` tests the model alone"
+        )
+
+
+_SUBJECTS = {"relative_output": _calibrated, "columns": _alone}
 
 
 def _tell(session: Session, found: "Evaluation", folder: Path) -> int:
@@ -215,12 +231,10 @@ def _page(
     from pysd_runner.evidence.findings import findings
     from pysd_runner.model import load_model
     from pysd_runner.reports.measured import NAME, write_evidence
-    from pysd_runner.spec.load import binds
+    from pysd_runner.spec.load import design_at
 
-    is_regional = binds(name)
-    source = panel or (SHIPPED_PANEL if fitted is None else steps.panel_of(fitted)) if is_regional else None
-    data = None if source is None else DataChoice(source=source).read(session, fitted)
-    model = load_model(name, regions=None if data is None else len(data.regions))
+    data = _READ[design_at(name).target](session, panel, fitted)
+    model = load_model(name, regions=None if data is None else data.count)
     if fitted is None and (model.spec is None or not model.spec.evidence):
         return ""
     with session.stage(Message("Holding the model against measured effects")):
@@ -230,12 +244,26 @@ def _page(
     return NAME
 
 
+def _panel(session: Session, panel: str | None, fitted: "FittedParameters | None") -> "Data":
+    """The panel that was named, or that of a fit."""
+    source = panel or (SHIPPED_PANEL if fitted is None else steps.panel_of(fitted))
+    return DataChoice(source=source).read(session, fitted)
+
+
+def _no_data(*_: Any) -> None:
+    """Experiments of other models need none."""
+
+
+_READ: "Mapping[str, Callable[..., Data | None]]" = {"relative_output": _panel, "columns": _no_data}
+
+
 def _levers(found: "pd.DataFrame", model: str, lang: str) -> list[list[str]]:
     """Counts by lever, with their heading."""
     from pysd_runner.scenarios.vocabulary import load_vocabulary
-    from pysd_runner.spec.load import binds
+    from pysd_runner.spec.load import design_at
 
-    known = load_vocabulary(model).levers if binds(model) else {}
+    found_in = {"relative_output": load_vocabulary}.get(design_at(model).target)
+    known = {} if found_in is None else found_in(model).levers
     names = {key: getattr(lever, lang) for key, lever in known.items()} | {"mixed": say("evidence.mixed", lang)}
     rows = [[names.get(key, key), *map(str, counts)] for key, *counts in found.itertuples(index=False)]
     return [[say(f"evidence.list {name}", lang) for name in found], *rows]

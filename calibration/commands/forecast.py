@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from calibration.commands import steps
 from pysd_runner.cli.command import command
-from pysd_runner.cli.data_options import choose
+from pysd_runner.cli.data_options import DataChoice, choose
 from pysd_runner.cli.options import (
     OF_OTHERS,
     OF_REGIONS,
@@ -31,6 +31,8 @@ from pysd_runner.text import LANGUAGES, say
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.forecasting import Outlook
+    from pysd_runner.data import Data
+    from pysd_runner.spec import Baseline
 
 AHEAD = 10
 # Name of the final forecaster, as in `calibration.forecasting.models`, which would import numpy.
@@ -104,52 +106,25 @@ def forecast(
     reversion, of error correction and of persistence. `gapsim run` starts its scenarios from such a forecast, and gives
     the probability of events under each.
     """
-    from calibration.fitting.results import FitResult
-    from calibration.forecasting import forecast as forecast_of, target_of
-    from calibration.forecasting.forecast import check_forecast
-    from calibration.forecasting.target import doubts
-    from pysd_runner.study.draws import panel_differences
-    from pysd_runner.study.equations import check_equations
+    from calibration.forecasting import forecast as forecast_of
 
     choice = choose(model, data, reading, asked)
-    if asked.until is None and not choice.is_regional:
-        raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
+    prepare = _PREPARED[choice.design.target]
     inputs = [*choice.files, *files_of(asked.fit)]
     folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
-    settings: dict[str, Any] = {"draws": asked.draws, "seed": asked.seed, "events": asked.events or ()}
-    kept = beside = fitted = None
-    if choice.is_regional:
-        fitted = None if asked.fit is None else read_fit(asked.fit)
-        read = choice.read(session, fitted, is_compared=True)
-        aim = target_of(read)
-        for text in doubts(read, aim):
-            session.warn(text)
-        settings |= {"until": aim.times[-1] + AHEAD if asked.until is None else moment(asked.until), "fit": fitted}
-        settings |= {"forecaster": asked.forecaster, "model": None if model is None else choice.load_model()}
-        check_forecast(read, **settings)
-        for text in () if fitted is None else panel_differences(fitted, read):
-            session.warn(text)
-        beside = asked.fit if asked.fit is not None and asked.fit.is_dir() else None
-        if beside is not None:
-            ahead = int(settings["until"])
-            from pysd_runner.spec.baseline import kept_in
-
-            kept = kept_in(beside, read, fitted, until=ahead, draws=asked.draws, seed=asked.seed)
-    else:
-        read, loaded = choice.read(session), choice.load_model()
-        found = None if asked.fit is None else FitResult.load(asked.fit)
-        if found is not None:
-            check_equations(loaded, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
-        settings |= {"until": asked.until, "fit": found, "model": loaded}
+    read, settings, kept, beside = prepare(session, choice, asked, None if model is None else choice.load_model)
     with session.stage(Message("Forecasting")) as stage:
         result = forecast_of(
             steps.freed(read, settings["model"], asked),
             past=not asked.without,
             kept=kept,
+            events=asked.events or (),
+            draws=asked.draws,
+            seed=asked.seed,
             progress=stage.at,
             **settings,
         )
-    if beside is not None and kept is None and asked.forecaster == FINAL:
+    if beside is not None:
         keep(session, result.baseline, beside)
     # Save before printing, since the output pipe may be closed.
     if folder is not None:
@@ -159,6 +134,53 @@ def forecast(
     if folder is not None:
         session.say()
         session.say(say("forecast.table.written", session.lang, folder=folder.path))
+
+
+_Prepared: TypeAlias = "tuple[Data, dict[str, Any], Baseline | None, Path | None]"
+
+
+def _relative_output(session: Session, choice: DataChoice, asked: ForecastOptions, model: Any) -> _Prepared:
+    """Data and settings of a forecast of relative output; one kept beside a fit, and the folder for the one made."""
+    from calibration.forecasting import target_of
+    from calibration.forecasting.forecast import check_forecast
+    from calibration.forecasting.target import doubts
+    from pysd_runner.spec.baseline import kept_in
+    from pysd_runner.study.draws import panel_differences
+
+    fitted = None if asked.fit is None else read_fit(asked.fit)
+    read = choice.read(session, fitted, is_compared=True)
+    aim = target_of(read)
+    for text in doubts(read, aim):
+        session.warn(text)
+    until = aim.times[-1] + AHEAD if asked.until is None else int(asked.until)
+    settings: dict[str, Any] = {"until": until, "fit": fitted, "forecaster": asked.forecaster}
+    settings["model"] = None if model is None else model()
+    check_forecast(read, events=asked.events or (), draws=asked.draws, seed=asked.seed, **settings)
+    for text in () if fitted is None else panel_differences(fitted, read):
+        session.warn(text)
+    beside = asked.fit if asked.fit is not None and asked.fit.is_dir() else None
+    if beside is None:
+        return read, settings, None, None
+    kept = kept_in(beside, read, fitted, until=until, draws=asked.draws, seed=asked.seed)
+    return read, settings, kept, beside if kept is None and asked.forecaster == FINAL else None
+
+
+def _columns(session: Session, choice: DataChoice, asked: ForecastOptions, _model: Any) -> _Prepared:
+    """Data and settings of a forecast of columns."""
+    from calibration.fitting.results import FitResult
+    from pysd_runner.study.equations import check_equations
+
+    if asked.until is None:
+        raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
+    read, model = choice.read(session), choice.load_model()
+    found = None if asked.fit is None else FitResult.load(asked.fit)
+    if found is not None:
+        check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
+    return read, {"until": asked.until, "fit": found, "model": model}, None, None
+
+
+# What a forecast is made from, by the target of a design.
+_PREPARED = {"relative_output": _relative_output, "columns": _columns}
 
 
 def _say(session: Session, result: "Outlook") -> None:

@@ -193,24 +193,37 @@ def draw(
     only: Sequence[str] | None = None,
 ) -> None:
     """Draw the figures of the fit, and write its report."""
-    from calibration.reporting import draw_fit, plot_predictive, write_report
+    with session.stage(Message("Drawing the fit and writing its report")):
+        _DRAWN[problem.design.target](problem, found, folder, session.lang, only)
+
+
+def _draw_columns(
+    problem: "CalibrationProblem", found: "FitResult", folder: Path, lang: str, _only: Sequence[str] | None
+) -> None:
     from calibration.reporting.report import write_table_report
+
+    write_table_report(found, folder, description=problem.describe(), lang=lang)
+
+
+def _draw_relative_output(
+    problem: "CalibrationProblem", found: "FitResult", folder: Path, lang: str, only: Sequence[str] | None
+) -> None:
+    from calibration.reporting import draw_fit, plot_predictive, write_report
     from calibration.uncertainty import predictive_checks
     from pysd_runner.plots import save_figure
 
     sentences = {}
-    with session.stage(Message("Drawing the fit and writing its report")):
-        if not problem.data.is_panel:
-            write_table_report(found, folder, description=problem.describe(), lang=session.lang)
-            return
-        figures = list(draw_fit(found, lang=session.lang, only=only))
-        if len(problem.space):
-            checks = predictive_checks(problem, found)
-            figures.append(("predictive", plot_predictive(found, checks, lang=session.lang)))
-        for name, figure in figures:
-            save_figure(figure, folder / "figures", name)
-            sentences[name] = figure.sentence
-        write_report(found, folder, figures=sentences, panel=problem.data, lang=session.lang)
+    figures = list(draw_fit(found, lang=lang, only=only))
+    if len(problem.space):
+        checks = predictive_checks(problem, found)
+        figures.append(("predictive", plot_predictive(found, checks, lang=lang)))
+    for name, figure in figures:
+        save_figure(figure, folder / "figures", name)
+        sentences[name] = figure.sentence
+    write_report(found, folder, figures=sentences, panel=problem.data, lang=lang)
+
+
+_DRAWN = {"relative_output": _draw_relative_output, "columns": _draw_columns}
 
 
 def data_of(found: "FitResult") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The target of forecasts: log output per head of regions relative to their mean, or the columns of a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -406,6 +406,11 @@ def columns(observed: Observed) -> Target:
     )
 
 
+# Warnings about what is forecast, by the target of a design.
+DOUBTS: Mapping[str, Callable[[Data, Target], tuple[str, ...]]] = {
+    "relative_output": doubts,
+    "columns": lambda _data, _target: (),
+}
 # What is forecast, by the target of a design.
 TARGETS = {"relative_output": relative_output, "columns": columns}
 

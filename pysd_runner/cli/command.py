@@ -330,6 +330,6 @@ class HelpCommand(typer.core.TyperCommand):
         """Read the command line; of a list given twice the parser would silently take the last."""
         for item in self.params:
             given = [text for text in args if text.partition("=")[0] in item.opts]
-            if getattr(item, "metavar", None) == "NAMES" and len(given) > 1:
+            if getattr(item, "metavar", None) == "NAMES" and not item.multiple and len(given) > 1:
                 raise UsageError(f"Option {item.opts[0]} is given twice; give it all names, with commas between.")
         return super().parse_args(ctx, args)

@@ -1,6 +1,6 @@
 """Model and data of a command, as selected by its options."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Data, PanelMapping
     from pysd_runner.model import Model
     from pysd_runner.spec import FittedParameters
+    from pysd_runner.spec.design import StudyDesign
 
 # Rules of warnings about scale, which does not matter if regions are only compared.
 SCALE = ("no-unit", "no-population", "magnitude")
@@ -20,13 +21,12 @@ SCALE = ("no-unit", "no-population", "magnitude")
 
 def choose(model: Path | None, source: str | None, reading: Path | None, *groups: Any) -> "DataChoice":
     """Select a model and its data, by default the shipped ones; reject options that do not apply to the model."""
-    from pysd_runner.spec.load import binds
+    from pysd_runner.spec.load import design_at
 
-    is_regional = model is None or binds(model)
-    check_needs(is_regional, *groups)
-    check_times(is_regional, *groups)
-    usual = SHIPPED_PANEL if is_regional else None
-    return DataChoice(model=model, source=source or usual, reading=reading, is_regional=is_regional)
+    design = design_at(model)
+    check_needs(design, *groups)
+    check_times(design, *groups)
+    return DataChoice(model=model, source=source or design.source or None, reading=reading)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,14 @@ class DataChoice:
     source: str | None = SHIPPED_PANEL
     others: Sequence[str] = ()
     reading: "Path | PanelMapping | None" = None
-    is_regional: bool = True
     onto: "Data | None" = None  # panel for which the files hold new figures
+
+    @property
+    def design(self) -> "StudyDesign":
+        """The design of the study, as far as it is known before the model is read."""
+        from pysd_runner.spec.load import design_at
+
+        return design_at(self.model)
 
     @property
     def files(self) -> list[str | Path]:
@@ -58,10 +64,9 @@ class DataChoice:
 
     def load_model(self, data: "Data | None" = None) -> "Model":
         """Load the model, with as many regions as the panel has."""
-        from pysd_runner.data.dataset import is_panel
         from pysd_runner.model import load_model
 
-        return load_model(self.model or MODEL, regions=len(data.regions) if is_panel(data) else None)
+        return load_model(self.model or MODEL, regions=None if data is None else data.count)
 
     def load(self) -> "Data":
         """Read the data."""
@@ -91,11 +96,25 @@ class DataChoice:
         is_compared
             Whether regions are only compared with each other; then none is left out for a late start or early end.
         """
+        data = self._loaded(session, unsaid=SCALE if is_compared else ())
+        cuts: Mapping[str, Callable[..., Data]] = {"relative_output": self._comparable, "columns": self._whole}
+        return cuts[self.design.target](session, data, fitted, (start, until), is_compared)
+
+    def _whole(self, _session: Session, data: "Data", *_: Any) -> "Data":
+        """All of the data."""
+        return data
+
+    def _comparable(
+        self,
+        session: Session,
+        data: "Data",
+        fitted: "FittedParameters | None",
+        window: tuple[float | None, float | None],
+        is_compared: bool,
+    ) -> "Data":
+        """The regions of a fit, or those that can be compared within a window."""
         from pysd_runner.data import check_region_count, of_regions, with_output
 
-        data = self._loaded(session, unsaid=SCALE if is_compared else ())
-        if not data.is_panel:
-            return data
         codes = () if fitted is None else fitted.regions
         if codes and set(codes) <= set(data.codes):
             cut = of_regions(data, codes)
@@ -110,7 +129,7 @@ class DataChoice:
                 )
             return cut
         check_region_count(data)
-        first, last = (None if asked is None else int(asked) for asked in (start, until))
+        first, last = (None if asked is None else int(asked) for asked in window)
         cut = data if is_compared else with_output(data, first_year=first, last_year=last)
         if cut is not data:
             session.warn(Message("{where}: {said}", where=self.source, said=cut.problems[0].message))
@@ -151,7 +170,7 @@ class DataChoice:
     @property
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of `load_data`."""
-        return {"roles": self.reading, "panel": self.is_regional if self.onto is None else self.onto}
+        return {"roles": self.reading, "panel": bool(self.design.panel) if self.onto is None else self.onto}
 
 
 def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, str]:

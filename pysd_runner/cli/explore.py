@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -19,11 +19,13 @@ from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.data import Entity
+    from pysd_runner.data import Data, Entity
+    from pysd_runner.model import Model
     from pysd_runner.reports.explorer.page import Explored
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.panels import Area
     from pysd_runner.reports.replay import Inputs
+    from pysd_runner.spec import FittedParameters
     from pysd_runner.study.future import Future
 
 DRAWS = 32
@@ -126,36 +128,58 @@ def _results_of(source: Path | None) -> Path | None:
     )
 
 
+_Page: TypeAlias = "tuple[Callable[[], Explored], list[str]]"
+
+
 def _of_model(session: Session, choice: DataChoice, asked: PageOptions) -> "tuple[Callable[[], Explored], str]":
     """Page contents for a model with its data and fit, and the command that runs a scenario of the page."""
-    from pysd_runner.cli.starting import read_fit, started, weighed
-    from pysd_runner.core.calendar import said_date
-    from pysd_runner.reports.explorer.page import constants_explored
-    from pysd_runner.reports.explorer.policies import policies_explored
-    from pysd_runner.scenarios import load_scenario
+    from pysd_runner.cli.starting import read_fit
 
     fitted = None if asked.fit is None else read_fit(asked.fit)
     data = None if choice.source is None else choice.read(session, fitted)
     model = choice.load_model(data)
-    if not choice.is_regional:
-        settings = {"draws": DRAWS, "seed": 0, **asked.settings}
-        fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
-        explored = partial(constants_explored, model, data, fitted, outcomes=asked.outcome, **settings)
-        options = [f"--data {shlex.quote(asked.data)}"] if asked.data else []
-        drawn = f"--draws {settings['draws']} --seed {settings['seed']}"
-        options += [] if fitted is None else [f"--fit {asked.fit} {drawn}"]
-        options += [f"--until {said_date(settings['until'])}"] if "until" in settings else []
-    else:
-        start = started(session, model, data, fitted, asked)
-        inputs = start.drawn(session, Message("Drawing what every scenario starts from"))
-        offered = [load_scenario(name, model=model) for name in OFFERED]
-        explored = partial(policies_explored, inputs, offered)
-        options = [f"--data {asked.data}"] if asked.data else []
-        options += [f"--draws {asked.draws} --until {start.settings['until']} --seed {start.settings['seed']}"]
-        options += [f"--fit {asked.fit}"] if fitted is not None else []
-        left_out = sorted(asked.left_out | ({"forecast"} if start.baseline is None else frozenset()))
-        options += [f"--without {','.join(left_out)}"] * bool(left_out)
+    explored, options = _PAGES[model.design.page](session, model, data, fitted, asked)
     return explored, " ".join(["gapsim run SCENARIO", shlex.join(choice.words), *options])
+
+
+def _constants(
+    session: Session, model: "Model", data: "Data | None", fitted: "FittedParameters | None", asked: PageOptions
+) -> _Page:
+    """Contents of a page on which constants change, and options that repeat its run."""
+    from pysd_runner.cli.starting import weighed
+    from pysd_runner.core.calendar import said_date
+    from pysd_runner.reports.explorer.page import constants_explored
+
+    settings = {"draws": DRAWS, "seed": 0, **asked.settings}
+    fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
+    options = [f"--data {shlex.quote(asked.data)}"] if asked.data else []
+    drawn = f"--draws {settings['draws']} --seed {settings['seed']}"
+    options += [] if fitted is None else [f"--fit {asked.fit} {drawn}"]
+    options += [f"--until {said_date(settings['until'])}"] if "until" in settings else []
+    return partial(constants_explored, model, data, fitted, outcomes=asked.outcome, **settings), options
+
+
+def _policies(
+    session: Session, model: "Model", data: "Data | None", fitted: "FittedParameters | None", asked: PageOptions
+) -> _Page:
+    """Contents of a page on which policies change, and options that repeat its run."""
+    from pysd_runner.cli.starting import started
+    from pysd_runner.reports.explorer.policies import policies_explored
+    from pysd_runner.scenarios import load_scenario
+
+    start = started(session, model, data, fitted, asked)
+    inputs = start.drawn(session, Message("Drawing what every scenario starts from"))
+    offered = [load_scenario(name, model=model) for name in OFFERED]
+    options = [f"--data {asked.data}"] if asked.data else []
+    options += [f"--draws {asked.draws} --until {start.settings['until']} --seed {start.settings['seed']}"]
+    options += [f"--fit {asked.fit}"] if fitted is not None else []
+    left_out = sorted(asked.left_out | ({"forecast"} if start.baseline is None else frozenset()))
+    options += [f"--without {','.join(left_out)}"] * bool(left_out)
+    return partial(policies_explored, inputs, offered), options
+
+
+# What a page lets change, by the page of a design.
+_PAGES = {"constants": _constants, "policies": _policies}
 
 
 def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callable[[], Explored], str]":
@@ -175,8 +199,8 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
     check_files(folder, record)
     found = read_inputs(record.get("inputs"), folder)
     settings = {key: value for key, value in record["settings"].items() if value is not None}
-    regions = () if found.panel is None else found.panel.regions
-    model = load_model(recorded_model(record), regions=len(regions) if regions else None)
+    count = None if found.panel is None else found.panel.count
+    model = load_model(recorded_model(record), regions=count)
     if model.sha256 != record["simulation"]["model_sha256"]:
         session.warn(Message("The model has changed since these results were made."))
     start = RunStart(
@@ -186,7 +210,7 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
         baseline=found.baseline,
         settings={**settings, "draws": draws},
     )
-    if not model.design.entity:
+    if model.design.page == "constants":
         asked = {name: settings[name] for name in ("until", "seed") if name in settings}
         explored = partial(constants_explored, model, found.panel, found.fitted, outcomes=None, draws=draws, **asked)
         return explored, f"gapsim run SCENARIO --model {model.source} --fit {folder} --draws {draws}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -170,7 +170,7 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
 
     data = None if choice.source is None else choice.read(session)
     model = choice.load_model(data)
-    if data is not None and not data.is_panel:
+    if data is not None:
         in_time_of(model, data)  # raises what the printed commands would
     declared = f"{model.path.stem}.toml"
     fit, results = (str(place / name) for name in ("fit", "results"))
@@ -362,13 +362,10 @@ def check(
     five of one kind in one column the first ones are printed; --json has all. Exit code 2 when there are errors, 0 when
     there are only warnings or none.
     """
-    from pysd_runner.data.dataset import is_panel
     from pysd_runner.data.load import check_data
     from pysd_runner.data.mapping import PanelMapping
     from pysd_runner.data.update import long_table
     from pysd_runner.export import save_csv
-    from pysd_runner.reports.panels import panel_facts, panel_lines
-    from pysd_runner.study.binding import problems_of, uses_of
 
     said = [name for name, _ in given(how)]
     if reading is not None:
@@ -381,31 +378,32 @@ def check(
     problems = check_data(choice.sources, **choice.settings)
     data = None if any(problem.severity == "error" for problem in problems) else choice.load()
     uses: dict[str, str] = {}
+    facts: Any = None
+    lines: list[str] = []
     if data is not None:
         choice.tell(session, data)
-    if data is not None and not choice.is_regional:
-        loaded = choice.load_model()
-        problems, uses = [*problems, *problems_of(loaded, data)], uses_of(loaded, data)
+        found, uses, facts, lines = _SHOWN[choice.design.target](choice, data, session.lang)
+        problems = [*problems, *found]
     errors = sum(problem.severity == "error" for problem in problems)
     session.data = {
         "file": file,
         "errors": errors,
         "warnings": len(problems) - errors,
         "problems": [problem.to_dict() for problem in problems],
-        "panel": panel_facts(data) if is_panel(data) else None,
+        "panel": facts,
         "columns": uses,
     }
     if (said or force) and len(files) == 1 and out is None and Path(file).exists() and (force or not errors):
         session.data["reading"] = _kept(session, file, how.mapping_of(), force=force)
     _say(session, file, problems, errors)
     if data is not None:
-        for line in panel_lines(data, lang=session.lang) if data.is_panel else _table_lines(data, uses):
+        for line in lines:
             session.say(line)
         if out is not None and not errors:
             save_whole(out, ".csv", lambda path: save_csv(long_table(data), path), replace=force)
             asked = how.mapping_of()
-            if asked.regions or asked.national:
-                plain = replace(PanelMapping(), regions=asked.regions, national=asked.national)
+            plain = PanelMapping(regions=asked.regions, national=asked.national)
+            if plain != PanelMapping():
                 _kept(session, str(out), plain, force=force)
             session.data["written"] = out
             session.say(Message("Written: {file}", file=out))
@@ -428,6 +426,28 @@ def _kept(session: Session, file: str, mapping: "PanelMapping", *, force: bool) 
     write_text_whole(path, text)
     session.note(Message("How the file is read is kept in {path}.", path=path))
     return path
+
+
+_Shown: TypeAlias = "tuple[list[Finding], dict[str, str], Any, list[str]]"
+
+
+def _panel_shown(_choice: DataChoice, panel: "Data", lang: str) -> _Shown:
+    """Further problems of a panel, uses of its columns, facts and lines about it."""
+    from pysd_runner.reports.panels import panel_facts, panel_lines
+
+    return [], {}, panel_facts(panel), panel_lines(panel, lang=lang)
+
+
+def _table_shown(choice: DataChoice, table: "Data", _lang: str) -> _Shown:
+    """Further problems of a table with its model, uses of its columns by that, and lines about it."""
+    from pysd_runner.study.binding import problems_of, uses_of
+
+    model = choice.load_model()
+    uses = uses_of(model, table)
+    return problems_of(model, table), uses, None, _table_lines(table, uses)
+
+
+_SHOWN = {"relative_output": _panel_shown, "columns": _table_shown}
 
 
 def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:

@@ -1,12 +1,12 @@
 """Options shared by several commands, single and in groups, and functions to find which were given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import product
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 from typer.models import OptionInfo
@@ -14,19 +14,22 @@ from typer.models import OptionInfo
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.engine.counts import year
 
+if TYPE_CHECKING:  # slow imports (numpy)
+    from pysd_runner.spec.design import StudyDesign
+
 MODEL, SHIPPED_PANEL = "regional_digital", "china"
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Kind of model to which an option applies."""
+    """Target of the study, see `StudyDesign`, to which an option applies."""
 
     what: Message
-    is_regional: bool
+    target: str
 
 
-OF_REGIONS = Needs(Message("a model of regions (the shipped one, or one with [bindings])"), is_regional=True)
-OF_OTHERS = Needs(Message("a model that takes tables (--model mine.mdl)"), is_regional=False)
+OF_REGIONS = Needs(Message("a model of regions (the shipped one, or one with [bindings])"), "relative_output")
+OF_OTHERS = Needs(Message("a model that takes tables (--model mine.mdl)"), "columns")
 
 
 class Language(StrEnum):
@@ -227,14 +230,19 @@ def moment(value: float | None) -> float | None:
     return int(value) if value is not None and value.is_integer() else value
 
 
-def check_times(is_regional: bool, *groups: Any) -> None:
-    """Reject times of groups that are not finite or, for a panel, not whole years."""
+def check_times(design: "StudyDesign", *groups: Any) -> None:
+    """Reject times of groups that are not finite or, where the data have whole years, not whole."""
     for group, name in product(groups, ("start", "until")):
         if (value := getattr(group, name, None)) is not None:
-            if is_regional:
-                year(name, value)
-            elif not isfinite(value):
-                raise InvalidInput("{name} must be finite; found {found}", name=name, found=value)
+            _CLOCKS[design.clock](name, value)
+
+
+def _finite(name: str, value: float) -> None:
+    if not isfinite(value):
+        raise InvalidInput("{name} must be finite; found {found}", name=name, found=value)
+
+
+_CLOCKS: Mapping[str, Callable[[str, float], object]] = {"int64": year, "float64": _finite}
 
 
 def given(*groups: Any) -> list[tuple[str, str]]:
@@ -273,9 +281,9 @@ def alone(options: Sequence[str], why: str) -> None:
         raise InvalidInput("{why}; leave {options} away", why=why, options=", ".join(dict.fromkeys(options)))
 
 
-def check_needs(is_regional: bool, *groups: Any) -> None:
-    """Reject options of groups that do not apply to the kind of model."""
+def check_needs(design: "StudyDesign", *groups: Any) -> None:
+    """Reject options of groups that do not apply to a study."""
     for group in groups:
         for name, option, value, needs in _options(group):
-            if needs is not None and needs.is_regional != is_regional and value != getattr(type(group), name):
+            if needs is not None and needs.target != design.target and value != getattr(type(group), name):
                 need([option], needs.what)

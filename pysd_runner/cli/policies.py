@@ -1,6 +1,6 @@
 """Policy studies shared by several commands; ``gapsim attribute``, what each lever does, and ``explain``, each loop."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -227,9 +227,9 @@ def explain(
     picture = out or Path("loops.png")
     picture = picture if picture.suffix else picture.with_name(f"{picture.name}.png")
     check_file(picture, ".png", replace=force, inputs=choice.files)
-    if bool(region) != choice.is_regional:
-        raise InvalidInput("--region names the region of a model of regions, and no other model has one")
     inputs = _one_run(session, choice, asked, region)
+    if bool(region) != bool(inputs.design.entity):
+        raise InvalidInput("--region names the region of a model of regions, and no other model has one")
     from pysd_runner.plots.figure import save_png
     from pysd_runner.reports.document import aligned, filled
 
@@ -260,15 +260,9 @@ def _one_run(session: Session, choice: DataChoice, asked: RunOptions, region: st
     data = None if choice.source is None else choice.read(session, fitted)
     if region and data is not None:
         check_regions([region], data, session.lang)
-    from pysd_runner.study.inputs import inputs_of
-
-    model = choice.load_model(data)
-    title = Message("Drawing what the run starts from")
-    begin: dict[str, Callable[[], ProjectionInputs]] = {
-        "state": lambda: started(session, model, data, fitted, asked).drawn(session, title),
-        "file": lambda: inputs_of(model, data, fitted, until=asked.until, draws=1),
-    }
-    return begin[model.design.start]()
+    return started(session, choice.load_model(data), data, fitted, asked).drawn(
+        session, Message("Drawing what the run starts from")
+    )
 
 
 def _loops(inputs: "ProjectionInputs", scenario: str, focus: Mapping[str, str], of: str, find: Any) -> "Loops":

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.cli.options import RunOptions
+from pysd_runner.cli.options import RunOptions, need
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import definitions_of, started, weighed
 from pysd_runner.core.errors import Message
@@ -97,16 +97,15 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
     """Project, and return the projection, its inputs (None without regions) and the checks of the model."""
     from pysd_runner.checks.behaviour import ModelChecks
     from pysd_runner.core.calendar import said_date
-    from pysd_runner.data.dataset import is_panel
     from pysd_runner.reports.replay import Inputs
     from pysd_runner.study.draws import check_fit
     from pysd_runner.study.inputs import inputs_of, last_origin
     from pysd_runner.study.projection import projected
 
     asked, count = _cast(job)
-    if is_panel(job.data):
-        for other in job.others.values():
-            check_fit(other, job.model, last_origin(job.data))
+    for other in job.others.values():
+        assert job.data is not None  # noqa: S101 - fits under other definitions are of panels
+        check_fit(other, job.model, last_origin(job.data))
     start = started(
         session, job.model, job.data, job.fitted, job.asked, scenarios=count, regions=job.regions, events=job.events
     )
@@ -221,7 +220,7 @@ def write(
 
     assert inputs is not None  # noqa: S101
     if not projection.history.sizes:
-        return _write_any(session, save_with_inputs(projection, inputs, folder.draft), folder.draft)
+        return _write_own(session, save_with_inputs(projection, inputs, folder.draft), folder.draft)
 
     def finished(name: str) -> None:
         folder.finished(name)
@@ -274,8 +273,10 @@ def counted_scenarios(count: int) -> Message:
     return Message("{count} {scenarios}", count=count, scenarios="scenario" if count == 1 else "scenarios")
 
 
-def figures_of(future: "Future") -> "list[tuple[str, Callable[..., ReportFigure]]]":
+def figures_of(future: "Future", **chosen: Sequence[str]) -> "list[tuple[str, Callable[..., ReportFigure]]]":
     """Figures of a projection without regions: the difference and the observed outcomes first, then all others."""
+    for name in (name for name, value in chosen.items() if value):
+        need([f"--{name[:-1]}"], Message("results of regions"))
     names = [name for name in map(str, future.data.data_vars) if future[name].ndim == 3 or name in future.observed]
     names.sort(key=lambda name: name not in future.observed)
     wanted = [(name, False) for name in names]
@@ -293,7 +294,7 @@ def _plain(name: str) -> str:
     return "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
 
 
-def _write_any(session: Session, future: "Future", folder: Path) -> Report:
+def _write_own(session: Session, future: "Future", folder: Path) -> Report:
     """Write the results of a model without regions: the answer, figures, and what scenarios change."""
     from pysd_runner.reports.document import (
         Bullets,

@@ -1,8 +1,9 @@
 """``gapsim run``: project scenarios, or run a recorded projection again; ``gapsim plot`` draws its figures again."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +20,6 @@ from pysd_runner.cli.options import (
     ShownRegions,
     alone,
     given,
-    need,
 )
 from pysd_runner.cli.projecting import (
     Job,
@@ -112,7 +112,7 @@ def run(
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
     folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(asked.fit)])
     data = None if choice.source is None else choice.read(session, fitted)
-    if choice.is_regional and data is not None:
+    if data is not None:
         check_regions(shown.region or (), data, session.lang)
     job = Job(
         model=choice.load_model(data),
@@ -199,12 +199,8 @@ def plot(
 
     at = result.parent if result.is_file() else result
     projection = load_future(at)
-    if projection.axis == "year":
-        jobs = figure_jobs(projection, kinds=kind or (), scenarios=scenario or (), regions=region or ())
-    else:
-        asked = {"--kind": kind, "--scenario": scenario, "--region": region}
-        need([name for name, value in asked.items() if value], Message("results of regions"))
-        jobs = figures_of(projection)
+    figures: Mapping[str, Callable[..., Any]] = {"year": figure_jobs, "time": figures_of}
+    jobs = figures[projection.axis](projection, kinds=kind or (), scenarios=scenario or (), regions=region or ())
     target = at / "figures" if out is None else out
     written: list[Path] = []
     pictures: list[Picture] = []

@@ -1,6 +1,6 @@
 """Inputs shared by all scenarios: model, data, fit, and the forecast without policy, stored with the fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -38,7 +38,7 @@ class RunStart:
         with session.stage(title):
             found = inputs_of(self.model, self.data, self.fitted, baseline=self.baseline, **self.settings)
         if self.fitted is None:
-            session.warn(Message("No calibration was given: every parameter is drawn from its prior."))
+            session.warn(self.model.design.given(self.data).unfitted)
         return found
 
 
@@ -120,13 +120,38 @@ def started(
     events: Sequence[str] = (),
 ) -> RunStart:
     """Prepare the inputs shared by all scenarios; reject invalid requests before regions are forecast."""
-    from pysd_runner.data.dataset import is_panel
-    from pysd_runner.study.inputs import DRAWS as OTHERS, last_origin
+    begin = _BEGIN[model.design.given(data).start]
+    return begin(session, model, data, fitted, asked, draws, scenarios, regions, events)
 
-    if not is_panel(data):
-        settings = {"draws": OTHERS, "seed": 0, **asked.settings}
-        fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
-        return RunStart(model=model, data=data, fitted=fitted, baseline=None, settings=settings)
+
+def _as_file(
+    session: Session,
+    model: "Model",
+    data: "Data | None",
+    fitted: "FittedParameters | None",
+    asked: RunOptions,
+    *_: Any,
+) -> RunStart:
+    """Inputs of runs that begin as their file says."""
+    settings = {"draws": model.design.draws, "seed": 0, **asked.settings}
+    fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
+    return RunStart(model=model, data=data, fitted=fitted, baseline=None, settings=settings)
+
+
+def _in_state(
+    session: Session,
+    model: "Model",
+    data: "Data",
+    fitted: "FittedParameters | None",
+    asked: RunOptions,
+    draws: int,
+    scenarios: int,
+    regions: Sequence[str],
+    events: Sequence[str],
+) -> RunStart:
+    """Inputs of runs that begin in the state observed at the origin, and follow a forecast from there."""
+    from pysd_runner.study.inputs import last_origin
+
     settings = settings_of(model, data, fitted, asked.settings, draws=draws, scenarios=scenarios)
     # Forecasts start where the projection does.
     seen = data.subset(times=range(data.years[0], last_origin(data) + 1))
@@ -138,6 +163,9 @@ def started(
         baseline = baseline_of(session, seen, fitted, asked.folder, model=model, **ahead)
     fitted = None if fitted is None else weighed(session, model, seen, fitted, asked)
     return RunStart(model=model, data=seen, fitted=fitted, baseline=baseline, settings=settings)
+
+
+_BEGIN: Mapping[str, Callable[..., RunStart]] = {"state": _in_state, "file": _as_file}
 
 
 def check_regions(names: Sequence[str], panel: "Data", lang: str) -> None:

@@ -60,6 +60,8 @@ class StudyDesign:
         Attribute of an entity in each coordinate of results along that axis.
     panel
         Whether data are read as a panel of entities by year; None to take what they are.
+    source
+        Name of the shipped data that are taken where none are named; empty if there are none.
     ranges
         Ranges of the entities of the data, of the levers and of the classes.
     bound
@@ -130,6 +132,7 @@ class StudyDesign:
     entity: str = ""
     labels: Texts = field(default_factory=dict)
     panel: bool | None = None
+    source: str = ""
     ranges: RangeNames = USUAL_RANGES
     bound: tuple[str, ...] = ()
     policy: Texts = field(default_factory=dict)
@@ -187,6 +190,7 @@ REGIONAL = StudyDesign(
     entity="region",
     labels={"region": "code"} | {name: name for name in ("name_en", "name_zh", "group", "row", "column")},
     panel=True,
+    source="china",
     search="zoned_need",
     averaged=("lever",),
     time="year",

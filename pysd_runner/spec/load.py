@@ -19,7 +19,7 @@ from pysd_runner.spec.declarations import (
     RegionInput,
     Ridge,
 )
-from pysd_runner.spec.design import MONEY
+from pysd_runner.spec.design import MONEY, PLAIN, REGIONAL, StudyDesign
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import FAMILIES, Beta, Prior, Uniform
 from pysd_runner.spec.reader import Fail, Reader, fail_at, inside, word
@@ -81,6 +81,11 @@ def binds(model: str | Path) -> bool:
     """Whether the declarations of a model file have bindings to panels of regions."""
     path = declarations_beside(model_file(model))
     return path.is_file() and "bindings" in parsed(path)
+
+
+def design_at(model: str | Path | None) -> StudyDesign:
+    """The design of the study of a model file, or of the shipped one, before the model is read."""
+    return REGIONAL if model is None or binds(model) else PLAIN
 
 
 def schema_of(path: Path) -> Any:
