@@ -41,10 +41,7 @@ else:
     def __getattr__(name: str) -> object:
         from inspect import isfunction
 
-        from gapsim.calls import FORMER, offered
-
-        if name in FORMER:
-            raise AttributeError(f"gapsim.{name} is called gapsim.{FORMER[name]} now")
+        from gapsim.calls import offered
 
         found = _exported(name)
         return offered(found) if isfunction(found) else found

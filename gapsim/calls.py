@@ -7,9 +7,6 @@ from typing import Any
 
 from pysd_runner.core.errors import InvalidInput, suggest
 
-# Names of earlier versions, and those that took their place.
-FORMER = {"CalibrationProblem": "Problem", "FitResult": "Fit"}
-
 
 @cache
 def offered(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,8 @@ The public functions are imported when they are first used, so that importing th
 
 from typing import TYPE_CHECKING
 
-from pysd_runner.engine.lazy import lazy_exports, let_old_names_work
+from pysd_runner.core.former import FORMER
+from pysd_runner.engine.lazy import lazy_exports, refuse_former
 
 if TYPE_CHECKING:
     from pysd_runner.data import check_data as check_data, load_data as load_data
@@ -20,27 +21,5 @@ if TYPE_CHECKING:
     from pysd_runner.study.projection import project as project
     from pysd_runner.study.showing import together as together
 else:
-    let_old_names_work(
-        {
-            "pysd_runner.general.diagram": "pysd_runner.study.equations",
-            "pysd_runner.general.future": ("pysd_runner.study.future", "pysd_runner.study.loading"),
-            "pysd_runner.general.scenario_runs": "pysd_runner.study.projection",
-            "pysd_runner.panel": "pysd_runner.data",
-            "pysd_runner.regional": ("pysd_runner.policy", "pysd_runner.study"),
-            "pysd_runner.regional.policies": "pysd_runner.policy",
-            "pysd_runner.regional.policy_spaces": ("pysd_runner.policy.spaces", "pysd_runner.policy"),
-            "pysd_runner.regional.projection": ("pysd_runner.study.projection", "pysd_runner.study.inputs"),
-        }
-    )
-    __getattr__, __dir__, __all__ = lazy_exports(
-        __name__,
-        __file__,
-        {
-            "general.scenario_runs.project_any": "pysd_runner.study.project",
-            "regional.projection.projection_inputs": "pysd_runner.study.inputs_of",
-            "check_panel": ("pysd_runner.data.load.check_panel", "check_data"),
-            "load_panel": ("pysd_runner.data.load.load_panel", "load_data; data.array(name) is what panel[name] was"),
-            "load_projection": "pysd_runner.study.loading.load_future",
-            "load_table": ("pysd_runner.data.load.load_table", "load_data; its `columns` are `roles`"),
-        },
-    )
+    refuse_former(FORMER)
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -28,11 +28,10 @@ from pysd_runner.data.checks import JUMPED
 from pysd_runner.data.coverage import LEFT_OUT
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.engine import TimePath, counts
-from pysd_runner.evidence import ExperimentRuns, experiments_of, in_state
+from pysd_runner.evidence import Beginning, in_state
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec, Prior
 from pysd_runner.spec.design import StudyDesign
-from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.region_inputs import RegionInputs
 
@@ -421,11 +420,10 @@ class PanelValues:
         """Start values that were imputed."""
         return {"imputed": list(self.imputed(parameters))}
 
-    def experiments(self, terms: Sequence[EvidenceTerm], *, start: float | None, last: float) -> ExperimentRuns:  # noqa: ARG002
-        """Experiments of evidence terms, from the state observed in the last year of data."""
+    def beginning(self, start: float | None, last: float) -> Beginning:  # noqa: ARG002
+        """Experiments begin in the state observed in the last year of data."""
         bound, rate = self.bound, float(self.bound.yuan_per_unit)
-        begun = in_state(bound.model, bound.panel, int(last), first_year=self.year, yuan_per_unit=rate)
-        return experiments_of(terms, begun)
+        return in_state(bound.model, bound.panel, int(last), first_year=self.year, yuan_per_unit=rate)
 
     def _values(self, parameters: Parameters, start: RegionInputs) -> Arrays:
         found = {}

@@ -21,7 +21,7 @@ from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.core.kinds import Array, Values
 from pysd_runner.data import Data
-from pysd_runner.evidence import ExperimentRuns, terms_of
+from pysd_runner.evidence import ExperimentRuns, experiments_of, terms_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.spec.design import studied
@@ -160,7 +160,7 @@ class CalibrationProblem(Comparison):
         if asked is False:
             return None
         terms = terms_of(self.model, None if asked is True else tuple(asked))
-        return self.runs.entering.experiments(terms, start=self.runs.bounds["start"], last=self.last_year)
+        return experiments_of(terms, self.runs.entering.beginning(self.runs.bounds["start"], self.last_year))
 
     def with_experiments(self, experiments: ExperimentRuns | None) -> "CalibrationProblem":
         """Copy of the problem with other measured effects in its likelihood; None for none."""

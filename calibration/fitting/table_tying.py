@@ -20,13 +20,12 @@ from pysd_runner.core.numbers import three_digits
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import references
-from pysd_runner.evidence import Beginning, ExperimentRuns, experiments_of
+from pysd_runner.evidence import Beginning
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, element_name, located, simulate
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
 from pysd_runner.spec.design import StudyDesign
-from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.own import DECLARED, is_off, left_out, record_of, weak_parameter, with_prior
 from pysd_runner.study.binding import end_of, in_time_of
 from pysd_runner.study.equations import PREFIX, equations_hash, equations_of, with_starts
@@ -190,13 +189,13 @@ class TargetValues:
         """Equations of the model."""
         return {"equations": self.equations}
 
-    def experiments(self, terms: Sequence[EvidenceTerm], *, start: float | None, last: float) -> ExperimentRuns:
-        """Experiments of evidence terms, in runs from the start."""
+    def beginning(self, start: float | None, last: float) -> Beginning:
+        """Experiments begin at the start of the runs."""
 
         def values(parameters: Values, draws: int) -> Values:
             return {**self.held, **self.values(parameters, draws)}
 
-        return experiments_of(terms, Beginning(model=self.model, values=values, start=start, last=last))
+        return Beginning(model=self.model, values=values, start=start, last=last)
 
     def _base(self, target: Target) -> Array:
         """Values of a target's variable, used for the elements that are not estimated."""

@@ -14,13 +14,12 @@ from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.core.kinds import Array, Arrays, Numbers, Record, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Linearised, Task
-from pysd_runner.evidence import ExperimentRuns
+from pysd_runner.evidence import Beginning
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 from pysd_runner.spec.design import StudyDesign
-from pysd_runner.spec.evidence import EvidenceTerm
 
 Parameters = Values
 Spreads = Numbers
@@ -66,8 +65,8 @@ class Entering(Protocol):
     def record(self, parameters: Parameters) -> Values:
         """Entry of the provenance of a fit: what else the model's runs depend on."""
 
-    def experiments(self, terms: Sequence[EvidenceTerm], *, start: float | None, last: float) -> ExperimentRuns:
-        """Experiments of evidence terms, after the last time of data."""
+    def beginning(self, start: float | None, last: float) -> Beginning:
+        """How experiments after the last time of data begin."""
 
 
 class ModelRuns:

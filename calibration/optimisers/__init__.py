@@ -24,13 +24,4 @@ if TYPE_CHECKING:
     )
     from calibration.optimisers.searches import EvolutionStrategy as EvolutionStrategy, LeastSquares as LeastSquares
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(
-        __name__,
-        __file__,
-        {
-            "Objective": "calibration.optimisers.objective.SumOfSquares",
-            "Optimum": "calibration.optimisers.objective.Minimum",
-            "Outcome": "calibration.optimisers.objective.SearchOutcome",
-            "Turned": "calibration.optimisers.multistart.Reparametrised",
-        },
-    )
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -42,9 +42,4 @@ if TYPE_CHECKING:
         ranking_sensitivity as ranking_sensitivity,
     )
 else:
-    renamed = {
-        "Loop": "calibration.sdeval.robustness.KnockOut",
-        "Theil": "calibration.sdeval.fit.PointFit",
-        "theil": "calibration.sdeval.fit.point_fit",
-    }
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__, renamed)
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

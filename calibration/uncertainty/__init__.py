@@ -31,12 +31,4 @@ if TYPE_CHECKING:
         identify as identify,
     )
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(
-        __name__,
-        __file__,
-        {
-            "Direction": "calibration.uncertainty.verdict.PosteriorDirection",
-            "Shape": "calibration.uncertainty.profiles.ProfileShape",
-            "Verdict": "calibration.uncertainty.verdict.ParameterVerdict",
-        },
-    )
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

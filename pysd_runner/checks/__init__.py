@@ -21,12 +21,4 @@ if TYPE_CHECKING:
     )
     from pysd_runner.checks.dimensions import EquationProblem as EquationProblem, check_dimensions as check_dimensions
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(
-        __name__,
-        __file__,
-        renamed={
-            "DimensionProblem": "pysd_runner.checks.dimensions.EquationProblem",
-            "Obstacle": "pysd_runner.checks.dimensions.EquationProblem",
-            "Rule": "pysd_runner.checks.declarations.BehaviourRule",
-        },
-    )
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

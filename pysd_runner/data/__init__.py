@@ -17,14 +17,4 @@ if TYPE_CHECKING:
     from pysd_runner.data.names import Entity as Entity
     from pysd_runner.data.sources import shipped_panels as shipped_panels
 else:
-    OLD = {
-        "Panel": ("pysd_runner.data.load.Panel", "pysd_runner.data.Data; its `by_region` makes one of arrays"),
-        "Table": ("pysd_runner.data.load.Table", "pysd_runner.data.Data"),
-        "Problem": "pysd_runner.core.findings.Finding",
-        "Region": "pysd_runner.data.names.Entity",
-        "load_panel": ("pysd_runner.data.load.load_panel", "load_data; data.array(name) is what panel[name] was"),
-        "load_table": ("pysd_runner.data.load.load_table", "load_data; its `columns` are `roles`"),
-        "check_panel": ("pysd_runner.data.load.check_panel", "check_data"),
-        "check_table": ("pysd_runner.data.load.check_table", "check_data"),
-    }
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__, OLD)
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,20 +1,19 @@
 """Public entry points to load and check data, and the functions of earlier versions that they replace."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.kinds import Array, Record, Texts
+from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.data.cells import TextFile
 from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.dataset import Data
 from pysd_runner.data.mapping import PanelMapping, as_mapping, hash_of, readings_of
-from pysd_runner.data.names import Entity
 from pysd_runner.data.reading import National, Regions, holds_panel, in_file, read_panel, read_series
 from pysd_runner.data.series import Clock
 from pysd_runner.data.sources import Source, shipped_panels, sources_of
@@ -24,8 +23,6 @@ logger = logging.getLogger(__name__)
 _level = ContextVar("level", default=logging.WARNING)
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pysd_runner.data.sources import AnySource
 
 Roles = PanelMapping | Texts | str | Path | None
@@ -267,93 +264,3 @@ def _check_headings(asked: PanelMapping, by: str, files: Sequence[Source], table
             file=", ".join(file.called for file in files),
             lost=", ".join(lost),
         )
-
-
-# Classes and functions of earlier versions, which distinguished panels and tables.
-def _fields_of(data: Data) -> dict[str, Any]:
-    return {item.name: getattr(data, item.name) for item in fields(Data)}
-
-
-class _Former(type):
-    """A name that data had before: what `load_data` returns is an instance of it."""
-
-    def __instancecheck__(cls, given: object) -> bool:
-        if type(given) is Data:
-            return cls is (Panel if given.is_panel else Table)
-        return super().__instancecheck__(given)
-
-
-class Panel(Data, metaclass=_Former):
-    """Data by region and year; ``panel[name]`` is a plain array of shape (region, year)."""
-
-    __slots__ = ()
-
-    def __init__(self, **given: Any) -> None:
-        if "columns" not in given:
-            given = _fields_of(Data.by_region(**given))
-        super().__init__(**given)
-
-    def __getitem__(self, name: str) -> Array:  # type: ignore[override]
-        return self.array(name)
-
-    def region(self, name: str) -> Entity:
-        """Return the region with this code or name."""
-        return self.entity(name)
-
-    def subset(
-        self, *, regions: Iterable[str] | None = None, years: Iterable[float] | None = None, **given: Any
-    ) -> "Panel":
-        """Choose regions and years."""
-        return super().subset(**({"entities": regions, "times": years} | given))
-
-
-class Table(Data, metaclass=_Former):
-    """Data over any entities; ``table[name]`` is a pandas series by time, or a frame with a column for each entity."""
-
-    __slots__ = ()
-
-    @property
-    def axes(self) -> Mapping[str, tuple[str, ...]]:
-        """Entity labels by axis name."""
-        return self.labels
-
-    @property
-    def source(self) -> str:
-        """File from which the data were read."""
-        return str(self.provenance.get("file", ""))
-
-    def __getitem__(self, name: str) -> "pd.Series[float] | pd.DataFrame":  # type: ignore[override]
-        """Observed values by time, missing ones left out."""
-        return self.by_time(name)
-
-
-def load_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> Panel:
-    """Load a shipped panel or a panel of your own; replaced by `load_data`."""
-    return Panel(**_fields_of(load_data(name_or_path, roles=mapping, panel=True, **settings)))
-
-
-def check_panel(name_or_path: Any, *, mapping: Any = None, **settings: Any) -> list[Finding]:
-    """List all errors and warnings of a panel; replaced by `check_data`."""
-    return check_data(name_or_path, roles=mapping, panel=True, **settings)
-
-
-def load_table(source: Any, *, name: str | None = None, **settings: Any) -> Table:
-    """Read observed time series of any kind; replaced by `load_data`."""
-    data = load_data(source, **_of_table(**settings))
-    return Table(**_fields_of(data) | {"name": name or data.name})
-
-
-def check_table(source: Any, **settings: Any) -> list[Finding]:
-    """List all errors and warnings of observations; replaced by `check_data`."""
-    return check_data(source, **_of_table(**settings))
-
-
-def _of_table(
-    *,
-    columns: Texts | None = None,
-    missing: Iterable[str] = (),
-    decimal: str | None = None,
-    **settings: Any,
-) -> Record:
-    roles = PanelMapping(columns=columns or {}, missing=tuple(missing), decimal=decimal)
-    return {"roles": roles, "panel": False, **settings}

@@ -20,6 +20,4 @@ if TYPE_CHECKING:
     from pysd_runner.ensemble.statistics import Statistics as Statistics
     from pysd_runner.ensemble.store import Draws as Draws
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(
-        __name__, __file__, renamed={"Job": "pysd_runner.ensemble.job.EnsembleJob"}
-    )
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -15,17 +15,4 @@ if TYPE_CHECKING:
     from pysd_runner.policy.studies import policy_of as policy_of, study_of as study_of
     from pysd_runner.policy.study import Lever as Lever, Outcome as Outcome, Study as Study, effects_of as effects_of
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(
-        __name__,
-        __file__,
-        {
-            "chosen_scenario": ("pysd_runner.policy.spaces.chosen_scenario", "space.scenario(study, point)"),
-            "class_space": "pysd_runner.policy.spaces.space_of",
-            "lever_space": ("pysd_runner.policy.spaces.lever_space", "space_of(study)"),
-            "model_study": ("pysd_runner.policy.studies.model_study", "study_of(inputs_of(model, None, fitted))"),
-            "policy_values": "pysd_runner.policy.studies.policy_of",
-            "regional_study": "pysd_runner.policy.studies.study_of",
-            "space_scenario": ("pysd_runner.policy.spaces.space_scenario", "space.scenario(study, point)"),
-            "uniform_space": ("pysd_runner.policy.spaces.uniform_space", "space_of(study, scenario, by='lever')"),
-        },
-    )
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,14 +1,13 @@
 """Build search spaces: all levers of any model; for regional models also mixes, allocation rule and spending path."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Texts, Values
+from pysd_runner.core.kinds import Array, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -234,22 +233,3 @@ def _of_levers(study: Study) -> Space:
         )
     off = sum(knob.weight * knob.lower for knob in knobs)
     return Space(knobs=tuple(knobs), base={}, sums={BUDGET: total + off})
-
-
-# Deprecated names, for which the package's door warns.
-uniform_space = partial(space_of, by="lever")
-
-
-def lever_space(study: Study) -> Space:
-    """Deprecated: use `space_of`."""
-    return space_of(study)[0]
-
-
-def chosen_scenario(scenario: Scenario, space: Space, point: Array, *, name: str, labels: Texts) -> Scenario:
-    """Deprecated for regional models: use `Space.scenario`."""
-    return replace(space, root=scenario).scenario(None, point, name=name, label=labels)
-
-
-def space_scenario(study: Study, space: Space, point: Iterable[float], *, name: str, label: str = "") -> Scenario:
-    """Deprecated: use `Space.scenario`."""
-    return space.scenario(study, point, name=name, label=label)

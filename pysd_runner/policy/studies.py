@@ -19,8 +19,8 @@ from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.load import holds_changes
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation.run import constant_values, located, only_draws, simulate
-from pysd_runner.spec import DeclaredOutcome, FittedParameters, ModelSpec
-from pysd_runner.study.inputs import ProjectionInputs, inputs_of
+from pysd_runner.spec import DeclaredOutcome, ModelSpec
+from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.values import changed_values
 
 
@@ -101,18 +101,6 @@ def _check_whole(inputs: ProjectionInputs) -> None:
             stop=stop,
             step=step,
         )
-
-
-def model_study(
-    model: Model,
-    fitted: FittedParameters | None = None,
-    *,
-    until: float | None = None,
-    draws: int | None = None,
-    seed: int = 0,
-) -> Study:
-    """Deprecated: use `study_of`."""
-    return study_of(inputs_of(model, None, fitted, until=until, draws=draws, seed=seed))
 
 
 def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Values | str) -> dict[str, Any]:

@@ -16,4 +16,4 @@ if TYPE_CHECKING:
     from pysd_runner.scenarios.scenario import Scenario as Scenario, scenario_template as scenario_template
     from pysd_runner.scenarios.schema import scenario_schema as scenario_schema
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__, {"Problem": "pysd_runner.core.findings.Finding"})
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -33,11 +33,4 @@ if TYPE_CHECKING:
         Uniform as Uniform,
     )
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(
-        __name__,
-        __file__,
-        renamed={
-            "Lever": "pysd_runner.spec.declarations.DeclaredLever",
-            "Outcome": "pysd_runner.spec.declarations.DeclaredOutcome",
-        },
-    )
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

@@ -1,14 +1,13 @@
-"""What a package exports is imported when it is first used, and old names of it and of modules work on."""
+"""What a package exports is imported when it is first used, and former names are answered with the new ones."""
 
 import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import pysd_runner  # noqa: F401 - lets old names work
+from pysd_runner.core.former import FORMER
 
 DOOR = '''"""A package."""
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from shelf.books import Book as Book
     from shelf.books import read as read
 else:
-    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__, renamed={"look_at": "shelf.books.read"})
+    __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)
 '''
 
 
@@ -45,42 +44,22 @@ def test_exports_are_listed_once_and_imported_when_used(shelf: str) -> None:
         door.TYPE_CHECKING_  # noqa: B018
 
 
-# Names on the left side of the table "One pipeline" of CHANGELOG.md that can be imported, and what warnings tell.
-OLD = """
-calibration.optimisers: Objective SumOfSquares, Optimum Minimum, Outcome SearchOutcome
-calibration.sdeval: theil point_fit, Theil PointFit
-calibration.uncertainty: Verdict ParameterVerdict, Direction PosteriorDirection, Shape ProfileShape
-pysd_runner: load_projection load_future, load_panel load_data, load_table load_data, check_panel check_data
-pysd_runner.checks: Rule BehaviourRule, DimensionProblem EquationProblem, Obstacle EquationProblem
-pysd_runner.ensemble: Job EnsembleJob
-pysd_runner.general.scenario_runs: project_any pysd_runner.study.project
-pysd_runner.panel: Panel data.Data, Table data.Data, Region Entity, Problem findings.Finding, check_table check_data
-pysd_runner.policy: regional_study study_of, model_study study_of, lever_space space_of
-pysd_runner.regional: regional_study study_of, policy_values policy_of, class_space space_of, uniform_space space_of
-pysd_runner.regional: chosen_scenario space.scenario, RegionalModel RegionalModel
-pysd_runner.regional.policy_spaces: DEFAULT_CONSTRAINTS pysd_runner.policy.spaces.DEFAULT_CONSTRAINTS
-pysd_runner.regional.projection: projection_inputs pysd_runner.study.inputs_of
-pysd_runner.scenarios: Problem Finding
-pysd_runner.spec: Outcome DeclaredOutcome, Lever DeclaredLever"""
-ROWS = [(module, *item.split()) for module, names in re.findall("(.+): (.+)", OLD) for item in names.split(",")]
+@pytest.mark.parametrize(("old", "new"), FORMER.items())
+def test_a_former_name_is_refused_with_the_new_one(old, new):
+    home, _, name = old.rpartition(".")
+    with pytest.raises(AttributeError, match=f"^{re.escape(f'{old} is now {new}')}$"):
+        getattr(importlib.import_module(home), name)
 
 
-@pytest.mark.parametrize(("module", "name", "told"), ROWS)
-def test_an_old_name_works_and_warns_of_the_new_one_where_it_is_used(module, name, told):
-    with pytest.warns(DeprecationWarning, match=rf"^{module}\.{name} is now (\w+\.)*{told}\b") as caught:
-        assert getattr(importlib.import_module(module), name)
-    assert [warning.filename for warning in caught] == [__file__]
+def test_the_new_names_are_there():
+    for new in FORMER.values():
+        for full in re.findall(r"(?:pysd_runner|calibration|gapsim)[\w.]*\w", new):
+            home, _, name = full.rpartition(".")
+            assert hasattr(importlib.import_module(home), name) or importlib.import_module(full), full
 
 
 def test_what_never_was_is_not_there():
     with pytest.raises(ImportError):
-        importlib.import_module("pysd_runner.regional.nothing")
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = importlib.import_module("pysd_runner.regional").nothing
-
-
-def test_importing_from_an_old_module_warns_in_a_script():
-    code = "from pysd_runner.general.diagram import save_diagram; print(save_diagram.__module__)"
-    done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "pysd_runner.study.equations"
-    assert "pysd_runner.general.diagram.save_diagram is now pysd_runner.study.equations.save_diagram" in done.stderr
+        importlib.import_module("pysd_runner.nothing")
+    with pytest.raises(ImportError, match=r"pysd_runner\.general is now pysd_runner\.study"):
+        importlib.import_module("pysd_runner.general.diagram")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysd_runner import load_model, policy
+from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.model import Model
 from pysd_runner.policy import Study, attribute, effects_of, optimise, policy_of, space_of, study_of
@@ -107,13 +107,3 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         space_of(studied(made(tmp_path, TEXT.replace(" [0,10]", ""), free)))
     with pytest.raises(InvalidInput, match="whole units of time"):
         studied(made(tmp_path, TEXT.replace("FINAL TIME = 4", "FINAL TIME = 4.5")))
-
-
-def test_names_of_earlier_versions_work_with_a_warning(tmp_path: Path) -> None:
-    model = made(tmp_path)
-    with pytest.warns(DeprecationWarning, match=r"model_study is now study_of"):
-        study = policy.model_study(model)
-    with pytest.warns(DeprecationWarning, match=r"lever_space is now space_of"):
-        space = policy.lever_space(study)
-    with pytest.warns(DeprecationWarning, match=r"space_scenario is now space\.scenario"):
-        assert policy.space_scenario(study, space, space.middle(), name="old").name == "old"
