@@ -41,9 +41,11 @@ else:
     def __getattr__(name: str) -> object:
         from inspect import isfunction
 
-        from gapsim.calls import offered
+        from gapsim.calls import constructed, offered
 
         found = _exported(name)
+        if name in ("Problem", "Scenario", "Observation"):
+            return constructed(found)
         return offered(found) if isfunction(found) else found
 
 

@@ -44,3 +44,14 @@ FORMER = {
     "calibration.uncertainty.Shape": "calibration.uncertainty.ProfileShape",
     "calibration.uncertainty.Verdict": "calibration.uncertainty.ParameterVerdict",
 }
+# Keywords of earlier versions.
+ARGUMENTS = {
+    "baseline": "forecast",
+    "definitions": "observations",
+    "errors": "observations",
+    "first_year": "start",
+    "last_year": "until",
+    "measurements": "observations",
+    "columns": "roles",
+    "mapping": "roles",
+}

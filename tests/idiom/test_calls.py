@@ -100,8 +100,26 @@ def test_a_misspelt_name_is_answered_with_the_right_one(names, owner):
         ("gapsim.brief(cn, 'Sichuan', language='zh')", "lang"),
         ("gapsim.explore(sir, output='x.html')", "out"),
         ("gapsim.load_model('sir.mdl', region=3)", "regions"),
+        ("gapsim.Problem(sir, data, fre=['Duration'])", "free"),
+        ("gapsim.Scenario(nme='x')", "name"),
+        ("gapsim.Observation(colum='I', outcome='I')", "column"),
     ],
 )
 def test_a_misspelt_argument_is_answered_with_the_right_one(names, call, meant):
     with pytest.raises(GapsimError, match=f"Did you mean '{meant}'"):
+        eval(call, dict(names))
+
+
+@pytest.mark.parametrize(
+    ("call", "new"),
+    [
+        ("gapsim.Problem(sir, data, first_year=1)", "start"),
+        ("gapsim.Problem(sir, data, measurements={})", "observations"),
+        ("gapsim.fit(sir, data, last_year=20)", "until"),
+        ("gapsim.project(sir, data, {}, baseline=None)", "forecast"),
+        ("gapsim.load_data('obs.csv', columns={})", "roles"),
+    ],
+)
+def test_a_former_argument_is_answered_with_the_new_one(names, call, new):
+    with pytest.raises(GapsimError, match=f"It is now '{new}'"):
         eval(call, dict(names))
