@@ -317,8 +317,8 @@ class Ending:
         return FittedParameters(
             model=problem.model.name,
             model_sha256=problem.model_sha256,
-            panel=problem.panel.name,
-            panel_sha256=problem.panel.sha256,
+            panel=problem.data.name,
+            panel_sha256=problem.data.sha256,
             first_year=problem.first_year,
             last_year=problem.last_year,
             regions=problem.codes,

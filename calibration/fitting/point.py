@@ -106,7 +106,7 @@ def _check(problem: CalibrationProblem, fit: FitResult) -> None:
     fitted = fit.fitted
     both = {
         "model": (problem.model_sha256, fitted.model_sha256),
-        "panel": (problem.panel.sha256, fitted.panel_sha256),
+        "panel": (problem.data.sha256, fitted.panel_sha256),
         "window": ((problem.first_year, problem.last_year), (fitted.first_year, fitted.last_year)),
         "parameters": (problem.space.keys, fitted.keys),
         "set values": (dict(problem.fixed), dict(fitted.fixed)),

@@ -114,7 +114,7 @@ class CalibrationProblem(Comparison):
     >>> from pysd_runner.model import load_model
     >>> from pysd_runner.data import load_data
     >>> problem = CalibrationProblem(load_model("regional_digital"), load_data("china"), start=2019)
-    >>> problem.first_year, problem.last_year, len(problem.panel.regions)
+    >>> problem.first_year, problem.last_year, len(problem.data.regions)
     (2019, 2024, 31)
     """
 
@@ -171,18 +171,13 @@ class CalibrationProblem(Comparison):
     def __repr__(self) -> str:
         cells = sum(len(item.cells) for item in self.series)
         noun = "parameter" if len(self.space) == 1 else "parameters"
-        what = f"{self.model.name!r} on {self.panel.name!r}"
+        what = f"{self.model.name!r} on {self.data.name!r}"
         return f"<CalibrationProblem of {what}: {len(self.space)} {noun}, {cells} observations>"
 
     def _repr_html_(self) -> str:
         """What is estimated from what, as `describe` says it."""
         told = escape(str(self.describe()))
         return f'<pre style="white-space: pre-wrap; max-height: 30em; overflow: auto">{told}</pre>'
-
-    @property
-    def panel(self) -> Any:
-        """The data, under the name used in earlier versions."""
-        return self.data
 
     def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
         """Copy of the problem with other error models.
@@ -240,7 +235,7 @@ class CalibrationProblem(Comparison):
         parts = (
             self.model_sha256,
             self.spec,
-            self.panel.sha256,
+            self.data.sha256,
             (self.first_year, self.last_year),
             self.space.keys,
             sorted(self.fixed.items()),

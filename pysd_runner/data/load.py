@@ -1,4 +1,4 @@
-"""Public entry points to load and check data, and the functions of earlier versions that they replace."""
+"""Public entry points to load and check data."""
 
 import logging
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ def over_at_once(monkeypatch, found):
     """Any fit is over at once and finds this, on a panel that differs by the names of its regions alone."""
 
     def fit(problem, **_):
-        fitted = dataclasses.replace(found.fitted, panel_sha256=problem.panel.sha256)
+        fitted = dataclasses.replace(found.fitted, panel_sha256=problem.data.sha256)
         return dataclasses.replace(found, fitted=fitted)
 
     monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "fit", fit)

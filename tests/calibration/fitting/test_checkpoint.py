@@ -141,7 +141,7 @@ def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: P
     for other in ({"seed": 1}, {"optimiser": LeastSquares(tolerance=1e-6)}):
         with pytest.raises(InvalidInput, match=r"belongs to another calibration: .*seed or optimiser differ"):
             fit(problem, starts=1, checkpoint=file, **other)  # type: ignore[arg-type]
-    fewer = CalibrationProblem(problem.model, problem.panel, free=FREE[:-1])
+    fewer = CalibrationProblem(problem.model, problem.data, free=FREE[:-1])
     with pytest.raises(InvalidInput, match="belongs to another calibration"):
         fit(fewer, starts=1, checkpoint=file)
 

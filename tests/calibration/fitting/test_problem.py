@@ -177,7 +177,7 @@ def test_an_anchors_error_is_known_and_never_estimated_again(panel: Data) -> Non
         assert found["skills:ict_employment_share"] != problem.noise["skills:ict_employment_share"]
     # Declared as unknown it is estimated, and takes the contradiction away.
     open_ended = replace(problem.spec.measurements["skill_level"].errors, known=False)
-    other = CalibrationProblem(model_of(COUNT), problem.panel, observations={"skill_level": {"errors": open_ended}})
+    other = CalibrationProblem(model_of(COUNT), problem.data, observations={"skill_level": {"errors": open_ended}})
     assert other.estimated_noise(somewhere(other))[label].sd > 0.045
 
 
