@@ -156,15 +156,14 @@ def _cast(job: Job) -> "tuple[list[Scenario], int]":
 def answered(session: Session, projection: "Future", inputs: "Inputs | None") -> "Answer | None":
     """Rank the policies, and the variants that decompose the first one's effect, under each definition."""
     from pysd_runner.model import load_model
-    from pysd_runner.policy.ranking import answer, start_of
+    from pysd_runner.policy.ranking import answer
     from pysd_runner.policy.spaces import within_constraints
+    from pysd_runner.reports.headline import below_mean
     from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.crossing import distinct, two_by_two
     from pysd_runner.study.projection import recorded_model
 
-    if inputs is None or inputs.panel is None or not projection.history.sizes or not projection.policies:
-        return None
-    if not start_of(inputs.panel).behind.any():
+    if inputs is None or inputs.panel is None or not projection.policies or not below_mean(projection).any():
         return None
     model = load_model(recorded_model(projection.provenance), regions=len(inputs.panel.regions))
     cast = [Scenario.from_dict(stored) for stored in projection.provenance["scenarios"]]
@@ -207,6 +206,14 @@ def write(
     answer: "Answer | None" = None,
 ) -> Report:
     """Write the results of a projection."""
+    assert inputs is not None  # noqa: S101
+    return _WRITERS[projection.axis](session, projection, inputs, folder, answer)
+
+
+def _write_compared(
+    session: Session, projection: "Future", inputs: "Inputs", folder: "WholeFolder", answer: "Answer | None"
+) -> Report:
+    """Write results in which policies are compared: tables, figures and a summary in both languages."""
     from pysd_runner.reports.evidence import noticed
     from pysd_runner.reports.headline import three_sentences
     from pysd_runner.reports.results import (
@@ -214,13 +221,8 @@ def write(
         figure_count,
         level_table,
         overview,
-        save_with_inputs,
         write_results,
     )
-
-    assert inputs is not None  # noqa: S101
-    if not projection.history.sizes:
-        return _write_own(session, save_with_inputs(projection, inputs, folder.draft), folder.draft)
 
     def finished(name: str) -> None:
         folder.finished(name)
@@ -294,7 +296,9 @@ def _plain(name: str) -> str:
     return "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
 
 
-def _write_own(session: Session, future: "Future", folder: Path) -> Report:
+def _write_own(
+    session: Session, projection: "Future", inputs: "Inputs", whole: "WholeFolder", _answer: "Answer | None"
+) -> Report:
     """Write the results of a model without regions: the answer, figures, and what scenarios change."""
     from pysd_runner.reports.document import (
         Bullets,
@@ -307,8 +311,10 @@ def _write_own(session: Session, future: "Future", folder: Path) -> Report:
         save_document,
         saved_picture,
     )
-    from pysd_runner.reports.results import overview
+    from pysd_runner.reports.results import overview, save_with_inputs
 
+    folder = whole.draft
+    future = save_with_inputs(projection, inputs, folder)
     for text in future.warnings:
         session.warn(text)
     lang = session.lang
@@ -331,6 +337,9 @@ def _write_own(session: Session, future: "Future", folder: Path) -> Report:
     save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "report")
     data = {"answer": answer, "end": future.table().to_dict("records"), "sentences": future.sentences(lang)}
     return Report(lines=overview(future, None, lang=lang), data=data, page="report", again="run.json")
+
+
+_WRITERS = {"year": _write_compared, "time": _write_own}
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:
