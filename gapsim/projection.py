@@ -1,19 +1,16 @@
 """Scenarios of any model from a script, with what `gapsim run` does and its numbers."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.progress import Told, reporting
 from pysd_runner.data import Data
-from pysd_runner.evidence import is_weighed, weigh
-from pysd_runner.model import Model
-from pysd_runner.spec import Baseline, FittedParameters
-from pysd_runner.spec.baseline import kept_in, usual_end
+from pysd_runner.evidence.following import Following, started
+from pysd_runner.spec import Baseline
 from pysd_runner.study.arguments import AnyFit, AnyModel, HasProblem, loaded, parameters_of, subject_of
 from pysd_runner.study.future import Future
-from pysd_runner.study.inputs import last_origin
 from pysd_runner.study.projection import HasBaseline, project as projected
 
 if TYPE_CHECKING:
@@ -91,85 +88,45 @@ def project(  # noqa: PLR0913 - a public entry point
     """
     given, data, scenarios, fit = subject_of(model, data, scenarios, fit)
     known, seen = loaded(given, data)
-    fitted = parameters_of(fit)
-    settings: dict[str, Any] = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    notices: list[str] = []
-    begin = _BEGIN[known.design.given(seen).start]
-    seen, followed = begin(known, seen, fit, forecast, settings, notices)
-    weighed = fitted if fitted is None or not evidence else _weighed(known, seen, fitted, seed, notices)
-    found = projected(known, seen, scenarios, weighed, followed, outcomes=outcomes, progress=progress, **settings)
-    return replace(found, warnings=(*notices, *found.warnings))
+    notices = _Notices()
+    how = Following(
+        forecast=forecast,
+        evidence=evidence,
+        folder=Path(fit) if isinstance(fit, str | Path) and Path(fit).is_dir() else None,
+        is_whole=fit is not None and not isinstance(fit, str | Path),
+    )
+    asked = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    settings = {name: value for name, value in asked.items() if value is not None}
+    start = started(notices, known, seen, parameters_of(fit), settings, how)
+    found = projected(
+        known,
+        start.data,
+        scenarios,
+        start.fitted,
+        start.baseline,
+        outcomes=outcomes,
+        progress=progress,
+        **start.settings,
+    )
+    return replace(found, warnings=(*notices.texts, *found.warnings))
 
 
-# Draws of regions, as many as the forecast that they follow has.
-DRAWS = 2500
+class _Notices:
+    """What a script is told, as warnings of its result."""
 
+    def __init__(self) -> None:
+        self.texts: list[str] = []
 
-def _in_state(
-    model: Model, seen: Data | None, fit: AnyFit | None, forecast: Any, settings: dict[str, Any], notices: list[str]
-) -> tuple[Data | None, Baseline | None]:
-    """Data up to the origin, and the forecast that a run from the state observed there follows."""
-    assert seen is not None  # noqa: S101
-    last, fitted = last_origin(seen), parameters_of(fit)
-    rate = 1.0 if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0))
-    usual = {"until": usual_end(last), "draws": DRAWS, "yuan_per_unit": rate}
-    settings |= {name: value for name, value in usual.items() if settings[name] is None}
-    seen = seen.subset(times=range(seen.years[0], last + 1))
-    return seen, _followed(forecast, model, seen, fit, settings, notices)
+    def stage(self, _title: str, /) -> nullcontext["_Notices"]:
+        """Nothing is shown."""
+        return nullcontext(self)
 
+    def at(self, _what: str, _done: int, _total: int) -> None:
+        """Nothing is shown."""
 
-def _as_file(
-    model: Model, seen: Data | None, _fit: AnyFit | None, forecast: Any, settings: dict[str, Any], _notices: list[str]
-) -> tuple[Data | None, None]:
-    """Data as they are; a run that starts as its file says follows no forecast."""
-    if forecast not in (None, "auto"):
-        raise InvalidInput("{model} follows no forecast; leave `forecast` out", model=model.name)
-    settings["yuan_per_unit"] = settings["yuan_per_unit"] or 1.0
-    return seen, None
+    def warn(self, text: str, /) -> None:
+        """Keep a warning."""
+        self.texts.append(text)
 
-
-_BEGIN = {"state": _in_state, "file": _as_file}
-
-
-def _followed(
-    asked: Any,
-    model: Model,
-    data: Data,
-    fit: AnyFit | None,
-    settings: dict[str, Any],
-    notices: list[str],
-) -> Baseline | None:
-    """The forecast that the run without policy follows; None, with a notice, where there can be none."""
-    if asked != "auto":
-        return asked if asked is None or isinstance(asked, Baseline) else asked.baseline
-    from calibration.forecasting.forecast import baseline_for
-
-    until, draws, seed = (settings[name] for name in ("until", "draws", "seed"))
-    fitted = parameters_of(fit)
-    if until <= data.years[-1]:
-        return None
-    if isinstance(fit, str | Path) and Path(fit).is_dir():
-        kept = kept_in(Path(fit), data, fitted, until=until, draws=draws, seed=seed)
-        if kept is not None:
-            return kept
-    elif fitted is not None:
-        # As far as a calibration makes and keeps it, since draws depend on how far they go.
-        until = max(until, usual_end(data.years[-1]))
-    try:
-        return baseline_for(data, fitted, until=until, draws=max(draws, DRAWS), seed=seed, model=model)
-    except InvalidInput as reason:
-        notices.append(Message("No forecast, because {reason}: the run follows the model alone.", reason=reason))
-        return None
-
-
-def _weighed(
-    model: Model, data: Data | None, fitted: FittedParameters, seed: int, notices: list[str]
-) -> FittedParameters:
-    """A fit weighed by the measured effects of its model, where there are some and enough draws agree with them."""
-    if model.spec is None or not any(item.is_used for item in model.spec.evidence.values()) or is_weighed(fitted):
-        return fitted
-    try:
-        return weigh(model, data, fitted, seed=seed).fitted
-    except InvalidInput as reason:
-        notices.append(Message("The fit is not weighed by measured effects: {reason}", reason=reason))
-        return fitted
+    def note(self, text: str, /) -> None:
+        """Nothing is shown."""

@@ -32,7 +32,6 @@ from pysd_runner.cli.options import (
 )
 from pysd_runner.cli.projecting import Job, project_job, target, tell, tell_folder
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import DRAWS, baseline_of, settings_of
 from pysd_runner.core.errors import Message
 from pysd_runner.text import variable_names
 
@@ -164,12 +163,13 @@ def _forecast(
     session: Session, panel: "Data", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
 ) -> None:
     """Save the forecast without policy in the folder of the fit, if the panel can be forecast."""
+    from pysd_runner.evidence.following import DRAWS, forecast_of
     from pysd_runner.spec.baseline import usual_end
     from pysd_runner.study.inputs import last_origin
 
     seen = panel.subset(times=range(panel.years[0], last_origin(panel) + 1))
     until = usual_end(seen.years[-1])
-    baseline_of(session, seen, found.fitted, folder, model=problem.model, until=until, draws=DRAWS, seed=seed)
+    forecast_of(session, seen, found.fitted, folder, problem.model, {"until": until, "draws": DRAWS, "seed": seed})
 
 
 def _no_forecast(*_: Any, **__: Any) -> None:
@@ -243,6 +243,7 @@ def demo(
     and under both definitions of a digital skill. Takes two or three minutes.
     """
     from calibration.fitting.problem import CalibrationProblem
+    from pysd_runner.evidence.following import settings_of
 
     folder = target(out, "demo", force=force)
     choice = DataChoice(source=SHIPPED_PANEL)

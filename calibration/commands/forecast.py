@@ -25,7 +25,7 @@ from pysd_runner.cli.options import (
 )
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import keep, read_fit
+from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.text import LANGUAGES, say
 
@@ -125,6 +125,8 @@ def forecast(
             **settings,
         )
     if beside is not None:
+        from pysd_runner.evidence.following import keep
+
         keep(session, result.baseline, beside)
     # Save before printing, since the output pipe may be closed.
     if folder is not None:

@@ -184,7 +184,7 @@ _PAGES = {"constants": _constants, "policies": _policies}
 
 def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callable[[], Explored], str]":
     """Page contents for the inputs, scenarios and summary in a folder of results, and the command."""
-    from pysd_runner.cli.starting import RunStart
+    from pysd_runner.evidence.following import RunStart
     from pysd_runner.model import load_model
     from pysd_runner.reports.explorer.page import constants_explored
     from pysd_runner.reports.explorer.policies import EFFECTS, policies_explored

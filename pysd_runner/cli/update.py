@@ -129,14 +129,15 @@ def _laid(
 
 def _moved(session: Session, now: "Data", compared: Compared) -> "pd.DataFrame":
     """Say what moves in earlier results with a panel, and return it as a table."""
-    from pysd_runner.cli.starting import baseline_of, read_fit, weighed
+    from pysd_runner.cli.starting import read_fit, weighed
+    from pysd_runner.evidence.following import forecast_of
     from pysd_runner.reports.since import moved
 
     assert compared.since is not None  # noqa: S101
     since, fit = compared.since, compared.fit
 
     def forecast(model: "Model", panel: "Data", fitted: Any, **ahead: int) -> "Baseline | None":
-        return baseline_of(session, panel, fitted, None, model=model, **ahead)
+        return forecast_of(session, panel, fitted, None, model, ahead)
 
     with session.stage(Message("Exchanging one thing after the other")) as stage:
         found = moved(
