@@ -36,6 +36,7 @@ from pysd_runner.cli.session import STANDARD_OUTPUT, Session, finish, never_refu
 from pysd_runner.cli.simulate import run_once
 from pysd_runner.cli.update import update
 from pysd_runner.core.errors import Message, joined
+from pysd_runner.core.former import OPTIONS
 from pysd_runner.text import LANGUAGES, said, usual_language
 
 ENTRY_POINTS = "gapsim.commands"
@@ -147,22 +148,6 @@ def _options(
     """Options of the program itself, whose help text is set in `application`."""
 
 
-_READING = Message("--reading FILE: `gapsim data check` takes it and writes the file")
-# Options of earlier versions, and what took their place.
-FORMER: dict[str, str] = {
-    **dict.fromkeys(("--map", "--unit", "--encoding", "--sheet", "--mapping", "--regions", "--national"), _READING),
-    **dict.fromkeys(("--time", "--time-unit", "--entity", "--yuan-per-unit"), _READING),
-    **dict.fromkeys(("--executor", "--threads"), "--workers"),
-    **{f"--no-{name}": f"--without {name}" for name in ("forecast", "profiles", "evidence", "past")},
-    "--open-loop": "--without forecast",
-    "--unconstrained": "--without constraints",
-    "--statistic": "--target",
-    "--panel": "--data",
-    "--checkpoint": "--store",
-    **dict.fromkeys(("--start", "--until", "--first-year", "--last-year"), "--window FIRST:LAST"),
-}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -228,7 +213,7 @@ def _language(given: Sequence[str]) -> str:
 def _former(error: Any) -> str:
     """What took the place of an unknown option, if the command takes that."""
     option = getattr(error, "option_name", "")
-    name = FORMER.get(option, "")
+    name = OPTIONS.get(option, "")
     known = {text for item in getattr(getattr(error.ctx, "command", None), "params", ()) for text in item.opts}
     return Message("{former} is now {name}", former=option, name=name) if name.partition(" ")[0] in known else ""
 

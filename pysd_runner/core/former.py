@@ -1,4 +1,6 @@
-"""Names of earlier versions, and what is used now."""
+"""Names and options of earlier versions, and what is used now."""
+
+from pysd_runner.core.errors import Message
 
 FORMER = {
     "gapsim.CalibrationProblem": "gapsim.Problem",
@@ -54,4 +56,19 @@ ARGUMENTS = {
     "measurements": "observations",
     "columns": "roles",
     "mapping": "roles",
+}
+
+_READING = Message("--reading FILE: `gapsim data check` takes it and writes the file")
+# Options of commands, where the command takes the new one.
+OPTIONS: dict[str, str] = {
+    **dict.fromkeys(("--map", "--unit", "--encoding", "--sheet", "--mapping", "--regions", "--national"), _READING),
+    **dict.fromkeys(("--time", "--time-unit", "--entity", "--yuan-per-unit"), _READING),
+    **dict.fromkeys(("--executor", "--threads"), "--workers"),
+    **{f"--no-{name}": f"--without {name}" for name in ("forecast", "profiles", "evidence", "past")},
+    "--open-loop": "--without forecast",
+    "--unconstrained": "--without constraints",
+    "--statistic": "--target",
+    "--panel": "--data",
+    "--checkpoint": "--store",
+    **dict.fromkeys(("--start", "--until", "--first-year", "--last-year"), "--window FIRST:LAST"),
 }

@@ -4,7 +4,8 @@ import pytest
 import typer
 
 from pysd_runner.cli import command
-from pysd_runner.cli.application import FORMER, application
+from pysd_runner.cli.application import application
+from pysd_runner.core.former import OPTIONS
 from tests.cli.test_help import COMMANDS
 
 MOST, OF_A_SEARCH = 15, 17
@@ -47,7 +48,7 @@ def test_options_of_the_program_stand_before_a_command_too(gapsim):
 
 def test_an_option_of_an_earlier_version_names_the_one_that_took_its_place(gapsim):
     known = {name: [option for item in options_of(name) for option in item.opts] for name in COMMANDS}
-    for former, now in FORMER.items():
+    for former, now in OPTIONS.items():
         option = now.partition(" ")[0]
         takers = [name for name in COMMANDS if option in known[name] and former not in known[name]]
         assert takers, former
