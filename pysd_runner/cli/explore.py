@@ -185,7 +185,6 @@ _PAGES = {"constants": _constants, "policies": _policies}
 def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callable[[], Explored], str]":
     """Page contents for the inputs, scenarios and summary in a folder of results, and the command."""
     from pysd_runner.evidence.following import RunStart
-    from pysd_runner.model import load_model
     from pysd_runner.reports.explorer.page import constants_explored
     from pysd_runner.reports.explorer.policies import EFFECTS, policies_explored
     from pysd_runner.reports.replay import read_inputs
@@ -193,14 +192,13 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
     from pysd_runner.scenarios import Scenario
     from pysd_runner.study.labelling import RECORD
     from pysd_runner.study.loading import check_files, read_run_record
-    from pysd_runner.study.projection import recorded_model
+    from pysd_runner.study.projection import model_again
 
     record = read_run_record(folder / RECORD)
     check_files(folder, record)
     found = read_inputs(record.get("inputs"), folder)
     settings = {key: value for key, value in record["settings"].items() if value is not None}
-    count = None if found.panel is None else found.panel.count
-    model = load_model(recorded_model(record), regions=count)
+    model = model_again(record, found.panel)
     if model.sha256 != record["simulation"]["model_sha256"]:
         session.warn(Message("The model has changed since these results were made."))
     start = RunStart(

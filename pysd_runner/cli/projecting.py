@@ -125,6 +125,7 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
         common = inputs_of(job.model, start.data, start.fitted, baseline=start.baseline, **start.settings)
         projection = projected(common, start.data, asked, progress=stage.advance, **inspection)
     inputs = Inputs(
+        model=job.model,
         panel=start.data,
         source=job.source,
         fitted=start.fitted,
@@ -155,17 +156,16 @@ def _cast(job: Job) -> "tuple[list[Scenario], int]":
 
 def answered(session: Session, projection: "Future", inputs: "Inputs | None") -> "Answer | None":
     """Rank the policies, and the variants that decompose the first one's effect, under each definition."""
-    from pysd_runner.model import load_model
     from pysd_runner.policy.ranking import answer
     from pysd_runner.policy.spaces import within_constraints
     from pysd_runner.reports.headline import below_mean
     from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.crossing import distinct, two_by_two
-    from pysd_runner.study.projection import recorded_model
+    from pysd_runner.study.projection import model_again
 
     if inputs is None or inputs.panel is None or not projection.policies or not below_mean(projection).any():
         return None
-    model = load_model(recorded_model(projection.provenance), regions=len(inputs.panel.regions))
+    model = model_again(projection.provenance, inputs.panel)
     cast = [Scenario.from_dict(stored) for stored in projection.provenance["scenarios"]]
     settings = projection.provenance["settings"]
     first = next(item for item in cast if item.name == projection.policies[0])
@@ -344,12 +344,19 @@ _WRITERS = {"year": _write_compared, "time": _write_own}
 
 def tell(session: Session, report: Report, folder: Path) -> None:
     """Print a report and say where the results are."""
+    from pysd_runner.reports.replay import MODEL
+
     session.data = {"folder": folder, **(session.data or {}), **report.data}
     for line in report.lines:
         session.say(line)
     tell_folder(session, folder, report.page)
     if report.again:
-        session.say(Message("  `gapsim run {folder}` makes them again.", folder=folder / report.again))
+        again = folder / report.again
+        session.say(
+            Message("  The model and the data lie there too: `gapsim run {folder}` makes them again.", folder=again)
+            if (folder / MODEL).is_dir()
+            else Message("  `gapsim run {folder}` makes them again.", folder=again)
+        )
 
 
 def tell_folder(session: Session, folder: Path, page: str = "", *, title: str = "") -> None:

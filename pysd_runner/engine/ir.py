@@ -368,7 +368,8 @@ class ModelIr:
     variables: Mapping[str, Variable]  # every variable by name, in the order of the file, then the hidden ones
     fingerprint: str = field(compare=False)  # hash of everything that affects results
     structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)  # hashes of data files by path
+    named: Mapping[str, str] = field(default_factory=dict, compare=False)  # their paths by their names in the file
     integration: Integration = Integration()  # the integration method of the file
     outflows: OutflowRule | None = None  # the rule for outflows of non-negative stocks; None if there are none
     features: tuple[Feature, ...] = field(default=(), compare=False)

@@ -2,10 +2,12 @@
 
 import json
 import platform
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,14 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.kinds import Record, Texts, frozen
-from pysd_runner.core.paths import is_shipped
+from pysd_runner.core.paths import declarations_beside, is_shipped
 from pysd_runner.data import Data, Entity, load_data, shipped_panels
 from pysd_runner.data.cells import Column
 from pysd_runner.engine import Engine
 from pysd_runner.export import write_text_whole
 from pysd_runner.export.layout import rounded
 from pysd_runner.export.records import check_entries, file_digest
-from pysd_runner.model import load_model
+from pysd_runner.model import Model
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
@@ -28,19 +30,23 @@ from pysd_runner.spec.design import KEPT_ERROR
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read_run_record
-from pysd_runner.study.projection import projected, recorded_model
+from pysd_runner.study.projection import model_again, projected
 
 DATA, FITTED, BEFORE = "data.json", "fitted.json", "fitted_before.json"
 # Folder of a calibration inside a folder of results, as written by the demonstration.
 FIT = "fit"
+# Folder of a copy of the model, and what is copied of its folder besides its declarations and data files.
+MODEL = "model"
+BESIDE = ("checks.toml", "references.bib", "scenarios/*.yaml", "evidence/*.csv", "evidence/*.toml")
 SCHEMA = 2
 
 
 @frozen
 class Inputs:
-    """Inputs of a projection besides its scenarios: panel, fits, forecast and requested output."""
+    """Inputs of a projection besides its scenarios: model, panel, fits, forecast and requested output."""
 
     panel: Data | None
+    model: Model | None = None
     source: str = ""  # name of shipped data, or file they were read from
     fitted: FittedParameters | None = None  # parameters of a calibration, or None
     before: FittedParameters | None = None  # the fit before it was weighed by measured effects, if it was
@@ -62,6 +68,8 @@ class Inputs:
             "regions": list(self.regions),
             "events": list(self.events),
         }
+        if self.model is not None and not is_shipped(self.model.source):
+            stored["model"] = _model_record(self.model, folder)
         if self.panel is not None:
             text = json.dumps(data_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
             stored["panel"] = _entry(write_text_whole(folder / DATA, text + "\n"), folder)
@@ -83,10 +91,20 @@ class RecordedFile:
 
 
 @frozen
+class RecordedModel:
+    """A copy of a model that is not shipped: its file, data files by their names in it, and what lies beside it."""
+
+    file: RecordedFile
+    data: Mapping[str, RecordedFile]
+    beside: tuple[RecordedFile, ...]
+
+
+@frozen
 class RecordedInputs:
     """The entry of `Inputs.store` in the record of a run."""
 
     source: str
+    model: RecordedModel | None = None
     panel: RecordedFile | None = None
     others: Mapping[str, RecordedFile] = field(default_factory=dict)
     fitted: RecordedFile | None = None
@@ -104,6 +122,9 @@ def read_inputs(record: Record | None, folder: Path) -> Inputs:
             "{folder} holds results that were saved in Python, without their data and fit; make them with `gapsim run`",
             folder=folder,
         )
+    carried = record.get("model") or {"data": {}, "beside": ()}
+    for entry in (*carried["data"].values(), *carried["beside"], *([carried["file"]] if "file" in carried else [])):
+        _checked(entry, folder)
     readers = {"fitted": load_fitted, "before": load_fitted, "baseline": load_baseline}
     found: dict[str, Any] = {key: read(_checked(record[key], folder)) for key, read in readers.items() if key in record}
     file = _checked(record["panel"], folder) if record.get("panel") else None
@@ -124,6 +145,28 @@ def _once(path: Path, known: Path, folder: Path) -> Texts:
         path.unlink()
         return _entry(known, folder)
     return _entry(path, folder)
+
+
+def _model_record(model: Model, folder: Path) -> Record:
+    """Copy a model with its declarations and data files into a folder of results, and return the record."""
+    home, copies = model.path.parent, folder / MODEL
+
+    def copied(path: Path, place: Path) -> Texts:
+        made = copies / place
+        made.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, made)
+        return _entry(made, folder)
+
+    beside = [path for path in (declarations_beside(model.path), *chain(*map(home.glob, BESIDE))) if path.is_file()]
+    data = {name: Path(path) for name, path in model.ir.named.items()}
+    return {
+        "file": copied(model.path, Path(model.path.name)),
+        "data": {
+            name: copied(path, path.relative_to(home) if path.is_relative_to(home) else Path(f"{number}_{path.name}"))
+            for number, (name, path) in enumerate(data.items())
+        },
+        "beside": [copied(path, path.relative_to(home)) for path in sorted(beside)],
+    }
 
 
 def _entry(path: Path, folder: Path) -> Texts:
@@ -289,8 +332,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     file = Path(path)
     record = _read(file)
     inputs = read_inputs(record.get("inputs"), file.parent)
-    name = recorded_model(record)
-    model = load_model(name, regions=None if inputs.panel is None else inputs.panel.count)
+    model = model_again(record, inputs.panel)
     scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     engine = record["simulation"]["engine"]
@@ -303,7 +345,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
         changed.append(f"model {made_with['model']!r} has changed since this run: {then[:12]} then, {now[:12]} now")
     changed += [
         *_changed_panel(record, inputs),
-        *_changed_scenarios(scenarios, name),
+        *_changed_scenarios(scenarios, model.source),
         *_changed_versions(record["versions"]),
     ]
     is_identical, largest = _compared(file.parent, projection)

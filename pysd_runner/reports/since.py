@@ -13,7 +13,7 @@ from pysd_runner.core.numbers import written
 from pysd_runner.data import Data
 from pysd_runner.data.update import SAME, observed_in, spans
 from pysd_runner.export.files import Tabled
-from pysd_runner.model import Model, load_model
+from pysd_runner.model import Model
 from pysd_runner.reports.brief_paths import paths_of, regions_of
 from pysd_runner.reports.document import aligned, filled
 from pysd_runner.reports.headline import label_of
@@ -25,7 +25,7 @@ from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import last_origin
 from pysd_runner.study.labelling import RECORD
 from pysd_runner.study.loading import check_files, load_future, read_run_record
-from pysd_runner.study.projection import project, recorded_model
+from pysd_runner.study.projection import model_again, project
 from pysd_runner.text import said
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def moved(
             folder=folder,
         )
     places = [find_place(name, regions_of(earlier)) for name in names]
-    model = load_model(recorded_model(record), regions=len(now.regions))
+    model = model_again(record, now)
     seen = now.subset(times=range(now.years[0], last_origin(now) + 1))
     steps = [(what, panel, inputs.fitted) for what, panel in between(then, seen)]
     if fitted is not None:

@@ -132,6 +132,13 @@ def read_run_record(file: Path) -> Record:
     """Read the record of a projection."""
     record = read_record(file, schema=SCHEMA, what=Message("record of a projection"), remedy=REMEDY)
     check_entries(Recorded, record, str(file), REMEDY, is_open=True)
+    carried = (record.get("inputs") or {}).get("model")
+    if carried:
+        home = file.parent.absolute()
+        record["simulation"] |= {
+            "model_file": str(home / carried["file"]["file"]),
+            "model_data": {name: str(home / item["file"]) for name, item in carried["data"].items()},
+        }
     return record
 
 

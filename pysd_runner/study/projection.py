@@ -15,7 +15,7 @@ from pysd_runner.core.paths import is_shipped
 from pysd_runner.core.progress import Told, counted, reporting
 from pysd_runner.data import Data
 from pysd_runner.engine import Engine
-from pysd_runner.model import Model
+from pysd_runner.model import Model, load_model
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.scenarios.load import holds_changes
 from pysd_runner.scenarios.scenario import BASELINE
@@ -393,6 +393,12 @@ def recorded_model(provenance: Record) -> str:
     return str(made.get("model_file", made["model"]))
 
 
+def model_again(provenance: Record, data: Data | None) -> Model:
+    """The model of a projection, the copy beside its results if there is one, with as many regions as its data."""
+    files = provenance["simulation"].get("model_data")
+    return load_model(recorded_model(provenance), regions=None if data is None else data.count, files=files)
+
+
 def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenario], run: Run) -> Record:
     """Everything needed to make the projection again."""
     fitted, model, file, path = inputs.fitted, inputs.model, inputs.model.source, inputs.baseline
@@ -401,7 +407,10 @@ def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scen
     made = {key: value for key, value in run.provenance.items() if key != "moments_not_saved"}
     found: dict[str, Any] = {
         "settings": dict(inputs.settings),
-        "simulation": {**made, **({} if is_shipped(file) else {"model_file": file})},
+        "simulation": {
+            **made,
+            **({} if is_shipped(file) else {"model_file": file, "model_data": dict(model.ir.named)}),
+        },
         "panel": None
         if data is None
         else {"name": data.name, "sha256": data.sha256, **data.reading} | ({"yuan_per_unit": rate} if rate else {}),

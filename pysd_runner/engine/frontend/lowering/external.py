@@ -203,7 +203,7 @@ class DataFiles:
     model: Path  # the model file; names of data files are relative to its folder
     given: Mapping[str, Path] = field(default_factory=dict)  # paths of data files by their names in the model
     sha256: dict[str, str] = field(default_factory=dict)  # hash of every file that was read, by its path
-    by_name: dict[str, str] = field(default_factory=dict)  # hash of every file that was read, by its name in the model
+    by_name: dict[str, str] = field(default_factory=dict)  # path of every file that was read, by its name in the model
     _sheets: Sheets = field(default_factory=Sheets)
 
     def close(self) -> None:
@@ -218,7 +218,7 @@ class DataFiles:
         path = path.resolve()
         if str(path) not in self.sha256:
             self.sha256[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.by_name[name] = self.sha256[str(path)]
+        self.by_name[name] = str(path)
         return path
 
     def constants(self, call: Call, counts: Sequence[int]) -> Array:

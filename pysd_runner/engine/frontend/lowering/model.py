@@ -149,6 +149,7 @@ def _pass(
         fingerprint=_fingerprint(source, ranges, files),
         structural=known,
         files=dict(files.sha256),
+        named=dict(files.by_name),
         integration=syntax.integration,
         outflows=syntax.outflows if any(map(is_non_negative, variables.values())) else None,
         features=syntax.features,
@@ -189,7 +190,8 @@ def _macro(
 
 def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
     # The paths of data files do not matter, but their names in the model and their contents do.
-    decisive = json.dumps([VERSION, source.sha256, ranges.elements, files.by_name], sort_keys=True, ensure_ascii=False)
+    read = {name: files.sha256[path] for name, path in files.by_name.items()}
+    decisive = json.dumps([VERSION, source.sha256, ranges.elements, read], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(decisive.encode()).hexdigest()
 
 
