@@ -62,7 +62,7 @@ run {}|run zoned --until {} --fit x|run zoned --seed {} --fit x|brief {}
 brief Gansu --format {}|plot {}|calibrate china --starts {} --free x|calibrate {}|list {}|describe {}|schema --model {}
 doctor {}|ensemble own.mdl --bound {}|ensemble own.mdl --design {}x|forecast china --event {}|explore {} --out x/y
 forecast china --forecaster {}|backtest china --horizon {} --window 2024:|data check {}|advise {} --fit x|evaluate {}
-run zoned --without {}|run zoned --fit {}|simulate own.mdl --set {}|{} x
+run nosuch --without {}|run zoned --fit {}|simulate own.mdl --set {}|{} x
 init whole.csv/{}""".replace("\n", "|").split("|")
 WORDS = [
     "",
