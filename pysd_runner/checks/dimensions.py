@@ -188,23 +188,24 @@ def _block_problems(
         inference.mismatches.clear()
         found = _side_unit(inference, variable, side, expression)
         if not inference.mismatches and expected is not None and found is not None and found != expected:
-            inside = " inside a delay, smooth or INITIAL" if variable.hidden else ""
-            reason = f"the {side}{inside} gives {found}"
+            reason = Message("the {side} gives {unit}", side=side, unit=found)
+            if variable.hidden:
+                reason = Message("the {side} inside a delay, smooth or INITIAL gives {unit}", side=side, unit=found)
             inference.mismatches.append(Mismatch(str(expected), str(found), "", reason))
         for mismatch in inference.mismatches:
             yield _from_mismatch(owner, equation, mismatch)
 
 
-def _sides(inference: Inference, variable: Variable, block: Block) -> Iterator[tuple[str, MaybeUnit, Expression]]:
+def _sides(inference: Inference, variable: Variable, block: Block) -> Iterator[tuple[Message, MaybeUnit, Expression]]:
     own = inference.variable(variable.name)
     if variable.kind != "stock":
-        yield "right side", own, block.expression
+        yield Message("right side"), own, block.expression
     else:
         flow = None if own is None or inference.time is None else own / inference.time
-        yield "net flow", flow, block.expression
+        yield Message("net flow"), flow, block.expression
     # The initial value of a limited flow is part of its equation and is checked with it.
     if block.initial is not None and block.initial not in children(block.expression):
-        yield "initial value", own, block.initial
+        yield Message("initial value"), own, block.initial
 
 
 def _side_unit(inference: Inference, variable: Variable, side: str, expression: Expression) -> MaybeUnit:
@@ -216,8 +217,14 @@ def _side_unit(inference: Inference, variable: Variable, side: str, expression: 
 
 
 def _from_mismatch(owner: Variable, equation: str, mismatch: Mismatch) -> EquationProblem:
-    place = f"in {mismatch.place}: " if mismatch.place else ""
-    message = f"{owner.name}: {place}{mismatch.expected} expected, {mismatch.reason}: {equation}"
+    message = Message(
+        "{name}: {place}{unit} expected, {reason}: {equation}",
+        name=owner.name,
+        place=Message("in {part}: ", part=mismatch.place) if mismatch.place else "",
+        unit=mismatch.expected,
+        reason=mismatch.reason,
+        equation=equation,
+    )
     return EquationProblem(
         kind="units differ",
         variable=owner.name,

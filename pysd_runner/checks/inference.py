@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pysd_runner.checks.units import DIMENSIONLESS, UnitProduct
+from pysd_runner.core.errors import Message, joined
 from pysd_runner.engine.ir import (
     HIDDEN,
     SPAN,
@@ -87,7 +88,7 @@ class Inference:
             if common is None:
                 first, common = part, found
             elif found is not None and found != common:
-                self.note(whole, common, found, f"{self.text(first)} is {common}, {self.text(part)} is {found}")
+                self.note(whole, common, found, joined([self.said(first, common), self.said(part, found)], ", "))
                 return None
         return common
 
@@ -95,11 +96,15 @@ class Inference:
         """Record a mismatch if the unit of a part is not the required one."""
         found = self.unit(part)
         if found is not None and found != expected:
-            self.note(whole, expected, found, f"{self.text(part)} is {found}")
+            self.note(whole, expected, found, self.said(part, found))
 
     def note(self, whole: Expression, expected: UnitProduct | str, found: UnitProduct | str, reason: str) -> None:
         """Record a mismatch of two units."""
         self.mismatches.append(Mismatch(str(expected), str(found), self.text(whole), reason))
+
+    def said(self, expression: Expression, unit: MaybeUnit) -> Message:
+        """The unit of an expression, in words."""
+        return Message("{part} is {unit}", part=self.text(expression), unit=unit)
 
     def text(self, expression: Expression) -> str:
         """Text of an expression."""
@@ -198,7 +203,8 @@ def _xidz(inference: Inference, operation: Operation, _: MaybeUnit) -> MaybeUnit
     found = inference.unit(otherwise)
     if quotient is None or found is None or quotient == found:
         return found if quotient is None else quotient
-    inference.note(operation, quotient, found, f"the quotient is {quotient}, {inference.text(otherwise)} is {found}")
+    told = Message("the quotient is {unit}", unit=quotient), inference.said(otherwise, found)
+    inference.note(operation, quotient, found, joined(told, ", "))
     return None
 
 

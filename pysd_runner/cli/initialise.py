@@ -4,8 +4,9 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -18,6 +19,7 @@ from pysd_runner.cli.options import Force, ModelPath, Reading, alone, given, nee
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.reports.folders import check_file, save_whole
+from pysd_runner.text import said
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.core.findings import Finding
@@ -119,7 +121,7 @@ def initialise(
     if model is None:
         options = ["--data"] * bool(data) + ["--reading"] * (reading is not None)
         need(options, Message("a model of your own (--model mine.mdl)"))
-        place, (files, next_steps) = folder or Path(), _templates(folder or Path())
+        place, (files, next_steps) = folder or Path(), _templates(folder or Path(), session.lang)
     else:
         choice = choose(model, data, reading)
         place = model_file(model).parent if folder is None else folder
@@ -139,13 +141,13 @@ def initialise(
         session.note(line)
 
 
-def _templates(folder: Path) -> tuple[dict[str, str], list[str]]:
+def _templates(folder: Path, lang: str) -> tuple[dict[str, str], list[str]]:
     """Template files of a study of regions, by name, and the commands to run next."""
     from pysd_runner.scenarios import scenario_template
 
     panel = folder / "panel.csv"
-    return {**panel_templates(), SCENARIO_FILE: scenario_template()}, [
-        "Next: put your figures in, then\n"
+    return {**panel_templates(lang), SCENARIO_FILE: scenario_template(lang)}, [
+        said(Message("Next: put your figures in, then"), lang) + "\n"
         f"  gapsim data check {panel}\n"
         f"  gapsim calibrate {panel} --out {folder / 'fit'}\n"
         f"  gapsim run {folder / SCENARIO_FILE} --data {panel} --fit {folder / 'fit'} "
@@ -153,10 +155,11 @@ def _templates(folder: Path) -> tuple[dict[str, str], list[str]]:
     ]
 
 
-def panel_templates() -> Mapping[str, str]:
-    """Return the example files, as text by file name."""
+def panel_templates(lang: str = "en") -> Mapping[str, str]:
+    """Return the example files, with comments in a language, as text by file name."""
     folder = resources.files("pysd_runner.cli").joinpath("templates")
-    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES}
+    files = {name: name.replace(".", ".zh.", 1) if lang == "zh" else name for name in TEMPLATES}
+    return {name: folder.joinpath(file).read_text(encoding="utf-8") for name, file in files.items()}
 
 
 # Maximum number of elements of a constant that is declared; larger ones are left in the model file.
@@ -181,29 +184,47 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
     # Declarations are read only from the model's own folder.
     if place.resolve() != model.path.parent.resolve():
         lines.insert(0, shlex.join(["cp", str(place / declared), str(model.path.with_suffix(".toml"))]))
-    steps = "\n  ".join(["Next: look at what is declared, then", *lines])
-    declarations = {declared: declarations_text(model, data), SCENARIO_FILE: scenario_text(model)}
+    steps = "\n  ".join([said(Message("Next: look at what is declared, then"), session.lang), *lines])
+    declarations = {
+        declared: declarations_text(model, data, session.lang),
+        SCENARIO_FILE: scenario_text(model, session.lang),
+    }
     weak = list(_weak(model))
     off = {fact.name: fact.value or 0.0 for fact, item in weak if item is not None and is_off(item)}
     return declarations, [*left_out(off, [fact.name for fact, item in weak if item is None]), steps]
 
 
-def declarations_text(model: "Model", table: "Data | None") -> str:
+def declarations_text(model: "Model", table: "Data | None", lang: str = "en") -> str:
     """Write declarations as TOML: parameters from constants and their limits, measurements from columns."""
+    note = partial(_note, lang)
     lines = [
-        f"# Declarations for {model.path.name}. Everything may be left out: the model file then fills it in.",
+        note(
+            Message(
+                "Declarations for {file}. Everything may be left out: the model file then fills it in.",
+                file=model.path.name,
+            )
+        ),
         "schema = 2",
         f"name = {_quoted(model.name)}",
         "",
-        "# What a calibration may move; at most ten that the data can tell apart, or those you name with --free.",
-        '# role = "FIX" keeps one at its value.',
+        note(
+            Message(
+                "What a calibration may move; at most ten that the data can tell apart, or those you name with --free."
+            )
+        ),
+        note(Message('role = "FIX" keeps one at its value.')),
     ]
-    for text in _parameters(model):
+    for text in _parameters(model, note):
         lines += ["", *text]
-    lines += ["", '# Which variable a column observes, or an expression of variables such as "Infected + Recovered".']
-    for text in _measurements(model, table):
+    lines += [
+        "",
+        note(
+            Message('Which variable a column observes, or an expression of variables such as "Infected + Recovered".')
+        ),
+    ]
+    for text in _measurements(model, table, note):
         lines += ["", *text]
-    lines += ["", '# Outcomes, and which direction is better, if any: better = "lower" or "higher".']
+    lines += ["", note(Message('Outcomes, and which direction is better, if any: better = "lower" or "higher".'))]
     for name, item in model.variables.items():
         if item.kind == "stock":
             lines += ["", f"[outcomes.{_quoted(name)}]", f"label = {_quoted(_label(item.doc, name))}"]
@@ -230,27 +251,47 @@ def _weak(model: "Model") -> "Iterator[tuple[Fact, Parameter | None]]":
             yield fact, None
 
 
-def _parameters(model: "Model") -> list[list[str]]:
+def _note(lang: str, text: Message) -> str:
+    """A comment in a language."""
+    return f"# {said(text, lang)}"
+
+
+def _parameters(model: "Model", note: "Callable[..., str]") -> list[list[str]]:
     from pysd_runner.spec.own import is_off
 
     found = []
     for fact, parameter in _weak(model):
         if parameter is None:
-            found.append([f"# {fact.name} is 0 in the file: give limits or a prior if it is to be estimated."])
+            text = note(
+                Message("{name} is 0 in the file: give limits or a prior if it is to be estimated.", name=fact.name)
+            )
+            found.append([text])
             continue
         assert parameter.prior is not None  # noqa: S101
         if not parameter.lower <= parameter.value <= parameter.upper:
-            limits = f"its limits {parameter.lower:g} to {parameter.upper:g}"
-            found.append([f"# {fact.name} is {fact.value:g} in the file, outside {limits}."])
+            text = note(
+                Message(
+                    "{name} is {value:g} in the file, outside its limits {lower:g} to {upper:g}.",
+                    name=fact.name,
+                    value=fact.value,
+                    lower=parameter.lower,
+                    upper=parameter.upper,
+                )
+            )
+            found.append([text])
             continue
         found.append(
             [
-                *(["# 0 or at an end of its bounds: estimated only if --free names it."] if is_off(parameter) else []),
+                *(
+                    [note(Message("0 or at an end of its bounds: estimated only if --free names it."))]
+                    if is_off(parameter)
+                    else []
+                ),
                 f"[parameters.{_quoted(fact.name)}]",
                 f"value = {fact.value!r}" + (f"  # {fact.unit}" if fact.unit else ""),
                 f"lower = {parameter.lower!r}",
                 f"upper = {parameter.upper!r}",
-                f"prior = {_prior(parameter.prior)}  # weakly informative, from the model file",
+                f"prior = {_prior(parameter.prior)}  {note(Message('weakly informative, from the model file'))}",
                 f"label = {_quoted(_label(fact.label, fact.name))}",
             ]
         )
@@ -263,7 +304,7 @@ def _prior(prior: object) -> str:
     return f'{{ family = "{type(prior).__name__.casefold()}"{inner} }}'
 
 
-def _measurements(model: "Model", table: "Data | None") -> list[list[str]]:
+def _measurements(model: "Model", table: "Data | None", note: "Callable[..., str]") -> list[list[str]]:
     if table is None:
         return [["# [measurements.infected]", '# column = "infected"', '# outcome = "Infected"']]
     from pysd_runner.core.errors import suggest
@@ -275,19 +316,26 @@ def _measurements(model: "Model", table: "Data | None") -> list[list[str]]:
         if name in pairs and model.ir.variables.get(pairs[name]) is not None:
             kind = model.ir.variables[pairs[name]].kind
             if kind in ("constant", "data"):
-                found.append([f"# Column {_quoted(name)} drives {pairs[name]}, a constant of the model."])
+                text = note(
+                    Message(
+                        "Column {name} drives {other}, a constant of the model.", name=_quoted(name), other=pairs[name]
+                    )
+                )
+                found.append([text])
                 continue
         outcome = pairs.get(name, "")
         near = "" if outcome else suggest(name, model.variables)
         lead = "" if outcome else "# "
-        hint = f"  # no variable is called like it.{near}" if not outcome else ""
+        hint = "" if outcome else "  " + note(Message("no variable is called like it.{near}", near=near))
         found.append(
             [
                 f"{lead}[measurements.{_quoted(name)}]",
                 f"{lead}column = {_quoted(name)}",
                 f"{lead}outcome = {_quoted(outcome or '...')}{hint}",
-                f'{lead}scale = "auto"  # level, log or logit; auto is log where values span a factor of ten',
-                f'{lead}kind = "level"  # flow: total since the moment before; cumulative: since the start',
+                f'{lead}scale = "auto"  '
+                + note(Message("level, log or logit; auto is log where values span a factor of ten")),
+                f'{lead}kind = "level"  '
+                + note(Message("flow: total since the moment before; cumulative: since the start")),
                 f'{lead}errors = {{ family = "huber", memory = "ar1" }}'
                 "  # normal, student, poisson, negative_binomial; independent",
             ]
@@ -295,7 +343,7 @@ def _measurements(model: "Model", table: "Data | None") -> list[list[str]]:
     return found
 
 
-def scenario_text(model: "Model") -> str:
+def scenario_text(model: "Model", lang: str = "en") -> str:
     """Write a scenario template with the first constants of the model."""
     from pysd_runner.model import facts_of
 
@@ -307,14 +355,17 @@ def scenario_text(model: "Model") -> str:
     lines = [
         "schema: 2",
         "name: scenario",
-        f"label: {_quoted(f'{first.name} -20 %')}  # how results call it",
+        f"label: {_quoted(f'{first.name} -20 %')}  {_note(lang, Message('how results call it'))}",
         "changes:",
     ]
-    lines += [f"  {_quoted(first.name)}: -20 %  # a fifth less than what was estimated, in every draw"]
+    lines += [
+        f"  {_quoted(first.name)}: -20 %  {_note(lang, Message('a fifth less than what was estimated, in every draw'))}"
+    ]
     for item in constants[1:3]:
         lines += [
-            f"  # {_quoted(item.name)}: {item.value:g}  # a value",
-            f"  # {_quoted(item.name)}: {{10: {item.value:g}, 20: x0.5, interpolate: linear}}  # a path over time",
+            f"  # {_quoted(item.name)}: {item.value:g}  {_note(lang, Message('a value'))}",
+            f"  # {_quoted(item.name)}: {{10: {item.value:g}, 20: x0.5, interpolate: linear}}  "
+            + _note(lang, Message("a path over time")),
         ]
     return "\n".join([*lines, ""])
 
@@ -438,29 +489,31 @@ def _panel_shown(_choice: DataChoice, panel: "Data", lang: str) -> _Shown:
     return [], {}, panel_facts(panel), panel_lines(panel, lang=lang)
 
 
-def _table_shown(choice: DataChoice, table: "Data", _lang: str) -> _Shown:
+def _table_shown(choice: DataChoice, table: "Data", lang: str) -> _Shown:
     """Further problems of a table with its model, uses of its columns by that, and lines about it."""
     from pysd_runner.study.binding import problems_of, uses_of
 
     model = choice.load_model()
     uses = uses_of(model, table)
-    return problems_of(model, table), uses, None, _table_lines(table, uses)
+    return problems_of(model, table), uses, None, _table_lines(table, uses, lang)
 
 
 _SHOWN = {"relative_output": _panel_shown, "columns": _table_shown}
 
 
-def _table_lines(table: "Data", uses: dict[str, str]) -> list[str]:
+def _table_lines(table: "Data", uses: dict[str, str], lang: str) -> list[str]:
     """Describe the columns of a table, and how the model uses each of them."""
     import numpy as np
 
     entities = "".join(f", {len(labels)} {axis}" for axis, labels in table.labels.items())
     width = max(len(name) for name in table.columns)
-    lines = [f"{table.span}{entities}"]
+    lines = [f"{said(table.span, lang)}{entities}"]
     for name, column in table.columns.items():
         seen = int(np.isfinite(column.values).sum())
         unit = f", {column.unit}" if column.unit else ""
-        lines.append(f"  {name:<{width}}  {seen} value{'' if seen == 1 else 's'}{unit}  {uses[name] or 'not used'}")
+        use = said(uses[name] or Message("not used"), lang)
+        values = said(Message("1 value") if seen == 1 else Message("{count} values", count=seen), lang)
+        lines.append(f"  {name:<{width}}  {values}{unit}  {use}")
     return lines
 
 

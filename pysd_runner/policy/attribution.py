@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Arrays, Indices, Values, frozen
 from pysd_runner.core.progress import Told, counted, reporting, teller
 from pysd_runner.export.files import Tabled
@@ -190,7 +190,7 @@ def attribute(
     alone = [tuple(place == own for place in places) for own in places]
     left_out = [tuple(place != own for place in places) for own in places]
     masks = subsets(len(levers))
-    tell = counted(progress, "subsets of levers", (len(masks) + 1) * study.draws)
+    tell = counted(progress, Message("subsets of levers"), (len(masks) + 1) * study.draws)
     policies = [study.switched(policy, map(float, mask)) for mask in masks]
     values = effects_of(study, policies, [measured], none=none, progress=tell)[measured.key]
     at = dict(zip(masks, values, strict=True))
@@ -242,7 +242,7 @@ def _without_loops(
     for number, (name, values) in enumerate(loops.items()):
         there = end_effects(study, [{**policy, **values}], [outcome], none={**root, **values})
         changes[name] = total - there[outcome.key][0]
-        teller(progress)("loops", number + 1, len(loops))
+        teller(progress)(Message("loops"), number + 1, len(loops))
     return changes
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, Texts, Values, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
 from pysd_runner.core.progress import Tell, Told, reporting, teller
@@ -314,13 +314,13 @@ def _searched_from(
 ) -> list[SearchEnd]:
     """Ends of searches from all points; those kept by an earlier run are not repeated."""
     ends = kept_searches(kept, len(points))
-    tell("searches", len(ends), len(points))
+    tell(Message("searches"), len(ends), len(points))
     waiting = [number for number in range(len(points)) if number not in ends]
     with open_pool(executor, items=len(waiting)) as pool:
         for place, end in pool.finished(partial(searched, coarse, fine), [points[number] for number in waiting]):
             ends[waiting[place]] = end
             keep_search(kept, waiting[place], end)
-            tell("searches", len(ends), len(points))
+            tell(Message("searches"), len(ends), len(points))
     return [ends[number] for number in range(len(points))]
 
 

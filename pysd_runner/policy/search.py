@@ -226,7 +226,7 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) ->
             ]
         )
         low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
-        teller(progress)("near-optimal ranges", step + 1, 6)
+        teller(progress)(Message("near-optimal ranges"), step + 1, 6)
     found: dict[str, Interval] = {}
     for place, knob in enumerate(problem.space.knobs):
         sides = [

@@ -303,7 +303,7 @@ class Replay:
     def verdict(self) -> str:
         """One sentence about the comparison with the recorded results."""
         if self.is_identical is None:
-            return "The recorded results are not beside the record, so the numbers could not be compared."
+            return Message("The recorded results are not beside the record, so the numbers could not be compared.")
         if self.is_identical:
             return Message("The numbers are identical to the recorded ones, bit by bit.")
         return Message("The numbers differ from the recorded ones, by up to {size:.3g} of a value.", size=self.largest)

@@ -260,7 +260,7 @@ def _complaints(policy: Policy) -> Iterator[str]:
     yield from _outside("redistribution", policy.redistribution, -REDISTRIBUTION_LIMIT, REDISTRIBUTION_LIMIT)
     for key in ("regions", "groups", "classes", "pilots"):
         if getattr(policy, key) is not None and not getattr(policy, key):
-            yield f"{key} is empty, so nothing would be left to target (None reaches all)"
+            yield Message("{setting} is empty, so nothing would be left to target (None reaches all)", setting=key)
 
 
 def _moments(value: Any) -> tuple[Any, ...]:

@@ -436,12 +436,17 @@ def _without_effect(scenario: Scenario) -> Iterator[str]:
         yield Message("the mix has no effect at differentiation 1; write `policy.class_mixes`, or lower that.")
 
 
-def scenario_template() -> str:
+def scenario_template(lang: str = "en") -> str:
     """Return a commented example of a scenario file, which can be loaded unchanged.
+
+    Parameters
+    ----------
+    lang
+        Language of the comments, ``"en"`` or ``"zh"``.
 
     Returns
     -------
     str
         YAML.
     """
-    return files("pysd_runner.scenarios").joinpath("template.yaml").read_text(encoding="utf-8")
+    return files("pysd_runner.scenarios").joinpath(f"template{'.zh' * (lang == 'zh')}.yaml").read_text("utf-8")

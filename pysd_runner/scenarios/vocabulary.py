@@ -150,14 +150,15 @@ def _examine_one(key: str, value: float, model: "Model") -> Assumed:
     except UnknownName as unknown:
         return Assumed(key=key, error=str(unknown))
     if not name:
-        return Assumed(key=key, error="belongs to the measurement equations; no simulation depends on it")
+        return Assumed(key=key, error=Message("belongs to the measurement equations; no simulation depends on it"))
     home = next((setting for setting, variable in model.design.policy.items() if variable == name), None)
     if home is not None:
         error = Message("{name!r} is policy, not an assumption", name=name)
         return Assumed(key=key, error=error, remedy=Message("Write `policy.{home}`.", home=home))
     kind = model.variables[name].kind if name in model.variables else "internal"
     if kind != "constant":
-        return Assumed(key=key, error=f"{name!r} is not a constant ({kind}); only constants can be assumed")
+        error = Message("{name!r} is not a constant ({kind}); only constants can be assumed", name=name, kind=kind)
+        return Assumed(key=key, error=error)
     return Assumed(key=key, variable=name, warning=_out_of_bounds(name, value, model))
 
 
@@ -165,9 +166,13 @@ def _out_of_bounds(name: str, value: float, model: "Model") -> str:
     parameters = model.spec.parameters.values() if model.spec is not None else ()
     for parameter in parameters:
         if parameter.variable == name and not parameter.lower <= value <= parameter.upper:
-            return (
-                f"{value:g} {parameter.unit} lies outside the bounds of {name!r}, "
-                f"{parameter.lower:g} to {parameter.upper:g}"
+            return Message(
+                "{value:g} {unit} lies outside the bounds of {name!r}, {lower:g} to {upper:g}",
+                value=value,
+                unit=parameter.unit,
+                name=name,
+                lower=parameter.lower,
+                upper=parameter.upper,
             )
     return ""
 

@@ -168,10 +168,10 @@ def uses_of(model: Model, table: Data) -> dict[str, str]:
     for name, target in matched(model, table).items():
         variable = model.ir.variables.get(target)
         drives = variable is not None and variable.kind in ("constant", "data")
-        found[name] = f"{'drives' if drives else 'observes'} {target}"
+        found[name] = Message("drives {name}", name=target) if drives else Message("observes {name}", name=target)
     for item in () if model.spec is None else model.spec.observations.values():
         if item.column in table:
-            found[table.column(item.column).name] = f"observes {item.outcome}"
+            found[table.column(item.column).name] = Message("observes {name}", name=item.outcome)
     return found
 
 
@@ -182,18 +182,25 @@ def problems_of(model: Model, table: Data) -> list[Finding]:
     for name, use in uses.items():
         if not use:
             near = suggest(name, model.variables)
-            message = f"no variable of {model.path.name} is called like column {name!r}, so it is not used.{near}"
+            message: str = Message(
+                "no variable of {file} is called like column {name!r}, so it is not used.{suggestion}",
+                file=model.path.name,
+                name=name,
+                suggestion=near,
+            )
             found.append(
                 Finding(
                     rule="unused-column",
                     message=message,
                     column=name,
-                    expected=f"a name of the model, or --map {name}=variable",
+                    expected=Message("a name of the model, or --map {name}=variable", name=name),
                     severity="warning",
                 )
             )
     if not any(use.startswith("observes") for use in uses.values()):
-        message = f"no column observes anything of {model.path.name}; say what one is with --map column=variable"
+        message = Message(
+            "no column observes anything of {file}; say what one is with --map column=variable", file=model.path.name
+        )
         found.append(Finding(rule="nothing-observed", message=message))
     clock = prepared(model, {}, outcomes=[]).clock
     try:
@@ -202,9 +209,12 @@ def problems_of(model: Model, table: Data) -> list[Finding]:
         return [*found, Finding(rule="time-unit", message=str(error))]
     early = int((moments < clock.start - 1e-9).sum())
     if early:
-        message = (
-            f"{early} of {len(moments)} moments lie before the start of the model ({clock.start:g}) and are left out; "
-            "--start says otherwise"
+        message = Message(
+            "{count} of {all} moments lie before the start of the model ({start:g}) and are left out; "
+            "--start says otherwise",
+            count=early,
+            all=len(moments),
+            start=clock.start,
         )
         is_all = early == len(moments)
         found.append(Finding(rule="before-start", message=message, severity="error" if is_all else "warning"))

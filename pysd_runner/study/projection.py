@@ -340,7 +340,7 @@ def _warnings(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenar
     path = inputs.baseline
     yield from design.unfollowed if path is None else _on_baseline(path, inputs.common, data)
     if run.failed.any():
-        yield f"{failure_message(run.failed, run.failures)}; they are left out."
+        yield Message("{said}; they are left out.", said=failure_message(run.failed, run.failures))
     yield from design.caveats
     if fitted is None:
         yield design.unfitted
@@ -366,7 +366,7 @@ def _of_fit(fitted: FittedParameters, design: StudyDesign) -> Iterator[str]:
     """How far the draws of a fit can be trusted."""
     yield from _untrusted_draws(fitted, design)
     if fitted.status != "converged":
-        yield f"The fit did not converge: {fitted.message}"
+        yield Message("The fit did not converge: {said}", said=fitted.message)
     yield from (note for note in fitted.provenance.get("notes", ()) if "its last value holds" in note)
 
 

@@ -12,6 +12,7 @@ from pysd_runner.cli.initialise import panel_templates
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.data import Entity, PanelMapping, check_data, load_data, load_mapping
 from pysd_runner.data.regions import national_of, regions_of, with_tiles
+from pysd_runner.scenarios import scenario_template
 
 Write = Callable[..., Path]
 
@@ -248,6 +249,19 @@ def test_the_templates_load_without_a_problem(tmp_path: Path) -> None:
     assert panel.codes == ("R1", "R2")
     assert panel.groups == ("East", "West")
     assert panel.units["output"] == "Yuan/Year"
+
+
+def test_the_chinese_templates_differ_in_comments_and_notes_alone() -> None:
+    def bare(text: str) -> list[str]:
+        lines = (re.sub(r"\s*#.*|(?<=^note: ).*", "", line) for line in text.splitlines())
+        return [line for line in lines if line]
+
+    english, chinese = ([scenario_template(lang), *panel_templates(lang).values()] for lang in ("en", "zh"))
+    for text, translated in zip(english, chinese, strict=True):
+        comments = [line for line in translated.splitlines() if "#" in line]
+        assert bare(text) == bare(translated) != text.splitlines()
+        assert any(re.search("[\u4e00-\u9fff]", line) for line in comments)
+        assert set(comments) != {line for line in text.splitlines() if "#" in line}
 
 
 def test_every_line_commented_out_in_the_mapping_template_is_accepted(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from pysd_runner.engine.errors import Message
 from pysd_runner.engine.ir import (
     HIDDEN,
     STATEFUL,
@@ -174,12 +175,14 @@ def _obstacle(stock: Variable, takers: Sequence[Term], variables: Mapping[str, V
     """Why the flows of a stock cannot be limited, empty if they can."""
     for _, flow in takers:
         if not flow:
-            fault = "one of its flows is no variable; give it a name"
+            fault = Message("one of its flows is no variable; give it a name")
         elif variables[flow].dims != stock.dims or variables[flow].kind not in ("auxiliary", "constant"):
-            fault = f"{flow!r} is no flow over the same dimensions; write one"
+            fault = Message("{flow!r} is no flow over the same dimensions; write one", flow=flow)
         else:
             continue
-        return f"stock {stock.name!r} is non-negative, but its flows cannot be limited: {fault}"
+        return Message(
+            "stock {stock!r} is non-negative, but its flows cannot be limited: {fault}", stock=stock.name, fault=fault
+        )
     return ""
 
 

@@ -143,10 +143,13 @@ class _Reader(ExpressionReader):
         first, last = (_NUMBERED.match(tidy(item)) for item in parts)
         shown = f"({shortened(parts[0])}-{shortened(parts[1])})"
         if first is None or last is None or first[1] != last[1]:
-            raise Misread(f"{shown} stands for elements that end in numbers, such as (a1-a9)", offset_of(parts[0]))
+            raise Misread(
+                Message("{shown} stands for elements that end in numbers, such as (a1-a9)", shown=shown),
+                offset_of(parts[0]),
+            )
         low, high = (int(found[2][:_MOST_DIGITS]) for found in (first, last))
         if low >= high:
-            raise Misread(f"{shown}: the first number is not below the last", offset_of(parts[0]))
+            raise Misread(Message("{shown}: the first number is not below the last", shown=shown), offset_of(parts[0]))
         return Numbered(first[1], low, high)
 
     def listed(self, parts: list[Token]) -> Call:
@@ -176,7 +179,7 @@ class _Reader(ExpressionReader):
         try:
             return Array(tuple(float(item) for item in inside.split()))
         except ValueError:
-            raise Misread("TABBED ARRAY takes numbers with spaces between them", offset_of(parts[0])) from None
+            raise Misread(Message("TABBED ARRAY takes numbers with spaces between them"), offset_of(parts[0])) from None
 
     def reference(self, parts: list[Any]) -> Name | Text:
         if len(parts) == 1 and key(parts[0]) in self._texts:

@@ -142,12 +142,19 @@ def _matters(name: str, done: str, item: Any) -> bool:
 
 def _not_covered(item: Any) -> str:
     if item.tag == "includes":
-        return "is not covered: other files are not read; put what they hold into this one"
+        return Message("is not covered: other files are not read; put what they hold into this one")
     if item.tag == "sim_specs" and item.getparent().tag != "xmile":
-        return "is not covered: a module or a macro with steps of its own; let it run with the steps of the whole model"
+        return Message(
+            "is not covered: a module or a macro with steps of its own; let it run with the steps of the whole model"
+        )
     for (tag, name), values in _COVERED.items():
         if item.tag == tag and item.get(name, "").lower() not in values:
-            return f'{name}="{item.get(name)}" is not covered; expected {name}="{values[1]}"'
+            return Message(
+                '{name}="{found}" is not covered; expected {name}="{expected}"',
+                name=name,
+                found=item.get(name),
+                expected=values[1],
+            )
     return ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from lark import Lark, Token
 
-from pysd_runner.engine.errors import InvalidModel
+from pysd_runner.engine.errors import InvalidModel, Message
 from pysd_runner.engine.frontend.builtins import NAMES, XMILE, xmile_call
 from pysd_runner.engine.frontend.grammars import ExpressionReader, Misread, make_parser, offset_of, parsed
 from pysd_runner.engine.frontend.syntax import (
@@ -301,7 +301,7 @@ class _Reader(ExpressionReader):
         if len(parts) == 1:
             return folded(nodes[0])
         if not all(isinstance(item, Numeral) for item in nodes):
-            raise Misread("a list of values for all elements holds numbers only", 0)
+            raise Misread(Message("a list of values for all elements holds numbers only"), 0)
         return Array(tuple(item.value for item in nodes))
 
     def name(self, parts: list[Token]) -> _Path:
@@ -329,7 +329,7 @@ class _Reader(ExpressionReader):
         label = node.name if isinstance(node, Name) and node.subscripts is None else None
         if len(parts) > 1:
             if label is None:
-                raise Misread("! stands behind the name of a dimension", 0)
+                raise Misread(Message("! stands behind the name of a dimension"), 0)
             return f"{label}!"
         return node if label is None else label
 
@@ -341,7 +341,7 @@ class _Reader(ExpressionReader):
 
     def position(self, parts: list[Token]) -> Position:
         if not parts[0].isdigit():
-            raise Misread("@ stands before the number of a dimension", offset_of(parts[0]))
+            raise Misread(Message("@ stands before the number of a dimension"), offset_of(parts[0]))
         return Position(int(parts[0]))
 
     def transposed(self, parts: list[Any]) -> Call:
@@ -350,7 +350,7 @@ class _Reader(ExpressionReader):
     def part(self, parts: list[Any]) -> str:
         node = parts[-1]
         if not isinstance(node, Name) or node.subscripts is not None:
-            raise Misread("*: stands before the name of a dimension", 0)
+            raise Misread(Message("*: stands before the name of a dimension"), 0)
         return f"{node.name}!"
 
     def span(self, parts: list[Any]) -> Span:
