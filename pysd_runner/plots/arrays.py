@@ -164,6 +164,11 @@ class Quantity:
         """Factor from the data to a difference; negative if lower is better, so that improvements are positive."""
         return -self.scale if self.lower_is_better else self.scale
 
+    def difference(self, baseline: str, lang: str) -> str:
+        """What is drawn of differences from the baseline, with its unit."""
+        key = "axis.difference_closed" if self.lower_is_better else "axis.difference"
+        return say(key, lang, baseline=baseline, unit=self.difference_unit)
+
 
 def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
     """Title, units and number format of the variable of an array."""

@@ -48,16 +48,13 @@ class Bands:
         return self.draws - self.failed == 1
 
 
-def bands_of(values: xr.DataArray, *, scenario: int, region: int, scale: float = 1.0) -> Bands:
-    """Bands of one scenario and region."""
-    draws = np.asarray(values.to_numpy()[scenario, :, region, :], dtype=np.float64)
-    return _bands(draws * scale, values)
-
-
-def difference_bands(values: xr.DataArray, *, scenario: int, baseline: int, region: int, scale: float = 1.0) -> Bands:
-    """Bands of a scenario minus the baseline, paired by draw."""
-    array = values.to_numpy()
-    return _bands((array[scenario, :, region, :] - array[baseline, :, region, :]) * scale, values)
+def bands_of(
+    values: xr.DataArray, *, scenario: int, region: int, scale: float = 1.0, baseline: int | None = None
+) -> Bands:
+    """Bands of one scenario and region; of the difference from the baseline, paired by draw, where one is given."""
+    array = values.to_numpy()[:, :, region, :]
+    draws = np.asarray(array[scenario] if baseline is None else array[scenario] - array[baseline], dtype=np.float64)
+    return bands_of_draws(draws * scale, values["year"].to_numpy().astype(np.float64), str(values.name or "values"))
 
 
 def joined(bands: Bands, year: float, value: float) -> Bands:
@@ -69,17 +66,13 @@ def joined(bands: Bands, year: float, value: float) -> Bands:
     return replace(bands, years=years, quantiles=np.concatenate([start, bands.quantiles], axis=1))
 
 
-def _bands(draws: Array, values: xr.DataArray) -> Bands:
-    """Quantiles over the first axis, failed draws left out and counted."""
+def bands_of_draws(draws: Array, years: Array, name: str) -> Bands:
+    """Quantiles over the first axis, draws with a missing value left out and counted."""
     usable = np.isfinite(draws).all(axis=1)
     if not usable.any():
-        raise InvalidInput(
-            "{values}: none of the {count} draws has a number in every year",
-            values=values.name or "values",
-            count=len(draws),
-        )
+        raise InvalidInput("{name}: none of the {count} draws has a number at every time", name=name, count=len(draws))
     return Bands(
-        years=values["year"].to_numpy().astype(np.float64),
+        years=years,
         quantiles=np.quantile(draws[usable], LEVELS, axis=0),
         draws=len(draws),
         failed=int((~usable).sum()),

@@ -1,8 +1,7 @@
 """Effects of policies: paired differences from the baseline over time, and their ranking in the last year."""
 
-import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,10 +12,11 @@ from pysd_runner.core.kinds import Interval, Texts, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
-from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands, rows_of, table_of
+from pysd_runner.plots.bands import MEDIAN, Bands, bands_of, rows_of, table_of
+from pysd_runner.plots.fan import Multiples, draw_lines, fan
 from pysd_runner.plots.figure import (
+    DPI,
     LABEL_SIZE,
-    PAGE_WIDTH,
     ReportFigure,
     Sheet,
     fan_caption,
@@ -24,14 +24,13 @@ from pysd_runner.plots.figure import (
     open_sheet,
     sources_of,
 )
-from pysd_runner.plots.marks import draw_fan, draw_intervals, label_room, limits_of, set_values, set_years, write_beside
+from pysd_runner.plots.marks import draw_intervals, label_room, limits_of, set_values, write_beside
 from pysd_runner.plots.style import (
     BASELINE,
     BASELINE_DASHES,
     GRID,
     INK,
     MUTED,
-    balanced,
     drawing,
     figure_of,
     heading_style,
@@ -43,7 +42,6 @@ from pysd_runner.text import say
 
 _GAP = 0.16
 _HIGH = 1.05
-_LINE = 0.13
 _ROW = 0.205
 _NAMES = 2.3
 
@@ -110,7 +108,20 @@ def plot_differences(
     place = _region_position(full, region)
     known = [str(name) for name in full["scenario"].to_numpy()]
     pairs = _wanted(full, baselines_of(known, baseline), scenarios)
-    effects = _effects(full, pairs, place, quantity, names)
+    effects = [
+        _Effect(
+            scenario=name,
+            name=names.scenario(name),
+            bands=bands_of(
+                full,
+                scenario=position_of(full, "scenario", name),
+                baseline=position_of(full, "scenario", other),
+                region=place,
+                scale=quantity.difference_scale,
+            ),
+        )
+        for name, other in pairs.items()
+    ]
     when = position_of_year(full, year)
     references, code = set(pairs.values()), str(full["region"].to_numpy()[place])
     view = _View(
@@ -122,16 +133,15 @@ def plot_differences(
         lang=lang,
     )
     with drawing(ax):
-        figure = _draw(effects, view, includes)
+        sheet = _draw(effects, view, includes)
     labels = {
         "region": code,
         "region_name": names.region(code),
         "variable": f"{quantity.name}_{'closed' if quantity.lower_is_better else 'minus_baseline'}",
         "unit": quantity.difference_unit,
     }
-    figure.data = table_of(rows_of(effect.bands, scenario=effect.scenario, **labels) for effect in effects)
-    figure.sentence = _sentence(view)
-    return cast("ReportFigure", figure.shown)
+    rows = (rows_of(effect.bands, scenario=effect.scenario, **labels) for effect in effects)
+    return sheet.told(table_of(rows), _sentence(view))
 
 
 @frozen
@@ -148,20 +158,8 @@ class _View:
     @property
     def unit(self) -> str:
         """Label of the value axes."""
-        key = "axis.difference_closed" if self.quantity.lower_is_better else "axis.difference"
-        text = say(key, self.lang, baseline=self.baseline, unit=self.quantity.difference_unit)
+        text = self.quantity.difference(self.baseline, self.lang)
         return text[:1].upper() + text[1:]
-
-
-@frozen
-class _Grid:
-    """Grid of panels: rows and columns, left margin and panel width in inches, and common limits."""
-
-    rows: int
-    columns: int
-    margin: float
-    wide: float
-    limits: Interval
 
 
 def _region_position(full: xr.DataArray, region: str | None) -> int:
@@ -189,39 +187,19 @@ def _wanted(full: xr.DataArray, pairs: Texts, scenarios: Sequence[str] | None) -
     return wanted
 
 
-def _effects(full: xr.DataArray, pairs: Texts, place: int, quantity: Quantity, names: PrintedNames) -> list[_Effect]:
-    """Paired differences of scenarios from their baselines."""
-    return [
-        _Effect(
-            scenario=name,
-            name=names.scenario(name),
-            bands=difference_bands(
-                full,
-                scenario=position_of(full, "scenario", name),
-                baseline=position_of(full, "scenario", reference),
-                region=place,
-                scale=quantity.difference_scale,
-            ),
-        )
-        for name, reference in pairs.items()
-    ]
-
-
-def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> ReportFigure:
+def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> Sheet:
     """Draw the paths above and the ranking below."""
-    columns = len(effects) if len(effects) <= 3 else 4
+    years, lang = effects[0].bands.years, view.lang
     limits = limits_of([effect.bands.quantiles for effect in effects] + [np.zeros(1)])
-    margin = label_room(ReportFigure(dpi=200), [limits], 4)
-    grid = _Grid(
-        rows=math.ceil(len(effects) / columns),
-        columns=columns,
-        margin=margin,
-        wide=(PAGE_WIDTH - 0.28 - margin - _GAP * (columns - 1)) / columns,
-        limits=limits,
+    charts = Multiples(
+        names=[effect.name for effect in effects],
+        columns=len(effects) if len(effects) <= 3 else 4,
+        high=_HIGH,
+        left=label_room(ReportFigure(dpi=DPI), [limits], 4),
+        gap=_GAP,
+        limits=((years[0], years[-1]), limits),
     )
-    with_names = [(effect, _heading(effect.name, grid.wide)) for effect in effects]
-    above = 0.12 + _LINE * max(len(lines) for _, lines in with_names)
-    paths, lang = grid.rows * (_HIGH + above) + 0.62, view.lang
+    paths = charts.height + 0.62
     caption = [
         "" if effects[0].bands.is_single else say("caption.paired", lang, baseline=view.baseline),
         fan_caption([effect.bands for effect in effects], includes, lang),
@@ -234,38 +212,13 @@ def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> R
         subtitle=view.unit,
         caption=joined_sentences(caption, lang),
     )
-    for position, (effect, lines) in enumerate(with_names):
-        row, column = divmod(position, columns)
-        left, top = grid.margin + column * (grid.wide + _GAP), row * (_HIGH + above) + above
-        for line, text in enumerate(reversed(lines)):
-            height = top - 0.06 - line * _LINE
-            sheet.text(left, height, text, size=LABEL_SIZE, color=INK, va="baseline", **heading_style(text))
-        axes = sheet.axes(left, top, grid.wide, _HIGH, "\n".join(lines))
-        _draw_path(axes, effect, grid, position, len(effects), lang)
-        if position == 0:
-            draw_directions(axes, grid.limits, view.quantity, lang)
+    drawn = list(charts.axes(sheet, across=say("axis.year", lang), ticks=(3, 4)))
+    for effect, axes in zip(effects, drawn, strict=True):
+        draw_lines(axes, [fan(effect.bands)])
+        axes.axhline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2.5)
+    draw_directions(drawn[0], limits, view.quantity, lang)
     _draw_ranking(sheet, view, paths)
-    return sheet.figure
-
-
-def _heading(name: str, wide: float) -> list[str]:
-    """Name of a policy in at most two lines."""
-    figure, style = ReportFigure(dpi=200), heading_style(name)
-    lines = balanced(figure, name, LABEL_SIZE, wide, style)
-    return [*lines[:1], shortened(figure, " ".join(lines[1:]), LABEL_SIZE, wide, style)] if lines[1:] else lines
-
-
-def _draw_path(axes: Axes, effect: _Effect, grid: _Grid, position: int, count: int, lang: str) -> None:
-    """Draw the difference of one policy over time, on axes that all policies share."""
-    years = effect.bands.years
-    set_years(axes, years[0], years[-1], ticks=3, inward=True)
-    set_values(axes, *grid.limits, ticks=4)
-    draw_fan(axes, effect.bands)
-    axes.axhline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2.5)
-    is_low = position + grid.columns >= count
-    axes.tick_params(labelleft=position % grid.columns == 0, labelbottom=is_low)
-    if is_low:
-        axes.set_xlabel(say("axis.year", lang))
+    return sheet
 
 
 def draw_directions(axes: Axes, limits: Interval, quantity: Quantity, lang: str) -> None:

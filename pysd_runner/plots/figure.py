@@ -24,7 +24,7 @@ from pysd_runner.core.numbers import written
 from pysd_runner.export.files import csv_bytes, write_bytes_whole
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
-from pysd_runner.plots.bands import Bands, bands_of, chosen_scenarios, difference_bands
+from pysd_runner.plots.bands import Bands, bands_of, chosen_scenarios
 from pysd_runner.plots.style import (
     BASE,
     GRID,
@@ -47,6 +47,8 @@ TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 11.0, 8.5, 7.5, 7.0
 # Fonts of the readers of pages, after the one that lines were broken by.
 _READERS = "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 _MARGIN = 0.14
+#: Width of the drawing area.
+ROOM = PAGE_WIDTH - 2 * _MARGIN
 _LINE = 1.35 / 72
 _KEY_ROW, _KEY_GAP, _SAMPLE = 0.19, 0.22, 0.32
 
@@ -366,7 +368,7 @@ def figure_sentence(
     parts = [_level_sentence(level, when, quantity, lang, region=names.region(code), scenario=label)]
     if reference is not None:
         against = position_of(full, "scenario", reference)
-        difference = difference_bands(full, scenario=position, baseline=against, region=place, scale=quantity.scale)
+        difference = bands_of(full, scenario=position, baseline=against, region=place, scale=quantity.scale)
         parts.append(_difference_sentence(difference, when, quantity, lang, names.scenario(reference)))
     return say("sentence.separator", lang).join(parts)
 

@@ -1,19 +1,20 @@
 """Gaps over time: fan charts by region, and gaps between classes with the Theil index and sigma."""
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Interval
 from pysd_runner.plots.arrays import Quantity, position_of
 from pysd_runner.plots.bands import RegionPaths, View, table_of, view_of
+from pysd_runner.plots.fan import Line, Multiples, common_limits, draw_lines, draw_panel, shaded
 from pysd_runner.plots.figure import (
+    DPI,
     ReportFigure,
     Sheet,
     fan_caption,
@@ -22,15 +23,7 @@ from pysd_runner.plots.figure import (
     open_sheet,
     sources_of,
 )
-from pysd_runner.plots.marks import (
-    common_limits,
-    draw_end_labels,
-    draw_origin,
-    draw_panel,
-    label_room,
-    set_values,
-    set_years,
-)
+from pysd_runner.plots.marks import draw_end_labels, draw_origin, label_room, set_values, set_years
 from pysd_runner.plots.style import (
     BASELINE,
     CLASSES,
@@ -41,7 +34,6 @@ from pysd_runner.plots.style import (
     drawing,
     figure_of,
     heading_style,
-    shortened,
     usable_language,
     wrapped,
 )
@@ -50,7 +42,6 @@ from pysd_runner.text import say
 MOST_PANELS = 12
 _CHOSEN_PANELS = 6
 _LABEL_ROOM = 1.15
-_PANEL_TITLE = 8.5
 
 
 @figure_of
@@ -122,12 +113,11 @@ def plot_gaps(  # noqa: PLR0913 - a public entry point
         year = int(view.full["year"].max())
         caption.append(say("caption.selected", lang, shown=len(panels), all=len(view.codes), year=year))
     with drawing(ax):
-        figure = _draw(panels, view, _title(panels, view.quantity, lang), joined_sentences(caption, lang))
-    figure.data = table_of(view.rows(panels))
-    figure.sentence = figure_sentence(
-        gaps, region=panels[0].region, scenario=view.scenario, baseline=view.baseline, lang=lang
+        sheet = _draw(panels, view, _title(panels, view.quantity, lang), joined_sentences(caption, lang))
+    return sheet.told(
+        table_of(view.rows(panels)),
+        figure_sentence(gaps, region=panels[0].region, scenario=view.scenario, baseline=view.baseline, lang=lang),
     )
-    return cast("ReportFigure", figure.shown)
 
 
 def _chosen_regions(view: View, regions: Sequence[str] | None) -> list[str]:
@@ -167,38 +157,33 @@ def _caption(panels: Sequence[RegionPaths], view: View, includes: Sequence[str])
     return parts
 
 
-def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -> ReportFigure:
+def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -> Sheet:
     """Lay the panels out in rows."""
     columns, lang = {1: 1, 2: 2, 4: 2}.get(len(panels), 3), view.names.lang
-    rows = math.ceil(len(panels) / columns)
-    high = {1: 2.9 if columns == 1 else 1.9}.get(rows, 1.45)
-    above = 0.22 if columns == 1 else 0.40
-    height = rows * (high + above)
-    sheet = open_sheet(height=height + 0.36, title=title, subtitle=view.subtitle, caption=caption)
-    (first, last), (low, top) = common_limits(panels)
-    left, gap = 0.22 + label_room(sheet.figure, [(low, top)], 5), 0.18
-    room = sheet.width - left - _LABEL_ROOM - gap * (columns - 1)
-    for position, panel in enumerate(panels):
-        row, column = divmod(position, columns)
-        place = (left + column * (room / columns + gap), row * (high + above) + above, room / columns, high)
-        axes = sheet.axes(*place, panel.name, view.quantity.unit)
-        set_years(axes, first, last, ticks=6 if columns < 3 else 3, inward=columns > 1)
-        set_values(axes, low, top)
+    limits = common_limits(panels)
+    charts = Multiples(
+        names=[panel.name for panel in panels],
+        columns=columns,
+        high={1: 2.9, 2: 1.9}.get(len(panels), 1.45),
+        left=0.22 + label_room(ReportFigure(dpi=DPI), [limits[1]], 5),
+        right=_LABEL_ROOM,
+        gap=0.18,
+        extra=0.13,
+        limits=limits,
+    )
+    sheet = open_sheet(height=charts.height + 0.36, title=title, subtitle=view.subtitle, caption=caption)
+    drawn = charts.axes(
+        sheet, unit=view.quantity.unit, across=say("axis.year", lang), ticks=(6 if columns < 3 else 3, 5)
+    )
+    for position, (panel, axes) in enumerate(zip(panels, drawn, strict=True), start=1):
         draw_panel(axes, panel, view.origin)
-        axes.tick_params(labelleft=column == 0)
-        if len(panels) > 1:
-            style = heading_style(panel.name)
-            name = shortened(sheet.figure, panel.name, _PANEL_TITLE, room / columns, style)
-            axes.set_title(name, loc="left", size=_PANEL_TITLE, pad=13 if row == 0 else 4, **style)
-        if position == 0:
+        if position == 1:
             draw_origin(axes, view.origin, say("mark.origin", lang, year=view.origin))
-        if position + columns >= len(panels):
-            axes.set_xlabel(say("axis.year", lang))
-        if column == columns - 1 or position == len(panels) - 1:
+        if position % columns == 0 or position == len(panels):
             draw_end_labels(sheet.figure, axes, _ends(panel, view), room=_LABEL_ROOM - 0.1)
-    unit = "\n".join(wrapped(sheet.figure, view.quantity.unit, 8, height))
-    sheet.text(0.02, height / 2 + above / 2, unit, rotation=90, va="center", size=8, color=MUTED)
-    return sheet.figure
+    unit = "\n".join(wrapped(sheet.figure, view.quantity.unit, 8, charts.height))
+    sheet.text(0.02, (charts.height + charts.above) / 2, unit, rotation=90, va="center", size=8, color=MUTED)
+    return sheet
 
 
 def _ends(panel: RegionPaths, view: View) -> list[tuple[float, str, str]]:
@@ -270,30 +255,23 @@ def plot_dispersion(
             origin = views[name].origin
     panels = {name: [view.paths(code) for code in view.codes] for name, view in views.items()}
     view, classes = views["class_gap"], panels["class_gap"]
-    captions = [
-        fan_caption(
-            [panel.bands for part in panels.values() for panel in part],
-            includes,
-            lang,
-            key="caption.frequencies_one_band",
-        )
-    ]
+    bands = [panel.bands for part in panels.values() for panel in part]
+    captions = [fan_caption(bands, includes, lang, key="caption.frequencies_one_band")]
     if view.baseline is not None:
         captions.append(say("caption.baseline_right", lang, baseline=view.other))
     captions += [say("caption.leads", lang, region=panel.name) for panel in classes if panel.is_leader]
     with drawing(ax):
-        figure = _draw_dispersion(views, panels, joined_sentences(captions, lang))
-    figure.data = table_of(row for name, own in views.items() for row in own.rows(panels[name]))
+        sheet = _draw_dispersion(views, panels, joined_sentences(captions, lang))
     widest = max(classes, key=lambda panel: float(panel.bands.median[-1]))
-    figure.sentence = figure_sentence(
-        futures["class_gap"], region=widest.region, scenario=view.scenario, baseline=view.baseline, lang=lang
+    return sheet.told(
+        table_of(row for name, own in views.items() for row in own.rows(panels[name])),
+        figure_sentence(
+            futures["class_gap"], region=widest.region, scenario=view.scenario, baseline=view.baseline, lang=lang
+        ),
     )
-    return cast("ReportFigure", figure.shown)
 
 
-def _draw_dispersion(
-    views: Mapping[str, View], panels: Mapping[str, Sequence[RegionPaths]], caption: str
-) -> ReportFigure:
+def _draw_dispersion(views: Mapping[str, View], panels: Mapping[str, Sequence[RegionPaths]], caption: str) -> Sheet:
     """Draw classes on the left, Theil above sigma on the right."""
     view = views["class_gap"]
     lang = view.names.lang
@@ -301,64 +279,52 @@ def _draw_dispersion(
         height=_ABOVE + _HIGH + 0.36, title=say("title.dispersion", lang), subtitle=view.subtitle, caption=caption
     )
     wide = (sheet.width - 2 * _LEFT - 2 * _LABELS - 0.12) / 2
-    axes = _axes(sheet, view.quantity, 0, 0, (wide, _HIGH), lang)
-    _draw_classes(sheet, axes, view, panels["class_gap"])
-    half = (_HIGH - _BETWEEN) / 2
-    right = wide + _LABELS + _LEFT + 0.12
+    half, right = (_HIGH - _BETWEEN) / 2, wide + _LABELS + _LEFT + 0.12
+    classes = panels["class_gap"]
+    shown = [panel for panel in classes if not panel.is_leader] or classes
+    lines = []
+    for panel, (colour, style) in zip(classes, cycle(CLASSES), strict=False):
+        tints = shaded(colour, 0.13, 1)
+        lines += [_line(panel, colour, style, panel.name, tints)] if panel in shown else []
+    axes = _axes(sheet, view.quantity, (0, 0, wide, _HIGH), common_limits(shown), lang)
+    draw_lines(axes, lines)
+    draw_origin(axes, view.origin, say("mark.origin", lang, year=view.origin))
+    draw_end_labels(sheet.figure, axes, [_end(line) for line in lines], room=_LABELS)
     for row, name in enumerate(("theil", "sigma")):
-        axes = _axes(sheet, views[name].quantity, right, row * (half + _BETWEEN), (wide, half), lang)
-        _draw_index(sheet, axes, views[name], panels[name][0], panels.get("theil_between", []) if row == 0 else [])
+        panel, part = panels[name][0], [] if row else panels.get("theil_between", [])
+        place = (right, row * (half + _BETWEEN), wide, half)
+        axes = _axes(sheet, views[name].quantity, place, common_limits([panel, *part]), lang)
+        draw_panel(axes, panel, view.origin)
+        lines = [_line(own, MUTED, (0, (1, 1.3)), say("mark.between", lang)) for own in part]
+        draw_lines(axes, lines)
+        ends = [*_ends(panel, views[name]), *map(_end, lines)]
+        draw_end_labels(sheet.figure, axes, ends, room=_LABELS - 0.06, size=7)
         axes.tick_params(labelbottom=row == 1)
         axes.set_xlabel(say("axis.year", lang) if row == 1 else "")
-    return sheet.figure
+    return sheet
 
 
-def _axes(sheet: Sheet, quantity: Quantity, left: float, top: float, size: Interval, lang: str) -> Axes:
+def _line(panel: RegionPaths, colour: str, style: LineStyle, name: str, tints: Sequence[Any] = ()) -> Line:
+    """Observations and median as one line."""
+    past = (panel.years, panel.history)
+    return Line(bands=panel.opened(panel.bands), colour=colour, style=style, tints=tints, name=name, past=past)
+
+
+def _end(line: Line) -> tuple[float, str, str]:
+    """Label at the end of a line: value, name and colour."""
+    return float(line.bands.median[-1]), line.name, line.colour
+
+
+def _axes(
+    sheet: Sheet, quantity: Quantity, place: tuple[float, ...], limits: tuple[Interval, Interval], lang: str
+) -> Axes:
     """Axes with the quantity and its unit above them."""
-    axes = sheet.axes(_LEFT + left, _ABOVE + top, *size, quantity.title, quantity.unit)
+    left, top, wide, high = place
+    axes = sheet.axes(_LEFT + left, _ABOVE + top, wide, high, quantity.title, quantity.unit)
     axes.set_xlabel(say("axis.year", lang))
     sheet.text(left, top, quantity.title, size=8.5, color=INK, **heading_style(quantity.title))
-    unit = wrapped(sheet.figure, quantity.unit, 7, size[0] + _LABELS)[0]
+    unit = wrapped(sheet.figure, quantity.unit, 7, wide + _LABELS)[0]
     sheet.text(left, top + 0.145, unit, size=7, color=MUTED)
+    set_years(axes, *limits[0], ticks=4)
+    set_values(axes, *limits[1])
     return axes
-
-
-def _draw_classes(sheet: Sheet, axes: Axes, view: View, panels: Sequence[RegionPaths]) -> None:
-    """Draw a line and a light band for each class, with its name at the end."""
-    shown = [panel for panel in panels if not panel.is_leader] or list(panels)
-    (first, last), (low, top) = common_limits(shown)
-    set_years(axes, first, last, ticks=5)
-    set_values(axes, low, top)
-    styles = {panel.region: CLASSES[place % len(CLASSES)] for place, panel in enumerate(panels)}
-    for panel in shown:
-        colour, style = styles[panel.region]
-        _draw_line(axes, panel, colour, style, 1.5)
-        bands = panel.opened(panel.bands)
-        if not bands.is_single:
-            tint, edge = (*to_rgb(colour), 0.10), (*to_rgb(colour), 0.55)
-            axes.fill_between(bands.years, bands.low, bands.high, color=tint, linewidth=0, zorder=1)
-            for values in (bands.low, bands.high):
-                axes.plot(bands.years, values, color=edge, linewidth=0.5, zorder=2)
-    draw_origin(axes, view.origin, say("mark.origin", view.names.lang, year=view.origin))
-    ends = [(float(panel.bands.median[-1]), panel.name, styles[panel.region][0]) for panel in shown]
-    draw_end_labels(sheet.figure, axes, ends, room=_LABELS)
-
-
-def _draw_line(axes: Axes, panel: RegionPaths, colour: str, style: LineStyle, width: float) -> None:
-    """Draw observations and median as one line."""
-    bands = panel.opened(panel.bands)
-    for years, values in ((panel.years, panel.history), (bands.years, bands.median)):
-        axes.plot(years, values, color=colour, linestyle=style, linewidth=width, zorder=4)
-
-
-def _draw_index(sheet: Sheet, axes: Axes, view: View, panel: RegionPaths, between: Sequence[RegionPaths]) -> None:
-    """Draw one index with its fan, and for Theil the part between classes, as a thin dotted line."""
-    (first, last), (low, top) = common_limits([panel, *between])
-    set_years(axes, first, last, ticks=4)
-    set_values(axes, low, top, ticks=5)
-    draw_panel(axes, panel, view.origin)
-    ends = _ends(panel, view)
-    for part in between:
-        _draw_line(axes, part, MUTED, (0, (1, 1.3)), 1.3)
-        ends.append((float(part.bands.median[-1]), say("mark.between", view.names.lang), MUTED))
-    draw_end_labels(sheet.figure, axes, ends, room=_LABELS - 0.06, size=7)

@@ -10,11 +10,9 @@ from matplotlib.ticker import MaxNLocator
 
 from pysd_runner.core.kinds import Array, Interval, frozen
 from pysd_runner.core.numbers import written
-from pysd_runner.plots.bands import MEDIAN, Bands, RegionPaths
+from pysd_runner.plots.bands import MEDIAN
 from pysd_runner.plots.figure import LABEL_SIZE, Sheet
 from pysd_runner.plots.style import (
-    BASELINE,
-    BASELINE_DASHES,
     FAN,
     GRID,
     INK,
@@ -26,36 +24,6 @@ from pysd_runner.plots.style import (
     spread,
     text_width,
 )
-
-
-def draw_fan(axes: Axes, bands: Bands) -> None:
-    """Draw bands from the widest to the narrowest, and the median on top."""
-    if not bands.is_single:
-        for step, tint in enumerate(FAN):
-            axes.fill_between(
-                bands.years,
-                bands.quantiles[step],
-                bands.quantiles[-1 - step],
-                color=tint,
-                linewidth=0,
-                zorder=1 + step / 10,
-            )
-    axes.plot(bands.years, bands.median, color=SCENARIO, linewidth=1.5, zorder=3)
-
-
-def draw_baseline(axes: Axes, bands: Bands) -> None:
-    """Draw the median of the baseline, dashed in a second hue."""
-    axes.plot(bands.years, bands.median, color=BASELINE, linewidth=1.3, linestyle=BASELINE_DASHES, zorder=4)
-
-
-def draw_history(axes: Axes, years: Array, values: Array, *, width: float = 1.5) -> None:
-    """Draw observations in black, with a dot on each that lies between missing years."""
-    axes.plot(years, values, color=INK, linewidth=width, zorder=5)
-    known = np.isfinite(values)
-    before = np.concatenate([[False], known[:-1]])
-    after = np.concatenate([known[1:], [False]])
-    alone = known & ~before & ~after
-    axes.plot(years[alone], values[alone], color=INK, linestyle="none", marker="o", markersize=2 * width, zorder=5)
 
 
 def draw_origin(axes: Axes, year: float, text: str = "") -> None:
@@ -166,24 +134,6 @@ def limits_of(arrays: Sequence[Array], *, share: float = 0.06, floor: float | No
     if floor is not None and low >= floor:
         lower = max(lower, floor)
     return lower, high + room
-
-
-def draw_panel(axes: Axes, panel: RegionPaths, origin: float, *, width: float = 1.5) -> None:
-    """Draw fan, baseline and history of one region."""
-    draw_fan(axes, panel.opened(panel.bands))
-    if panel.baseline is not None:
-        draw_baseline(axes, panel.opened(panel.baseline))
-    draw_history(axes, panel.years, panel.history, width=width)
-    draw_origin(axes, origin)
-
-
-def common_limits(panels: Sequence[RegionPaths]) -> tuple[Interval, Interval]:
-    """Common limits of years and of values for all panels."""
-    years = [panel.bands.years for panel in panels] + [panel.years for panel in panels]
-    values = [panel.bands.quantiles for panel in panels] + [panel.history for panel in panels]
-    values += [panel.baseline.median for panel in panels if panel.baseline is not None]
-    first, last = limits_of(years, share=0.0)
-    return (first, last), limits_of(values, floor=0.0)
 
 
 #: Maximum number of regions drawn as charts; more are drawn as dots.

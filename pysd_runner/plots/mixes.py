@@ -1,7 +1,7 @@
 """Policy mixes: what each changes over time, large, below the path without policy."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,9 @@ from pysd_runner.core.kinds import Interval, Texts, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
-from pysd_runner.plots.bands import Bands, bands_of, difference_bands
+from pysd_runner.plots.bands import Bands, bands_of
 from pysd_runner.plots.differences import draw_directions
+from pysd_runner.plots.fan import Line, draw_history, draw_lines, reference, shaded
 from pysd_runner.plots.figure import (
     LABEL_SIZE,
     PAGE_WIDTH,
@@ -26,9 +27,7 @@ from pysd_runner.plots.figure import (
     sources_of,
 )
 from pysd_runner.plots.marks import (
-    draw_baseline,
     draw_end_labels,
-    draw_history,
     draw_origin,
     label_room,
     limits_of,
@@ -131,23 +130,40 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
     title = next((text for text in (titles[lang], titles["code"]) if can_draw(text)), quantity.unit)
     if title != titles[lang]:
         stands_for(title, titles[lang])
+    change = quantity_of(other, lang)
+    label = names.scenario(references[0])
     view = _View(
         ground=ground,
-        label=names.scenario(references[0]),
+        label=label,
         past=None if past is None else past.isel(region=0) * quantity.scale,
         origin=origin,
         title=title,
         caption=joined_sentences(caption, lang),
         lang=lang,
-        change=quantity_of(other, lang),
+        change=change,
+        difference=change.difference(label, lang),
+        digits=max(1, change.difference_digits),
     )
-    lines = [_line(full, other, name, baselines[name], quantity, names) for name in baselines]
+    lines = []
+    for name, against in baselines.items():
+        own = position_of(full, "scenario", name)
+        line = _Line(
+            scenario=name,
+            name=names.scenario(name),
+            level=bands_of(full, scenario=own, region=0, scale=quantity.scale),
+            change=bands_of(
+                other,
+                scenario=own,
+                baseline=position_of(full, "scenario", against),
+                region=0,
+                scale=change.difference_scale,
+            ),
+        )
+        lines.append(line)
     lines.sort(key=lambda line: -line.change.median[-1])
     with drawing(ax):
-        figure = _draw(lines, view, quantity, width)
-    figure.data = _table(lines, view, quantity)
-    figure.sentence = _sentence(lines, view, quantity)
-    return cast("ReportFigure", figure.shown)
+        sheet = _draw(lines, view, quantity, width)
+    return sheet.told(_table(lines, view, quantity), _sentence(lines, view, quantity))
 
 
 @frozen
@@ -172,34 +188,11 @@ class _View:
     caption: str
     lang: str
     change: Quantity
-
-    @property
-    def difference(self) -> str:
-        """Title of the lower panel."""
-        key = "axis.difference_closed" if self.change.lower_is_better else "axis.difference"
-        return say(key, self.lang, baseline=self.label, unit=self.change.difference_unit)
-
-    @property
-    def digits(self) -> int:
-        """Decimal places of changes."""
-        return max(1, self.change.difference_digits)
+    difference: str  # title of the lower panel
+    digits: int  # decimal places of changes
 
 
-def _line(
-    full: xr.DataArray, changed: xr.DataArray, name: str, reference: str, quantity: Quantity, names: PrintedNames
-) -> _Line:
-    own, other = (position_of(full, "scenario", item) for item in (name, reference))
-    return _Line(
-        scenario=name,
-        name=names.scenario(name),
-        level=bands_of(full, scenario=own, region=0, scale=quantity.scale),
-        change=difference_bands(
-            changed, scenario=own, baseline=other, region=0, scale=quantity_of(changed, "en").difference_scale
-        ),
-    )
-
-
-def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float) -> ReportFigure:
+def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float) -> Sheet:
     upper = _STRIP if lines else _LARGE
     sheet = open_sheet(
         height=upper + 0.5 + (_BETWEEN + _LARGE if lines else 0.0),
@@ -224,7 +217,7 @@ def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float)
         head = shortened(sheet.figure, head, _HEAD, sheet.width, style)
         sheet.text(0.0, top - 0.27, head, size=_HEAD, color=INK, **style)
         _draw_changes(sheet, lines, view, (left, top, room), spans[1])
-    return sheet.figure
+    return sheet
 
 
 def _draw_levels(axes: Axes, view: _View, limits: Interval, *, ticks: int) -> None:
@@ -232,9 +225,7 @@ def _draw_levels(axes: Axes, view: _View, limits: Interval, *, ticks: int) -> No
     ground, past = view.ground, view.past
     set_years(axes, float(ground.years[0] if past is None else past["year"].min()), float(ground.years[-1]))
     set_values(axes, *limits, ticks=ticks)
-    if not ground.is_single:
-        axes.fill_between(ground.years, ground.low, ground.high, color=FAN[0], linewidth=0, zorder=1)
-    draw_baseline(axes, ground)
+    draw_lines(axes, [reference(ground, FAN[:1])])
     if past is not None:
         draw_history(axes, past["year"].to_numpy().astype(float), past.to_numpy())
     draw_origin(axes, view.origin, say("mark.origin", view.lang, year=view.origin))
@@ -257,12 +248,11 @@ def _draw_changes(
     ends = []
     for number, (line, (colour, style)) in enumerate(zip(lines, STYLES, strict=False)):
         change, last = line.change, line.change.quantiles[:, -1]
+        tints = () if number else shaded(colour, 0.13, 1)
+        draw_lines(axes, [Line(bands=change, colour=colour, style=style, width=2.0, tints=tints)])
         if not change.is_single:
-            if not number:
-                axes.fill_between(change.years, change.low, change.high, color=colour, alpha=0.13, linewidth=0)
             bars.vlines(number, last[0], last[-1], color=colour, linewidth=2.4, alpha=0.45)
         bars.plot([number], [change.median[-1]], color=colour, marker="o", markersize=4, clip_on=False)
-        axes.plot(change.years, change.median, color=colour, linestyle=style, linewidth=2.0, zorder=3)
         text = f"{written(float(change.median[-1]), view.digits, signed=True)} {line.name}"
         ends.append((float(change.median[-1]), _label(sheet, text, room - beside), colour))
     draw_end_labels(sheet.figure, bars, ends, room=room)
@@ -275,23 +265,20 @@ def _label(sheet: Sheet, text: str, room: float) -> str:
 
 
 def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFrame:
-    drawn = [("baseline", view.label, "level", view.ground, quantity.unit)]
-    kind = "closed" if view.change.lower_is_better else "change"
+    kind, unit = "closed" if view.change.lower_is_better else "change", quantity.unit
+    drawn = [("baseline", view.label, "level", view.ground, unit)]
     for line in lines:
-        drawn.append((line.scenario, line.name, "level", line.level, quantity.unit))
+        drawn.append((line.scenario, line.name, "level", line.level, unit))
         drawn.append((line.scenario, line.name, kind, line.change, view.change.difference_unit))
-    parts = [
-        pd.DataFrame({"line": key, "name": name, "kind": kind, "year": bands.years.astype(int), "unit": unit}).assign(
-            low=bands.low, median=bands.median, high=bands.high
-        )
+    rows: list[tuple[Any, ...]] = [
+        (key, name, kind, bands.years.astype(int), bands.low, bands.median, bands.high, unit)
         for key, name, kind, bands, unit in drawn
     ]
     if view.past is not None:
-        seen = pd.DataFrame({"year": view.past["year"].to_numpy().astype(int), "median": view.past.to_numpy()})
-        name = say("mark.history", view.lang)
-        parts.insert(0, seen.assign(line="history", name=name, kind="observed", unit=quantity.unit))
-    columns = ["line", "name", "kind", "year", "low", "median", "high", "unit"]
-    return pd.concat(parts, ignore_index=True)[columns]
+        name, years = say("mark.history", view.lang), view.past["year"].to_numpy().astype(int)
+        rows.insert(0, ("history", name, "observed", years, np.nan, view.past.to_numpy(), np.nan, unit))
+    columns = ("line", "name", "kind", "year", "low", "median", "high", "unit")
+    return pd.concat([pd.DataFrame(dict(zip(columns, row, strict=True))) for row in rows], ignore_index=True)
 
 
 def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:

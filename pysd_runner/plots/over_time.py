@@ -1,6 +1,6 @@
 """Charts over time: fan charts, series of one run and fits, with observations."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +9,11 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from pysd_runner.core.calendar import said_time, unit_of_time
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Record, Texts
+from pysd_runner.core.kinds import Texts
 from pysd_runner.core.numbers import MINUS, spoken
 from pysd_runner.plots.arrays import label_of
-from pysd_runner.plots.bands import LEVELS, MEDIAN
+from pysd_runner.plots.bands import LEVELS, bands_of_draws
+from pysd_runner.plots.fan import Line, Multiples, draw_lines, shaded
 from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.style import GRID, INK, MUTED, SCENARIO, drawing, figure_of, usable_language
 from pysd_runner.text import has_text, say
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 # Colours that colour-blind readers can distinguish, in the order of the lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MOST_LINES = len(COLOURS)
-# Maximum number of small charts in a figure of draws and in one of a fit, and number of charts per row.
-MOST_PANELS, MOST_FITS, COLUMNS = 9, 12, 3
-_DOTS: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o", "markersize": 2.2, "label": "observed"}
+# Maximum number of small charts in a figure of draws and in one of a fit.
+MOST_PANELS, MOST_FITS = 9, 12
+_SEEN: dict[str, Any] = {"colours": (INK,), "style": (0, (1, 1))}
 
 
 @figure_of
@@ -71,12 +72,99 @@ def plot_fan(
         If there is nothing to draw, or too much for one figure.
     """
     lang = usable_language(lang)
-    lines, observed = _lines(values, lang), _by_time(observed)
+    lines, seen = _lines(values, lang), _observed(observed)
     first = next(iter(lines.values()))
-    unit = time_unit or str(first["time"].attrs.get("units", ""))
-    panels = _panels(first, [str(dim) for dim in first.dims if dim not in ("draw", "time")])
+    name, unit = title or str(first.name or ""), str(first.attrs.get("units", ""))
+    across = time_unit or str(first["time"].attrs.get("units", ""))
+    entities = [str(dim) for dim in first.dims if dim not in ("draw", "time")]
+    places = list(np.ndindex(*(first.sizes[dim] for dim in entities)))
+    panels = [
+        {dim: first[dim].to_numpy()[place] for dim, place in zip(entities, where, strict=True)}
+        for where in places[:MOST_PANELS]
+    ]
+    draws = max(item.sizes["draw"] for item in lines.values())
+    caption = [say("caption.fan", lang, draws=draws)] if draws > 1 else []
+    caption += [say("caption.fitted", lang)] if first.attrs.get("fitted") else []
+    caption += [say("caption.first", lang, shown=MOST_PANELS, all=len(places))] if places[MOST_PANELS:] else []
+    # Differences from the run without a scenario are drawn without its colour.
+    are_changes = any("against" in item.attrs for item in lines.values())
+    colours = COLOURS[1:] if are_changes else COLOURS
+    key = [KeyEntry(text=label, colours=(colours[place],)) for place, label in enumerate(lines)]
+    key += [KeyEntry(text=say("mark.history", lang), **_SEEN)] if observed is not None else []
+
+    def draw(axes: "Axes", place: int) -> None:
+        panel, share = panels[place], 0.1 if len(lines) > 1 else 0.17
+        drawn = [
+            Line(
+                bands=_bands(item.sel(panel) if panel else item),
+                colour=colour,
+                tints=shaded(colour, share),
+                name=label,
+            )
+            for (label, item), colour in zip(lines.items(), colours, strict=False)
+        ]
+        draw_lines(axes, drawn)
+        top = max(float(line.bands.quantiles.max()) for line in drawn)
+        who = tuple(str(part).casefold() for part in panel.values())
+        points = seen.get((), seen.get(who))
+        if points is not None:
+            _dots(axes, points.index, points)
+            top = max(top, float(points.max()) if len(points) else top)
+        if are_changes:
+            axes.axhline(0, color=MUTED, linewidth=0.9, zorder=2)
+        if 0.5 < top <= 1 < axes.get_ylim()[1]:
+            axes.set_ylim(top=1.0)
+
+    headings = [", ".join(map(str, panel.values())) for panel in panels]
     with drawing(ax):
-        return _figure(lines, observed, panels, title or str(first.name or ""), unit, lang)
+        sheet = _charts(
+            headings,
+            draw,
+            across,
+            lang,
+            unit=_plain(unit),
+            title=name,
+            subtitle=_plain(unit),
+            caption=" ".join(caption),
+            key=key if key[1:] else (),
+        )
+    return sheet.told(_data(lines, unit), _sentence(lines, name, unit, across, lang))
+
+
+def _charts(
+    names: Sequence[str],
+    draw: "Callable[[Axes, int], object]",
+    across: str,
+    lang: str = "en",
+    *,
+    unit: str = "",
+    is_named: bool = False,
+    **told: Any,
+) -> Sheet:
+    """A figure of small charts with free vertical axes, three a row, each drawn by its number."""
+    charts = Multiples(
+        names=names,
+        columns=min(len(names), 3),
+        high=1.2 if names[1:] else 2.45,
+        left=0.55,
+        gap=0.55,
+        below=0.36,
+        is_named=is_named,
+    )
+    sheet = open_sheet(height=charts.height, **told)
+    for place, axes in enumerate(charts.axes(sheet, unit=unit)):
+        draw(axes, place)
+        _finish(axes, across, lang)
+    return sheet
+
+
+def _dots(axes: "Axes", times: Any, values: Any) -> None:
+    axes.plot(times, values, color=INK, linestyle="none", marker="o", markersize=2.2, label="observed", zorder=5)
+
+
+def _bands(item: "xr.DataArray") -> Any:
+    draws = item.transpose("draw", "time").to_numpy()
+    return bands_of_draws(draws, item["time"].to_numpy(), str(item.name))
 
 
 @figure_of
@@ -85,14 +173,16 @@ def plot_series(table: pd.DataFrame, units: Texts, *, title: str, time_unit: str
     names = [str(name) for name in table.columns[:MOST_PANELS]]
     if not names:
         raise InvalidInput("there is nothing to draw")
-    height = _height(len(names), 3.0, 1.75)
+    plain = [_plain(units.get(name, "")) for name in names]
+    headings = [f"{name} ({unit})" if unit else name for name, unit in zip(names, plain, strict=True)]
     with drawing(ax):
-        sheet = open_sheet(height=height, title=title)
-        for name, axes in zip(names, _charts(sheet, len(names)), strict=True):
-            axes.plot(table.index, table[name], color=COLOURS[0], linewidth=1.5)
-            unit = _plain(units.get(name, ""))
-            axes.set_title(f"{name} ({unit})" if unit else name, fontsize=7.5, loc="left", pad=2)
-            _finish(axes, time_unit)
+        sheet = _charts(
+            headings,
+            lambda axes, place: axes.plot(table.index, table[names[place]], color=COLOURS[0], linewidth=1.5),
+            time_unit,
+            is_named=True,
+            title=title,
+        )
     drawn = table[names].rename_axis("time")
     end = said_time(table.index[-1], time_unit)
     sentence = f"{title} at {end}: {'; '.join(f'{name} {spoken(drawn[name].iloc[-1])}' for name in names)}."
@@ -120,114 +210,20 @@ def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
     return found
 
 
-def _panels(first: "xr.DataArray", entities: Sequence[str]) -> list[dict[str, Any]]:
-    places = list(np.ndindex(*(first.sizes[dim] for dim in entities))) if entities else [()]
-    return [
-        {dim: first[dim].to_numpy()[place] for dim, place in zip(entities, where, strict=True)}
-        for where in places[:MOST_PANELS]
-    ]
-
-
-def _figure(
-    lines: "dict[str, xr.DataArray]", observed: Any, panels: list[dict[str, Any]], name: str, time_unit: str, lang: str
-) -> ReportFigure:
-    unit = str(next(iter(lines.values())).attrs.get("units", ""))
-    height = _height(len(panels), 3.0, 1.75)
-    draws = max(item.sizes["draw"] for item in lines.values())
-    several = draws > 1
-    caption = say("caption.fan", lang, draws=draws) if several else ""
-    first = next(iter(lines.values()))
-    caption += " " + say("caption.fitted", lang) if first.attrs.get("fitted") else ""
-    if len(panels) < (count := first.size // first.sizes["draw"] // first.sizes["time"]):
-        caption += " " + say("caption.first", lang, shown=len(panels), all=count)
-    colours = _colours(lines)
-    key = [KeyEntry(text=label, colours=(colours[place],)) for place, label in enumerate(lines)]
-    mark = KeyEntry(text=say("mark.history", lang), colours=(INK,), style=(0, (1, 1)))
-    key += [mark] if observed is not None else []
-    sheet = open_sheet(
-        height=height, title=name, subtitle=_plain(unit), caption=caption, key=key if len(key) > 1 else ()
-    )
-    for panel, axes in zip(panels, _charts(sheet, len(panels), unit=_plain(unit)), strict=True):
-        picked = {label: item.sel(panel) if panel else item for label, item in lines.items()}
-        _draw(axes, picked, _of(observed, panel), time_unit, lang)
-        if panel:
-            axes.set_title(", ".join(map(str, panel.values())), fontsize=7.5, loc="left", pad=2)
-    return sheet.told(_data(lines, unit), _sentence(lines, name, unit, time_unit, lang))
-
-
-def _by_time(observed: Any) -> Any:
-    """Observed values with a row for each time, and a column for each entity where there are any."""
-    if observed is None or isinstance(observed, pd.Series | pd.DataFrame):
-        return observed
-    *entities, time = observed.dims
-    if not entities:
-        return observed.to_pandas().dropna()
-    return (
-        observed.stack(entity=entities).transpose(time, "entity").to_pandas()
-        if entities[1:]
-        else observed.T.to_pandas()
-    )
-
-
-def _of(observed: Any, panel: Record) -> "pd.Series[float] | None":
+def _observed(observed: Any) -> "dict[tuple[str, ...], pd.Series[float]]":
+    """Observed values over time by entity, in small letters; under () for every chart where there is one series."""
     if observed is None:
-        return None
+        return {}
+    if not isinstance(observed, pd.Series | pd.DataFrame):
+        *entities, time = observed.dims
+        several = observed.stack(entity=entities).transpose(time, "entity") if entities[1:] else observed.T
+        observed = several.to_pandas()
     if isinstance(observed, pd.Series):
-        return pd.Series(observed)
-    wanted = tuple(panel.values())
-    key = wanted if len(wanted) > 1 else wanted[0] if wanted else None
-    for label in observed.columns:
-        if str(label).casefold() == str(key).casefold():
-            return pd.Series(observed[label].dropna())
-    return None
-
-
-def _colours(lines: "Mapping[str, xr.DataArray]") -> Sequence[str]:
-    """Colours of the lines; without that of the run without a scenario where they are differences from it."""
-    return COLOURS[1:] if any("against" in item.attrs for item in lines.values()) else COLOURS
-
-
-def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, lang: str) -> None:
-    colours, top, faint = _colours(lines), -np.inf, 0.17 if len(lines) == 1 else 0.1
-    for place, item in enumerate(lines.values()):
-        times = item["time"].to_numpy()
-        draws = item.transpose("draw", "time").to_numpy()
-        usable = draws[np.isfinite(draws).all(axis=1)]
-        if not len(usable):
-            raise InvalidInput(
-                "{name}: none of {count} draws has a number at every time", name=item.name, count=len(draws)
-            )
-        bands = np.quantile(usable, LEVELS, axis=0)
-        colour, top = colours[place % len(colours)], max(top, float(bands.max()))
-        for low, high in zip(bands[:MEDIAN], bands[:MEDIAN:-1], strict=True) if len(usable) > 1 else ():
-            axes.fill_between(times, low, high, color=colour, alpha=faint, linewidth=0, zorder=1 + place / 10)
-        axes.plot(times, bands[MEDIAN], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
-    if observed is not None:
-        axes.plot(observed.index, observed.to_numpy(), zorder=5, **_DOTS)
-        top = max(top, float(np.nanmax(observed.to_numpy(), initial=-np.inf)))
-    if colours is not COLOURS:
-        axes.axhline(0, color=MUTED, linewidth=0.9, zorder=2)
-    if 0.5 < top <= 1 < axes.get_ylim()[1]:
-        axes.set_ylim(top=1.0)
-    _finish(axes, time_unit, lang)
-
-
-def _height(count: int, alone: float, row: float) -> float:
-    """Height of `count` small charts, in inches."""
-    return alone if count == 1 else row * -(-count // COLUMNS)
-
-
-def _charts(
-    sheet: Sheet, count: int, *, above: float = 0.12, between: float = 0.55, unit: str = ""
-) -> "Iterator[Axes]":
-    """Axes of `count` small charts, row by row."""
-    columns = min(count, COLUMNS)
-    rows = -(-count // columns)
-    width = (sheet.width - 0.55 * columns) / columns
-    for number in range(count):
-        row, column = divmod(number, columns)
-        left, top = 0.55 + column * (width + 0.55), above + row * sheet.height / rows
-        yield sheet.axes(left, top, width, sheet.height / rows - between, unit=unit)
+        return {(): observed.dropna()}
+    return {
+        tuple(str(part).casefold() for part in (name if isinstance(name, tuple) else (name,))): column.dropna()
+        for name, column in observed.items()
+    }
 
 
 def _finish(axes: "Axes", across: str, lang: str = "en") -> None:
@@ -291,46 +287,43 @@ def plot_fitted(
         raise InvalidInput("there is no value to draw")
     lang = usable_language(lang)
     grouped = frame.groupby(["indicator", "region"], sort=False)
-    groups = [((str(part["indicator"].iloc[0]), str(part["region"].iloc[0])), part) for _, part in grouped]
+    groups = [(", ".join(filter(None, map(str, key))), part) for key, part in grouped]
     shown = groups[:MOST_FITS]
-    height = _height(len(shown), 2.8, 1.8)
     caption = say("caption.fit", lang)
-    if len(groups) > len(shown):
+    if groups[MOST_FITS:]:
         caption += " " + say("caption.first", lang, shown=len(shown), all=len(groups))
+
+    def draw(axes: "Axes", place: int) -> None:
+        part = shown[place][1].sort_values("year")
+        axes.plot(part["year"], part["fitted"], color=SCENARIO, linewidth=1.4, zorder=3, label="fitted")
+        _dots(axes, part["year"], part["observed"])
+
+    key = (
+        KeyEntry(text=say("mark.fitted", lang), colours=(SCENARIO,)),
+        KeyEntry(text=say("mark.history", lang), **_SEEN),
+    )
     with drawing(ax):
-        sheet = open_sheet(
-            height=height,
+        sheet = _charts(
+            [name for name, _ in shown],
+            draw,
+            time_unit,
+            lang,
+            is_named=True,
             title=say("fit_chart.title", lang),
             caption=caption,
-            key=(
-                KeyEntry(text=say("mark.fitted", lang), colours=(SCENARIO,)),
-                KeyEntry(text=say("mark.history", lang), colours=(INK,), style=(0, (1, 1))),
-            ),
+            key=key,
         )
-        charts = _charts(sheet, len(shown), above=0.2, between=0.65)
-        for ((name, who), part), axes in zip(shown, charts, strict=True):
-            _draw_fit(axes, part, time_unit, lang)
-            axes.set_title(f"{name}, {who}" if who else str(name), fontsize=7.5, loc="left", pad=2)
-    return sheet.told(frame.copy(), _sentence_of_fit(groups, lang))
+    return sheet.told(frame.copy(), _sentence_of_fit(shown, lang))
 
 
-def _draw_fit(axes: "Axes", part: pd.DataFrame, time_unit: str, lang: str) -> None:
-    ordered = part.sort_values("year")
-    axes.plot(ordered["year"], ordered["fitted"], color=SCENARIO, linewidth=1.4, zorder=3, label="fitted")
-    axes.plot(ordered["year"], ordered["observed"], zorder=4, **_DOTS)
-    _finish(axes, time_unit, lang)
-
-
-def _sentence_of_fit(groups: list[tuple[tuple[str, str], pd.DataFrame]], lang: str) -> str:
+def _sentence_of_fit(groups: list[tuple[str, pd.DataFrame]], lang: str) -> str:
     said = []
-    for (name, who), part in groups[:MOST_FITS]:
+    for name, part in groups:
         spread = float(((part["observed"] - part["observed"].mean()) ** 2).sum())
         missed = float(((part["fitted"] - part["observed"]) ** 2).sum())
         share = f"{100 * (1 - missed / spread):.0f}" if spread > 0 else ""
         found = say("fit_chart.explained", lang, share=share) if share else say("fit_chart.constant", lang)
-        said.append(
-            say("fit_chart.series", lang, name=f"{name}{f', {who}' if who else ''}", count=len(part), found=found)
-        )
+        said.append(say("fit_chart.series", lang, name=name, count=len(part), found=found))
     return say("fit_chart.sentence", lang, series=say("report.clauses", lang).join(said))
 
 
@@ -341,26 +334,24 @@ def plot_profile(curves: pd.DataFrame, *, level: float = 0.9, ax: Any = None) ->
 
     keys = list(dict.fromkeys(curves["key"]))
     limit = 0.5 * float(ndtri(0.5 + 0.5 * level)) ** 2
+    share = f"{100 * level:.0f} %"
+
+    def draw(axes: "Axes", place: int) -> None:
+        part = curves[curves["key"] == keys[place]]
+        axes.plot(part["value"], part["rise"], color=SCENARIO, linewidth=1.4)
+        axes.plot(part["value"], part["data_rise"], color=COLOURS[1], linewidth=1.0, linestyle="--")
+        axes.axhline(limit, color=INK, linewidth=0.6)
+        axes.set_ylim(0, 3 * limit)
+
+    key = (
+        KeyEntry(text="minus the log posterior", colours=(SCENARIO,)),
+        KeyEntry(text="the data alone", colours=(COLOURS[1],), style=(0, (3.7, 1.6))),
+    )
+    caption = f"Below the horizontal line lies the {share} interval."
     with drawing(ax):
-        sheet = open_sheet(
-            height=_height(len(keys), 3.0, 1.75),
-            title="Profiles of the log posterior",
-            caption=f"Below the horizontal line lies the {100 * level:.0f} % interval.",
-            key=(
-                KeyEntry(text="minus the log posterior", colours=(SCENARIO,)),
-                KeyEntry(text="the data alone", colours=(COLOURS[1],), style=(0, (3.7, 1.6))),
-            ),
-        )
-        for key, axes in zip(keys, _charts(sheet, len(keys)), strict=True):
-            part = curves[curves["key"] == key]
-            axes.plot(part["value"], part["rise"], color=SCENARIO, linewidth=1.4)
-            axes.plot(part["value"], part["data_rise"], color=COLOURS[1], linewidth=1.0, linestyle="--")
-            axes.axhline(limit, color=INK, linewidth=0.6)
-            axes.set_ylim(0, 3 * limit)
-            axes.set_title(key, fontsize=7.5, loc="left", pad=2)
-            _finish(axes, "")
+        sheet = _charts(keys, draw, "", is_named=True, title="Profiles of the log posterior", caption=caption, key=key)
     return sheet.told(
         curves.copy(),
         f"Rise of minus the log posterior (solid) and of the data alone (dashed) along {', '.join(keys)}; below the "
-        f"line lies the {100 * level:.0f} % interval.",
+        f"line lies the {share} interval.",
     )

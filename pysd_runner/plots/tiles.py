@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Interval
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, RegionPaths, View, table_of, view_of
+from pysd_runner.plots.fan import common_limits, draw_panel
 from pysd_runner.plots.figure import (
     KeyEntry,
     ReportFigure,
@@ -25,8 +26,6 @@ from pysd_runner.plots.figure import (
 from pysd_runner.plots.marks import (
     MOST_CHARTS,
     Row,
-    common_limits,
-    draw_panel,
     draw_rows,
     label_room,
     named_rows,
@@ -115,15 +114,16 @@ def plot_tiles(  # noqa: PLR0913 - a public entry point
     told = told or max(panels, key=_change).region
     with drawing(ax):
         if as_dots:
-            figure = _draw_dots(view, panels, includes, view.codes[position_of(view.full, "region", told)])
+            sheet = _draw_dots(view, panels, includes, view.codes[position_of(view.full, "region", told)])
         else:
-            figure = _draw_map(view, panels, includes, cells, is_map=is_map)
+            sheet = _draw_map(view, panels, includes, cells, is_map=is_map)
     data = table_of(view.rows(panels))
     is_drawn = (data["series"] == "projection") & (data["year"] == data["year"].max())
-    figure.data = data[is_drawn].reset_index(drop=True) if as_dots else data
     sentence = figure_sentence(values, region=told, scenario=view.scenario, baseline=view.baseline, lang=lang)
-    figure.sentence = joined_sentences([_in_how_many(view, panels), sentence], lang)
-    return cast("ReportFigure", figure.shown)
+    return sheet.told(
+        data[is_drawn].reset_index(drop=True) if as_dots else data,
+        joined_sentences([_in_how_many(view, panels), sentence], lang),
+    )
 
 
 def _cells(view: View) -> tuple[list[Cell], bool]:
@@ -165,7 +165,7 @@ def _key(view: View, *, is_single: bool) -> KeyEntry:
 
 def _draw_map(
     view: View, panels: Sequence[RegionPaths], includes: Sequence[str], cells: Sequence[Cell], *, is_map: bool
-) -> ReportFigure:
+) -> Sheet:
     """Draw one fan chart per region, each on its tile."""
     rows, _ = _shape(cells)
     lang, bands = view.names.lang, [panel.bands for panel in panels]
@@ -187,10 +187,10 @@ def _draw_map(
         key=key,
     )
     _draw_tiles(sheet, panels, cells, view.origin)
-    return sheet.figure
+    return sheet
 
 
-def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str], told: str) -> ReportFigure:
+def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str], told: str) -> Sheet:
     """Draw one row per region for the last year, the best first."""
     rows = [
         Row(
@@ -225,7 +225,7 @@ def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str
         key=key,
     )
     draw_rows(sheet, rows, named, INK if view.baseline is None else BASELINE, is_single=bands.is_single)
-    return sheet.figure
+    return sheet
 
 
 def _seen_last(panel: RegionPaths) -> float:

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings, strategies as st
 
-from pysd_runner.plots.bands import LEVELS, bands_of, difference_bands, joined
+from pysd_runner.plots.bands import LEVELS, bands_of, joined
 
 
 def futures_of(values):
@@ -29,7 +29,7 @@ def test_bands_are_nested_and_hold_their_share(seed, draws):
 def test_differences_pair_the_draws_one_by_one():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(2, 9, 2, 3))
-    bands = difference_bands(futures_of(values), scenario=1, baseline=0, region=1, scale=100)
+    bands = bands_of(futures_of(values), scenario=1, baseline=0, region=1, scale=100)
     slow = [sorted(100 * (values[1, d, 1, y] - values[0, d, 1, y]) for d in range(9)) for y in range(3)]
     np.testing.assert_allclose(bands.median, [column[4] for column in slow])
 
@@ -37,7 +37,7 @@ def test_differences_pair_the_draws_one_by_one():
 def test_a_common_shock_leaves_no_band_in_the_difference():
     shock = np.random.default_rng(0).normal(size=(1, 30, 1, 4))
     values = np.concatenate([shock, shock - 0.05])
-    bands = difference_bands(futures_of(values), scenario=1, baseline=0, region=0)
+    bands = bands_of(futures_of(values), scenario=1, baseline=0, region=0)
     np.testing.assert_allclose(bands.quantiles, -0.05)
 
 
