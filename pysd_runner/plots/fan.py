@@ -30,7 +30,7 @@ _LINE = 0.13
 
 
 @frozen(eq=False)
-class Line:
+class Trace:
     """The median of draws over time, with intervals around it."""
 
     bands: Bands
@@ -47,17 +47,17 @@ def shaded(colour: str, share: float, count: int = 3) -> tuple[Any, ...]:
     return ((*to_rgb(colour), share),) * count
 
 
-def fan(bands: Bands) -> Line:
+def fan(bands: Bands) -> Trace:
     """Median with intervals of 90 %, 60 % and 30 %."""
-    return Line(bands=bands, tints=FAN)
+    return Trace(bands=bands, tints=FAN)
 
 
-def reference(bands: Bands, tints: Sequence[Any] = ()) -> Line:
+def reference(bands: Bands, tints: Sequence[Any] = ()) -> Trace:
     """Median of the baseline, dashed in a second hue."""
-    return Line(bands=bands, colour=BASELINE, style=BASELINE_DASHES, width=1.3, tints=tints)
+    return Trace(bands=bands, colour=BASELINE, style=BASELINE_DASHES, width=1.3, tints=tints)
 
 
-def draw_lines(axes: Axes, lines: Sequence[Line]) -> None:
+def draw_lines(axes: Axes, lines: Sequence[Trace]) -> None:
     """Draw intervals from the widest to the narrowest, and the medians on top, in the order of the lines."""
     for place, line in enumerate(lines):
         bands = line.bands

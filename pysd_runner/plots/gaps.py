@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.kinds import Interval
 from pysd_runner.plots.arrays import Quantity, position_of
 from pysd_runner.plots.bands import RegionPaths, View, table_of, view_of
-from pysd_runner.plots.fan import Line, Multiples, common_limits, draw_lines, draw_panel, shaded
+from pysd_runner.plots.fan import Multiples, Trace, common_limits, draw_lines, draw_panel, shaded
 from pysd_runner.plots.figure import (
     DPI,
     ReportFigure,
@@ -304,13 +304,13 @@ def _draw_dispersion(views: Mapping[str, View], panels: Mapping[str, Sequence[Re
     return sheet
 
 
-def _line(panel: RegionPaths, colour: str, style: LineStyle, name: str, tints: Sequence[Any] = ()) -> Line:
+def _line(panel: RegionPaths, colour: str, style: LineStyle, name: str, tints: Sequence[Any] = ()) -> Trace:
     """Observations and median as one line."""
     past = (panel.years, panel.history)
-    return Line(bands=panel.opened(panel.bands), colour=colour, style=style, tints=tints, name=name, past=past)
+    return Trace(bands=panel.opened(panel.bands), colour=colour, style=style, tints=tints, name=name, past=past)
 
 
-def _end(line: Line) -> tuple[float, str, str]:
+def _end(line: Trace) -> tuple[float, str, str]:
     """Label at the end of a line: value, name and colour."""
     return float(line.bands.median[-1]), line.name, line.colour
 

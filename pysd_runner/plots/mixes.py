@@ -15,7 +15,7 @@ from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of
 from pysd_runner.plots.differences import draw_directions
-from pysd_runner.plots.fan import Line, draw_history, draw_lines, reference, shaded
+from pysd_runner.plots.fan import Trace, draw_history, draw_lines, reference, shaded
 from pysd_runner.plots.figure import (
     LABEL_SIZE,
     PAGE_WIDTH,
@@ -249,7 +249,7 @@ def _draw_changes(
     for number, (line, (colour, style)) in enumerate(zip(lines, STYLES, strict=False)):
         change, last = line.change, line.change.quantiles[:, -1]
         tints = () if number else shaded(colour, 0.13, 1)
-        draw_lines(axes, [Line(bands=change, colour=colour, style=style, width=2.0, tints=tints)])
+        draw_lines(axes, [Trace(bands=change, colour=colour, style=style, width=2.0, tints=tints)])
         if not change.is_single:
             bars.vlines(number, last[0], last[-1], color=colour, linewidth=2.4, alpha=0.45)
         bars.plot([number], [change.median[-1]], color=colour, marker="o", markersize=4, clip_on=False)

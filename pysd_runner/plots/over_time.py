@@ -13,7 +13,7 @@ from pysd_runner.core.kinds import Texts
 from pysd_runner.core.numbers import MINUS, spoken
 from pysd_runner.plots.arrays import label_of
 from pysd_runner.plots.bands import LEVELS, bands_of_draws
-from pysd_runner.plots.fan import Line, Multiples, draw_lines, shaded
+from pysd_runner.plots.fan import Multiples, Trace, draw_lines, shaded
 from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.style import GRID, INK, MUTED, SCENARIO, drawing, figure_of, usable_language
 from pysd_runner.text import has_text, say
@@ -95,7 +95,7 @@ def plot_fan(
     def draw(axes: "Axes", place: int) -> None:
         panel, share = panels[place], 0.1 if len(lines) > 1 else 0.17
         drawn = [
-            Line(
+            Trace(
                 bands=_bands(item.sel(panel) if panel else item),
                 colour=colour,
                 tints=shaded(colour, share),

@@ -146,7 +146,7 @@ def _of_each(
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FigureKind:
     """A kind of figure."""
 
     jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # arguments: projection, scenarios and regions
@@ -157,11 +157,11 @@ class Kind:
 
 # Not drawn by default: differences, which the mixes and the table show, and gaps, which the tiles show.
 KINDS = {
-    "mixes": Kind(_mixes, of_all=True, of_places=True),
-    "output": Kind(partial(_differences, quantities=(OUTPUT,)), of_all=True),
-    "differences": Kind(_differences, is_usual=False, of_all=True),
-    "classes": Kind(_classes),
-    "gaps": Kind(_gaps, is_usual=False),
-    "tiles": Kind(_tiles),
+    "mixes": FigureKind(_mixes, of_all=True, of_places=True),
+    "output": FigureKind(partial(_differences, quantities=(OUTPUT,)), of_all=True),
+    "differences": FigureKind(_differences, is_usual=False, of_all=True),
+    "classes": FigureKind(_classes),
+    "gaps": FigureKind(_gaps, is_usual=False),
+    "tiles": FigureKind(_tiles),
 }
 USUAL = tuple(name for name, kind in KINDS.items() if kind.is_usual)
