@@ -5,6 +5,7 @@
 #   make coverage the whole test suite, and which lines it runs; fails below the floor in pyproject.toml
 #   make lint     style, types, import rules
 #   make docs     the documentation site, in docs/_build/html
+#   make crossing  every kind of result through every command that takes results, and what each answers
 #   make frozen BASE=main   hashes of numbers, records and messages, beside those of a revision
 #   make bench    the engine against others, as ratios; the numbers in results/bench.json
 #   make wheel    a wheel, in dist
@@ -30,18 +31,21 @@ endif
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test frozen coverage lint docs bench wheel clean distclean
+.PHONY: help demo test crossing frozen coverage lint docs bench wheel clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '3,15s/^# \{0,1\}//p' Makefile
+	@sed -n '3,16s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.package
 	$(BIN)/gapsim demo --out $(OUT) --force
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+crossing: $(VENV)/.dev
+	CROSSING=1 $(BIN)/python -m pytest -n 0 -q tests/cli/test_kinds_of_results.py
 
 frozen: $(VENV)/.dev
 	$(BIN)/python -m tests.frozen --against $(BASE)

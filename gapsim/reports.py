@@ -75,14 +75,8 @@ def _in_state(model: Model, data: "Data | None", fit: Any) -> "Subject":
 def _as_file(model: Model, data: "Data | None", fit: Any) -> "Subject":
     """A model with the values of a fit, run as its file says."""
     from calibration.evaluation import Subject
-    from pysd_runner.study.inputs import inputs_of
 
-    inputs = inputs_of(model, data, parameters_of(fit), draws=1)
-    values = {
-        name: value if isinstance(value, int | float) or not hasattr(value, "shape") else value[0, 0]
-        for name, value in inputs.common.values.items()
-    }
-    return Subject(model=inputs.run_model, values=values, start=inputs.bounds[0], stop=inputs.bounds[1])
+    return Subject.of_values(model, data, parameters_of(fit))
 
 
 _SUBJECTS = {"state": _in_state, "file": _as_file}

@@ -52,7 +52,7 @@ class EvaluatedOptions:
     "gapsim evaluate",
     "gapsim evaluate fit --out evaluation",
     "gapsim evaluate my_fit --data mine.csv --quick",
-    "gapsim evaluate --model mine.mdl",
+    "gapsim evaluate fit --model mine.mdl",
 )
 def evaluate(
     session: Session,
@@ -105,7 +105,12 @@ def _calibrated(
     from calibration.evaluation.subject import UNTIL
     from calibration.fitting.problem import CalibrationProblem
 
-    _check_fit(found, lambda fitted: fitted.regions)
+    if found is not None and not found.fitted.regions:
+        raise InvalidInput(
+            "the fit is one of model {model!r}, which has no regions; name its file, as in `gapsim evaluate FIT "
+            "--model mine.mdl`",
+            model=found.fitted.model,
+        )
     source = choice.source or (SHIPPED_PANEL if found is None else steps.panel_of(found.fitted))
     panel = replace(choice, source=source).read(session, None if found is None else found.fitted)
     if found is None:
@@ -120,18 +125,11 @@ def _calibrated(
 def _alone(
     _session: Session, found: "FitResult | None", choice: DataChoice, _until: float | None, _seed: int
 ) -> "Subject":
-    """A model by itself."""
+    """A model by itself, with the values of its fit if there is one."""
     from calibration.evaluation import Subject
 
-    _check_fit(found, lambda _fitted: False)
-    return Subject.of_model(choice.load_model())
-
-
-def _check_fit(found: "FitResult | None", takes: "Callable[[FittedParameters], object]") -> None:
-    if found is not None and not takes(found.fitted):
-        raise InvalidInput(
-            "evaluate takes no fits of models without regions; `gapsim evaluate --model mine.mdl` tests the model alone"
-        )
+    model = choice.load_model()
+    return Subject.of_model(model) if found is None else Subject.of_values(model, None, found.fitted)
 
 
 _SUBJECTS = {"relative_output": _calibrated, "columns": _alone}

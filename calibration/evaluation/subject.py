@@ -15,9 +15,11 @@ from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import Run, simulate
+from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.draws import check_fit, panel_differences
+from pysd_runner.study.inputs import inputs_of
 
 UNTIL = 2040
 
@@ -150,6 +152,16 @@ class Subject:
             The model; tests that need observations are left out.
         """
         return cls(model=model, values={})
+
+    @classmethod
+    def of_values(cls, model: Model, data: Data | None, fitted: FittedParameters | None) -> "Subject":
+        """A model with the estimates of a fit, run as its file says; tests that need observations are left out."""
+        inputs = inputs_of(model, data, fitted, draws=1)
+        values = {
+            name: value if isinstance(value, int | float) or not hasattr(value, "shape") else value[0, 0]
+            for name, value in inputs.common.values.items()
+        }
+        return cls(model=inputs.run_model, values=values, start=inputs.bounds[0], stop=inputs.bounds[1])
 
     @cached_property
     def base(self) -> Run:
