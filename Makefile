@@ -7,6 +7,7 @@
 #   make docs     the documentation site, in docs/_build/html
 #   make crossing  every kind of result through every command that takes results, and what each answers
 #   make frozen BASE=main   hashes of numbers, records and messages, beside those of a revision
+#   make mutations  small errors drawn by a seed, and whether the nearest tests notice: SEED=1 COUNT=40
 #   make bench    the engine against others, as ratios; the numbers in results/bench.json
 #   make wheel    a wheel, in dist
 #   make clean    remove what was built; `make distclean` also removes the environment
@@ -21,6 +22,8 @@ WORKERS ?= 2
 PYTEST  ?=
 BASE    ?= HEAD
 BENCH   ?=
+SEED    ?= 1
+COUNT   ?= 40
 OLDEST  := (3, 11)
 
 # The first interpreter found that is new enough.
@@ -31,12 +34,12 @@ endif
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test crossing frozen coverage lint docs bench wheel clean distclean
+.PHONY: help demo test crossing mutations frozen coverage lint docs bench wheel clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '3,16s/^# \{0,1\}//p' Makefile
+	@sed -n '3,17s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.package
 	$(BIN)/gapsim demo --out $(OUT) --force
@@ -49,6 +52,9 @@ crossing: $(VENV)/.dev
 
 frozen: $(VENV)/.dev
 	$(BIN)/python -m tests.frozen --against $(BASE)
+
+mutations: $(VENV)/.dev
+	$(BIN)/python -m tests.drawn_mutations $(SEED) $(COUNT)
 
 coverage: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST)
