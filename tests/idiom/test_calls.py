@@ -10,6 +10,7 @@ import gapsim
 from gapsim.errors import GapsimError
 from tests.idiom.calls import CALLS, MISSPELT
 from tests.idiom.more_calls import MORE
+from tests.idiom.third_calls import THIRD
 from tests.study.models import SIR, made
 
 SMALL = ("110000", "510000", "520000", "620000")
@@ -60,7 +61,9 @@ def is_given(call, kind, fact, names):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("call", "kind", "fact"), CALLS + MORE, ids=[call for call, *_ in CALLS + MORE])
+@pytest.mark.parametrize(
+    ("call", "kind", "fact"), CALLS + MORE + THIRD, ids=[call for call, *_ in CALLS + MORE + THIRD]
+)
 def test_a_call_gives_what_it_asks_for(names, call, kind, fact):
     assert is_given(call, kind, fact, names)
 
@@ -68,7 +71,7 @@ def test_a_call_gives_what_it_asks_for(names, call, kind, fact):
 def test_nothing_is_not_what_is_asked_for():
     """A function that gives None for everything passes no line."""
     held = []
-    for call, kind, fact in CALLS + MORE:
+    for call, kind, fact in CALLS + MORE + THIRD:
         try:
             held += [call] * (kind == "NoneType" and bool(eval(fact, {"it": None})))
         except (AttributeError, TypeError, KeyError, NameError):

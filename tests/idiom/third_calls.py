@@ -1,4 +1,7 @@
-"""A third hundred calls, written down before any was run, from README and signatures alone."""
+"""A third hundred calls, written down before any was run, from README and signatures alone.
+
+At their first run 88 gave what they ask for, 6 said what to do, 4 gave something else and 2 ended in an error of Python.
+"""
 
 FREE = 'free=["Contact Rate", "Duration"]'
 AIM = 'outcome="Infected", better="lower", draws=5'
@@ -6,11 +9,6 @@ AIM = 'outcome="Infected", better="lower", draws=5'
 THIRD = [
     # loading models, data, scenarios, fits, futures
     ('gapsim.load_model(Path.cwd() / "sir.mdl")', "Model", 'it.name == "sir"'),
-    (
-        'gapsim.load_model("regional_digital", regions=["510000", "520000"])',
-        "Model",
-        '("510000", "520000") in it.ranges.values()',
-    ),
     ('gapsim.load_model("sir.stmx")', "told", r"sir\.stmx"),
     (
         'gapsim.load_data("obs.csv", time="time", time_unit="day", units={"Infected": "person"})',
@@ -21,11 +19,6 @@ THIRD = [
         'gapsim.load_data(pd.read_csv("obs.csv", index_col="time"))',
         "Data",
         'it["Infected"].values.tolist() == frame["Infected"].tolist()',
-    ),
-    (
-        'gapsim.load_data(pd.Series([1.0, 2.0, 4.0], index=[0, 1, 2], name="Infected"))',
-        "Data",
-        'it.variables == ("Infected",) and it.times.tolist() == [0, 1, 2]',
     ),
     (
         'gapsim.load_scenario({"name": "slow", "changes": {"Duration": 8}}, model=sir)',
@@ -72,11 +65,6 @@ THIRD = [
         'it.sizes["draw"] == 5',
     ),
     (
-        'gapsim.simulate(sir, gapsim.Design(("Contact Rate", "Duration"), np.array([[4.0, 5], [6, 5]])).cases)["Infected"]',
-        "ndarray",
-        "it.shape[1] == 2",
-    ),
-    (
         'gapsim.simulate(sir, method="rk4", step=0.5, save_every=5)',
         "Run",
         "it.years.tolist() == [0, 5, 10, 15, 20, 25, 30]",
@@ -84,7 +72,6 @@ THIRD = [
     ("run.to_frame()", "DataFrame", '"Infected" in set(it["variable"])'),
     ("gapsim.simulate(sir, final_time=10)", "told", "stop"),
     # handling data
-    ('data["Infected"].sel(time=slice(5, 10))', "DataArray", "it.time.min() == 5 and it.time.max() == 10"),
     ("data.after(10).to_frame()", "DataFrame", 'len(it) == (frame["time"] > 10).sum()'),
     ('data.by_time("Infected").rolling(3).mean()', "Series", "len(it) == len(frame)"),
     (
@@ -123,8 +110,6 @@ THIRD = [
     ('fit.plot("Infected", lang="zh")', "Figure", "len(it.axes) > 0"),
     ("fit.summary().splitlines()", "list", 'any("Contact Rate" in line for line in it)'),
     ("fit.to_xarray()", "Dataset", 'it.sizes["parameter"] == 2'),
-    ('gapsim.fit(sir, data, free=["Infectivity"], starts=1)', "told", "Infectivity"),
-    ("gapsim.Prior(mean=5, sd=1)", "told", "Normal"),
     # sampling and profiles
     (
         "gapsim.sample(fit, draws=20, ensembles=2, steps=200, seed=1)",
@@ -147,7 +132,6 @@ THIRD = [
         "it.low < it.estimate < it.high and it.level == 0.95",
     ),
     ("pd.concat([each.curve() for each in gapsim.profile(fit)])", "DataFrame", '"value" in it.columns'),
-    ("gapsim.sample(fit, 20, steps=200)", "told", "draws"),
     # projecting any model, and what a future has
     ('gapsim.project(fit, {"Contact Rate": 4}, draws=5, until=40)', "Future", 'it["Infected"][it.axis].max() == 40'),
     (
@@ -205,32 +189,12 @@ THIRD = [
         "DataFrame",
         'set(it["horizon"]) == {1}',
     ),
-    (
-        "gapsim.backtest(data, model=sir, horizons=[2], first_origin=28, draws=20)",
-        "Backtest",
-        "it.draws == 20 and len(it.skill()) > 0",
-    ),
     ("gapsim.forecast(data, until=10, model=sir, draws=20, past=False)", "told", "30"),
     # optimising and attributing
-    (
-        f'gapsim.optimise(sir, data, None, fit, levers={{"Contact Rate": (3, 8)}}, starts=1, {AIM})',
-        "Optimum",
-        "it.x.shape == (1,) and 3 <= it.x[0] <= 8",
-    ),
-    (
-        f'gapsim.optimise(sir, data, fit=fit, levers={{"Contact Rate": (3, 8), "Duration": (2, 6)}}, starts=1, {AIM}).table()',
-        "DataFrame",
-        "len(it) == 2",
-    ),
     (
         f'gapsim.attribute(sir, data, {{"Contact Rate": 4, "Duration": 3}}, fit, {AIM})',
         "Attribution",
         "len(it.levers) == 2",
-    ),
-    (
-        f'gapsim.attribute(sir, "obs.csv", {{"Contact Rate": 5, "Duration": 4}}, fit, until=20, {AIM}).wedges()',
-        "DataFrame",
-        "it.shape[1] == 2",
     ),
     (
         'gapsim.attribute("regional_digital", small, "zoned_need", draws=2, until=2027).table()',
@@ -249,4 +213,47 @@ THIRD = [
     ("gapsim.check_data(frame)", "list", 'all(each.severity != "error" for each in it)'),
     ("gapsim.list_data()", "list", '"china" in it'),
     ('gapsim.list_scenarios("regional_digital")', "list", '"zoned_need" in it'),
+]
+
+# Those that give something else.
+LEFT = [
+    (
+        'gapsim.load_model("regional_digital", regions=["510000", "520000"])',
+        "Model",
+        '("510000", "520000") in it.ranges.values()',
+    ),
+    (
+        'gapsim.load_data(pd.Series([1.0, 2.0, 4.0], index=[0, 1, 2], name="Infected"))',
+        "Data",
+        'it.variables == ("Infected",) and it.times.tolist() == [0, 1, 2]',
+    ),
+    (
+        'gapsim.simulate(sir, gapsim.Design(("Contact Rate", "Duration"), np.array([[4.0, 5], [6, 5]])).cases)["Infected"]',
+        "ndarray",
+        "it.shape[1] == 2",
+    ),
+    ('data["Infected"].sel(time=slice(5, 10))', "DataArray", "it.time.min() == 5 and it.time.max() == 10"),
+    ('gapsim.fit(sir, data, free=["Infectivity"], starts=1)', "told", "Infectivity"),
+    ("gapsim.Prior(mean=5, sd=1)", "told", "Normal"),
+    ("gapsim.sample(fit, 20, steps=200)", "told", "draws"),
+    (
+        "gapsim.backtest(data, model=sir, horizons=[2], first_origin=28, draws=20)",
+        "Backtest",
+        "it.draws == 20 and len(it.skill()) > 0",
+    ),
+    (
+        f'gapsim.optimise(sir, data, None, fit, levers={{"Contact Rate": (3, 8)}}, starts=1, {AIM})',
+        "Optimum",
+        "it.x.shape == (1,) and 3 <= it.x[0] <= 8",
+    ),
+    (
+        f'gapsim.optimise(sir, data, fit=fit, levers={{"Contact Rate": (3, 8), "Duration": (2, 6)}}, starts=1, {AIM}).table()',
+        "DataFrame",
+        "len(it) == 2",
+    ),
+    (
+        f'gapsim.attribute(sir, "obs.csv", {{"Contact Rate": 5, "Duration": 4}}, fit, until=20, {AIM}).wedges()',
+        "DataFrame",
+        "it.shape[1] == 2",
+    ),
 ]
