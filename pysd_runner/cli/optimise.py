@@ -10,7 +10,16 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import choose
-from pysd_runner.cli.options import Force, Out, Parts, Reading, Workers, leaving_out
+from pysd_runner.cli.options import (
+    OF_REGIONS,
+    Force,
+    ModelPath,
+    Out,
+    Parts,
+    Reading,
+    Workers,
+    leaving_out,
+)
 from pysd_runner.cli.policies import PolicyOptions, policy_inputs, policy_study, spending
 from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.run import shipped
@@ -68,6 +77,7 @@ class Aim:
             "--choose",
             help="Shares by class; one uniform mix; one that may change every five years; that and the money.",
         ),
+        OF_REGIONS,
     ] = Choice.CLASSES
     goal: Annotated[
         Goal | None,
@@ -104,16 +114,21 @@ class SearchOptions(PolicyOptions):
     "gapsim optimise --start zoned_need --fit fit --out best",
     "gapsim optimise --choose periods --outcome theil_closed --fit fit",
     "gapsim run best/optimised.yaml --fit fit",
+    "gapsim optimise --model mine.mdl --data obs.csv --fit own_fit --out best",
 )
 def optimise(
     session: Session,
     *,
+    model: ModelPath = None,
     start: Annotated[
         str,
         typer.Option(
-            "--start", help="Scenario that gives budget, first year and the first start.", autocompletion=shipped
+            "--start",
+            help="Scenario that gives budget, first year and the first start [default: zoned_need for regions, none "
+            "otherwise].",
+            autocompletion=shipped,
         ),
-    ] = "zoned_need",
+    ] = "",
     aim: Aim,
     asked: SearchOptions,
     reading: Reading = None,
@@ -126,8 +141,11 @@ def optimise(
     does not fall in 90 % of the draws, no region is more often worse off than better, and the leader is not held back
     on average. An interrupted search goes on where it was when the command is given again.
     """
-    choice = choose(None, asked.data, reading, asked)
-    folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*choice.files, *files_of(asked.fit)])
+    choice = choose(model, asked.data, reading, asked, aim)
+    start = start or choice.design.search
+    folder = target(
+        out, f"optimise-{Path(start or str(model)).stem}", force=force, inputs=[*choice.files, *files_of(asked.fit)]
+    )
     inputs = policy_inputs(session, asked, choice)
     # Slow imports: only after invalid requests have been rejected.
     from pysd_runner.core.parallel import open_pool
@@ -139,19 +157,24 @@ def optimise(
     from pysd_runner.text import say
 
     study = policy_study(session, inputs, asked.outcome)
-    root = spending(inputs, start)
-    rivals = rival_scenarios(inputs, root)
-    space, first = _space(inputs, root, aim.choose)
+    roots = [spending(inputs, name) for name in filter(None, [start])]
+    study = replace(
+        study, none={**study.none, **{k: v for root in roots for k, v in policy_of(study, root.baseline()).items()}}
+    )
+    rivals = [item for root in roots for item in rival_scenarios(inputs, root)]
+    space, first = _space(inputs, next(iter(roots), None), aim.choose)
     kept = folder.path.with_name(f"{folder.path.name}.searches")
     session.kept[:] = [Message("Finished parts are kept in {store}; the same command goes on from there.", store=kept)]
     goal = aim.goal or Goal()
-    constraints = () if "constraints" in asked.left_out else DEFAULT_CONSTRAINTS
+    known = study.outcomes.keys() | study.watched.keys()
+    left_out = "constraints" in asked.left_out
+    constraints = () if left_out else [item for item in DEFAULT_CONSTRAINTS if item.outcome in known]
     with (
         session.stage(Message("Optimising")) as stage,
         open_pool("threads" if aim.workers else None, aim.workers, items=aim.starts) as pool,
     ):
         found = optimised(
-            replace(study, none=policy_of(inputs, root.baseline())),
+            study,
             space,
             objective=Objective(asked.outcome or "", goal.statistic, target=goal.effect),
             subject_to=constraints,
@@ -176,7 +199,10 @@ def optimise(
     for line in optimum_screen(found, labels, session.lang):
         session.say(line)
     tell_folder(session, folder.path)
-    session.say(Message("  `gapsim run {folder}` runs the policy.", folder=folder.path / "optimised.yaml"))
+    file = folder.path / "optimised.yaml"
+    session.say(
+        Message("  `gapsim run {folder}` runs the policy.", folder=f"{file} --model {model}" if model else file)
+    )
 
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":
@@ -194,7 +220,7 @@ def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scena
     return list(distinct(alike))
 
 
-def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tuple[Space, Any]":
+def _space(inputs: "ProjectionInputs", root: "Scenario | None", choose: Choice) -> "tuple[Space, Any]":
     from pysd_runner.policy.spaces import space_of
 
     if choose is Choice.CLASSES:

@@ -20,6 +20,7 @@ from pysd_runner.core.numbers import percent
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # slow imports (numpy)
+    from pysd_runner.data import Data
     from pysd_runner.policy.cost import Costs
     from pysd_runner.policy.study import Study
     from pysd_runner.scenarios import Scenario
@@ -38,8 +39,8 @@ class PolicyOptions(RunOptions):
         str | None,
         typer.Option(
             "--outcome",
-            help="gap_closed, theil_closed, theil_between_closed, output_change or leader_change "
-            "[default: gap_closed].",
+            help="Of regions gap_closed, theil_closed, theil_between_closed, output_change or leader_change; otherwise "
+            "one that the .toml of the model declares with its better direction [default: the first].",
         ),
     ] = None
     draws: Annotated[
@@ -51,11 +52,11 @@ class PolicyOptions(RunOptions):
 def policy_inputs(session: Session, asked: PolicyOptions, choice: DataChoice) -> "ProjectionInputs":
     """Draw the inputs shared by all policies, with the forecast as the run without policy."""
     fitted = None if asked.fit is None else read_fit(asked.fit)
-    panel = choice.read(session, fitted)
-    start = started(session, choice.load_model(panel), panel, fitted, asked, draws=SEARCH_DRAWS)
+    data = None if choice.source is None else choice.read(session, fitted)
+    start = started(session, choice.load_model(data), data, fitted, asked, draws=SEARCH_DRAWS)
     found = start.drawn(session, Message("Drawing what every policy starts from"))
-    if start.baseline is None:
-        session.warn(Message("The run without policy is the path of the model, not a forecast."))
+    for text in found.design.unfollowed if start.baseline is None else ():
+        session.warn(text)
     return found
 
 
@@ -74,8 +75,8 @@ def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
     """Load a scenario by shipped name or file; raise `InvalidInput` if it spends no money."""
     from pysd_runner.scenarios import load_scenario
 
-    found = load_scenario(name, model=inputs.model, regions=inputs.panel.regions)
-    if not found.policy.spends:
+    found = load_scenario(name, model=inputs.model, regions=inputs.regions)
+    if not (found.policy.spends or found.changes):
         raise InvalidInput(
             "scenario {scenario!r} spends no money, so it has no effect; set policy.budget", scenario=found.name
         )
@@ -86,6 +87,7 @@ def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
     "attribute",
     "gapsim attribute zoned_need --fit fit --out parts",
     "gapsim attribute zoned_need --outcome output_change --draws 50",
+    "gapsim attribute doses.yaml --model mine.mdl --data obs.csv --fit own_fit",
 )
 def attribute(
     session: Session,
@@ -93,6 +95,7 @@ def attribute(
         str, typer.Argument(help="A shipped scenario (`gapsim list`) or a scenario file.", autocompletion=shipped)
     ],
     *,
+    model: ModelPath = None,
     asked: PolicyOptions,
     reading: Reading = None,
     out: Out = None,
@@ -110,17 +113,17 @@ def attribute(
     from pysd_runner.reports.document import filled
     from pysd_runner.reports.headline import no_present_value
 
-    choice = choose(None, asked.data, reading, asked)
+    choice = choose(model, asked.data, reading, asked)
     name = f"attribution-{Path(scenario).stem}"
     folder = target(out, name, force=force, inputs=[*choice.files, *files_of(asked.fit)])
     inputs = policy_inputs(session, asked, choice)
     study = policy_study(session, inputs, asked.outcome)
     chosen = spending(inputs, scenario)
-    none = policy_of(inputs, chosen.baseline())
+    policy, none = policy_of(study, chosen), {**study.none, **policy_of(study, chosen.baseline())}
     with session.stage(Message("Attributing")) as stage:
         found = attributed(
             study,
-            policy_of(inputs, chosen),
+            policy,
             name=chosen.name,
             outcome=asked.outcome or "",
             none=none,
@@ -129,11 +132,12 @@ def attribute(
             progress=stage.at,
         )
     money = None
-    if inputs.fitted is not None and inputs.fitted.bound_of(inputs.model.bindings.parameters.trend_growth):
-        session.warn(no_present_value(inputs.spec, session.lang))
-    else:
+    for panel in inputs.past:
+        if inputs.fitted is not None and inputs.fitted.bound_of(inputs.model.bindings.parameters.trend_growth):
+            session.warn(no_present_value(inputs.spec, session.lang))
+            continue
         with session.stage(Message("Adding up costs")):
-            money = _money(session, study, inputs, policy_of(inputs, chosen), chosen.name, asked.outcome or "", none)
+            money = _money(session, study, panel, policy, chosen.name, asked.outcome or "", none)
     loops = loop_labels(inputs.model, session.lang)
     with folder, session.stage(Message("Writing figures and tables")):
         write_attribution(found, chosen.label, folder.draft, session.lang, loops=loops, money=money)
@@ -158,7 +162,7 @@ def attribute(
 def _money(
     session: Session,
     study: "Study",
-    inputs: "ProjectionInputs",
+    panel: "Data",
     policy: Mapping[str, Any],
     name: str,
     outcome: str,
@@ -175,7 +179,7 @@ def _money(
         return None
     more = costs(study, policies, *money, outcome=outcome, against=policy)
     names = {f"lever.{key}": lever.label(session.lang) for key, lever in study.levers.items()}
-    names |= {f"region.{item.code}": item.name(session.lang) for item in inputs.panel.regions}
+    names |= {f"region.{item.code}": item.name(session.lang) for item in panel.regions}
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
 
 

@@ -291,7 +291,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
         relaxed=given_way(fine, point) if relaxation else {},
         ranges=ranges,
         rounding=loss,
-        outcomes=study.outcomes,
+        outcomes={**study.outcomes, **study.watched},
         levers={key: {"en": lever.label("en"), "zh": lever.label("zh")} for key, lever in study.levers.items()},
         elements=study.elements,
         notes=study.notes,

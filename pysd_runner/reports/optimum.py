@@ -146,11 +146,13 @@ def _others(found: Optimum, labels: Texts, lang: str) -> list[TextTable]:
         ]
         for name in sorted(found.rivals, key=lambda name: -found.rivals[name])
     ]
+    watched = next((found.outcomes[key] for key, values in found.effects.items() if values.ndim == 2), found.outcome)
+    change = f"{say('policy.median', lang)}, {watched.unit_in(lang)}"
     return [
-        TextTable(header=titles(lang, *header), rows=rows, caption=say(f"policy.{title}", lang), words=frozenset(words))
+        TextTable(header=header, rows=rows, caption=say(f"policy.{title}", lang), words=frozenset(words))
         for title, header, rows, words in (
-            ("who loses", ("region", "worse in", "median change"), losers, ()),
-            ("compared", ("policy", "objective", "keeps"), rivals, (2,)),
+            ("who loses", [watched.label(lang), *titles(lang, "worse in"), change], losers, ()),
+            ("compared", titles(lang, "policy", "objective", "keeps"), rivals, (2,)),
         )
         if rows
     ]
@@ -160,7 +162,7 @@ def _policy_table(found: Optimum, lang: str) -> TextTable:
     rows = []
     for knob, value in zip(found.space.knobs, found.point, strict=True):
         low, high = found.ranges.get(knob.key, (np.nan, np.nan))
-        if knob.group and knob.weight == 1:
+        if found.space.sums.get(knob.group) == 1:
             cells = [_share(float(value)), f"{percent(low)} … {percent(high)} %"]
         else:
             digits = DIGITS if knob.upper > 1 or knob.lower < 0 else DIGITS + 2
@@ -184,7 +186,7 @@ def _shares(found: Optimum, lang: str) -> pd.DataFrame:
     """Shares of the levers, one row per group; empty if the groups are not mixes."""
     rows: dict[str, dict[str, float]] = {}
     for knob, value in zip(found.space.knobs, found.point, strict=True):
-        if knob.group and knob.weight == 1 and found.space.sums[knob.group] == 1:
+        if found.space.sums.get(knob.group) == 1:
             lever = knob.key.removeprefix(f"{knob.group}.")
             rows.setdefault(knob.group, {})[found.levers.get(lever, {}).get(lang, lever)] = float(value)
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -39,7 +39,7 @@ def test_an_attribution_starts_from_the_forecast(gapsim, small):
         for is_open in (True, False)
     }
     assert {answer.code for answer in told.values()} == {0}, told[False].err
-    path = "The run without policy is the path of the model, not a forecast."
+    path = "The run without policy is the path of the model, not a forecast"
     assert [path in str(told[is_open].json) + told[is_open].err for is_open in (True, False)] == [True, False]
 
 

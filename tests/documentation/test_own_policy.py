@@ -6,18 +6,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pysd_runner.cli import main
 from pysd_runner.policy import effects_of, policy_of
-from tests.documentation.readme import ROOT, raw_blocks
+from tests.documentation.readme import ROOT, calls, raw_blocks
 
 PAGE = ROOT / "docs" / "own_policy.md"
 
 
-def test_its_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of the page."""
     monkeypatch.chdir(tmp_path)
     model, data = raw_blocks(PAGE, "text")
     files = {"epidemic.mdl": model, "ill.csv": data, "epidemic.toml": raw_blocks(PAGE, "toml")[0]}
-    for name, text in {**files, "code.py": raw_blocks(PAGE, "python")[0]}.items():
+    files |= {"doses.yaml": raw_blocks(PAGE, "yaml")[0], "code.py": raw_blocks(PAGE, "python")[0]}
+    for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+
+
+def test_its_commands_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quick = {"calibrate": ["--starts", "1", "--without", "profiles"], "optimise": ["--starts", "1", "--draws", "8"]}
+    for words in calls(PAGE):
+        more = quick.get(words[0], ["--draws", "8"])
+        assert main([*words, *more]) == 0, capsys.readouterr().err
+    assert "Doses[old]: 1000" in (tmp_path / "best" / "optimised.yaml").read_text(encoding="utf-8")
+    assert "100,000 %" not in (tmp_path / "best" / "optimum.md").read_text(encoding="utf-8")
+    parts = np.genfromtxt(
+        tmp_path / "parts" / "attribution.csv", delimiter=",", names=True, dtype=None, encoding="utf-8"
+    )
+    assert len(parts) >= 3
+    assert (tmp_path / "again" / "model" / "epidemic.mdl").is_file()
+
+
+def test_its_code_runs(tmp_path: Path) -> None:
     left = runpy.run_path(str(tmp_path / "code.py"))
     parts, study, best = left["parts"], left["study"], left["best"]
     assert np.abs(parts.shapley.sum(axis=0) - parts.total).max() < 1e-9
