@@ -1,4 +1,4 @@
-"""Pages made from the code: every command with its options, and every key of a scenario file."""
+"""Pages made from the code: every command with its options, every key of a scenario file, and every former name."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import click
 import typer.main
 
 from pysd_runner.cli.application import application
+from pysd_runner.core.former import ARGUMENTS, FORMER, OPTIONS
 from pysd_runner.scenarios import scenario_schema
 
 FOLDER = "auto_reference"
@@ -20,12 +21,32 @@ WORDS = {"string": "text", "object": "keys below", "array": "list"}
 
 def write(folder: Path) -> None:
     """Write the pages into the folder of the documentation; what is the same stays untouched."""
-    pages = {"commands": commands_page(), "scenario_keys": keys_page()}
+    pages = {"commands": commands_page(), "scenario_keys": keys_page(), "from_0_2": former_page()}
     (folder / FOLDER).mkdir(exist_ok=True)
     for name, text in pages.items():
         file = folder / FOLDER / f"{name}.md"
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
+
+
+# What else of 0.2 is read no more.
+FILES = {
+    "`future.json`, `future.nc` of a model's own results": "`run.json`, `projection.nc`: run them again",
+    "`panel.json` beside results": "`data.json`: run them again",
+    "`mapping.yaml` written by `gapsim init`": "`NAME.reading.toml`; `gapsim data check --mapping` reads a mapping",
+}
+
+
+def former_page() -> str:
+    """Names, keywords, options and files of version 0.2, and what takes their place."""
+    keywords = {f"{old}=": f"{new}=" for old, new in ARGUMENTS.items()}
+    rows = [(_code(old), _code(str(new))) for old, new in (FORMER | keywords | OPTIONS | FILES).items()]
+    table = [f"| {old} | {new} |" for old, new in rows]
+    return "\n".join(["# From 0.2 to 0.3", "", "| 0.2 | 0.3 |", "| :-- | :-- |", *table]) + "\n"
+
+
+def _code(text: str) -> str:
+    return _safe(text) if "`" in text or " " in text else f"`{text}`"
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
