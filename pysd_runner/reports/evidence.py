@@ -99,6 +99,7 @@ SHAPES = {
 }
 EVIDENCE = {
     "determined by the panel": "settled",
+    "settled by the panel": "settled",  # in fits of version 0.2
     "mostly the panel": "mostly panel",
     "panel and prior": "panel and prior",
     "mostly prior": "mostly prior",
