@@ -44,7 +44,7 @@ else:
         from gapsim.calls import constructed, offered
 
         found = _exported(name)
-        if name in ("Problem", "Scenario", "Observation", "Design", "Prior"):
+        if name in ("Problem", "Scenario", "Observation", "Design"):
             return constructed(found)
         return offered(found) if isfunction(found) else found
 

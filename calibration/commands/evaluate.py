@@ -105,10 +105,9 @@ def _calibrated(
     from calibration.evaluation.subject import UNTIL
     from calibration.fitting.problem import CalibrationProblem
 
-    if found is not None and not found.fitted.regions:
+    if found is not None and choice.model is None and found.fitted.model != MODEL:
         raise InvalidInput(
-            "the fit is one of model {model!r}, which has no regions; name its file, as in `gapsim evaluate FIT "
-            "--model mine.mdl`",
+            "the fit is one of model {model!r}; name its file, as in `gapsim evaluate FIT --model mine.mdl`",
             model=found.fitted.model,
         )
     source = choice.source or (SHIPPED_PANEL if found is None else steps.panel_of(found.fitted))

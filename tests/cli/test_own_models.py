@@ -48,12 +48,12 @@ def test_bad_command_lines_say_what_to_do(gapsim, files, words, told):
     assert sorted(path.name for path in files.iterdir()) == before
 
 
-def test_a_fit_without_regions_is_not_evaluated(gapsim, files, no_pictures):
+def test_a_fit_of_a_model_of_ones_own_is_evaluated_with_its_file(gapsim, files, no_pictures):
     gapsim(
         "calibrate", "obs.csv", "--model", "mine.mdl", "--starts", 1, "--without", "profiles", "--out", "ofit", code=0
     )
-    for more in ([], ["--model", "mine.mdl"], ["--data", "obs.csv"]):
-        assert "`gapsim evaluate --model mine.mdl` tests" in gapsim("evaluate", "ofit", *more, code=2).err
+    for more in ([], ["--data", "obs.csv"]):
+        assert "`gapsim evaluate FIT --model mine.mdl`" in gapsim("evaluate", "ofit", *more, code=2).err
 
 
 BAD_TABLES = pytest.mark.parametrize(

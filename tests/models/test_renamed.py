@@ -109,5 +109,5 @@ def test_a_model_without_bindings_runs_as_any_other_and_forecasts_no_panel(folde
     alone = load_model(tmp_path / "alone.mdl", regions=3)
     panel = load_data("china").subset(entities=REGIONS)
     assert list(project(alone, panel, "baseline").scenarios) == ["baseline"]
-    with pytest.raises(InvalidInput, match=r"alone has no declarations with \[bindings\]"):
+    with pytest.raises(InvalidInput, match=r"is called like a variable of alone\.mdl"):
         forecast(panel, until=UNTIL, model=alone)

@@ -308,7 +308,7 @@ def test_disturbances_are_looked_for_at_the_size_of_the_errors(tmp_path):
     table = load_data({"month": np.arange(60), "stock": walk})
     problem = CalibrationProblem(model, table, free=["Inflow"], priors={"Inflow": Normal(0, 1)})
     outlook = forecast(problem, until=61, draws=100, past=False)
-    size = float(outlook.disturbance.split("by ")[1].split(" %")[0])
+    size = float(outlook.disturbance.split("standard deviation ")[1].split(" %")[0])
     assert 0.5 < size < 2
 
 

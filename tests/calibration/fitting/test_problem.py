@@ -227,7 +227,8 @@ def test_definitions_that_are_not_declared_are_refused(panel: Data, definitions:
 
 @pytest.mark.parametrize("name", ["frist_year", "first_year", "last_year", "measurements", "errors", "definitions"])
 def test_keywords_that_mean_nothing_are_refused(panel: Data, name: str) -> None:
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+    # The door `gapsim` answers for the class once it was used.
+    with pytest.raises((TypeError, InvalidInput), match=f"argument '{name}'"):
         CalibrationProblem(model_of(COUNT), panel, **{name: FIRST})
 
 

@@ -25,6 +25,7 @@ from calibration.uncertainty.sampling import ReferenceNormal
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.evidence import certainty_lines
 from pysd_runner.spec import load_fitted
+from pysd_runner.spec.design import REGIONAL
 from pysd_runner.spec.fitted import MOVED_BY, has_moved, moved_words
 from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.projection import _untrusted_draws
@@ -220,12 +221,14 @@ def test_a_bad_sample_cannot_be_missed(
     assert repr(bad).startswith("!!! THE POSTERIOR SAMPLE HAS NOT CONVERGED")
     attached = bad.attached(result)
     assert [item.rule for item in attached.check()] == ["not-mixed"]
-    assert _untrusted_draws(attached.fitted)[0].startswith("THE PARAMETERS ARE DRAWN FROM A POSTERIOR SAMPLE THAT HAS")
+    assert _untrusted_draws(attached.fitted, REGIONAL)[0].startswith(
+        "THE PARAMETERS ARE DRAWN FROM A POSTERIOR SAMPLE THAT HAS"
+    )
     assert "WARNING: THE POSTERIOR SAMPLE" in " ".join(certainty_lines(asdict(attached.fitted), fitted_problem.spec))
     good = replace(sampled, convergence=replace(sampled.convergence, rhat=(1.0,), ess_bulk=(500.0,), ess_tail=(500.0,)))
     assert not good.attached(result).check()
-    assert not _untrusted_draws(good.attached(result).fitted)
-    assert "normal approximation" in _untrusted_draws(result.fitted)[0]
+    assert not _untrusted_draws(good.attached(result).fitted, REGIONAL)
+    assert "normal approximation" in _untrusted_draws(result.fitted, REGIONAL)[0]
     assert repr(good).startswith("PosteriorSample(300 draws")
 
 
