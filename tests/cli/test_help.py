@@ -89,7 +89,7 @@ def test_the_program_alone_shows_its_help(gapsim):
 
 
 def test_version(gapsim):
-    assert re.fullmatch(r"gapsim \d+\.\d+\.\d+\n", gapsim("--version").out)
+    assert re.fullmatch(r"gapsim \d+\.\d+\.\d+(\.dev\d+)?\n", gapsim("--version").out)
 
 
 def test_help_answers_in_under_0_4_s():
