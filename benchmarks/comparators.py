@@ -7,7 +7,7 @@ import numpy as np
 from calibration.forecasting import EmpiricalIntervals, Forecaster, PointMethod, models
 from calibration.forecasting.baselines import LEAST_PAIRS, DampedDrift, ErrorCorrection, MeanReversion, held
 from calibration.observation.series import last_level
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.types import Array
 
 
 @dataclass(frozen=True, slots=True)

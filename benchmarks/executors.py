@@ -5,7 +5,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 
-from calibration import CalibrationProblem, backtest, fit
+from calibration import Problem, backtest, fit
 from calibration.uncertainty import profile
 from pysd_runner.data import load_data
 from pysd_runner.model import load_model
@@ -23,7 +23,7 @@ def main(given: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(given)
     panel = load_data(PANEL, panel=True)
     panel = panel.subset(entities=panel.codes[: asked.regions])
-    problem = CalibrationProblem(load_model(MODEL, regions=len(panel.regions)), panel)
+    problem = Problem(load_model(MODEL, regions=len(panel.regions)), panel)
     found = fit(problem, starts=1)
     works: dict[str, Callable[[str | None], object]] = {
         "4 starts of a fit": lambda where: fit(problem, starts=4, executor=where).cost,

@@ -75,8 +75,8 @@ def effect_ranks(
     logs = -0.5 * (apart**2).sum(axis=0)
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
-    weighed = {f"{name} {WITH}": float(weights[values < true[name]].sum()) for name, values in found.items()}
-    return {**ranks, **weighed, "effective": float(1 / (weights**2).sum())}
+    reweighted = {f"{name} {WITH}": float(weights[values < true[name]].sum()) for name, values in found.items()}
+    return {**ranks, **reweighted, "effective": float(1 / (weights**2).sum())}
 
 
 def _effects(bound: RegionalModel, origin: int, first: int | None, last: int) -> dict[str, Array]:

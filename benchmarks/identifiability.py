@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.fit import fit
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import Problem
 from calibration.uncertainty import Identifiability, PosteriorDirection, directions, identify, point_at
 from pysd_runner.data import Data, load_data
 from pysd_runner.model import Model, load_model
@@ -115,9 +115,7 @@ def contractions(panel: Data, keys: Sequence[str], *, memory: str = "") -> Contr
     """
     model = load_model(MODEL, regions=len(panel.regions))
     errors = {"output": replace(_growth_errors(model), memory=memory)} if memory else {}
-    problem = CalibrationProblem(
-        model, panel, free=keys, observations={key: {"errors": item} for key, item in errors.items()}
-    )
+    problem = Problem(model, panel, free=keys, observations={key: {"errors": item} for key, item in errors.items()})
     at = point_at(problem, problem.space.centre)
     scaled = at.data_jacobian / problem.space.prior_slopes(at.point)
     labels = _labels(problem)
@@ -149,7 +147,7 @@ def _growth_errors(model: Model) -> ErrorModel:
     return model.spec.measurements["output"].errors
 
 
-def _labels(problem: CalibrationProblem) -> NDArray[np.str_]:
+def _labels(problem: Problem) -> NDArray[np.str_]:
     """Measurement of each data residual."""
     parts = [[item.measurement] * int(item.used.sum()) for item in problem.series]
     return np.array([name for part in parts for name in part])
@@ -231,7 +229,7 @@ def page(panel: Data) -> list[str]:
     """
     found = contractions(panel, (*EXPECTED, *BESIDE))
     forgetful = contractions(panel, (*EXPECTED, *BESIDE), memory="independent")
-    problem = CalibrationProblem(load_model(MODEL, regions=len(panel.regions)), panel)
+    problem = Problem(load_model(MODEL, regions=len(panel.regions)), panel)
     result = fit(problem, starts=2, seed=0)
     verdicts = identify(problem, result)
     centre = directions(point_at(problem, problem.space.centre))

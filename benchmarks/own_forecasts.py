@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import Problem
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 from calibration.forecasting.models import REFERENCE
@@ -90,7 +90,7 @@ def one_series(model: Model, memory: float, number: int, options: argparse.Names
     values = series(memory, number, options.length + HORIZON, options.seed)
     known, ahead = values[: options.length], values[options.length :]
     seen = load_data({"month": np.arange(options.length), "stock": known})
-    problem = CalibrationProblem(model, seen, free=["Mean Inflow"], priors=_priors())
+    problem = Problem(model, seen, free=["Mean Inflow"], priors=_priors())
     target = target_of(problem)
     whole = mixture(ModelForecaster(problem=problem, target=target))
     origin = origin_at(target, target.times[-1])

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from calibration.fitting.fit import fit
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import Problem
 from pysd_runner import load_data, load_model, simulate
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, LogNormal, Observation
@@ -139,7 +139,7 @@ def covered(name: str, given: Path | None, numbers: range) -> list[list[tuple[bo
     found = []
     for truth, content in tables(case, model, numbers):
         observation = Observation(column="seen", outcome=case.outcome, kind=case.kind, errors=case.errors, scale=scale)
-        problem = CalibrationProblem(
+        problem = Problem(
             model,
             load_data(content, time="time"),
             free=list(case.priors),

@@ -31,11 +31,11 @@ from pysd_runner.export.files import write_text_whole
 from pysd_runner.simulation.run import constant_values, element_name
 
 OURS = """
-from calibration import CalibrationProblem, fit
+from calibration import Problem, fit
 from pysd_runner import load_data, load_model
 
 data = load_data("obs.csv"{reading})
-problem = CalibrationProblem(load_model("mine.mdl"), data, free={free})
+problem = Problem(load_model("mine.mdl"), data, free={free})
 result = fit(problem)
 print(result.summary())
 """

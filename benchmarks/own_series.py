@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import statsmodels.api as sm
 
-from calibration import CalibrationProblem
+from calibration import Problem
 from calibration.forecasting.backtest import check_backtest, realised
 from calibration.forecasting.combination import member_forecast
 from calibration.forecasting.forecaster import Memory, origin_at
@@ -123,14 +123,14 @@ UNSEEN = {
 }
 
 
-def problem_of(case: Case, folder: Path) -> CalibrationProblem:
+def problem_of(case: Case, folder: Path) -> Problem:
     """The series and its model."""
     values = np.asarray(case.values(), dtype=float)
     times = case.first + case.spacing * np.arange(len(values))
     clock = CLOCK.format(first=case.first, last=times[-1] + case.spacing * len(values), step=case.step)
     path = folder / "series.mdl"
     path.write_text("{UTF-8}\n" + case.equations + clock, encoding="utf-8")
-    return CalibrationProblem(load_model(path), load_data({"time": times, "Level": values}), free=list(case.free))
+    return Problem(load_model(path), load_data({"time": times, "Level": values}), free=list(case.free))
 
 
 def scored(case: Case) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def lattice_lines(inputs: ProjectionInputs, study: Study, parts: int) -> Iterato
     """The optimum of uniform mixes beside brute force on a lattice."""
     scenario = load_scenario(POLICY, model=inputs.model)
     space, start = space_of(inputs, scenario, by="lever")
-    space = replace(space, knobs=tuple(replace(knob, upper=1.0) for knob in space.knobs))
+    space = replace(space, decisions=tuple(replace(decision, upper=1.0) for decision in space.decisions))
     found, took = timed(lambda: optimise(study, space, objective=Objective(OUTCOME), start=start, describe=False))
     half = study.only(np.arange(0, study.draws, 2))
     bars = list(combinations(range(parts + 6), 6))
@@ -148,8 +148,8 @@ def exchanged(study: Study, space: Space, point: Array) -> float:
     half = study.only(np.arange(0, study.draws, 2))
     points = [point]
     for step in EXCHANGES:
-        for giver, one in enumerate(space.knobs):
-            for taker, two in enumerate(space.knobs):
+        for giver, one in enumerate(space.decisions):
+            for taker, two in enumerate(space.decisions):
                 if one.group and one.group == two.group and giver != taker and point[giver] >= step:
                     moved = point.copy()
                     moved[giver] -= step

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks.recovery import ASKED, MODEL, PANEL
 from calibration.fitting.fit import fit
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.data import Data, load_data
 from pysd_runner.model import Model, load_model
@@ -45,8 +45,8 @@ class Fitted:
     """
 
     name: str
-    problem: CalibrationProblem
-    result: FitResult
+    problem: Problem
+    result: Fit
     seconds: float
 
     @property
@@ -67,12 +67,12 @@ class Fitted:
         return float(levels(at.problem, at.point[None], variable)[0, year - at.problem.first_year])
 
 
-def levels(problem: CalibrationProblem, z: Array, variable: str) -> Array:
+def levels(problem: Problem, z: Array, variable: str) -> Array:
     """Simulate a national variable for many vectors of parameters, shape (draw, year)."""
     return problem.runs.copied(outcomes=[variable]).batch(problem.parameters_at(z), len(z))[variable]
 
 
-def misses(problem: CalibrationProblem, z: Array) -> tuple[Array, Array]:
+def misses(problem: Problem, z: Array) -> tuple[Array, Array]:
     """How far vectors of parameters are from history, shape (draw,) each.
 
     Parameters
@@ -98,7 +98,7 @@ def misses(problem: CalibrationProblem, z: Array) -> tuple[Array, Array]:
     return tuple(np.where(np.isfinite(found), found, np.inf) for found in (np.sqrt(squares / cells), access))  # type: ignore[return-value]
 
 
-def far_from_history(whole: CalibrationProblem, fitted: Fitted, draws: int, seed: int) -> tuple[float, float]:
+def far_from_history(whole: Problem, fitted: Fitted, draws: int, seed: int) -> tuple[float, float]:
     """Share of a projection's draws that are farther from history than `FAR` times the fit.
 
     Parameters
@@ -146,10 +146,8 @@ def fits(model: Model, panel: Data, starts: int) -> list[Fitted]:
         The first version last: thirteen parameters, the shares of the first year held, no anchor.
     """
     bare = panel.with_national({name: item for name, item in panel.national.items() if name not in DEFINITIONS})
-    problems = {
-        name: CalibrationProblem(model, panel, observations={ANCHOR: {"national": name}}) for name in DEFINITIONS
-    }
-    problems["first version"] = CalibrationProblem(model, bare, free=ASKED, values=FORMER_SHARES)
+    problems = {name: Problem(model, panel, observations={ANCHOR: {"national": name}}) for name in DEFINITIONS}
+    problems["first version"] = Problem(model, bare, free=ASKED, values=FORMER_SHARES)
     made = []
     for name, problem in problems.items():
         problem.jacobian(problem.space.centre)

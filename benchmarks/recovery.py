@@ -18,7 +18,7 @@ from benchmarks.headline import effect_lines, effect_ranks
 from benchmarks.machine import machine, versions
 from benchmarks.simulated import DISTURBANCES, simulated_panel
 from calibration.fitting.fit import fit
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import Problem
 from calibration.fitting.space import ParameterSpace, chosen
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.core.parallel import open_pool
@@ -174,7 +174,7 @@ def recover(number: int, setting: Setting) -> Recovered:
     try:
         panel = simulated_panel(model, start, setting.years, truth, rng, disturbance=setting.disturb, surveys=surveys)
         free = ASKED if setting.estimate == "asked" else None
-        problem = CalibrationProblem(model, panel, start=FIRST, free=free)
+        problem = Problem(model, panel, start=FIRST, free=free)
         ranked = {key: value for key, value in truth.items() if key in problem.space.keys}
         found = _found(problem, ranked, setting, number)
         fitted = found.pop("fitted")
@@ -185,7 +185,7 @@ def recover(number: int, setting: Setting) -> Recovered:
     return Recovered(number=number, keys=tuple(ranked), truth=tuple(ranked.values()), **found)
 
 
-def _found(problem: CalibrationProblem, truth: dict[str, float], setting: Setting, number: int) -> dict[str, Any]:
+def _found(problem: Problem, truth: dict[str, float], setting: Setting, number: int) -> dict[str, Any]:
     from scipy.special import ndtr
 
     began = process_time()

@@ -72,12 +72,12 @@ def write_panel(path: Path, count: int, years: int = YEARS) -> None:
 
 def stepped(panel: Path) -> str:
     """Say what one run with its derivatives takes, and one without."""
-    from calibration import CalibrationProblem
+    from calibration import Problem
     from pysd_runner import load_model
     from pysd_runner.data import load_data
 
     found = load_data(panel, panel=True)
-    problem = CalibrationProblem(load_model("regional_digital", regions=len(found.regions)), found)
+    problem = Problem(load_model("regional_digital", regions=len(found.regions)), found)
     told = []
     for run in (problem.linearised, problem.residuals):
         run(problem.space.centre)

@@ -11,7 +11,7 @@ from calibration.forecasting import Backtest
 from calibration.forecasting.models import FILTERED, FINAL
 from calibration.forecasting.scores import LEVELS, percent
 from pysd_runner.plots import ReportFigure, save_figure
-from pysd_runner.plots.figure import KeyEntry, Sheet, open_sheet
+from pysd_runner.plots.figure import Canvas, KeyEntry, open_canvas
 from pysd_runner.plots.style import CLASSES, FAN, INK, MUTED, RULE, drawing
 
 COMPARED = (FINAL, FILTERED, "mean_of_good")
@@ -51,8 +51,8 @@ def skill_figure(results: Mapping[str, Backtest]) -> ReportFigure:
     low = min(0.98 * float(shown["rmse_ratio_low"].min()), 0.95)
     high = max(1.02 * float(shown.loc[shown["model"] == FINAL, "rmse_ratio_high"].max()), 1.06)
     with drawing():
-        sheet = _sheet("Skill by horizon", "RMSE relative to persistence; below 1 is better", key)
-        for axes, title in zip(_row(sheet, results), results, strict=True):
+        canvas = _sheet("Skill by horizon", "RMSE relative to persistence; below 1 is better", key)
+        for axes, title in zip(_row(canvas, results), results, strict=True):
             part = shown[shown["panel"] == title].set_index("model")
             own = part.loc[[FINAL]]
             axes.fill_between(own["horizon"], own["rmse_ratio_low"], own["rmse_ratio_high"], color=FAN[0], linewidth=0)
@@ -65,7 +65,7 @@ def skill_figure(results: Mapping[str, Backtest]) -> ReportFigure:
     first = next(iter(results))
     ratios = shown[(shown["panel"] == first) & (shown["model"] == FINAL)]["rmse_ratio_to_persistence"]
     return _finished(
-        sheet.figure, shown.assign(unit="Dmnl"), f"{first}: the ratio of {FINAL} to persistence is {_range(ratios)}."
+        canvas.figure, shown.assign(unit="Dmnl"), f"{first}: the ratio of {FINAL} to persistence is {_range(ratios)}."
     )
 
 
@@ -82,12 +82,12 @@ def coverage_figure(results: Mapping[str, Backtest]) -> ReportFigure:
         KeyEntry(text=f"intervals of {percent(level)} %", colours=(CLASSES[at][0],)) for at, level in enumerate(LEVELS)
     ]
     with drawing():
-        sheet = _sheet(
+        canvas = _sheet(
             f"How often intervals of {FINAL} held what came",
             "Share by years ahead, with its 90 % interval; lines: nominal",
             key,
         )
-        for axes, (title, result) in zip(_row(sheet, results), results.items(), strict=True):
+        for axes, (title, result) in zip(_row(canvas, results), results.items(), strict=True):
             rows = result.table()
             rows = rows[rows["model"] == FINAL]
             for place, level in enumerate(LEVELS):
@@ -99,7 +99,7 @@ def coverage_figure(results: Mapping[str, Backtest]) -> ReportFigure:
             axes.set(ylim=(0.3, 1.02), xlabel="years ahead", xticks=sorted(rows["horizon"]), yticks=LEVELS)
     shown = pd.concat(tables)
     half = shown[shown["level"] == 0.5]["coverage"]
-    return _finished(sheet.figure, shown, f"Intervals of 50 % held {_range(half)} of realisations.")
+    return _finished(canvas.figure, shown, f"Intervals of 50 % held {_range(half)} of realisations.")
 
 
 def _draw_level(axes: Axes, found: pd.DataFrame, level: float, place: int) -> None:
@@ -110,8 +110,8 @@ def _draw_level(axes: Axes, found: pd.DataFrame, level: float, place: int) -> No
     axes.errorbar(beside, found["coverage"], yerr=spread, fmt="o", ms=3, lw=1, color=CLASSES[place][0])
 
 
-def _sheet(title: str, subtitle: str, key: list[KeyEntry] | None = None) -> Sheet:
-    return open_sheet(
+def _sheet(title: str, subtitle: str, key: list[KeyEntry] | None = None) -> Canvas:
+    return open_canvas(
         height=_ABOVE + _HIGH + 0.45,
         title=title,
         subtitle=subtitle,
@@ -120,14 +120,14 @@ def _sheet(title: str, subtitle: str, key: list[KeyEntry] | None = None) -> Shee
     )
 
 
-def _row(sheet: Sheet, results: Mapping[str, Backtest]) -> list[Axes]:
+def _row(canvas: Canvas, results: Mapping[str, Backtest]) -> list[Axes]:
     """Axes beside each other, a panel in each."""
-    wide = (sheet.width - _LEFT) / len(results) - _BETWEEN
+    wide = (canvas.width - _LEFT) / len(results) - _BETWEEN
     found = []
     for place, title in enumerate(results):
         left = _LEFT + place * (wide + _BETWEEN)
-        sheet.text(left, 0, title, size=8.5, color=MUTED)
-        found.append(sheet.axes(left, _ABOVE, wide, _HIGH))
+        canvas.text(left, 0, title, size=8.5, color=MUTED)
+        found.append(canvas.axes(left, _ABOVE, wide, _HIGH))
     return found
 
 

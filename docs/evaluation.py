@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from calibration import CalibrationProblem, fit
+from calibration import Problem, fit
 from calibration.evaluation import Evaluation, Subject, evaluate
 from calibration.reporting.pages import number_text, summary_line
 from pysd_runner.data import load_data
@@ -39,7 +39,7 @@ def evaluated() -> Evaluation:
     """Calibrate the shipped panel and apply every test."""
     panel = load_data(PANEL, panel=True)
     model = load_model(MODEL, regions=len(panel.regions))
-    result = fit(CalibrationProblem(model, panel), starts=STARTS, seed=SEED)
+    result = fit(Problem(model, panel), starts=STARTS, seed=SEED)
     return evaluate(Subject.of_fit(result, panel), seed=SEED)
 
 

@@ -80,7 +80,7 @@ CHOSEN = (
         "change of log population against the years around it from which on a region may have been counted anew",
     ),
     ("calibration.observation.build", "USUAL_DEPARTURES", "the same in multiples of the region's usual departures"),
-    ("calibration.observation.noise", "BEND", "standard deviations beyond which a cell counts less in the fit"),
+    ("calibration.observation.noise", "HUBER_K", "standard deviations beyond which a cell counts less in the fit"),
     (
         "calibration.observation.estimation",
         "PRIOR_OBSERVATIONS",

@@ -10,8 +10,8 @@ from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from calibration.fitting.fit import fit as fit
-    from calibration.fitting.problem import CalibrationProblem as Problem
-    from calibration.fitting.results import FitResult as Fit, load_fit as load_fit
+    from calibration.fitting.problem import Problem as Problem
+    from calibration.fitting.results import Fit as Fit, load_fit as load_fit
     from calibration.forecasting import Backtest as Backtest, backtest as backtest, forecast as forecast
     from calibration.forecasting.outlook import Outlook as Outlook
     from calibration.uncertainty import profile as profile, sample as sample

@@ -19,7 +19,7 @@ from pysd_runner.simulation.task import RunSettings, prepared
 if TYPE_CHECKING:
     import pandas as pd
 
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.results import Fit
 
 # Distance from a saved time at which a requested one is the same, in steps.
 SAME = 1e-6
@@ -162,12 +162,12 @@ class Model(plain.Model):
             )
         return pd.DataFrame(table.iloc[nearest])
 
-    def fit(self, data: Any, **settings: Any) -> "FitResult":
+    def fit(self, data: Any, **settings: Any) -> "Fit":
         """Fit the model to data: see `gapsim.fit`."""
         from calibration.fitting.fit import fit
         from gapsim.calls import offered
 
-        return cast("FitResult", offered(fit)(self, data, **settings))
+        return cast("Fit", offered(fit)(self, data, **settings))
 
 
 def load_model(

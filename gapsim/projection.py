@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pysd_runner.core.progress import Told, reporting
+from pysd_runner.core.progress import ProgressCallback, with_progress
 from pysd_runner.data import Data
 from pysd_runner.evidence.following import Following, started
 from pysd_runner.spec import Baseline
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pysd_runner.study.projection import Scenarios
 
 
-@reporting("Projecting")
+@with_progress("Projecting")
 def project(  # noqa: PLR0913 - a public entry point
     model: AnyModel | HasProblem,
     data: "Data | AnySource | None" = None,
@@ -34,7 +34,7 @@ def project(  # noqa: PLR0913 - a public entry point
     seed: int = 0,
     outcomes: "Sequence[str] | None" = None,
     yuan_per_unit: float | None = None,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> Future:
     """Run scenarios for draws from a fit: the same numbers as `gapsim run` gives.
 

@@ -54,10 +54,10 @@ def evaluate(
         If the fit belongs to another model or other data.
     """
     from calibration.evaluation import Subject, evaluate as judged
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.results import Fit
 
     known, read = loaded(model, data)
-    found = FitResult.load(fit) if isinstance(fit, str | Path) else fit
+    found = Fit.load(fit) if isinstance(fit, str | Path) else fit
     subject = Subject.of_model(known) if found is None else _SUBJECTS[known.design.start](known, read, found)
     return judged(subject, seed=seed, quick=quick, progress=progress)
 
@@ -65,9 +65,9 @@ def evaluate(
 def _in_state(model: Model, data: "Data | None", fit: Any) -> "Subject":
     """A fit whose residuals are tested, too, run from its last year."""
     from calibration.evaluation import Subject
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.results import Fit
 
-    if data is None or not isinstance(fit, FitResult):
+    if data is None or not isinstance(fit, Fit):
         raise InvalidInput("the tests of a fit of regions need what `fit` returned, and its data")
     return Subject.of_fit(fit, data, model=model)
 

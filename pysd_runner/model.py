@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
-from pysd_runner.core.kinds import Texts, Values
 from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
+from pysd_runner.core.types import Texts, Values
 from pysd_runner.engine import Budgets, ModelFile, load_lowered
 from pysd_runner.engine.ir import (
     ARITHMETIC,
@@ -54,7 +54,7 @@ class Model:
     lowered: ModelIr | None = None  # the intermediate representation; None if a feature is not supported
     declared: tuple[tuple[str, float], ...] = ()  # values of declarations that are not those of the file
     budgets: Budgets = BUDGETS  # limits on its size
-    uncovered: str = ""  # why it could not be lowered at all, empty otherwise
+    unassigned: str = ""  # why it could not be lowered at all, empty otherwise
 
     def __repr__(self) -> str:
         if self.lowered is None:
@@ -67,7 +67,7 @@ class Model:
     def ir(self) -> ModelIr:
         """The intermediate representation; raises `UnsupportedFeature` if there is none."""
         if self.lowered is None:
-            raise UnsupportedFeature(self.uncovered)
+            raise UnsupportedFeature(self.unassigned)
         return self.lowered
 
     @property
@@ -224,7 +224,7 @@ def load_model(
         lowered=found.model,
         declared=tuple(declared.items()),
         budgets=budgets,
-        uncovered=found.uncovered,
+        unassigned=found.unassigned,
     )
 
 

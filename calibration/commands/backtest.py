@@ -25,7 +25,7 @@ from pysd_runner.cli.options import (
 )
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import Message
-from pysd_runner.engine.counts import cores
+from pysd_runner.engine.validation import cores
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # slow imports (numpy)

@@ -38,8 +38,8 @@ from pysd_runner.text import variable_names
 if TYPE_CHECKING:  # slow imports (numpy)
     from collections.abc import Sequence
 
-    from calibration.fitting.problem import CalibrationProblem
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.problem import Problem
+    from calibration.fitting.results import Fit
     from pysd_runner.data import Data
     from pysd_runner.model import Model
     from pysd_runner.scenarios import Scenario
@@ -80,7 +80,7 @@ class FitOptions(Window):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings of `calibration.CalibrationProblem`."""
+        """Settings of `calibration.Problem`."""
         times = {"start": self.start, "until": self.until}
         return {"free": names_of(self.free), **times, "evidence": self.evidence}
 
@@ -114,14 +114,14 @@ def calibrate(
     counts as a digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail;
     the fit is written anyway.
     """
-    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.problem import Problem
     from calibration.uncertainty.sampling import check_draws
 
     choice = choose(model, data, reading, asked)
     search.check()
     folder = target(out, f"fit-{Path(data).stem}", force=force, inputs=choice.files)
     read = choice.read(session, start=asked.start, until=asked.until)
-    tied = partial(CalibrationProblem, choice.load_model(read), read, seed=search.seed, **asked.settings)
+    tied = partial(Problem, choice.load_model(read), read, seed=search.seed, **asked.settings)
     problem = tied()
     names = variable_names(problem.spec.inputs.values(), session.lang)
     session.note(session.said(str(problem.describe()), names))
@@ -159,9 +159,7 @@ def calibrate(
     steps.refuse_failed(found, folder.path)
 
 
-def _forecast(
-    session: Session, panel: "Data", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
-) -> None:
+def _forecast(session: Session, panel: "Data", problem: "Problem", found: "Fit", folder: Path, *, seed: int) -> None:
     """Save the forecast without policy in the folder of the fit, if the panel can be forecast."""
     from pysd_runner.evidence.following import DRAWS, forecast_of
     from pysd_runner.spec.baseline import usual_end
@@ -179,21 +177,21 @@ def _no_forecast(*_: Any, **__: Any) -> None:
 _FOLLOWED: Mapping[str, Callable[..., None]] = {"state": _forecast, "file": _no_forecast}
 
 
-def _certain_lines(session: Session, problem: "CalibrationProblem", found: "FitResult") -> list[str]:
+def _certain_lines(session: Session, problem: "Problem", found: "Fit") -> list[str]:
     from pysd_runner.reports.evidence import certainty_lines
 
     told = certainty_lines(asdict(found.fitted), problem.spec, lang=session.lang)
     return [found.headline, *told, *found.remarks]
 
 
-def _plain_lines(_session: Session, _problem: "CalibrationProblem", found: "FitResult") -> list[str]:
+def _plain_lines(_session: Session, _problem: "Problem", found: "Fit") -> list[str]:
     return list(found.lines)
 
 
 _LINES = {"relative_output": _certain_lines, "columns": _plain_lines}
 
 
-def _say(session: Session, problem: "CalibrationProblem", found: "FitResult") -> None:
+def _say(session: Session, problem: "Problem", found: "Fit") -> None:
     """Print the parameters with their verdicts, and remarks on the fit."""
     names = variable_names(problem.spec.parameters.values(), session.lang)
     for line in _LINES[problem.design.target](session, problem, found):
@@ -242,7 +240,7 @@ def demo(
     Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
     and under both definitions of a digital skill. Takes two or three minutes.
     """
-    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.problem import Problem
     from pysd_runner.evidence.following import settings_of
 
     folder = target(out, "demo", force=force)
@@ -263,7 +261,7 @@ def demo(
         )
     )
     with folder:
-        tied = partial(CalibrationProblem, model, panel)
+        tied = partial(Problem, model, panel)
         problem, search = tied(), steps.Search(starts=starts, seed=seed, workers=workers, store=store)
         at = folder.draft / steps.FIT
         search.check()

@@ -15,13 +15,13 @@ from pysd_runner.cli.projecting import files_of, target, tell_folder
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message, SimulationFailed
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:  # slow imports (numpy)
     import pandas as pd
 
     from calibration.evaluation import Evaluation, Subject
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.results import Fit
     from pysd_runner.data import Data
     from pysd_runner.evidence.ledger import Ledger
     from pysd_runner.spec import FittedParameters
@@ -77,11 +77,11 @@ def evaluate(
     structure or numerics failed, 3 when another one did; the report is written anyway.
     """
     from calibration.evaluation import evaluate as all_tests
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.results import Fit
     from calibration.reporting.pages import write_evaluation
 
     choice = choose(model, asked.panel, reading, asked)
-    loaded = None if fit is None else FitResult.load(fit)
+    loaded = None if fit is None else Fit.load(fit)
     name = "evaluation" if model is None else f"evaluation-{model.stem}"
     # Unless given, the panel is that of the fit.
     choice = replace(choice, source=asked.panel)
@@ -97,13 +97,11 @@ def evaluate(
     return _tell(session, found, folder.path)
 
 
-def _calibrated(
-    session: Session, found: "FitResult | None", choice: DataChoice, until: float | None, seed: int
-) -> "Subject":
+def _calibrated(session: Session, found: "Fit | None", choice: DataChoice, until: float | None, seed: int) -> "Subject":
     """Read the panel of a fit; calibrate first if no fit is given."""
     from calibration.evaluation import Subject
     from calibration.evaluation.subject import UNTIL
-    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.problem import Problem
 
     if found is not None and choice.model is None and found.fitted.model != MODEL:
         raise InvalidInput(
@@ -113,7 +111,7 @@ def _calibrated(
     source = choice.source or (SHIPPED_PANEL if found is None else steps.panel_of(found.fitted))
     panel = replace(choice, source=source).read(session, None if found is None else found.fitted)
     if found is None:
-        problem = CalibrationProblem(choice.load_model(panel), panel)
+        problem = Problem(choice.load_model(panel), panel)
         found = steps.fitted(session, problem, steps.Search(seed=seed))
         for item in found.findings:
             session.warn(Message("calibration: {said}", said=item.message))
@@ -121,9 +119,7 @@ def _calibrated(
     return Subject.of_fit(found, panel, until=UNTIL if until is None else int(until), model=model)
 
 
-def _alone(
-    _session: Session, found: "FitResult | None", choice: DataChoice, _until: float | None, _seed: int
-) -> "Subject":
+def _alone(_session: Session, found: "Fit | None", choice: DataChoice, _until: float | None, _seed: int) -> "Subject":
     """A model by itself, with the values of its fit if there is one."""
     from calibration.evaluation import Subject
 
@@ -209,7 +205,7 @@ def evidence(
                 save_csv(table, folder.draft / f"{name}.csv")
             page = _page(session, model, ledger, fitted, panel, folder.draft)
     counts = {str(name): total for name, total in tables["levers"].sum(numeric_only=True).items()}
-    session.say(say("evidence.list counts", session.lang, model=model, **counts))
+    session.say(translate("evidence.list counts", session.lang, model=model, **counts))
     for rows in (_levers(tables["levers"], model, session.lang), _pools(tables["pools"], session.lang)):
         session.say()
         for line in aligned(rows, words={0}):
@@ -261,21 +257,21 @@ def _levers(found: "pd.DataFrame", model: str, lang: str) -> list[list[str]]:
 
     found_in = {"relative_output": load_vocabulary}.get(design_at(model).target)
     known = {} if found_in is None else found_in(model).levers
-    names = {key: getattr(lever, lang) for key, lever in known.items()} | {"mixed": say("evidence.mixed", lang)}
+    names = {key: getattr(lever, lang) for key, lever in known.items()} | {"mixed": translate("evidence.mixed", lang)}
     rows = [[names.get(key, key), *map(str, counts)] for key, *counts in found.itertuples(index=False)]
-    return [[say(f"evidence.list {name}", lang) for name in found], *rows]
+    return [[translate(f"evidence.list {name}", lang) for name in found], *rows]
 
 
 def _pools(found: "pd.DataFrame", lang: str) -> list[list[str]]:
     """Pools by quantity and variant, with their heading."""
     heads = ("variant", "values", "mean", "predictive", "inside")
-    rows = [[say(f"evidence.list {name}", lang) for name in heads]]
+    rows = [[translate(f"evidence.list {name}", lang) for name in heads]]
     for quantity, pools in found.groupby("quantity", sort=False):
-        rows.append([f"{quantity}: {say(f'evidence.basis_{quantity}', lang)}", "", "", "", ""])
+        rows.append([f"{quantity}: {translate(f'evidence.basis_{quantity}', lang)}", "", "", "", ""])
         for one in pools.itertuples():
             mean = f"{_number(one.mean)} ({_number(one.low)}…{_number(one.high)})"
             ahead = f"{_number(one.predictive_low)}…{_number(one.predictive_high)}"
-            name = "  " + say(f"evidence.variant {one.variant}", lang)
+            name = "  " + translate(f"evidence.variant {one.variant}", lang)
             rows.append([name, str(one.count), mean, ahead, f"{one.inside}/{one.predicted}"])
     return rows
 
@@ -288,7 +284,7 @@ def _agreement(found: "pd.DataFrame", lang: str) -> str:
         for one in outside.itertuples()
     ]
     counts = {"count": len(found), "inside": len(found) - len(outside)}
-    return say("evidence.list agreement", lang, **counts, names=", ".join(names) or "-")
+    return translate("evidence.list agreement", lang, **counts, names=", ".join(names) or "-")
 
 
 def _number(value: Any) -> str:

@@ -27,7 +27,7 @@ from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.text import LANGUAGES, say
+from pysd_runner.text import LANGUAGES, translate
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from calibration.forecasting import Outlook
@@ -135,7 +135,7 @@ def forecast(
     _say(session, result)
     if folder is not None:
         session.say()
-        session.say(say("forecast.table.written", session.lang, folder=folder.path))
+        session.say(translate("forecast.table.written", session.lang, folder=folder.path))
 
 
 _Prepared: TypeAlias = "tuple[Data, dict[str, Any], Baseline | None, Path | None]"
@@ -169,13 +169,13 @@ def _relative_output(session: Session, choice: DataChoice, asked: ForecastOption
 
 def _columns(session: Session, choice: DataChoice, asked: ForecastOptions, _model: Any) -> _Prepared:
     """Data and settings of a forecast of columns."""
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.results import Fit
     from pysd_runner.study.equations import check_equations
 
     if asked.until is None:
         raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
     read, model = choice.read(session), choice.load_model()
-    found = None if asked.fit is None else FitResult.load(asked.fit)
+    found = None if asked.fit is None else Fit.load(asked.fit)
     if found is not None:
         check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {asked.fit}")
     return read, {"until": asked.until, "fit": found, "model": model}, None, None
@@ -218,7 +218,7 @@ def _say(session: Session, result: "Outlook") -> None:
         session.say()
         for item in result.chances:
             session.say(
-                say("forecast.table.chance", session.lang, probability=chance(item.probability), event=item.event)
+                translate("forecast.table.chance", session.lang, probability=chance(item.probability), event=item.event)
             )
 
 

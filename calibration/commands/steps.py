@@ -14,8 +14,8 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, Message
 
 if TYPE_CHECKING:  # slow imports (numpy)
-    from calibration.fitting.problem import CalibrationProblem
-    from calibration.fitting.results import FitResult
+    from calibration.fitting.problem import Problem
+    from calibration.fitting.results import Fit
     from pysd_runner.core.parallel import Pool
     from pysd_runner.data import Data
     from pysd_runner.model import Model
@@ -27,13 +27,13 @@ STARTS = 4
 Starts = Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")]
 
 
-def freed(data: "Data", model: "Model | None", asked: Any) -> "Data | CalibrationProblem":
+def freed(data: "Data", model: "Model | None", asked: Any) -> "Data | Problem":
     """The data; or, if parameters to estimate were named, the problem of the model and the data."""
-    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.problem import Problem
 
     if model is None or not asked.free:
         return data
-    return CalibrationProblem(model, data, free=names_of(asked.free), seed=asked.seed)
+    return Problem(model, data, free=names_of(asked.free), seed=asked.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Search:
         """Folder in which a part of the work is stored, or None."""
         return None if self.store is None else self.store / name
 
-    def run(self, problem: "CalibrationProblem", progress: Callable[[str, int, int], None]) -> "FitResult":
+    def run(self, problem: "Problem", progress: Callable[[str, int, int], None]) -> "Fit":
         """Fit a problem."""
         from calibration.fitting.fit import fit
 
@@ -97,7 +97,7 @@ class Search:
             )
 
 
-def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":
+def fitted(session: Session, problem: "Problem", search: Search) -> "Fit":
     """Fit a problem, and show the progress."""
     with session.stage(Message("Calibrating")) as stage:
         return search.run(problem, stage.at)
@@ -105,13 +105,13 @@ def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "
 
 def alternatives(
     session: Session,
-    problem: "CalibrationProblem",
+    problem: "Problem",
     search: Search,
     folder: Path,
-    remade: "Callable[..., CalibrationProblem]",
+    remade: "Callable[..., Problem]",
     *,
     sample: int | None,
-) -> "dict[str, FitResult]":
+) -> "dict[str, Fit]":
     """Fit under each alternative definition of a measurement, and save each fit in its own folder."""
     found = {}
     for definitions in problem.alternatives:
@@ -130,13 +130,13 @@ def alternatives(
 
 def judged(
     session: Session,
-    problem: "CalibrationProblem",
-    found: "FitResult",
+    problem: "Problem",
+    found: "Fit",
     folder: Path,
     search: Search,
     *,
     profiles: bool = True,
-) -> "FitResult":
+) -> "Fit":
     """Add a verdict on the identifiability of every parameter to the fit, and save the underlying tables."""
     from calibration.uncertainty import identify
     from pysd_runner.export.files import save_csv
@@ -161,9 +161,7 @@ def judged(
     return verdicts.attached(found)
 
 
-def sampled(
-    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, search: Search, *, draws: int
-) -> "FitResult":
+def sampled(session: Session, problem: "Problem", found: "Fit", folder: Path, search: Search, *, draws: int) -> "Fit":
     """Add posterior draws to the fit; warn if the sample has not converged."""
     from calibration.uncertainty import sample
     from pysd_runner.export.files import save_csv
@@ -186,8 +184,8 @@ def sampled(
 
 def draw(
     session: Session,
-    problem: "CalibrationProblem",
-    found: "FitResult",
+    problem: "Problem",
+    found: "Fit",
     folder: Path,
     *,
     only: Sequence[str] | None = None,
@@ -197,16 +195,14 @@ def draw(
         _DRAWN[problem.design.target](problem, found, folder, session.lang, only)
 
 
-def _draw_columns(
-    problem: "CalibrationProblem", found: "FitResult", folder: Path, lang: str, _only: Sequence[str] | None
-) -> None:
+def _draw_columns(problem: "Problem", found: "Fit", folder: Path, lang: str, _only: Sequence[str] | None) -> None:
     from calibration.reporting.report import write_table_report
 
     write_table_report(found, folder, description=problem.describe(), lang=lang)
 
 
 def _draw_relative_output(
-    problem: "CalibrationProblem", found: "FitResult", folder: Path, lang: str, only: Sequence[str] | None
+    problem: "Problem", found: "Fit", folder: Path, lang: str, only: Sequence[str] | None
 ) -> None:
     from calibration.reporting import draw_fit, plot_predictive, write_report
     from calibration.uncertainty import predictive_checks
@@ -226,7 +222,7 @@ def _draw_relative_output(
 _DRAWN = {"relative_output": _draw_relative_output, "columns": _draw_columns}
 
 
-def data_of(found: "FitResult") -> dict[str, Any]:
+def data_of(found: "Fit") -> dict[str, Any]:
     """Results of the fit, for the JSON object."""
     return {
         "status": found.fitted.status,
@@ -242,7 +238,7 @@ def data_of(found: "FitResult") -> dict[str, Any]:
     }
 
 
-def refuse_failed(found: "FitResult", folder: Path) -> None:
+def refuse_failed(found: "Fit", folder: Path) -> None:
     """Raise `CalibrationFailed` if a diagnostic failed."""
     failed = found.check()
     if failed:

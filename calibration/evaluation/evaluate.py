@@ -25,8 +25,8 @@ from calibration.sdeval import integration_error
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.checks.declarations import Balance
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
-from pysd_runner.core.kinds import Record, Texts
-from pysd_runner.core.progress import Tell, Told, reporting, teller
+from pysd_runner.core.progress import Callback, ProgressCallback, callback_of, with_progress
+from pysd_runner.core.types import Record, Texts
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 
 # Packages whose versions affect the results.
@@ -36,8 +36,8 @@ PACKAGES = ("gapsim", "numpy", "scipy", "pysd", "SALib")
 TOLERANCE = 0.01
 
 
-@reporting("Evaluating")
-def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: Told = None) -> Evaluation:
+@with_progress("Evaluating")
+def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: ProgressCallback = None) -> Evaluation:
     """Apply every test to a model.
 
     Parameters
@@ -67,7 +67,7 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
         raise InvalidInput("seed must be a whole number from 0; found {found!r}", found=seed)
     effort = QUICK if quick else Effort()
     made = _provenance(subject, effort, seed, quick)
-    sections = tuple(_sections(subject, effort, seed, _Steps(teller(progress))))
+    sections = tuple(_sections(subject, effort, seed, _Steps(callback_of(progress))))
     return Evaluation(sections=sections, title=_title(subject), provenance=made, names=_names(subject))
 
 
@@ -76,7 +76,7 @@ class _Steps:
 
     TOTAL = 8
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Callback) -> None:
         self._tell, self._done = tell, 0
 
     def __call__(self, what: str) -> None:

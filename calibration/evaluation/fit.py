@@ -12,7 +12,7 @@ from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.panel_tying import PanelValues
-from calibration.fitting.results import FitResult, cells_of
+from calibration.fitting.results import Fit, cells_of
 from calibration.fitting.tying import ModelRuns
 from calibration.sdeval import (
     BehaviourPatterns,
@@ -24,7 +24,7 @@ from calibration.sdeval import (
     point_fit,
 )
 from pysd_runner.core.errors import InvalidInput, Message, joined
-from pysd_runner.core.kinds import Array, Numbers, frozen
+from pysd_runner.core.types import Array, Numbers, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.study.binding import RegionalModel
 
@@ -58,7 +58,7 @@ def _path(pair: ComparedSeries, values: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(np.exp(logs))
 
 
-def fitted_pairs(result: FitResult) -> Iterator[ComparedSeries]:
+def fitted_pairs(result: Fit) -> Iterator[ComparedSeries]:
     """Series of a fit as calibrated, without the first year, which the model matches by construction."""
     for item in result.series:
         cells = cells_of(result, item).dropna("region", how="all").dropna("year", how="all")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.kinds import Record, Texts, Values, frozen
-from pysd_runner.text import said, say
+from pysd_runner.core.types import Record, Texts, Values, frozen
+from pysd_runner.text import translate, translated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,10 @@ class Phrase:
 
     def text(self, lang: str) -> str:
         """The sentence in a language, ``"en"`` or ``"zh"``."""
-        parts = {name: said(value, lang) if isinstance(value, str) else value for name, value in self.parts.items()}
-        return say(f"evaluation.{self.key}", lang, **parts) if self.key else ""
+        parts = {
+            name: translated(value, lang) if isinstance(value, str) else value for name, value in self.parts.items()
+        }
+        return translate(f"evaluation.{self.key}", lang, **parts) if self.key else ""
 
 
 NOTHING = Phrase()
@@ -177,8 +179,8 @@ class Evaluation:
     def named(self, subject: str, lang: str) -> str:
         """Name of a subject, or of each of several, in a language."""
         names = self.names if lang == "zh" else {}
-        whole = said(subject, lang, names)
-        return whole if whole != subject else ", ".join(said(part, lang, names) for part in subject.split(", "))
+        whole = translated(subject, lang, names)
+        return whole if whole != subject else ", ".join(translated(part, lang, names) for part in subject.split(", "))
 
     @property
     def failed(self) -> tuple[Judgement, ...]:

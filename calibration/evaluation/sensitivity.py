@@ -13,7 +13,7 @@ from calibration.evaluation.subject import Calibrated, Subject
 from calibration.fitting.space import prior_quantile
 from calibration.sdeval import RankingSensitivity, Sensitivity, behavioural_sensitivity, morris, ranking_sensitivity
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
-from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, Texts, frozen
+from pysd_runner.core.types import Array, Arrays, Interval, Numbers, Texts, frozen
 from pysd_runner.scenarios import load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Parameter

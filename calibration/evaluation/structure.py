@@ -20,7 +20,7 @@ from pysd_runner.checks import (
 from pysd_runner.checks.declarations import Expectation, Experiment, Pulse, Relation, SwitchableLoop
 from pysd_runner.checks.units import UnitProduct, parse_unit
 from pysd_runner.core.errors import InvalidInput, Message, joined
-from pysd_runner.core.kinds import Array, Arrays, Numbers, frozen
+from pysd_runner.core.types import Array, Arrays, Numbers, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.simulation import Run
 

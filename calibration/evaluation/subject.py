@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from calibration.fitting.results import FitResult
+from calibration.fitting.results import Fit
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Arrays, Numbers, Values, frozen
+from pysd_runner.core.types import Arrays, Numbers, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
@@ -28,7 +28,7 @@ UNTIL = 2040
 class Calibrated:
     """A fit, its panel, and the conversion of parameters to inputs of the model."""
 
-    result: FitResult
+    result: Fit
     panel: Data  # observations up to the origin
     model: Model  # with as many regions as the panel
 
@@ -85,7 +85,7 @@ class Subject:
     calibrated: Calibrated | None = None
 
     @classmethod
-    def of_fit(cls, result: FitResult, panel: Data, *, until: int = UNTIL, model: Model | None = None) -> "Subject":
+    def of_fit(cls, result: Fit, panel: Data, *, until: int = UNTIL, model: Model | None = None) -> "Subject":
         """A calibrated model, run from the last year of its fit.
 
         Parameters

@@ -5,7 +5,7 @@ well they predicted the panel up to the origin. From there states are simulated 
 used, so forecasts do not depend on the currency or on any other variable of the panel.
 """
 
-from calibration.filtering.laws import Filtered, Laws, ahead, estimate, learn_laws
+from calibration.filtering.laws import Filtered, Laws, estimate, estimate_laws, propagate
 from calibration.filtering.trend import FilterSettings
 
-__all__ = ["FilterSettings", "Filtered", "Laws", "ahead", "estimate", "learn_laws"]
+__all__ = ["FilterSettings", "Filtered", "Laws", "estimate", "estimate_laws", "propagate"]

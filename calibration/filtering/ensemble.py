@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from calibration.filtering.stocks import StockLaw
+from calibration.filtering.stocks import TransitionModel
 from calibration.observation import Series
 from calibration.observation.noise import LEAST_SPREAD
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Numbers, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Indices, Numbers, frozen
 from pysd_runner.model import Model
 from pysd_runner.study.equations import Expression
 
@@ -79,7 +79,9 @@ class FilteredEnsemble:
     resampled: int
 
 
-def setup_of(model: Model, law: StockLaw, series: Sequence[Series], times: Array, observed: Arrays) -> FilterSetup:
+def setup_of(
+    model: Model, law: TransitionModel, series: Sequence[Series], times: Array, observed: Arrays
+) -> FilterSetup:
     """Coordinates and disturbed stocks of a filter."""
     path = _free_path(law, times)
     logs = np.asarray((path > 0).all(axis=(0, 1)))
@@ -99,7 +101,7 @@ def setup_of(model: Model, law: StockLaw, series: Sequence[Series], times: Array
     )
 
 
-def _free_path(law: StockLaw, times: Array) -> Array:
+def _free_path(law: TransitionModel, times: Array) -> Array:
     """Simulate the stocks without assimilating observations, shape (time, member, state)."""
     states, found, now = law.first, [law.first], law.start
     for time in times:
@@ -112,7 +114,7 @@ def _free_path(law: StockLaw, times: Array) -> Array:
     return path[:, usable] if usable.any() else np.nan_to_num(path)
 
 
-def _near(model: Model, law: StockLaw, series: Sequence[Series], disturbed: Indices) -> Array:
+def _near(model: Model, law: TransitionModel, series: Sequence[Series], disturbed: Indices) -> Array:
     """Localisation mask of states and observations: 0 where they are different elements of one subscript range."""
     places = [law.element_of(place) for place in (*range(law.size), *map(int, disturbed))]
     states = [(model.ir.variables[name].dims, place) for name, place in places]
@@ -134,7 +136,9 @@ def _read(model: Model, expression: Expression, element: int) -> dict[tuple[str,
     return found
 
 
-def learn(law: StockLaw, grid: FilterSetup, errors: Numbers, given: Mapping[str, bool], *, seed: int) -> Disturbance:
+def estimate_disturbance(
+    law: TransitionModel, grid: FilterSetup, errors: Numbers, given: Mapping[str, bool], *, seed: int
+) -> Disturbance:
     """Estimate process and observation noise from one-step-ahead predictions."""
     in_logs = bool(grid.logs[grid.disturbed].all())
     scale = float(np.mean([errors[item.label] / _unit(item, in_logs=in_logs) for item in law.series]))
@@ -160,7 +164,7 @@ def learn(law: StockLaw, grid: FilterSetup, errors: Numbers, given: Mapping[str,
 
 
 def _best(
-    law: StockLaw,
+    law: TransitionModel,
     grid: FilterSetup,
     candidates: Sequence[Disturbance],
     parts: Sequence[tuple[float, float, float]],
@@ -181,7 +185,7 @@ def _unit(series: Series, *, in_logs: bool) -> float:
 
 
 def filtered(
-    law: StockLaw, grid: FilterSetup, disturbance: Disturbance, *, seed: int, members: int
+    law: TransitionModel, grid: FilterSetup, disturbance: Disturbance, *, seed: int, members: int
 ) -> FilteredEnsemble:
     """Filter with given disturbances."""
     work = _worked(law, grid, [disturbance], seed=seed, members=members)
@@ -191,7 +195,9 @@ def filtered(
     )
 
 
-def _worked(law: StockLaw, grid: FilterSetup, candidates: Sequence[Disturbance], *, seed: int, members: int) -> "_Pass":
+def _worked(
+    law: TransitionModel, grid: FilterSetup, candidates: Sequence[Disturbance], *, seed: int, members: int
+) -> "_Pass":
     """Filter with several candidate disturbances in one batch of simulations, with common random numbers."""
     work = _Pass(law, grid, candidates, members, np.random.default_rng([seed, members]))
     now = law.start
@@ -208,7 +214,7 @@ class _Pass:
 
     def __init__(
         self,
-        law: StockLaw,
+        law: TransitionModel,
         grid: FilterSetup,
         candidates: Sequence[Disturbance],
         members: int,
@@ -384,8 +390,8 @@ def from_coordinates(states: Array, logs: Flags) -> Array:
         return np.where(logs, np.exp(np.where(logs, np.minimum(states, 700.0), 0.0)), states)
 
 
-def ahead(
-    law: StockLaw, grid: FilterSetup, found: FilteredEnsemble, place: int, times: Array, *, draws: int, seed: int
+def propagate(
+    law: TransitionModel, grid: FilterSetup, found: FilteredEnsemble, place: int, times: Array, *, draws: int, seed: int
 ) -> Arrays:
     """Run members from a time of the grid to later times with the same spacing, without observations.
 

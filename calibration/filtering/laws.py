@@ -22,7 +22,7 @@ from calibration.filtering.trend import (
     moved,
     steps,
 )
-from pysd_runner.core.kinds import Array, Indices, frozen
+from pysd_runner.core.types import Array, Indices, frozen
 from pysd_runner.study.draws import shared_part
 
 # Weight of the pooled size of shocks against a region's own, in years.
@@ -72,7 +72,7 @@ class Laws:
         return np.asarray(rng.permutation(places), dtype=np.intp)
 
 
-def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -> Laws:
+def estimate_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -> Laws:
     """Weight the models of the grid, given log relative output up to the origin (region, year), NaN where missing.
 
     Parameters
@@ -266,13 +266,13 @@ def estimate(values: Array, groups: Sequence[str], settings: FilterSettings) -> 
     Filtered
         The models with their weights, and the states of the regions at the origin.
     """
-    laws = learn_laws(values, groups, settings)
+    laws = estimate_laws(values, groups, settings)
     sizes = laws.sd[:, None] * laws.relative_size
     *_, at = steps(values, laws.trend, sizes, settings)
     return Filtered(laws=laws, at=at, values=values, groups=tuple(groups))
 
 
-def ahead(
+def propagate(
     filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Forecast log relative output: its mean over the models, shape (region, horizon), and draws.

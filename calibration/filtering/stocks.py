@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.observation import Series
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Indices, Values, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
@@ -28,7 +28,7 @@ class Stretch:
     flowed: Arrays
 
 
-class StockLaw:
+class TransitionModel:
     """A model as a transition model of its stocks."""
 
     def __init__(self, model: Model, values: Values, series: Sequence[Series], *, start: float) -> None:

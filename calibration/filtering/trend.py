@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import stdtrit
 
-from pysd_runner.core.kinds import Array, Flags, Indices, frozen
+from pysd_runner.core.types import Array, Flags, Indices, frozen
 
 # Half-life in years of the weight of innovations in the estimation of shock sizes.
 HALF_LIFE = 8.0

@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.observation.series import Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
-from pysd_runner.core.kinds import Array, Indices, Values, frozen
+from pysd_runner.core.types import Array, Indices, Values, frozen
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model

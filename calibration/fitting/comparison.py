@@ -16,7 +16,7 @@ from calibration.observation.noise import (
     saturated,
     size_of,
 )
-from pysd_runner.core.kinds import Array, Indices
+from pysd_runner.core.types import Array, Indices
 
 # Minimum degrees of freedom, for which a Student-t still has a variance.
 LEAST_FREEDOM = 3.0

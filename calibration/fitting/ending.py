@@ -24,16 +24,16 @@ from calibration.fitting.estimates import (
     stage_findings,
     twin_findings,
 )
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import RESIDUAL_COLUMNS, FitResult, ResidualTable
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import RESIDUAL_COLUMNS, Fit, ResidualTable
 from calibration.fitting.space import prior_median, prior_quantile
-from calibration.observation import BEND, HuberLoss, Series, Shocks, summarise_shocks
+from calibration.observation import HUBER_K, HuberLoss, Series, Shocks, summarise_shocks
 from calibration.observation.estimation import correlation_of
 from calibration.observation.noise import LEAST_COUNT, pearson
 from calibration.optimisers import Starts, basins
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Arrays, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Values, frozen
 from pysd_runner.evidence.weights import ENTRY as EVIDENCE
 from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
 
@@ -51,10 +51,10 @@ MISSED = 2.0
 
 
 @frozen
-class Ending:
+class FitSummary:
     """The finished searches of a fit, from which its result is assembled."""
 
-    problem: CalibrationProblem  # with the error models of the fit
+    problem: Problem  # with the error models of the fit
     ends: Starts  # results of the searches
     staged: Array  # end point of the stages, on the unbounded scale
     curvature: Laplace  # normal approximation at the best end point
@@ -64,7 +64,7 @@ class Ending:
         """The estimate on the unbounded scale."""
         return self.ends.best.point
 
-    def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> FitResult:
+    def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> Fit:
         """Assemble the result of the fit."""
         told = self.problem.fitted(self.point)
         residuals = {item.label: table - item.values for item, table in zip(self.problem.series, told, strict=True)}
@@ -76,7 +76,7 @@ class Ending:
         sizes = self.problem.design.shock_sizes
         shocks = next((self._shocks(residuals, key) for key in sizes), None)
         growth = {name: entry for _ in sizes for name, entry in self._growth_record(residuals).items()}
-        return FitResult(
+        return Fit(
             fitted=self._fitted(
                 parameters, series, shocks, growth, {"seed": seed, "starts": starts, "optimiser": optimiser}
             ),
@@ -152,7 +152,7 @@ class Ending:
             persistence=noise.persistence,
             total_sd=noise.total_sd,
             rms=float(np.sqrt(np.mean(innovations**2))),
-            wild=int((np.abs(innovations) > BEND).sum()),
+            wild=int((np.abs(innovations) > HUBER_K).sum()),
             leftover=correlation_of(bend(table[:, 1:]), bend(table[:, :-1])),
             errors=words
             if is_declared
@@ -350,14 +350,14 @@ def at_bound(prior: Prior, estimate: float) -> str:
     return "lower" if share < AT_END else "upper" if share > 1 - AT_END else ""
 
 
-def used_evidence(problem: CalibrationProblem) -> Values:
+def used_evidence(problem: Problem) -> Values:
     """Provenance entry of the measured effects in the likelihood, if there are any."""
     if problem.experiments is None:
         return {}
     return {EVIDENCE: {"how": "likelihood", "terms": [item.key for item in problem.experiments.terms]}}
 
 
-def _provenance(problem: CalibrationProblem, settings: Values) -> Values:
+def _provenance(problem: Problem, settings: Values) -> Values:
     return {
         **settings,
         **problem.record,

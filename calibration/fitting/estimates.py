@@ -8,8 +8,8 @@ from calibration.fitting.space import ParameterSpace
 from calibration.optimisers import SAME_COST, SearchOutcome, Starts
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Numbers, frozen
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Array, Numbers, frozen
 
 # Minimum contraction for each phrase, in descending order.
 EVIDENCE = (
@@ -128,7 +128,7 @@ class SeriesFit:
     persistence: float
     total_sd: float
     rms: float
-    wild: int  # number of outliers, whose innovation exceeds `calibration.observation.BEND` standard deviations
+    wild: int  # number of outliers, whose innovation exceeds `calibration.observation.HUBER_K` standard deviations
     leftover: float
     en: str
     zh: str

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from calibration.fitting.ending import Ending
+from calibration.fitting.ending import FitSummary
 from calibration.fitting.estimates import laplace
 from calibration.fitting.holdout import held_out
-from calibration.fitting.problem import CalibrationProblem, problem_of
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem, problem_of
+from calibration.fitting.results import Fit
 from calibration.fitting.screening import jumping, screened
 from calibration.observation import Noise
 from calibration.optimisers import (
@@ -32,9 +32,9 @@ from calibration.optimisers import (
 )
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Indices, frozen
 from pysd_runner.core.parallel import one_thread
-from pysd_runner.core.progress import Tell, Told, reporting, teller
+from pysd_runner.core.progress import Callback, ProgressCallback, callback_of, with_progress
+from pysd_runner.core.types import Array, Indices, frozen
 from pysd_runner.data import Data
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
@@ -59,10 +59,10 @@ CALIBRATION = Computation(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Settled:
+class _Converged:
     """State of a fit before the joint searches: estimated error models and the first starting point."""
 
-    problem: CalibrationProblem  # with the estimated error models
+    problem: Problem  # with the estimated error models
     is_settled: bool  # whether the estimation of the errors converged
     staged: Array  # end point of the stages or, without blocks, of the search with these errors
 
@@ -71,14 +71,14 @@ class _Settled:
 class _Work:
     """Settings and progress of a running fit."""
 
-    problem: CalibrationProblem
+    problem: Problem
     kept: Checkpoint
     search: Optimiser
     may_choose: bool  # whether the caller did not specify an optimiser
     starts: int
     seed: int
     deadline: float
-    progress: Tell
+    progress: Callback
     findings: list[Finding] = field(default_factory=list)
     done: int = 0
 
@@ -103,14 +103,14 @@ class _Work:
         """Least squares limited to the remaining time."""
         return LeastSquares(tolerance=tolerance, seconds=max(self.deadline - monotonic(), 0.0))
 
-    def rough(self, problem: CalibrationProblem, start: Array) -> Array:
+    def rough(self, problem: Problem, start: Array) -> Array:
         return self.least_squares(ROUGH).minimise(objective_of(problem), start).point
 
 
-@reporting("Fitting")
+@with_progress("Fitting")
 @one_thread
 def fit(  # noqa: PLR0913 - a public entry point
-    model: Model | str | Path | CalibrationProblem,
+    model: Model | str | Path | Problem,
     data: "Data | AnySource | None" = None,
     free: "str | Iterable[str] | Mapping[str, tuple[float, float]] | None" = None,
     *,
@@ -122,8 +122,8 @@ def fit(  # noqa: PLR0913 - a public entry point
     seconds: float | None = None,
     executor: str | Executor | None = None,
     checkpoint: str | Path | None = None,
-    progress: Told = None,
-) -> FitResult:
+    progress: ProgressCallback = None,
+) -> Fit:
     """Fit a model to a panel of regions, or any model to a table.
 
     With a table, prior draws are simulated first: failed runs are counted and described, and the draws closest to the
@@ -138,11 +138,11 @@ def fit(  # noqa: PLR0913 - a public entry point
     ----------
     model
         The model, loaded or an argument of `load_model`, of which what can be estimated from `data` is estimated; or a
-        `CalibrationProblem`, which says more.
+        `Problem`, which says more.
     data
         A panel of regions, or a table, or what `project` reads as one; None with a problem, which has its own.
     free, start, until
-        As for `CalibrationProblem`, which has further settings.
+        As for `Problem`, which has further settings.
     starts
         Number of joint searches, at least 1: one from the end of the stages, the others from prior draws.
     seed
@@ -165,8 +165,8 @@ def fit(  # noqa: PLR0913 - a public entry point
 
     Returns
     -------
-    FitResult
-        Estimates, error models, residuals, and findings about failures: see `FitResult.check`.
+    Fit
+        Estimates, error models, residuals, and findings about failures: see `Fit.check`.
 
     Raises
     ------
@@ -189,13 +189,13 @@ def fit(  # noqa: PLR0913 - a public entry point
     kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, ("", starts)[way.looks], settings_of(search)))
     # Errors and blocks are fitted to the data alone, to which measured effects are added in the joint searches.
     alone = problem.with_experiments(None)
-    work = _Work(alone, kept, search, optimiser is None, starts, seed, deadline, teller(progress))
+    work = _Work(alone, kept, search, optimiser is None, starts, seed, deadline, callback_of(progress))
     before, others = way.begin(work)
     before = replace(before, problem=before.problem.with_experiments(problem.experiments))
     ends = _searched(work, before.problem, [before.staged, *others], executor, kept)
     before, ends = way.end(work, before, ends, others, executor)
     settled, point = before.problem, ends.best.point
-    ending = Ending(
+    ending = FitSummary(
         problem=settled,
         ends=ends,
         staged=before.staged,
@@ -212,7 +212,7 @@ def fit(  # noqa: PLR0913 - a public entry point
     return result if problem.until is None else replace(result, holdout=held_out(settled, result, seed=seed))
 
 
-def _staged(work: _Work) -> tuple[_Settled, list[Array]]:
+def _staged(work: _Work) -> tuple[_Converged, list[Array]]:
     """Estimate errors of a model with blocks; starting points are the end of the stages and prior draws."""
     problem = work.problem
     # Each draw is seeded by its index, so that a larger number of starts extends the draws of a smaller one.
@@ -232,7 +232,7 @@ def _staged(work: _Work) -> tuple[_Settled, list[Array]]:
     return _kept(work, replace(settled, staged=_stages(work, settled.problem, TIGHT))), others
 
 
-def _screened(work: _Work) -> tuple[_Settled, list[Array]]:
+def _screened(work: _Work) -> tuple[_Converged, list[Array]]:
     """Estimate errors from the prior draws closest to the data; starting points are the end of this and these draws."""
     problem = work.problem
     work.at(Message("looking at draws of the prior"), 0)
@@ -254,18 +254,18 @@ def _screened(work: _Work) -> tuple[_Settled, list[Array]]:
 
 def _as_found(
     work: _Work,  # noqa: ARG001
-    before: _Settled,
+    before: _Converged,
     ends: Starts,
     others: Sequence[Array],  # noqa: ARG001
     executor: str | Executor | None,  # noqa: ARG001
-) -> tuple[_Settled, Starts]:
+) -> tuple[_Converged, Starts]:
     """The searches as they ended."""
     return before, ends
 
 
 def _from_the_lowest(
-    work: _Work, before: _Settled, ends: Starts, others: Sequence[Array], executor: str | Executor | None
-) -> tuple[_Settled, Starts]:
+    work: _Work, before: _Converged, ends: Starts, others: Sequence[Array], executor: str | Executor | None
+) -> tuple[_Converged, Starts]:
     """The searches, again with errors estimated at the lowest optimum if the first search did not find it."""
     if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:
         # A lower optimum was found, for which the errors are smaller than those used in the search.
@@ -279,8 +279,8 @@ def _from_the_lowest(
 class _Way:
     """How errors and starting points are found before the joint searches, and what follows them."""
 
-    begin: Callable[[_Work], tuple[_Settled, list[Array]]]
-    end: Callable[[_Work, _Settled, Starts, Sequence[Array], str | Executor | None], tuple[_Settled, Starts]]
+    begin: Callable[[_Work], tuple[_Converged, list[Array]]]
+    end: Callable[[_Work, _Converged, Starts, Sequence[Array], str | Executor | None], tuple[_Converged, Starts]]
     rounds: int  # maximum number of rounds of estimating errors
     looks: int  # number of steps before them
 
@@ -291,7 +291,7 @@ WAYS = {
 }
 
 
-def _kept(work: _Work, settled: _Settled) -> _Settled:
+def _kept(work: _Work, settled: _Converged) -> _Converged:
     """Store error models and stages in the checkpoint, unless the time limit cut them short."""
     if not work.is_over:
         noise = settled.problem.noise
@@ -306,7 +306,7 @@ def _kept(work: _Work, settled: _Settled) -> _Settled:
     return settled
 
 
-def kept_settled(checkpoint: Checkpoint, problem: CalibrationProblem) -> _Settled | None:
+def kept_settled(checkpoint: Checkpoint, problem: Problem) -> _Converged | None:
     """Load error models and stages from the checkpoint; None if it has none."""
     kept = checkpoint.get("settled")
     if kept is None:
@@ -315,10 +315,10 @@ def kept_settled(checkpoint: Checkpoint, problem: CalibrationProblem) -> _Settle
         str(label): Noise(float(sd), float(persistence), tuple(kept[f"regional {place}"].tolist()), float(independent))
         for place, (label, (sd, persistence, independent)) in enumerate(zip(kept["series"], kept["noise"], strict=True))
     }
-    return _Settled(problem.with_noise(noise), bool(kept["is_settled"]), kept["staged"])
+    return _Converged(problem.with_noise(noise), bool(kept["is_settled"]), kept["staged"])
 
 
-def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> _Settled:
+def _settle(work: _Work, problem: Problem, point: Array) -> _Converged:
     """Fit parameters and estimate errors in turn until the errors converge."""
     for number in range(work.rounds):
         work.at(Message("estimating the errors"), number)
@@ -327,14 +327,14 @@ def _settle(work: _Work, problem: CalibrationProblem, point: Array) -> _Settled:
         moved = max(_change(problem.noise[label], noise[label]) for label in noise)
         problem = problem.with_noise(noise)
         if moved < SETTLED:
-            return _Settled(problem, is_settled=True, staged=point)
+            return _Converged(problem, is_settled=True, staged=point)
         if work.is_over:
             break
-    return _Settled(problem, is_settled=False, staged=point)
+    return _Converged(problem, is_settled=False, staged=point)
 
 
 def _searched(
-    work: _Work, problem: CalibrationProblem, points: Sequence[Array], executor: str | Executor | None, kept: Checkpoint
+    work: _Work, problem: Problem, points: Sequence[Array], executor: str | Executor | None, kept: Checkpoint
 ) -> Starts:
     what = Message("searching from several starts")
     finished = kept_ends(kept, len(points))
@@ -375,7 +375,7 @@ def _change(old: Noise, new: Noise) -> float:
     return max([moved, *(abs(now / then - 1) for now, then in zip(new.regional, before, strict=True))])
 
 
-def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array:
+def _stages(work: _Work, problem: Problem, tolerance: float) -> Array:
     """Fit each block to its own series, with the parameters of the other blocks fixed."""
     point = problem.space.centre.copy()
     data = len(problem.rows())
@@ -389,7 +389,7 @@ def _stages(work: _Work, problem: CalibrationProblem, tolerance: float) -> Array
     return point
 
 
-def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: Indices) -> SumOfSquares:
+def _block(problem: Problem, base: Array, columns: list[int], rows: Indices) -> SumOfSquares:
     """Objective for some parameters and some residuals of a problem, with the other parameters fixed at `base`."""
 
     def linearised(point: Array) -> tuple[Array, Array]:
@@ -399,7 +399,7 @@ def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: I
     return problem.space.part(linearised, base.copy(), columns)
 
 
-def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser:
+def _reparametrised(search: Optimiser, problem: Problem) -> Optimiser:
     """Optimiser in coordinates along and across the ridges of a problem, if it has any."""
     change = problem.ridges
     if not change.ridges:
@@ -407,7 +407,7 @@ def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser
     return Reparametrised(search, Coordinates(change.forward, change.backward, change.slopes))
 
 
-def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> CalibrationProblem:
+def _without_slopes(work: _Work, problem: Problem, point: Array) -> Problem:
     """Report discontinuities; use finite differences with wide steps and, unless specified, another optimiser."""
     jumps = jumping(problem, point)
     if not jumps:
@@ -431,7 +431,7 @@ def _without_slopes(work: _Work, problem: CalibrationProblem, point: Array) -> C
     return problem.with_wide_steps()
 
 
-def objective_of(problem: CalibrationProblem) -> SumOfSquares:
+def objective_of(problem: Problem) -> SumOfSquares:
     """Objective of the joint search, with the error models of the problem."""
     lower, upper = problem.space.bounds
     return SumOfSquares(
@@ -445,7 +445,7 @@ def objective_of(problem: CalibrationProblem) -> SumOfSquares:
     )
 
 
-def _copied(problem: CalibrationProblem) -> SumOfSquares:
+def _copied(problem: Problem) -> SumOfSquares:
     return objective_of(problem.copied())
 
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from calibration.fitting.columns import series_of
 from calibration.fitting.estimates import HeldOut
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from calibration.observation import Noise, Series
 from calibration.observation.noise import LEAST_COUNT, size_of
 from calibration.observation.series import last_level
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.types import Array, Flags
 
 
 def disturbed(series: Series, predicted: Array, noise: Noise, rng: np.random.Generator, *, seen: Flags) -> Array:
@@ -57,7 +57,7 @@ DRAWS = 500
 LEVEL = 0.9
 
 
-def held_out(problem: CalibrationProblem, result: FitResult, *, seed: int) -> tuple[HeldOut, ...]:
+def held_out(problem: Problem, result: Fit, *, seed: int) -> tuple[HeldOut, ...]:
     """Score forecasts of the observations after the last fitted time."""
     until = problem.until
     if until is None or not (problem.data.times > until).any():

@@ -22,12 +22,12 @@ from calibration.observation import MOST_PERSISTENT, Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined
-from pysd_runner.core.kinds import Array, Arrays, Numbers, Values
+from pysd_runner.core.types import Array, Arrays, Numbers, Values
 from pysd_runner.data import Data
 from pysd_runner.data.checks import JUMPED
 from pysd_runner.data.coverage import LEFT_OUT
 from pysd_runner.data.names import CURRENCY
-from pysd_runner.engine import TimePath, counts
+from pysd_runner.engine import TimePath, validation
 from pysd_runner.evidence import Beginning, in_state
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec, Prior
@@ -59,13 +59,15 @@ def tied_to_panel(  # noqa: PLR0913 - the arguments of a public entry point
     yuan_per_unit: float,
     seed: int,  # noqa: ARG001
 ) -> Tied:
-    """Set up a model for a panel; see `calibration.CalibrationProblem`."""
+    """Set up a model for a panel; see `calibration.Problem`."""
     if priors:
         raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
     spec = with_observations(declarations(model), observations or {})
     fixed = overrides(spec, values)
     space = ParameterSpace.of(chosen(spec, free=free, fixed=fixed))
-    first, last = (None if at is None else counts.year(name, at) for name, at in (("start", start), ("until", until)))
+    first, last = (
+        None if at is None else validation.year(name, at) for name, at in (("start", start), ("until", until))
+    )
     first, last = window_of(spec, panel, first, last)
     seen, whole = panel.until(last), _with_regions(model, len(panel.regions))
     series, absent = build_series(spec, seen, first_year=first, last_year=last, sizes=design.errors)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from calibration.fitting.estimates import Laplace, laplace
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 
 Progress = Callable[[int, int], None]
 
@@ -29,7 +29,7 @@ class FittedPoint:
         Normal approximation of the posterior.
     """
 
-    problem: CalibrationProblem
+    problem: Problem
     point: Array
     cost: float
     data_cost: float
@@ -46,7 +46,7 @@ class FittedPoint:
         return self.problem.digest(self.point.tolist(), *settings)
 
 
-def fitted_point(problem: CalibrationProblem | FitResult, fit: FitResult | None = None) -> FittedPoint:
+def fitted_point(problem: Problem | Fit, fit: Fit | None = None) -> FittedPoint:
     """Linearise a problem at the end point of its fit.
 
     Parameters
@@ -66,7 +66,7 @@ def fitted_point(problem: CalibrationProblem | FitResult, fit: FitResult | None 
     InvalidInput
         If the fit belongs to another panel, model, window or set of parameters.
     """
-    whole, found = (problem.problem, problem) if isinstance(problem, FitResult) else (problem, fit)
+    whole, found = (problem.problem, problem) if isinstance(problem, Fit) else (problem, fit)
     if whole is None or found is None:
         raise InvalidInput("give a fit and its problem; a fit that was loaded has no problem with it")
     _check(whole, found)
@@ -75,7 +75,7 @@ def fitted_point(problem: CalibrationProblem | FitResult, fit: FitResult | None 
     return point_at(settled, point)
 
 
-def point_at(problem: CalibrationProblem, point: Array) -> FittedPoint:
+def point_at(problem: Problem, point: Array) -> FittedPoint:
     """Linearise the problem at the end point of a search (unbounded scale), with the error models in use.
 
     Parameters
@@ -102,7 +102,7 @@ def point_at(problem: CalibrationProblem, point: Array) -> FittedPoint:
     )
 
 
-def _check(problem: CalibrationProblem, fit: FitResult) -> None:
+def _check(problem: Problem, fit: Fit) -> None:
     fitted = fit.fitted
     both = {
         "model": (problem.model_sha256, fitted.model_sha256),

@@ -19,7 +19,7 @@ from calibration.fitting.table_tying import tied_to_table, with_free
 from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.core.kinds import Array, Values
+from pysd_runner.core.types import Array, Values
 from pysd_runner.data import Data
 from pysd_runner.evidence import ExperimentRuns, experiments_of, terms_of
 from pysd_runner.model import Model
@@ -39,24 +39,24 @@ WIDE_STEP = 0.1
 Observations = Mapping[str, Observation | Values] | Iterable[Observation]
 
 
-def _distinguished(tied: Tied, problem: "CalibrationProblem", seed: int) -> Tied:
+def _distinguished(tied: Tied, problem: "Problem", seed: int) -> Tied:
     """Estimate the parameters that the data can distinguish, if none were named."""
     return with_free(tied, *selected(problem, seed=seed))
 
 
-def _declared(tied: Tied, problem: "CalibrationProblem", seed: int) -> Tied:  # noqa: ARG001
+def _declared(tied: Tied, problem: "Problem", seed: int) -> Tied:  # noqa: ARG001
     """Estimate all declared parameters, if none were named."""
     return tied
 
 
 # How data are tied to a model and parameters are chosen, by the target of a design.
-TIES: Mapping[str, tuple[Callable[..., Tied], Callable[[Tied, "CalibrationProblem", int], Tied]]] = {
+TIES: Mapping[str, tuple[Callable[..., Tied], Callable[[Tied, "Problem", int], Tied]]] = {
     "columns": (tied_to_table, _distinguished),
     "relative_output": (tied_to_panel, _declared),
 }
 
 
-class CalibrationProblem(Comparison):
+class Problem(Comparison):
     """A model to be calibrated to data: residuals of observations and priors, their derivatives and the log posterior.
 
     With a panel of regions, output is compared in yearly changes of log output per head relative to the mean of the
@@ -113,7 +113,7 @@ class CalibrationProblem(Comparison):
     --------
     >>> from pysd_runner.model import load_model
     >>> from pysd_runner.data import load_data
-    >>> problem = CalibrationProblem(load_model("regional_digital"), load_data("china"), start=2019)
+    >>> problem = Problem(load_model("regional_digital"), load_data("china"), start=2019)
     >>> problem.first_year, problem.last_year, len(problem.data.regions)
     (2019, 2024, 31)
     """
@@ -162,7 +162,7 @@ class CalibrationProblem(Comparison):
         terms = terms_of(self.model, None if asked is True else tuple(asked))
         return experiments_of(terms, self.runs.entering.beginning(self.runs.bounds["start"], self.last_year))
 
-    def with_experiments(self, experiments: ExperimentRuns | None) -> "CalibrationProblem":
+    def with_experiments(self, experiments: ExperimentRuns | None) -> "Problem":
         """Copy of the problem with other measured effects in its likelihood; None for none."""
         other = copy(self)
         other.experiments = experiments
@@ -172,14 +172,14 @@ class CalibrationProblem(Comparison):
         cells = sum(len(item.cells) for item in self.series)
         noun = "parameter" if len(self.space) == 1 else "parameters"
         what = f"{self.model.name!r} on {self.data.name!r}"
-        return f"<CalibrationProblem of {what}: {len(self.space)} {noun}, {cells} observations>"
+        return f"<Problem of {what}: {len(self.space)} {noun}, {cells} observations>"
 
     def _repr_html_(self) -> str:
         """What is estimated from what, as `describe` says it."""
         told = escape(str(self.describe()))
         return f'<pre style="white-space: pre-wrap; max-height: 30em; overflow: auto">{told}</pre>'
 
-    def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
+    def with_noise(self, noise: Mapping[str, Noise]) -> "Problem":
         """Copy of the problem with other error models.
 
         Parameters
@@ -189,7 +189,7 @@ class CalibrationProblem(Comparison):
 
         Returns
         -------
-        CalibrationProblem
+        Problem
             A copy that shares everything else with this problem.
 
         Raises
@@ -204,7 +204,7 @@ class CalibrationProblem(Comparison):
         other.noise = {item.label: noise[item.label] for item in self.series}
         return other
 
-    def copied(self) -> "CalibrationProblem":
+    def copied(self) -> "Problem":
         """Copy with its own working memory, for another thread: a problem is not thread-safe."""
         other = copy(self)
         other.runs = self.runs.copied()
@@ -477,21 +477,21 @@ class CalibrationProblem(Comparison):
         widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
         return values[-1], np.asarray(((above - below) / widths[:, None]).T, dtype=float)
 
-    def with_wide_steps(self) -> "CalibrationProblem":
+    def with_wide_steps(self) -> "Problem":
         """Copy of the problem that uses finite differences with wide steps, for models with discontinuities."""
         other = copy(self)
         other._step = WIDE_STEP
         return other
 
-    def again(self, *, until: float | None, free: Iterable[str]) -> "CalibrationProblem":
+    def again(self, *, until: float | None, free: Iterable[str]) -> "Problem":
         """Build the problem again with another last fitted time and other parameters to estimate."""
         seen = {item.label: item.observation for item in self.series}
         terms = () if self.experiments is None else [item.key for item in self.experiments.terms]
-        return CalibrationProblem(
+        return Problem(
             self.model, self.data, free=free, until=until, observations=seen, evidence=terms or False, **self.asked
         )
 
-    def with_noise_of(self, fitted: FittedParameters) -> "CalibrationProblem":
+    def with_noise_of(self, fitted: FittedParameters) -> "Problem":
         """Copy of the problem with the error models estimated by a fit."""
         kept = {
             label: Noise(**{**item, "regional": tuple(item["regional"])})
@@ -540,12 +540,10 @@ class CalibrationProblem(Comparison):
         return found
 
 
-def problem_of(
-    model: Model | str | Path | CalibrationProblem, data: "Data | AnySource | None", **settings: Any
-) -> CalibrationProblem:
+def problem_of(model: Model | str | Path | Problem, data: "Data | AnySource | None", **settings: Any) -> Problem:
     """The problem of a model and data, or the one that was given."""
-    if not isinstance(model, CalibrationProblem):
-        return CalibrationProblem(model, data, **settings)
+    if not isinstance(model, Problem):
+        return Problem(model, data, **settings)
     if given := [name for name, value in settings.items() if value is not None]:
         raise InvalidInput("a problem has its settings; give {names} to it", names=", ".join(given))
     return model

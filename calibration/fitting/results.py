@@ -21,8 +21,8 @@ from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Numbers, Values, frozen
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Array, Numbers, Values, frozen
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec import FittedParameters
@@ -70,7 +70,7 @@ RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "obser
 
 
 @frozen(eq=False, repr=False)
-class FitResult(Tabled):
+class Fit(Tabled):
     """Result of a fit: estimates of a model's parameters, and how they were obtained.
 
     Attributes
@@ -108,7 +108,7 @@ class FitResult(Tabled):
     holdout
         Forecast skill for held-out observations; empty if there are none.
     problem
-        The `CalibrationProblem` that was fitted; not saved, so None in a fit that was loaded.
+        The `Problem` that was fitted; not saved, so None in a fit that was loaded.
     """
 
     fitted: FittedParameters
@@ -133,7 +133,7 @@ class FitResult(Tabled):
         """List the diagnostics that failed; the list is empty if the fit can be used without reservation."""
         return [item for item in self.findings if item.severity == "error"]
 
-    def with_findings(self, *more: Finding) -> "FitResult":
+    def with_findings(self, *more: Finding) -> "Fit":
         """Add findings; errors are also stored in `fitted`, which may be used without the rest of the result.
 
         Parameters
@@ -226,7 +226,7 @@ class FitResult(Tabled):
         more = ", ..." if len(self.shown) > 4 else ""
         what = f"{self.fitted.model!r} on {self.fitted.panel!r}, {span}"
         status = "checks failed" if self.check() else self.fitted.status
-        return f"<FitResult of {what}: {shown}{more}; {status}>"
+        return f"<Fit of {what}: {shown}{more}; {status}>"
 
     def _repr_html_(self) -> str:
         """HTML table of the first parameters in `shown`."""
@@ -469,7 +469,7 @@ class FitResult(Tabled):
         return folder
 
     @classmethod
-    def load(cls, folder: str | Path) -> "FitResult":
+    def load(cls, folder: str | Path) -> "Fit":
         """Read a saved fit, without loss.
 
         Parameters
@@ -479,7 +479,7 @@ class FitResult(Tabled):
 
         Returns
         -------
-        FitResult
+        Fit
             The saved fit.
 
         Raises
@@ -497,14 +497,14 @@ class FitResult(Tabled):
                 )
         file = folder / RECORD
         content = read_record(file, schema=SCHEMA, what=Message("record of a fit"), remedy=REMEDY, earlier=EARLIER)
-        check_entries(FitResult, content, str(file), REMEDY, without=("fitted", "problem"))
+        check_entries(Fit, content, str(file), REMEDY, without=("fitted", "problem"))
         many = {name: tuple(_one(kind, row) for row in content[name]) for name, kind in MANY.items()}
         single = {name: None if content[name] is None else _one(kind, content[name]) for name, kind in SINGLE.items()}
         found: dict[str, Any] = {name: null_to_nan(content[name]) for name in ENTRIES} | many | single
         return cls(fitted=load_fitted(folder / FITTED), **found)
 
 
-def cells_of(result: FitResult, series: SeriesFit) -> "xr.Dataset":
+def cells_of(result: Fit, series: SeriesFit) -> "xr.Dataset":
     """Observed, fitted and standardised values of a series by entity and time, NaN in cells that were not used.
 
     Entities are those of the data, else those of the series, one without a code for a series without entities; times
@@ -539,8 +539,8 @@ ENTRIES = (
 )
 
 
-def load_fit(folder: str | Path) -> FitResult:
-    """Load what `FitResult.save` wrote.
+def load_fit(folder: str | Path) -> Fit:
+    """Load what `Fit.save` wrote.
 
     Parameters
     ----------
@@ -549,7 +549,7 @@ def load_fit(folder: str | Path) -> FitResult:
 
     Returns
     -------
-    FitResult
+    Fit
         The saved fit, without its problem.
 
     Raises
@@ -557,10 +557,10 @@ def load_fit(folder: str | Path) -> FitResult:
     InvalidInput
         If the folder holds no fit, or a file of it is damaged.
     """
-    return FitResult.load(folder)
+    return Fit.load(folder)
 
 
-def record(result: FitResult) -> Values:
+def record(result: Fit) -> Values:
     """Content of a fit apart from `fitted`, in a form suitable for JSON, with null for NaN."""
     return dict(nan_to_null({name: _plain(getattr(result, name)) for name in ENTRIES}))
 

@@ -12,11 +12,11 @@ from calibration.optimisers import LeastSquares
 from calibration.optimisers.objective import half_squares
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed, UnsupportedFeature
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Array, Flags, frozen
 
 if TYPE_CHECKING:
-    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.problem import Problem
 
 
 DRAWS = 256
@@ -39,7 +39,7 @@ class Screening:
         order = np.argsort(self.costs, kind="stable")
         return self.points[order[: int((~self.failed).sum())]]
 
-    def finding(self, keys: tuple[str, ...], problem: "CalibrationProblem") -> Finding | None:
+    def finding(self, keys: tuple[str, ...], problem: "Problem") -> Finding | None:
         """Finding on draws that failed; None if there are none."""
         count = int(self.failed.sum())
         if not count:
@@ -54,7 +54,7 @@ class Screening:
         )
         return Finding("failed-draws", text, "warning")
 
-    def _where(self, keys: tuple[str, ...], problem: "CalibrationProblem") -> str:
+    def _where(self, keys: tuple[str, ...], problem: "Problem") -> str:
         """Describe the threshold on one parameter that separates failed draws best; empty if none does well enough."""
         values = problem.space.to_values(self.points)
         best, text = TOLD, ""
@@ -74,13 +74,13 @@ class Screening:
         return text
 
 
-def _drawn(problem: "CalibrationProblem", seed: Sequence[int], draws: int) -> Array:
+def _drawn(problem: "Problem", seed: Sequence[int], draws: int) -> Array:
     """The centre of the prior followed by draws from it, shape (draw, parameter)."""
     space = problem.space
     return np.concatenate([space.centre[None], space.sample(np.random.default_rng(seed), draws)])
 
 
-def screened(problem: "CalibrationProblem", *, seed: int) -> Screening:
+def screened(problem: "Problem", *, seed: int) -> Screening:
     """Run the model for prior draws; raises ``SimulationFailed`` if all of them fail."""
     points = _drawn(problem, [seed, 0], DRAWS)
     with np.errstate(all="ignore"):
@@ -99,7 +99,7 @@ def screened(problem: "CalibrationProblem", *, seed: int) -> Screening:
     return Screening(points=points, costs=half_squares(residuals), failed=failed, reason=reason)
 
 
-def _reason(problem: "CalibrationProblem", points: Array) -> str:
+def _reason(problem: "Problem", points: Array) -> str:
     """Describe the cause of the first failure."""
     if not len(points):
         return ""
@@ -117,12 +117,12 @@ PIECES = 24
 LEAST = 0.02
 
 
-def jumping(problem: "CalibrationProblem", point: Array) -> tuple[str, ...]:
+def jumping(problem: "Problem", point: Array) -> tuple[str, ...]:
     """Parameters in which residuals are discontinuous near a point."""
     return tuple(key for place, key in enumerate(problem.space.keys) if _jumps(problem, point, place))
 
 
-def _jumps(problem: "CalibrationProblem", point: Array, place: int) -> bool:
+def _jumps(problem: "Problem", point: Array, place: int) -> bool:
     lower, upper = (bound[place] for bound in problem.space.bounds)
     reach = min(problem.space.scale[place], 1.0)
     low, high = (float(np.clip(point[place] + side * reach, lower, upper)) for side in (-1, 1))
@@ -168,7 +168,7 @@ SHOWN = 12
 ROUGHLY = 30
 
 
-def selected(problem: "CalibrationProblem", *, seed: int) -> tuple[list[str], tuple[str, ...]]:
+def selected(problem: "Problem", *, seed: int) -> tuple[list[str], tuple[str, ...]]:
     """Select at most ten parameters to estimate, with the reasons for or against each candidate."""
     space = problem.space
     problem = problem.with_noise({item.label: Noise(_error(item)) for item in problem.series})
@@ -199,7 +199,7 @@ def _error(series: Series) -> float:
     return ERROR * float(seen.std() or abs(seen[0]) or 1.0)
 
 
-def _sensitivities(problem: "CalibrationProblem", seed: int) -> Array:
+def _sensitivities(problem: "Problem", seed: int) -> Array:
     """Change of the residuals per prior standard deviation, shape (point, residual, parameter)."""
     points = _drawn(problem, [seed, 2], LOOKED_AT)
     with np.errstate(all="ignore"):
@@ -209,7 +209,7 @@ def _sensitivities(problem: "CalibrationProblem", seed: int) -> Array:
     return np.stack(found) if found else np.full((1, 1, len(problem.space)), np.nan)
 
 
-def _slopes(problem: "CalibrationProblem", point: Array) -> Array:
+def _slopes(problem: "Problem", point: Array) -> Array:
     """Change of the residuals per prior standard deviation at one point, shape (residual, parameter)."""
     return problem.linearised(point)[1][: len(problem.rows())] * problem.space.scale
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.optimisers import SumOfSquares
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, frozen
+from pysd_runner.core.types import Array, Arrays, Interval, Numbers, frozen
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Parameter, Prior, Ridge, Uniform
 
 

@@ -15,8 +15,8 @@ from calibration.fitting.tying import Block, ModelRuns, Parameters, Spreads, Tie
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
-from pysd_runner.core.kinds import Array, Arrays, Texts, Values, frozen
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Array, Arrays, Texts, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import references
@@ -313,7 +313,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
     yuan_per_unit: float,
     seed: int,
 ) -> Tied:
-    """Set up a model for a table; see `calibration.CalibrationProblem`."""
+    """Set up a model for a table; see `calibration.Problem`."""
     if yuan_per_unit != 1:
         raise InvalidInput("yuan_per_unit does not apply to a table: nothing in it is converted")
     named: Iterable[str] | None = None if free is None else listed(free)

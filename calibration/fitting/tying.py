@@ -11,7 +11,7 @@ from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, Message, joined
-from pysd_runner.core.kinds import Array, Arrays, Numbers, Record, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Numbers, Record, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Linearised, Task
 from pysd_runner.evidence import Beginning

@@ -27,16 +27,16 @@ from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, dispersion_scores
 from calibration.forecasting.target import Observed, Target, relative_output, target_of
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool, one_thread, open_pool
-from pysd_runner.core.progress import Tell, Told, reporting, teller
+from pysd_runner.core.progress import Callback, ProgressCallback, callback_of, with_progress
+from pysd_runner.core.types import Array, Arrays
 from pysd_runner.data import Data
-from pysd_runner.engine import counts
+from pysd_runner.engine import validation
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.model import Model
 
 if TYPE_CHECKING:
-    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.problem import Problem
 
 Scores = dict[str, Array]
 Named = Iterable[str] | Mapping[str, Forecaster] | None
@@ -50,9 +50,9 @@ BACKTEST = Computation(
 )
 
 
-@reporting("Forecasting from past years")
+@with_progress("Forecasting from past years")
 def backtest(  # noqa: PLR0913 - a public entry point
-    data: "Data | CalibrationProblem",
+    data: "Data | Problem",
     *,
     model: Model | None = None,
     forecasters: Named = None,
@@ -64,7 +64,7 @@ def backtest(  # noqa: PLR0913 - a public entry point
     executor: str | Executor | None = None,
     workers: int | None = None,
     checkpoint: str | Path | None = None,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> Backtest:
     """Forecast from rolling origins and score, with all estimates repeated at each origin from data up to it.
 
@@ -129,11 +129,11 @@ def backtest(  # noqa: PLR0913 - a public entry point
     )
     chosen = "processes" if executor is None and (workers or 1) > 1 else executor
     with open_pool(chosen, workers, items=len(plan.seen)) as pool:
-        return scored_by(plan, finished, pool, progress=teller(progress))
+        return scored_by(plan, finished, pool, progress=callback_of(progress))
 
 
 def check_backtest(  # noqa: PLR0913 - the arguments of `backtest`
-    data: "Data | CalibrationProblem",
+    data: "Data | Problem",
     *,
     model: Model | None = None,
     forecasters: Named = None,
@@ -157,7 +157,8 @@ def _plan_of_relative_output(
     """Plan to score forecasts of relative output, and the digest of the data."""
     check_model(observed.model)
     bounds = {
-        name: None if asked[name] is None else counts.year(f"{name}_origin", asked[name]) for name in ("first", "last")
+        name: None if asked[name] is None else validation.year(f"{name}_origin", asked[name])
+        for name in ("first", "last")
     }
     return make_plan(relative_output(observed), names=forecasters, **asked | bounds), observed.data.sha256
 
@@ -195,10 +196,15 @@ def refuse(observed: Observed, **settings: object) -> None:
 
 @one_thread
 def scored_by(
-    plan: BacktestPlan, finished: Checkpoint, pool: Pool, *, progress: Tell | None = None, memory: Memory | None = None
+    plan: BacktestPlan,
+    finished: Checkpoint,
+    pool: Pool,
+    *,
+    progress: Callback | None = None,
+    memory: Memory | None = None,
 ) -> Backtest:
     """Run a planned back-test."""
-    run = _Run(plan, finished, pool, teller(progress), Memory() if memory is None else memory)
+    run = _Run(plan, finished, pool, callback_of(progress), Memory() if memory is None else memory)
     run.prepare()
     return assembled(plan, run.scores())
 
@@ -210,7 +216,7 @@ class _Run:
     plan: BacktestPlan
     finished: Checkpoint
     pool: Pool
-    progress: Tell
+    progress: Callback
     memory: Memory
 
     def prepare(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.observation.noise import MAD_TO_SD, median_size
 from calibration.observation.series import carried, last_level
-from pysd_runner.core.kinds import Array, Indices, Interval
+from pysd_runner.core.types import Array, Indices, Interval
 
 # Minimum number of observations of a regression.
 LEAST_PAIRS = 10

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.baselines import kept
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, digest
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.types import Array, Flags, frozen
 
 # Number of equally spaced quantiles that represent a predictive distribution.
 KEPT = 20

@@ -11,7 +11,7 @@ from calibration.forecasting.forecaster import Forecast, Origin, PointMethod, di
 from calibration.forecasting.target import Target
 from calibration.observation.series import last_level
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 
 # Number of observed years before the first forecast whose errors are used.
 FIRST_SEEN = 4
@@ -85,16 +85,16 @@ def _grown(own: Array, origins: Array) -> tuple[Array, float]:
 
 
 @frozen
-class Past:
+class ForecastErrors:
     """The errors of a method at the origins before a given one."""
 
     errors: Array  # forecast minus observation, shape (origin, region, horizon); NaN where not yet known
     ages: Array  # years since each error became known, shape (origin, horizon); negative where not yet known
 
-    def known(self, back: int) -> "Past":
+    def known(self, back: int) -> "ForecastErrors":
         """The errors that were known `back` years earlier."""
         errors = np.where(self.ages[:, None, :] >= back, self.errors, np.nan)
-        return Past(errors=errors, ages=self.ages - back)
+        return ForecastErrors(errors=errors, ages=self.ages - back)
 
 
 @frozen
@@ -146,7 +146,7 @@ class EmpiricalIntervals:
         together = together[:, np.argsort(origin.target.rows)]
         normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.time))
         width = spread.region_factor[:, None] * spread.by_horizon
-        away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)
+        away = np.where(np.isfinite(point), width * quantile_map(normal, sizes), np.nan)
         if not origin.target.is_relative:
             return Forecast(point=point, draws=point + away)
         # A change common to all regions does not change relative output.
@@ -167,7 +167,7 @@ class EmpiricalIntervals:
         key = ("points", repr(method), horizon, digest(history))
         return origin.memory.recall(key, lambda: method.points(history.copy(), horizon))
 
-    def past(self, origin: Origin, horizon: int, *, first: int = FIRST_SEEN) -> Past:
+    def past(self, origin: Origin, horizon: int, *, first: int = FIRST_SEEN) -> ForecastErrors:
         """Errors known at this origin of every earlier one with `first` observed years, or else of the last one."""
         values = origin.target.values
         years = values.shape[1]
@@ -180,9 +180,9 @@ class EmpiricalIntervals:
             ahead = min(horizon, years - count)
             points = self._points(origin, int(count), horizon)
             errors[place, :, :ahead] = points[:, :ahead] - values[:, count : count + ahead]
-        return Past(errors=errors, ages=(years - seen)[:, None] - steps)
+        return ForecastErrors(errors=errors, ages=(years - seen)[:, None] - steps)
 
-    def _shape(self, past: Past, spread: Spread, origin: Origin, horizon: int) -> tuple[Array, Array]:
+    def _shape(self, past: ForecastErrors, spread: Spread, origin: Origin, horizon: int) -> tuple[Array, Array]:
         """Quantiles of standardised errors, and the square root of the correlation matrix of regions."""
         standardised = np.full(past.errors.shape, np.nan)
         count = len(past.errors)
@@ -202,7 +202,7 @@ class EmpiricalIntervals:
         )
         return sizes, root(over_regions(spread.standardised(past.errors)[:, :, 0]))
 
-    def _spread_then(self, past: Past, back: int, origin: Origin, horizon: int) -> Spread | None:
+    def _spread_then(self, past: ForecastErrors, back: int, origin: Origin, horizon: int) -> Spread | None:
         """The spread estimated `back` years earlier."""
         seen = len(origin.target.times) - back
         key = ("spread", repr(self.method), horizon, digest(origin.target.values[:, :seen]))
@@ -244,7 +244,7 @@ def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: flo
     return result
 
 
-def stretched(normal: Array, sizes: Array) -> Array:
+def quantile_map(normal: Array, sizes: Array) -> Array:
     """Transform standard normal draws so that their absolute values have the given quantiles; signs and ranks stay."""
     marks = ndtri((1 + np.append(GRID, FAR)) / 2)
     magnitude = np.abs(normal)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from calibration.fitting.results import FitResult
+from calibration.fitting.results import Fit
 from calibration.forecasting.backtest import (
     BACKTEST,
     DRAWS,
@@ -35,12 +35,12 @@ from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Observed, Target, target_of
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import Calendar, time_of
-from pysd_runner.core.errors import InvalidInput, Message, apart
-from pysd_runner.core.kinds import Array, Numbers, Record, frozen
+from pysd_runner.core.errors import InvalidInput, Message, symmetric_difference
 from pysd_runner.core.parallel import Pool
-from pysd_runner.core.progress import Tell, Told, reporting, teller
+from pysd_runner.core.progress import Callback, ProgressCallback, callback_of, with_progress
+from pysd_runner.core.types import Array, Numbers, Record, frozen
 from pysd_runner.data import Data
-from pysd_runner.engine.counts import whole, year
+from pysd_runner.engine.validation import check_integer, year
 from pysd_runner.export.records import Checkpoint
 from pysd_runner.indicators.events import Chance, EventDraws, chances, event_draws, event_of
 from pysd_runner.model import Model
@@ -61,7 +61,7 @@ OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_
 MOST_AHEAD = 500
 
 
-@reporting("Forecasting")
+@with_progress("Forecasting")
 def forecast(  # noqa: PLR0913 - a public entry point
     data: Any,
     until: float | str | None = None,
@@ -69,13 +69,13 @@ def forecast(  # noqa: PLR0913 - a public entry point
     horizon: int | None = None,
     model: Model | str | Path | None = None,
     forecaster: str = FINAL,
-    fit: FittedParameters | FitResult | str | Path | None = None,
+    fit: FittedParameters | Fit | str | Path | None = None,
     events: Sequence[str] = (),
     draws: int = 1000,
     seed: int = 0,
     past: bool = True,
     kept: Baseline | None = None,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> Outlook:
     """Forecast a panel or table beyond the last time of its data.
 
@@ -93,9 +93,9 @@ def forecast(  # noqa: PLR0913 - a public entry point
     forecaster
         For a panel: name of a forecaster, see `calibration.forecasting.models`; by default the final mixture.
     fit
-        For a panel: a calibration to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`) whose runs
+        For a panel: a calibration to these regions (`Fit.fitted`, or `pysd_runner.spec.load_fitted`) whose runs
         start from the forecast; the forecast does not depend on its parameters. For a table: a fit to all observations
-        (`FitResult`), whose observation settings are used too; None to fit the model here. Of both the folder will do.
+        (`Fit`), whose observation settings are used too; None to fit the model here. Of both the folder will do.
     events
         For a panel, events in words, see `pysd_runner.indicators.events`; for a table, such as
         ``"infected above 100 at 80"``, also with ``below`` and ``by``.
@@ -128,7 +128,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
     if (until is None) == (horizon is None):
         raise InvalidInput("say how far to forecast, by `until` or by `horizon`")
     if horizon is not None:
-        until = _after(observed.data, whole("horizon", horizon, least=1))
+        until = _after(observed.data, check_integer("horizon", horizon, least=1))
     assert until is not None  # noqa: S101
     asked = _Asked(
         until=time_of(until),
@@ -139,7 +139,7 @@ def forecast(  # noqa: PLR0913 - a public entry point
         draws=draws,
         seed=seed,
         past=past,
-        tell=teller(progress),
+        tell=callback_of(progress),
     )
     return FORECASTS[observed.design.target](observed, asked)
 
@@ -150,13 +150,13 @@ class _Asked:
 
     until: float
     forecaster: str
-    fit: FittedParameters | FitResult | str | Path | None
+    fit: FittedParameters | Fit | str | Path | None
     kept: Baseline | None
     events: Sequence[str]
     draws: int
     seed: int
     past: bool
-    tell: Tell
+    tell: Callback
 
 
 def _after(data: Data, horizon: int) -> float:
@@ -258,19 +258,19 @@ def _columns(observed: Observed, asked: _Asked) -> Outlook:
 FORECASTS: Mapping[str, Callable[..., Outlook]] = {"relative_output": _relative_output, "columns": _columns}
 
 
-def _whole_fit(fit: FittedParameters | FitResult | str | Path | None) -> FitResult | None:
+def _whole_fit(fit: FittedParameters | Fit | str | Path | None) -> Fit | None:
     """All that a fit found, also from its folder."""
-    if fit is None or isinstance(fit, FitResult):
+    if fit is None or isinstance(fit, Fit):
         return fit
     if isinstance(fit, FittedParameters):
         raise InvalidInput(
             "columns are forecast with all that `fit` returned, not with its parameters alone; give that, or the "
             "folder of the fit"
         )
-    return FitResult.load(fit)
+    return Fit.load(fit)
 
 
-def _settings_of(fit: FitResult, model: Model | None) -> Record:
+def _settings_of(fit: Fit, model: Model | None) -> Record:
     """Settings of the problem that was fitted."""
     from calibration.fitting.table_tying import measurements_of
 
@@ -350,7 +350,7 @@ def check_forecast(
     """Raise the errors of invalid arguments of `forecast` before any long computation."""
     target = target_of(panel)
     _check_numbers(target, until, draws)
-    whole("seed", seed, least=0)
+    check_integer("seed", seed, least=0)
     check_model(model)
     models_named([forecaster])
     if fit is not None:
@@ -370,7 +370,7 @@ def _check_fit(fit: FittedParameters, model: Model, target: Target) -> None:
             count=len(fit.regions),
             panel=fit.panel,
             regions=len(target.rows),
-            why=apart(fit.regions, target.rows),
+            why=symmetric_difference(fit.regions, target.rows),
         )
     check_fit(fit, model, target.times[-1])
 
@@ -399,7 +399,7 @@ def _futures(target: Target, panel: Data, draws: Array, years: tuple[int, ...]) 
     return event_draws(names_of(target, panel), target.groups, last_level(target.values), draws, years)
 
 
-def _past(panel: Data, target: Target, chosen: Forecaster, seed: int, memory: Memory, tell: Tell) -> Backtest:
+def _past(panel: Data, target: Target, chosen: Forecaster, seed: int, memory: Memory, tell: Callback) -> Backtest:
     """Back-test the forecaster on the panel, from earlier origins than usual if the panel is short."""
     years = target.seen
     first = None if len(years) > FIRST_ORIGIN else years[FIRST_SEEN]
@@ -431,7 +431,7 @@ def baseline_for(
     draws: int,
     seed: int,
     model: Model | None = None,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> Baseline:
     """The forecast of a panel as the baseline from which runs start; registered as an entry point of the package."""
     found = forecast(panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)

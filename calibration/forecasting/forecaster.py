@@ -9,8 +9,8 @@ import numpy as np
 
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.parallel import Pool
+from pysd_runner.core.types import Array, frozen
 
 Value = TypeVar("Value")
 Key = tuple[Hashable, ...]

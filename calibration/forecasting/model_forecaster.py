@@ -7,12 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, ahead, filtered, learn, setup_of
-from calibration.filtering.stocks import StockLaw
+from calibration.filtering.ensemble import (
+    Disturbance,
+    FilteredEnsemble,
+    FilterSetup,
+    estimate_disturbance,
+    filtered,
+    propagate,
+    setup_of,
+)
+from calibration.filtering.stocks import TransitionModel
 from calibration.fitting.fit import fit as fit_problem
 from calibration.fitting.holdout import counted, disturbed
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, MeanReversion, Smoothing
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
@@ -22,8 +30,8 @@ from calibration.forecasting.target import Target
 from calibration.observation import Noise, Series
 from calibration.observation.series import last_level
 from pysd_runner.core.errors import SimulationFailed, UnsupportedFeature
-from pysd_runner.core.kinds import Array, Arrays
 from pysd_runner.core.parallel import Pool
+from pysd_runner.core.types import Array, Arrays
 from pysd_runner.study.inputs import fitted_values
 
 MEMBERS = 240
@@ -48,7 +56,7 @@ RATE, HALF_LIFE = 0.3, 20.0
 class StockFilter:
     """The stocks of a model and the noise on them, as estimated from data up to some time."""
 
-    law: StockLaw
+    law: TransitionModel
     setup: FilterSetup
     disturbance: Disturbance
     passes: list[FilteredEnsemble] = field(default_factory=list)
@@ -64,8 +72,8 @@ class StockFilter:
 class LearntModel:
     """A fit up to some time and its filter, which is None for a model whose state cannot be set."""
 
-    fit: FitResult
-    problem: CalibrationProblem
+    fit: Fit
+    problem: Problem
     filter: StockFilter | None
 
 
@@ -73,10 +81,10 @@ class LearntModel:
 class ModelForecaster:
     """A model whose parameters, disturbances and stocks are estimated from the data up to the origin."""
 
-    problem: CalibrationProblem
+    problem: Problem
     target: Target
     members: int = MEMBERS
-    given: FitResult | None = None
+    given: Fit | None = None
     checkpoint: Path | None = None
     known: dict[int, LearntModel] = field(default_factory=dict)
 
@@ -155,7 +163,7 @@ class ModelForecaster:
         settled = problem.with_noise_of(fit.fitted)
         values = fitted_values(whole.model, fit.fitted, draws=self.members, seed=seed)
         try:
-            law = StockLaw(whole.model, values, series, start=problem.first_year)
+            law = TransitionModel(whole.model, values, series, start=problem.first_year)
         except UnsupportedFeature:
             return LearntModel(fit=fit, problem=settled, filter=None)
         seen = {label: values[:, : place + 1] for label, values in self.observed.items()}
@@ -168,14 +176,14 @@ class ModelForecaster:
             filter=StockFilter(
                 law=law,
                 setup=replace(setup, times=self.target.grid, observed=self.observed),
-                disturbance=learn(law, setup, errors, given, seed=seed),
+                disturbance=estimate_disturbance(law, setup, errors, given, seed=seed),
             ),
         )
 
     def _filtered(self, known: StockFilter, place: int, later: Array, draws: int, seed: int) -> Array:
         """Simulate draws of the filtered members ahead, with observation errors."""
         found = known.over_all(seed, self.members)
-        paths = ahead(known.law, known.setup, found, place, later, draws=draws, seed=seed)
+        paths = propagate(known.law, known.setup, found, place, later, draws=draws, seed=seed)
         rng = np.random.default_rng([seed, place, 7])
         parts = []
         for item in self.problem.series:

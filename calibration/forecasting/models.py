@@ -11,7 +11,7 @@ from dataclasses import field
 
 import numpy as np
 
-from calibration.filtering import FilterSettings, ahead, estimate
+from calibration.filtering import FilterSettings, estimate, propagate
 from calibration.forecasting.baselines import (
     DampedDrift,
     ErrorCorrection,
@@ -25,9 +25,9 @@ from calibration.forecasting.empirical_intervals import FIRST_SEEN, EmpiricalInt
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, digest
 from calibration.forecasting.target import Target, years_told
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName
-from pysd_runner.core.kinds import frozen
-from pysd_runner.engine.counts import whole
+from pysd_runner.core.types import frozen
 from pysd_runner.engine.memory import check_memory
+from pysd_runner.engine.validation import check_integer
 from pysd_runner.model import Model
 
 REFERENCE = "persistence"
@@ -77,7 +77,7 @@ class FilteredModel:
         point = np.full((len(target.rows), horizon), np.nan)
         paths = np.full((draws, *point.shape), np.nan)
         rng = np.random.default_rng((seed, origin.time))
-        point[order], paths[:, order] = ahead(known, self.settings, horizon=horizon, draws=draws, rng=rng)
+        point[order], paths[:, order] = propagate(known, self.settings, horizon=horizon, draws=draws, rng=rng)
         return Forecast(point=point, draws=paths)
 
 
@@ -185,7 +185,7 @@ def make_plan(
     seed: int,
 ) -> BacktestPlan:
     """Fill in defaults and check all settings before anything is computed."""
-    whole("seed", seed, least=0)
+    check_integer("seed", seed, least=0)
     years, seen = target.times, target.seen
     check_yearly(target)
     ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(seen) >= LONG else NEAR
@@ -315,7 +315,7 @@ def check_model(model: object) -> None:
 
 def check_draws(draws: int, rows: int, horizon: int, kept: int = 1) -> None:
     """Raise for fewer draws than the two that a distribution needs, or more than memory holds of `kept` forecasts."""
-    if whole("draws", draws) < 2:
+    if check_integer("draws", draws) < 2:
         raise InvalidInput(
             "draws is {draws}; a distribution needs at least 2, and 500 or more to be of use", draws=draws
         )

@@ -11,18 +11,18 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.fitting.results import FitResult
+from calibration.fitting.results import Fit
 from calibration.forecasting.target import RELATIVE, Target, relative_array
 from calibration.observation.series import last_level
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.core.kinds import Array, Numbers, Record
+from pysd_runner.core.types import Array, Numbers, Record
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.events import Chance
 from pysd_runner.plots.bands import LEVELS
 from pysd_runner.spec import Baseline, FittedParameters
-from pysd_runner.text import say, texts
+from pysd_runner.text import texts, translate
 
 # Number of years of history drawn.
 BEHIND = 15
@@ -77,7 +77,7 @@ class Outlook(Tabled):
     verdict: str = ""
     disturbance: str = ""
     moved: str = ""
-    fit: FittedParameters | FitResult | None
+    fit: FittedParameters | Fit | None
     provenance: Record
 
     def __getitem__(self, name: str) -> xr.DataArray:
@@ -221,7 +221,7 @@ class Outlook(Tabled):
 
     def _after_fit(self, name: str) -> xr.DataArray:
         """Draws of a column after its fitted values, at the times when all entities have one."""
-        assert isinstance(self.fit, FitResult)  # noqa: S101
+        assert isinstance(self.fit, Fit)  # noqa: S101
         later, frame = self.draws[name], self.fit.residuals.to_frame()
         frame = frame[frame["used"] & (frame["indicator"] == self.provenance["columns"][name])]
         past: xr.DataArray = (
@@ -257,11 +257,13 @@ class Outlook(Tabled):
         if self.past:
             save_csv(pd.DataFrame(self.past), folder / "past.csv")
         named = texts(lang, "forecaster")
-        weights = say("forecast.list", lang).join(
+        weights = translate("forecast.list", lang).join(
             f"{named[name]} {weight:.2f}" for name, weight in self.weights.items()
         )
-        parts.append(Paragraph(say("forecast.weights", lang, parts=weights)))
-        save_document(ReportDocument(title=say("forecast.title", lang), lang=lang, parts=parts), folder, "forecast")
+        parts.append(Paragraph(translate("forecast.weights", lang, parts=weights)))
+        save_document(
+            ReportDocument(title=translate("forecast.title", lang), lang=lang, parts=parts), folder, "forecast"
+        )
         record = {"weights": dict(self.weights), "events": self.events, **self.provenance}
         write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return folder

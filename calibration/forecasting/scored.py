@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.forecasting.models import REFERENCE, BacktestPlan
 from calibration.forecasting.scores import LEVELS, diebold_mariano, mean_interval, percent, ratio_interval
-from pysd_runner.core.kinds import Array, Arrays, Record, frozen
+from pysd_runner.core.types import Array, Arrays, Record, frozen
 from pysd_runner.export.files import Tabled, one_screen
 
 if TYPE_CHECKING:

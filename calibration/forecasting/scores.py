@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.series import last_level
-from pysd_runner.core.kinds import Array, Interval
+from pysd_runner.core.types import Array, Interval
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 # Level of the bootstrap intervals.

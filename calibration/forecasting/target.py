@@ -10,7 +10,7 @@ import numpy as np
 from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
-from pysd_runner.core.kinds import Array, Flags, Indices, frozen
+from pysd_runner.core.types import Array, Flags, Indices, frozen
 from pysd_runner.data import Data, load_data
 from pysd_runner.data.update import spans
 from pysd_runner.model import Model, is_share
@@ -20,7 +20,7 @@ from pysd_runner.study.arguments import loaded
 if TYPE_CHECKING:
     import xarray as xr
 
-    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.problem import Problem
     from calibration.observation import Series
 
 VARIABLE = "output_per_head"
@@ -272,14 +272,14 @@ class Observed:
     model: Model | None
     data: Data
     design: StudyDesign
-    given: "CalibrationProblem | None" = None
+    given: "Problem | None" = None
 
     @classmethod
     def of(cls, data: Any, model: Any = None) -> "Observed":
         """Read data and model that were given in any form, or a problem in their place."""
-        from calibration.fitting.problem import CalibrationProblem
+        from calibration.fitting.problem import Problem
 
-        if isinstance(data, CalibrationProblem):
+        if isinstance(data, Problem):
             return cls(model=model, data=data.data, design=data.design, given=data)
         if model is None:
             read, design = studied(load_data(data))
@@ -289,9 +289,9 @@ class Observed:
         read, design = studied(found, known.design)
         return cls(model=known, data=read, design=design)
 
-    def problem(self, **settings: Any) -> "CalibrationProblem":
+    def problem(self, **settings: Any) -> "Problem":
         """The problem of data and model, with settings; or the one that was given."""
-        from calibration.fitting.problem import CalibrationProblem
+        from calibration.fitting.problem import Problem
 
         if self.given is not None:
             return self.given
@@ -301,10 +301,10 @@ class Observed:
                 "of regions with output per head",
                 data=self.data.name,
             )
-        return CalibrationProblem(self.model, self.data, **settings)
+        return Problem(self.model, self.data, **settings)
 
 
-def target_of(source: "Data | CalibrationProblem") -> Target:
+def target_of(source: "Data | Problem") -> Target:
     """Log relative output per head of a panel, or all columns that a problem compares with its model.
 
     Parameters
@@ -426,7 +426,7 @@ def _on_grid(item: "Series", times: Array, spacing: float) -> Array:
     return result
 
 
-def _by_column(problem: "CalibrationProblem", draws: Array, times: Sequence[float]) -> "dict[str, xr.DataArray]":
+def _by_column(problem: "Problem", draws: Array, times: Sequence[float]) -> "dict[str, xr.DataArray]":
     """Draws of all rows as labelled arrays in the units of the columns, dimensions (draw, entity, time)."""
     import xarray as xr
 

@@ -9,10 +9,10 @@ import numpy as np
 from calibration.forecasting.models import FILTERED, FINAL, MODEL
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import Message, joined
-from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
+from pysd_runner.core.types import Array, Record, Texts
 from pysd_runner.indicators.events import is_gap_to_mean
-from pysd_runner.text import said, texts
+from pysd_runner.text import texts, translated
 
 if TYPE_CHECKING:
     from calibration.forecasting.model_forecaster import LearntModel, StockFilter
@@ -232,9 +232,9 @@ def sentences(outlook: "Outlook", lang: str = "en") -> tuple[str, ...]:
         for event, probability in outlook.events.items()
     ]
     return (
-        *(said(text, lang) for text in found),
-        said(outlook.verdict, lang, texts(lang, "forecaster")),
-        said(outlook.disturbance, lang),
+        *(translated(text, lang) for text in found),
+        translated(outlook.verdict, lang, texts(lang, "forecaster")),
+        translated(outlook.disturbance, lang),
     )
 
 

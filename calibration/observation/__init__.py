@@ -2,11 +2,11 @@
 
 from calibration.observation.build import Absent, build_series
 from calibration.observation.estimation import Shocks, estimate_noise, estimate_spread, summarise_shocks
-from calibration.observation.noise import BEND, MOST_PERSISTENT, HuberLoss, Loss, Noise, Whitening, loss_of
+from calibration.observation.noise import HUBER_K, MOST_PERSISTENT, HuberLoss, Loss, Noise, Whitening, loss_of
 from calibration.observation.series import Series
 
 __all__ = [
-    "BEND",
+    "HUBER_K",
     "MOST_PERSISTENT",
     "Absent",
     "HuberLoss",

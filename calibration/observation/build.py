@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes, to_scale
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.types import Array, Flags
 from pysd_runner.data import Data
 from pysd_runner.spec import Measurement, ModelSpec
 from pysd_runner.spec.design import DECLARED, ErrorSizes

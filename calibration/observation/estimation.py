@@ -14,7 +14,7 @@ from calibration.observation.noise import (
 )
 from calibration.observation.series import Series
 from pysd_runner.core.errors import Message, joined
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 from pysd_runner.spec.design import DECLARED
 
 # Weight of the standard deviation of all regions, in observations, when a region's own is estimated: a variance from

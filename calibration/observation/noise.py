@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, Indices
+from pysd_runner.core.types import Array, Flags, Indices
 from pysd_runner.spec import ErrorModel
 
 if TYPE_CHECKING:  # avoids a circular import
@@ -183,7 +183,7 @@ class Whitening:
 
 # Threshold of the Huber loss in standard deviations, beyond which it is linear. One in eighty normal errors exceeds it,
 # so that the estimates lose hardly any efficiency.
-BEND = 2.5
+HUBER_K = 2.5
 
 # Standard deviation of a normal distribution whose absolute values have median 1.
 MAD_TO_SD = 1.4826
@@ -207,8 +207,8 @@ def median_size(values: Array) -> float:
 
 
 def held(values: Array) -> Array:
-    """Clip values to `BEND` robust standard deviations (1.4826 times the median absolute value) around zero."""
-    limit = BEND * MAD_TO_SD * median_size(values)
+    """Clip values to `HUBER_K` robust standard deviations (1.4826 times the median absolute value) around zero."""
+    limit = HUBER_K * MAD_TO_SD * median_size(values)
     return np.clip(values, -limit, limit) if limit > 0 else values
 
 
@@ -246,27 +246,27 @@ class HuberLoss:
     @property
     def log_mass(self) -> float:
         """Log of the normalising constant, ``log(sqrt(2 pi) (2 Phi(k) - 1) + 2 exp(-k^2 / 2) / k)``."""
-        return log(sqrt(2 * pi) * erf(BEND / sqrt(2)) + 2 * exp(-0.5 * BEND**2) / BEND)
+        return log(sqrt(2 * pi) * erf(HUBER_K / sqrt(2)) + 2 * exp(-0.5 * HUBER_K**2) / HUBER_K)
 
     def bent(self, errors: Array) -> Array:
         """Deviance residual: ``e`` if ``|e| <= k``, otherwise ``sign(e) sqrt(2 k |e| - k^2)``."""
         size = np.abs(errors)
-        beyond = np.sqrt(np.maximum(2 * BEND * size - BEND**2, 0.0))
-        return np.where(size <= BEND, errors, np.sign(errors) * beyond)
+        beyond = np.sqrt(np.maximum(2 * HUBER_K * size - HUBER_K**2, 0.0))
+        return np.where(size <= HUBER_K, errors, np.sign(errors) * beyond)
 
     def slope(self, errors: Array) -> Array:
         """Derivative of `bent`: one if ``|e| <= k``, otherwise ``k / sqrt(2 k |e| - k^2)``."""
-        return BEND / np.sqrt(np.maximum(2 * BEND * np.abs(errors) - BEND**2, BEND**2))
+        return HUBER_K / np.sqrt(np.maximum(2 * HUBER_K * np.abs(errors) - HUBER_K**2, HUBER_K**2))
 
     def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
         """Scale by Huber's proposal 2, which a few outliers hardly affect."""
         # Mean of min(Z^2, BEND^2) for a standard normal Z.
-        inside, density = erf(BEND / sqrt(2)), exp(-0.5 * BEND**2) / sqrt(2 * pi)
-        expected = inside - 2 * BEND * density + BEND**2 * (1 - inside)
+        inside, density = erf(HUBER_K / sqrt(2)), exp(-0.5 * HUBER_K**2) / sqrt(2 * pi)
+        expected = inside - 2 * HUBER_K * density + HUBER_K**2 * (1 - inside)
         squares = np.square(values)
         variance = float((squares.sum() + weight * declared**2) / (freedom + weight))
         for _ in range(_ROUNDS):
-            total = float(np.minimum(squares, BEND**2 * variance).sum()) / expected + weight * declared**2
+            total = float(np.minimum(squares, HUBER_K**2 * variance).sum()) / expected + weight * declared**2
             new = total / (freedom + weight)
             if abs(new - variance) <= _CLOSE * variance:
                 break

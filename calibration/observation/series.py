@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.observation.noise import Whitening
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Flags, Indices
+from pysd_runner.core.types import Array, Flags, Indices
 from pysd_runner.spec import USUAL_ERRORS, ErrorModel, Observation
 from pysd_runner.spec.design import DECLARED, ErrorSizes
 

@@ -12,8 +12,8 @@ import numpy as np
 from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
 from calibration.optimisers.searches import EvolutionStrategy, LeastSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Flags, frozen
 from pysd_runner.core.parallel import open_pool
+from pysd_runner.core.types import Array, Flags, frozen
 
 Keep = Callable[[int, Minimum], None]
 

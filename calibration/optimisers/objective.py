@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 
 # Half-width, in scales, of the box for optimisers that need finite bounds, where a variable has none. With prior
 # standard deviations as scales, less than one prior draw in 15,000 lies outside for each variable.

@@ -16,7 +16,7 @@ from calibration.optimisers.objective import (
     interior,
     scaled_slope,
 )
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from calibration.fitting.results import FitResult
+from calibration.fitting.results import Fit
 from calibration.reporting.fitted import plot_parameters, plot_predictive, plot_regions, plot_residuals, plot_series
 from calibration.reporting.report import report_of, write_report
 from pysd_runner.plots.figure import ReportFigure
@@ -22,9 +22,7 @@ __all__ = [
 MOST_DRAWN = 250
 
 
-def draw_fit(
-    result: FitResult, *, lang: str = "en", only: Sequence[str] | None = None
-) -> Iterator[tuple[str, ReportFigure]]:
+def draw_fit(result: Fit, *, lang: str = "en", only: Sequence[str] | None = None) -> Iterator[tuple[str, ReportFigure]]:
     """Yield the figures of a fit with their file names (without extension); `only` restricts them to some names.
 
     They are ``parameters`` and ``series`` and, if a series is observed by region and there are at most `MOST_DRAWN`

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from calibration.fitting.estimates import EVIDENCE, ParameterEstimate, SeriesFit
-from calibration.fitting.results import FitResult, cells_of
+from calibration.fitting.results import Fit, cells_of
 from calibration.sdeval import PointFit, autocorrelation_band, ljung_box, point_fit
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Texts, frozen
+from pysd_runner.core.types import Array, Texts, frozen
 from pysd_runner.spec.load import load_bound_spec
-from pysd_runner.text import has_text, panel_title, said, say, variable_names
+from pysd_runner.text import has_text, panel_title, translate, translated, variable_names
 
 # Significance level of the residual tests.
 LEVEL = 0.05
@@ -29,7 +29,7 @@ class SeriesNumbers:
     regions_with_memory: float  # share of regions whose Ljung-Box test of the first lag rejects at 5 %
 
 
-def numbers_of(result: FitResult, series: SeriesFit) -> SeriesNumbers:
+def numbers_of(result: Fit, series: SeriesFit) -> SeriesNumbers:
     """Goodness of fit and residual tests of one series, pooled over its regions."""
     cells = cells_of(result, series)
     innovations = cells["standardised"].to_numpy()
@@ -67,7 +67,7 @@ def _share_with_memory(innovations: Array) -> float:
     return float((chance[known] < LEVEL).mean()) if known.any() else float("nan")
 
 
-def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int = 12) -> list[tuple[str, str, float]]:
+def strongest_correlations(result: Fit, *, least: float = 0.5, most: int = 12) -> list[tuple[str, str, float]]:
     """Pairs of parameters with strong posterior correlations, which the panel hardly distinguishes."""
     table = result.correlation()
     matrix = table.to_numpy()
@@ -83,12 +83,12 @@ def settled_and_weak(parameters: Sequence[ParameterEstimate]) -> tuple[int, int]
     return settled, sum(item.contraction < EVIDENCE[2][0] for item in parameters)
 
 
-def say_found(line: str, result: FitResult, lang: str) -> str:
+def say_found(line: str, result: Fit, lang: str) -> str:
     """Translate a finding or note of a fit, which is stored in English."""
-    return line if lang == "en" else said(line, lang, _names(result, lang))
+    return line if lang == "en" else translated(line, lang, _names(result, lang))
 
 
-def _names(result: FitResult, lang: str) -> Texts:
+def _names(result: Fit, lang: str) -> Texts:
     """Names of variables and parameters in a language, by variable."""
     try:
         inputs = load_bound_spec(result.fitted.model).inputs
@@ -97,7 +97,7 @@ def _names(result: FitResult, lang: str) -> Texts:
     return variable_names(inputs.values(), lang) | {item.name: str(getattr(item, lang)) for item in result.parameters}
 
 
-def window(result: FitResult, lang: str) -> dict[str, object]:
+def window(result: Fit, lang: str) -> dict[str, object]:
     """Panel and years of a fit, to fill in subtitles."""
     fitted = result.fitted
     return {"panel": panel_title(fitted.panel, lang), "first": fitted.first_year, "last": fitted.last_year}
@@ -111,4 +111,4 @@ def region_name(names: Mapping[str, tuple[str, str]], code: str, lang: str) -> s
 def series_name(series: SeriesFit, lang: str) -> str:
     """Short name of a series in a language."""
     key = f"series.{series.indicator}"
-    return say(key, lang) if has_text(key) else series.indicator.replace("_", " ")
+    return translate(key, lang) if has_text(key) else series.indicator.replace("_", " ")

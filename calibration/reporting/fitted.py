@@ -11,13 +11,21 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
-from calibration.fitting.results import FitResult, cells_of
-from calibration.observation import BEND
+from calibration.fitting.results import Fit, cells_of
+from calibration.observation import HUBER_K
 from calibration.reporting.facts import region_name, series_name, settled_and_weak, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Interval, frozen
-from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, joined_sentences, open_sheet
+from pysd_runner.core.types import Array, Interval, frozen
+from pysd_runner.plots.figure import (
+    LABEL_SIZE,
+    PAGE_WIDTH,
+    Canvas,
+    KeyEntry,
+    ReportFigure,
+    joined_sentences,
+    open_canvas,
+)
 from pysd_runner.plots.marks import MOST_CHARTS, MOST_NAMED, largest, set_ends
 from pysd_runner.plots.style import (
     BASELINE,
@@ -33,7 +41,7 @@ from pysd_runner.plots.style import (
     usable_language,
     wrapped,
 )
-from pysd_runner.text import said, say
+from pysd_runner.text import translate, translated
 
 _COLUMNS, _SPACE, _EDGE = 3, 0.46, 0.5
 # Maximum number of dots drawn as vector graphics; more are rasterised to keep files small.
@@ -41,7 +49,7 @@ _MOST_VECTORS = 2000
 
 
 @figure_of
-def plot_series(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
+def plot_series(result: Fit, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw fitted against observed values, one chart per series, with the identity line.
 
     Parameters
@@ -75,23 +83,23 @@ def plot_series(result: FitResult, *, ax: Any = None, lang: str = "en") -> Repor
     pitch = above + wide + below
     count = -(-len(result.series) // columns)
     with drawing(ax):
-        sheet = _opened(result, "series", count * pitch, lang)
+        canvas = _opened(result, "series", count * pitch, lang)
         for number, item in enumerate(result.series):
             row, column = divmod(number, columns)
             left, top = _EDGE + column * (wide + _SPACE), row * pitch
             part = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
-            _draw_name(sheet, item, left, top, wide, lang)
-            axes = sheet.axes(left, top + above, wide, wide, series_name(item, lang))
+            _draw_name(canvas, item, left, top, wide, lang)
+            axes = canvas.axes(left, top + above, wide, wide, series_name(item, lang))
             _draw_scatter(axes, part)
-            axes.set_xlabel(say("fit_figure.observed", lang))
+            axes.set_xlabel(translate("fit_figure.observed", lang))
             if column == 0:
-                axes.set_ylabel(say("fit_figure.fitted", lang))
+                axes.set_ylabel(translate("fit_figure.fitted", lang))
     data = frame.drop(columns="used").assign(unit="as in the fit: log points, or a national level")
-    return sheet.told(data, say("fit_figure.sentence_series", lang, count=len(result.series)))
+    return canvas.told(data, translate("fit_figure.sentence_series", lang, count=len(result.series)))
 
 
 def _opened(
-    result: FitResult,
+    result: Fit,
     name: str,
     height: float,
     lang: str,
@@ -100,21 +108,21 @@ def _opened(
     key: tuple[KeyEntry, ...] = (),
     subtitle: str = "",
     **values: object,
-) -> Sheet:
+) -> Canvas:
     """Open an empty figure of a fit, with the title, subtitle and caption of its name."""
-    return open_sheet(
+    return open_canvas(
         height=height,
-        title=say(f"fit_figure.{name}", lang, **values),
-        subtitle=say(f"fit_figure.{subtitle or f'{name}_subtitle'}", lang, **window(result, lang)),
-        caption=joined_sentences(caption, lang) if caption else say(f"fit_figure.{name}_caption", lang),
+        title=translate(f"fit_figure.{name}", lang, **values),
+        subtitle=translate(f"fit_figure.{subtitle or f'{name}_subtitle'}", lang, **window(result, lang)),
+        caption=joined_sentences(caption, lang) if caption else translate(f"fit_figure.{name}_caption", lang),
         key=key,
     )
 
 
-def _draw_name(sheet: Sheet, item: SeriesFit, left: float, top: float, wide: float, lang: str) -> None:
+def _draw_name(canvas: Canvas, item: SeriesFit, left: float, top: float, wide: float, lang: str) -> None:
     """Write the name of the series above its chart."""
-    lines = wrapped(sheet.figure, series_name(item, lang), LABEL_SIZE, wide + _SPACE / 2)[:2]
-    sheet.text(left, top + 0.30 - 0.13 * (len(lines) - 1), "\n".join(lines), size=LABEL_SIZE, color=INK, va="center")
+    lines = wrapped(canvas.figure, series_name(item, lang), LABEL_SIZE, wide + _SPACE / 2)[:2]
+    canvas.text(left, top + 0.30 - 0.13 * (len(lines) - 1), "\n".join(lines), size=LABEL_SIZE, color=INK, va="center")
 
 
 def _draw_scatter(axes: Axes, part: pd.DataFrame) -> None:
@@ -138,7 +146,7 @@ _SHOWN = _MOST_COLUMNS**2
 
 
 @figure_of
-def plot_regions(result: FitResult, series: str = "", *, ax: Any = None, lang: str = "en") -> ReportFigure:
+def plot_regions(result: Fit, series: str = "", *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw fitted and observed paths of every region in a series, all with the same axis limits.
 
     The series is named as ``"measurement:indicator"``; an empty name selects the first one observed by region. Yearly
@@ -176,30 +184,30 @@ def plot_regions(result: FitResult, series: str = "", *, ax: Any = None, lang: s
     if len(known) > MOST_CHARTS:
         codes = [known[place] for place in largest(away[known].fillna(0.0).to_numpy(), _SHOWN)]
         table = table[table["region"].isin(codes)].reset_index(drop=True)
-    caption = [say("fit_figure.regions_caption", lang)]
+    caption = [translate("fit_figure.regions_caption", lang)]
     if len(codes) < len(known):
-        caption.insert(0, say("fit_figure.regions_some", lang, shown=len(codes), all=len(known)))
+        caption.insert(0, translate("fit_figure.regions_some", lang, shown=len(codes), all=len(known)))
     columns = min(_MOST_COLUMNS, max(1, math.ceil(math.sqrt(1.3 * len(codes)))))
     rows = math.ceil(len(codes) / columns)
     name = series_name(chosen, lang)
     subtitle = "regions_subtitle_changes" if chosen.increments else "regions_subtitle_levels"
     with drawing(ax):
         key = (
-            KeyEntry(text=say("fit_figure.observed", lang), colours=(INK,)),
-            KeyEntry(text=say("fit_figure.fitted", lang), colours=(SCENARIO,), style=_DASHES),
+            KeyEntry(text=translate("fit_figure.observed", lang), colours=(INK,)),
+            KeyEntry(text=translate("fit_figure.fitted", lang), colours=(SCENARIO,), style=_DASHES),
         )
         height = rows * (_NAME + _TALL + _GAP) + _BELOW
-        sheet = _opened(result, "regions", height, lang, caption=caption, key=key, subtitle=subtitle, series=name)
-        _draw_paths(sheet, result, table, codes, columns, lang)
+        canvas = _opened(result, "regions", height, lang, caption=caption, key=key, subtitle=subtitle, series=name)
+        _draw_paths(canvas, result, table, codes, columns, lang)
     data = table.assign(series=chosen.label, unit="log points relative to the mean of the regions")
     worst = region_name(result.region_names, str(away.idxmax()), lang)
-    return sheet.told(data, say("fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst))
+    return canvas.told(data, translate("fit_figure.sentence_regions", lang, series=name, count=len(known), worst=worst))
 
 
 _DASHES = (0, (3.5, 1.4))
 
 
-def _chosen(result: FitResult, label: str) -> SeriesFit:
+def _chosen(result: Fit, label: str) -> SeriesFit:
     regional = {item.label: item for item in result.series if not item.national}
     if not regional:
         raise InvalidInput("the fit has no series that is observed by region")
@@ -210,7 +218,7 @@ def _chosen(result: FitResult, label: str) -> SeriesFit:
     return regional[label]
 
 
-def _paths(result: FitResult, series: SeriesFit) -> pd.DataFrame:
+def _paths(result: Fit, series: SeriesFit) -> pd.DataFrame:
     """Table with columns region, year, observed, fitted; changes are accumulated from zero in the first year."""
     frame = result.to_frame()
     frame = frame[(frame["measurement"] == series.measurement) & (frame["indicator"] == series.indicator)]
@@ -226,18 +234,16 @@ def _paths(result: FitResult, series: SeriesFit) -> pd.DataFrame:
     return whole.assign(observed=sums["observed"], fitted=sums["fitted"]).reset_index(drop=True)
 
 
-def _draw_paths(
-    sheet: Sheet, result: FitResult, table: pd.DataFrame, codes: list[str], columns: int, lang: str
-) -> None:
-    wide = (sheet.width - _LEFT - _GAP * (columns - 1)) / columns
+def _draw_paths(canvas: Canvas, result: Fit, table: pd.DataFrame, codes: list[str], columns: int, lang: str) -> None:
+    wide = (canvas.width - _LEFT - _GAP * (columns - 1)) / columns
     limits = _limits(table)
     years = (result.fitted.first_year, result.fitted.last_year)
     for place, code in enumerate(codes):
         row, column = divmod(place, columns)
         left, top = _LEFT + column * (wide + _GAP), row * (_NAME + _TALL + _GAP)
-        name = shortened(sheet.figure, region_name(result.region_names, code, lang), LABEL_SIZE, wide)
-        sheet.text(left, top + 0.02, name, size=LABEL_SIZE, color=INK)
-        axes = sheet.axes(left, top + _NAME, wide, _TALL, name)
+        name = shortened(canvas.figure, region_name(result.region_names, code, lang), LABEL_SIZE, wide)
+        canvas.text(left, top + 0.02, name, size=LABEL_SIZE, color=INK)
+        axes = canvas.axes(left, top + _NAME, wide, _TALL, name)
         part = table[table["region"] == code]
         axes.plot(part["year"], part["observed"], color=INK, linewidth=1.1)
         axes.plot(part["year"], part["fitted"], color=SCENARIO, linewidth=1.3, linestyle=_DASHES)
@@ -265,7 +271,7 @@ _SMALL = 6.4
 
 
 @figure_of
-def plot_residuals(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
+def plot_residuals(result: Fit, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw standardised innovations by region and year, one heat map per series observed by region.
 
     Fitted values are below the observations in blue cells and above them in orange cells. With more than sixty regions,
@@ -296,43 +302,45 @@ def plot_residuals(result: FitResult, *, ax: Any = None, lang: str = "en") -> Re
         raise InvalidInput("the fit has no series that is observed by region")
     frame = result.to_frame()
     frame = frame[frame["used"].astype(bool) & (frame["region"] != "")]
-    wild = int((frame["standardised"].abs() > BEND).sum())
-    counts = {"bend": f"{BEND:g}", "wild": wild}
-    caption = [say("fit_figure.residuals_caption", lang, count=len(frame), **counts)]
+    wild = int((frame["standardised"].abs() > HUBER_K).sum())
+    counts = {"bend": f"{HUBER_K:g}", "wild": wild}
+    caption = [translate("fit_figure.residuals_caption", lang, count=len(frame), **counts)]
     if len(result.region_names) > MOST_NAMED:
-        caption.append(say("fit_figure.residuals_unnamed", lang, count=len(result.region_names)))
+        caption.append(translate("fit_figure.residuals_unnamed", lang, count=len(result.region_names)))
     with drawing(ax):
         key = (
-            KeyEntry(text=say("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),
-            KeyEntry(text=say("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
+            KeyEntry(text=translate("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),
+            KeyEntry(text=translate("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
         )
         height = _HEAD + _rows_height(result) + _FOOT
-        sheet = _opened(result, "residuals", height, lang, caption=caption, key=key)
-        _draw_blocks(sheet, result, blocks, lang)
+        canvas = _opened(result, "residuals", height, lang, caption=caption, key=key)
+        _draw_blocks(canvas, result, blocks, lang)
     columns = ["region", "year", "measurement", "indicator", "residual", "standardised"]
     data = frame[columns].assign(unit="residual in the terms of the series, standardised in standard deviations")
-    return sheet.told(data, say("fit_figure.sentence_residuals", lang, count=len(blocks), cells=len(frame), **counts))
+    return canvas.told(
+        data, translate("fit_figure.sentence_residuals", lang, count=len(blocks), cells=len(frame), **counts)
+    )
 
 
-def _draw_blocks(sheet: Sheet, result: FitResult, blocks: Sequence[SeriesFit], lang: str) -> None:
+def _draw_blocks(canvas: Canvas, result: Fit, blocks: Sequence[SeriesFit], lang: str) -> None:
     codes = list(result.region_names)
     years = list(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
     names = _WIDE if len(codes) <= MOST_NAMED else 0.0
     told = [region_name(result.region_names, code, lang) for code in codes if names]
-    wide = (sheet.width - names - _BETWEEN * (len(blocks) - 1)) / len(blocks)
+    wide = (canvas.width - names - _BETWEEN * (len(blocks) - 1)) / len(blocks)
     for number, item in enumerate(blocks):
         left = names + number * (wide + _BETWEEN)
-        lines = wrapped(sheet.figure, series_name(item, lang), LABEL_SIZE, wide)[:2]
-        lines = [shortened(sheet.figure, line, LABEL_SIZE, wide) for line in lines]
-        sheet.text(left, _HEAD - 0.06, "\n".join(lines), size=LABEL_SIZE, color=INK, va="bottom", linespacing=1.1)
-        axes = sheet.axes(left, _HEAD, wide, _rows_height(result), "\n".join(lines))
+        lines = wrapped(canvas.figure, series_name(item, lang), LABEL_SIZE, wide)[:2]
+        lines = [shortened(canvas.figure, line, LABEL_SIZE, wide) for line in lines]
+        canvas.text(left, _HEAD - 0.06, "\n".join(lines), size=LABEL_SIZE, color=INK, va="bottom", linespacing=1.1)
+        axes = canvas.axes(left, _HEAD, wide, _rows_height(result), "\n".join(lines))
         _draw_cells(axes, cells_of(result, item)["standardised"].to_numpy(), years)
         if told and number == 0:
-            shown = [shortened(sheet.figure, text, _SMALL, names - 0.08) for text in told]
+            shown = [shortened(canvas.figure, text, _SMALL, names - 0.08) for text in told]
             axes.set_yticks(np.arange(len(told)) + 0.5, shown, size=_SMALL, color=INK)
 
 
-def _rows_height(result: FitResult) -> float:
+def _rows_height(result: Fit) -> float:
     """Height of all rows in inches, limited to that of a page."""
     return min(len(result.region_names), MOST_NAMED) * _PITCH
 
@@ -342,7 +350,7 @@ def _draw_cells(axes: Axes, matrix: Array, years: Sequence[int]) -> None:
     # White lines between narrow rows would cover them, and vector graphics would make the file too large.
     are_many = len(matrix) > MOST_NAMED
     edges = {"rasterized": True} if are_many else {"edgecolors": "white", "linewidth": 0.4}
-    axes.pcolormesh(matrix, cmap=colours, vmin=-BEND, vmax=BEND, **edges)
+    axes.pcolormesh(matrix, cmap=colours, vmin=-HUBER_K, vmax=HUBER_K, **edges)
     axes.set_facecolor(GRID)
     axes.set_ylim(len(matrix), 0)
     axes.set_yticks([])
@@ -385,7 +393,7 @@ class _Row:
 
 
 @figure_of
-def plot_parameters(result: FitResult, *, ax: Any = None, lang: str = "en") -> ReportFigure:
+def plot_parameters(result: Fit, *, ax: Any = None, lang: str = "en") -> ReportFigure:
     """Draw prior and posterior intervals of the parameters that tables show, relative to the prior medians.
 
     Parameters
@@ -412,15 +420,17 @@ def plot_parameters(result: FitResult, *, ax: Any = None, lang: str = "en") -> R
         raise InvalidInput("the fit has no parameters to draw")
     shown = result.shown or result.parameters
     rows = [_parameter_row(item, lang) for item in shown]
-    sheet = _drawn(result, "parameters", rows, (_NAMES, _WORDS), ax, lang)
+    canvas = _drawn(result, "parameters", rows, (_NAMES, _WORDS), ax, lang)
     data = pd.DataFrame([{name: getattr(item, name) for name in _TABLE} for item in shown], columns=list(_TABLE))
     settled, weak = settled_and_weak(shown)
-    return sheet.told(data, say("fit_figure.sentence_parameters", lang, count=len(shown), settled=settled, prior=weak))
+    return canvas.told(
+        data, translate("fit_figure.sentence_parameters", lang, count=len(shown), settled=settled, prior=weak)
+    )
 
 
 @figure_of
 def plot_predictive(
-    result: FitResult, checks: Sequence[PredictiveCheck], *, ax: Any = None, lang: str = "en"
+    result: Fit, checks: Sequence[PredictiveCheck], *, ax: Any = None, lang: str = "en"
 ) -> ReportFigure:
     """Draw prior and posterior predictive checks, relative to the observed statistics.
 
@@ -450,10 +460,10 @@ def plot_predictive(
         raise InvalidInput("there are no predictive checks to draw")
     series = {item.label: series_name(item, lang) for item in result.series}
     rows = [_check_row(item, series[item.label], lang) for item in checks]
-    sheet = _drawn(result, "predictive", rows, (_LONG_NAMES, _NO_WORDS), ax, lang)
+    canvas = _drawn(result, "predictive", rows, (_LONG_NAMES, _NO_WORDS), ax, lang)
     inside = sum(item.posterior[0] <= item.observed <= item.posterior[2] for item in checks)
-    sentence = say("fit_figure.sentence_predictive", lang, count=len(checks), inside=inside)
-    return sheet.told(_check_table(checks), sentence)
+    sentence = translate("fit_figure.sentence_predictive", lang, count=len(checks), inside=inside)
+    return canvas.told(_check_table(checks), sentence)
 
 
 def _parameter_row(item: ParameterEstimate, lang: str) -> _Row:
@@ -463,33 +473,33 @@ def _parameter_row(item: ParameterEstimate, lang: str) -> _Row:
         name=f"{item.key}: {item.name if lang == 'en' else item.zh}",
         prior=(prior_low, prior_high),
         posterior=(low, middle, high),
-        words=said(item.words, lang),
+        words=translated(item.words, lang),
     )
 
 
 def _check_row(item: PredictiveCheck, series: str, lang: str) -> _Row:
     prior, posterior = (np.clip(np.array(x) / item.observed, *_OF_OBSERVED) for x in (item.prior, item.posterior))
-    name = f"{series}: {say(f'fit_figure.{item.statistic}', lang)}"
+    name = f"{series}: {translate(f'fit_figure.{item.statistic}', lang)}"
     return _Row(name=name, prior=prior[[0, 2]].tolist(), posterior=posterior.tolist())
 
 
-def _drawn(result: FitResult, key: str, rows: Sequence[_Row], beside: Interval, ax: Any, lang: str) -> Sheet:
+def _drawn(result: Fit, key: str, rows: Sequence[_Row], beside: Interval, ax: Any, lang: str) -> Canvas:
     """Draw a figure of rows of intervals; `beside` is the space in inches on their left and right."""
     with drawing(ax):
         entries = (
-            KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),
-            KeyEntry(text=say("fit_figure.posterior", lang), colours=(SCENARIO,)),
+            KeyEntry(text=translate("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),
+            KeyEntry(text=translate("fit_figure.posterior", lang), colours=(SCENARIO,)),
         )
-        sheet = _opened(result, key, len(rows) * _ROW + 0.36, lang, key=entries)
-        _draw_rows(sheet, rows, *beside)
-    return sheet
+        canvas = _opened(result, key, len(rows) * _ROW + 0.36, lang, key=entries)
+        _draw_rows(canvas, rows, *beside)
+    return canvas
 
 
-def _draw_rows(sheet: Sheet, rows: Sequence[_Row], left: float, right: float) -> None:
-    axes = sheet.axes(left, 0, sheet.width - left - right, len(rows) * _ROW)
+def _draw_rows(canvas: Canvas, rows: Sequence[_Row], left: float, right: float) -> None:
+    axes = canvas.axes(left, 0, canvas.width - left - right, len(rows) * _ROW)
     axes.set_xscale("log")
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    names = [shortened(sheet.figure, row.name, LABEL_SIZE, left - 0.1) for row in rows]
+    names = [shortened(canvas.figure, row.name, LABEL_SIZE, left - 0.1) for row in rows]
     axes.set_yticks(range(len(rows)), names, size=LABEL_SIZE, color=INK)
     axes.axvline(1, color=RULE, linewidth=0.8, zorder=0.5)
     values = [float(value) for row in rows for value in (*row.prior, *row.posterior)]

@@ -28,7 +28,7 @@ from pysd_runner.reports.document import (
     TextTable,
     save_document,
 )
-from pysd_runner.text import LANGUAGES, say
+from pysd_runner.text import LANGUAGES, translate
 
 NAME, TESTS, TABLES = "evaluation", "tests.csv", "tables"
 
@@ -167,11 +167,11 @@ def write_outlook(outlook: Outlook, folder: Path, *, lang: str = "en") -> None:
     picture = Picture("forecast.png", figure.caption, key=figure.explained())
     heading, frame = last_year(outlook, lang)
     table = TextTable(
-        header=[say("report.region", lang), *map(str, frame.columns)],
+        header=[translate("report.region", lang), *map(str, frame.columns)],
         rows=[[str(name), *(f"{value:.0f}" for value in row)] for name, *row in frame.itertuples(name=None)],
         caption=heading,
     )
-    title = say("forecast.figure.title", lang, until=int(outlook.paths["year"][-1]))
+    title = translate("forecast.figure.title", lang, until=int(outlook.paths["year"][-1]))
     parts: list[Part] = [Paragraph(paragraph(outlook, lang)), picture, table]
     save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "forecast")
 
@@ -183,12 +183,12 @@ def last_year(outlook: Outlook, lang: str) -> tuple[str, pd.DataFrame]:
     final.index = pd.Index([region_name(outlook.names, str(code), lang) for code in final.index])
     # The year of the last observation is shown if it differs from the forecast origin for any region.
     dated = ["last_year"] if (final["last_year"] != outlook.origin).any() else []
-    told = {name: say(f"forecast.table.{name}", lang) for name in ("last", *dated)}
+    told = {name: translate(f"forecast.table.{name}", lang) for name in ("last", *dated)}
     quantiles = ["q05", "q20", "q50", "q80", "q95"]
-    told |= {name: say("forecast.table.quantile", lang, level=name[1:]) for name in quantiles}
-    heading = say("forecast.table.heading", lang, origin=outlook.origin, until=int(final["year"].iloc[0]))
+    told |= {name: translate("forecast.table.quantile", lang, level=name[1:]) for name in quantiles}
+    heading = translate("forecast.table.heading", lang, origin=outlook.origin, until=int(final["year"].iloc[0]))
     if len(final) > MOST_REGIONS:
-        heading += say("forecast.table.some", lang, shown=FEW_REGIONS, all=len(final))
+        heading += translate("forecast.table.some", lang, shown=FEW_REGIONS, all=len(final))
         moves = np.log(final["q50"] / final["last"]).abs().fillna(0.0)
         final = final.iloc[largest(moves.to_numpy(), FEW_REGIONS)]
     return heading, final[["last", *dated, *quantiles]].rename(columns=told)

@@ -8,9 +8,9 @@ from typing import SupportsFloat
 import numpy as np
 
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
-from calibration.fitting.results import FitResult, cells_of
+from calibration.fitting.results import Fit, cells_of
 from calibration.fitting.tying import Description
-from calibration.observation import BEND
+from calibration.observation import HUBER_K
 from calibration.reporting.facts import (
     SeriesNumbers,
     numbers_of,
@@ -24,8 +24,8 @@ from calibration.reporting.facts import (
 from calibration.sdeval import point_fit
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Record, Texts
 from pysd_runner.data import Data
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.marks import largest
@@ -44,7 +44,7 @@ from pysd_runner.reports.document import (
     saved_picture,
 )
 from pysd_runner.reports.evidence import SHAPES
-from pysd_runner.text import said, say
+from pysd_runner.text import translate, translated
 
 NAME = "report"
 
@@ -52,7 +52,7 @@ _SHORT_HASH = 12
 
 
 def write_report(
-    result: FitResult,
+    result: Fit,
     folder: str | Path,
     *,
     figures: Texts | None = None,
@@ -84,7 +84,7 @@ def write_report(
     return save_document(document, folder, NAME)
 
 
-def report_of(result: FitResult, *, figures: Texts, panel: Data | None = None, lang: str = "en") -> ReportDocument:
+def report_of(result: Fit, *, figures: Texts, panel: Data | None = None, lang: str = "en") -> ReportDocument:
     """Build the report.
 
     Parameters
@@ -123,15 +123,15 @@ def report_of(result: FitResult, *, figures: Texts, panel: Data | None = None, l
         *_searches(result, lang),
         *_provenance(result, panel, lang),
     ]
-    title = say("fit_report.title", lang, model=fitted.model, **window(result, lang))
+    title = translate("fit_report.title", lang, model=fitted.model, **window(result, lang))
     return ReportDocument(title=title, lang=lang, parts=parts)
 
 
-def _opening(result: FitResult, lang: str) -> Iterator[Part]:
+def _opening(result: Fit, lang: str) -> Iterator[Part]:
     settled, prior = settled_and_weak(result.parameters)
     failed = result.check()
     yield Paragraph(
-        say(
+        translate(
             "fit_report.lead failed" if failed else "fit_report.lead",
             lang,
             regions=len(result.fitted.regions),
@@ -144,23 +144,23 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
         )
     )
     if failed:
-        yield Paragraph(say("fit_report.failed", lang, count=len(failed)))
+        yield Paragraph(translate("fit_report.failed", lang, count=len(failed)))
     elif not result.findings:
-        yield Paragraph(say("fit_report.passed", lang))
+        yield Paragraph(translate("fit_report.passed", lang))
     if result.findings:
-        yield Heading(say("fit_report.findings", lang))
+        yield Heading(translate("fit_report.findings", lang))
         yield Bullets([say_found(str(item), result, lang) for item in result.findings])
 
 
-def _contents(result: FitResult, panel: Data | None, lang: str) -> Iterator[Part]:
+def _contents(result: Fit, panel: Data | None, lang: str) -> Iterator[Part]:
     found = result.description
-    yield Heading(say("fit_report.contents", lang))
+    yield Heading(translate("fit_report.contents", lang))
     keys = [
-        said(Message("{block} ({keys})", block=Message(stage), keys=", ".join(names)), lang)
+        translated(Message("{block} ({keys})", block=Message(stage), keys=", ".join(names)), lang)
         for stage, names in found.estimated.items()
         if names
     ]
-    yield Paragraph(say("fit_report.estimated", lang, keys="; ".join(keys) or say("fit_report.none", lang)))
+    yield Paragraph(translate("fit_report.estimated", lang, keys="; ".join(keys) or translate("fit_report.none", lang)))
     listed = {
         "observed": found.series,
         "absent": found.absent,
@@ -175,43 +175,43 @@ def _contents(result: FitResult, panel: Data | None, lang: str) -> Iterator[Part
     }
     for key, lines in listed.items():
         if lines:
-            yield Paragraph(f"{say(f'fit_report.{key}', lang)}:")
+            yield Paragraph(f"{translate(f'fit_report.{key}', lang)}:")
             yield Bullets([say_found(line, result, lang) for line in lines])
 
 
-def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
+def _parameters(result: Fit, lang: str) -> Iterator[Part]:
     if not result.parameters:
         return
     judged: Record = (result.fitted.provenance.get(VERDICTS) or {}).get("parameters", {})
     has_profiles = any(item["shape"] is not None for item in judged.values())
-    yield Heading(say("fit_report.parameters", lang))
-    yield Paragraph(say("fit_report.parameters_note", lang))
+    yield Heading(translate("fit_report.parameters", lang))
+    yield Paragraph(translate("fit_report.parameters_note", lang))
     if has_profiles:
-        yield Paragraph(say("fit_report.profile_note", lang))
+        yield Paragraph(translate("fit_report.profile_note", lang))
     header = ["parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "shift"]
     header += ["rests"]
     header += ["profile"] if has_profiles else []
     rows = [_parameter_row(item, judged.get(item.key), result.shifts[item.key], lang) for item in result.shown]
     others = len(result.parameters) - len(result.shown)
     yield TextTable(
-        header=[say(f"fit_report.{key}", lang) for key in header],
+        header=[translate(f"fit_report.{key}", lang) for key in header],
         rows=[row[: len(header)] for row in rows],
         words=frozenset({1, 8, 9}),
     )
     if result.moved:
         yield Paragraph(say_found(Message("{said}.", said=result.moved), result, lang))
     if others:
-        yield Paragraph(say("fit_report.others", lang, count=others))
+        yield Paragraph(translate("fit_report.others", lang, count=others))
     pairs = strongest_correlations(result)
     if pairs:
         yield TextTable(
             header=[
-                say("fit_report.parameter", lang),
-                say("fit_report.and", lang),
-                say("fit_report.correlation", lang),
+                translate("fit_report.parameter", lang),
+                translate("fit_report.and", lang),
+                translate("fit_report.correlation", lang),
             ],
             rows=[[one, other, _number(value, 2)] for one, other, value in pairs],
-            caption=say("fit_report.correlations", lang),
+            caption=translate("fit_report.correlations", lang),
             words=frozenset({1}),
         )
 
@@ -230,17 +230,17 @@ def _parameter_row(item: ParameterEstimate, verdict: Record | None, shift: float
         _range(item.prior_low, item.prior_high),
         _number(item.contraction, 2),
         f"{shift:+.2f}".replace("-", "−"),
-        said(item.words, lang),
-        "–" if shape is None else say(f"report.profile {SHAPES[shape]}", lang),
+        translated(item.words, lang),
+        "–" if shape is None else translate(f"report.profile {SHAPES[shape]}", lang),
     ]
 
 
-def _by_series(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
-    yield Heading(say("fit_report.by_series", lang))
-    yield Paragraph(say("fit_report.series_note", lang))
+def _by_series(result: Fit, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
+    yield Heading(translate("fit_report.by_series", lang))
+    yield Paragraph(translate("fit_report.series_note", lang))
     header = ("series", "cells", "missing", "rmse", "bias", "efficiency", "r2", "theil", "declared_sd", "sd")
     yield TextTable(
-        header=[*(say(f"fit_report.{key}", lang) for key in header), say("fit_report.persistence", lang)],
+        header=[*(translate(f"fit_report.{key}", lang) for key in header), translate("fit_report.persistence", lang)],
         rows=[_series_row(item, numbers[item.label], lang) for item in result.series],
     )
 
@@ -261,14 +261,14 @@ def _series_row(item: SeriesFit, found: SeriesNumbers, lang: str) -> list[str]:
     ]
 
 
-def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
-    yield Heading(say("fit_report.residuals", lang))
-    yield Paragraph(say("fit_report.residuals_note", lang, bend=f"{BEND:g}"))
+def _residual_tests(result: Fit, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
+    yield Heading(translate("fit_report.residuals", lang))
+    yield Paragraph(translate("fit_report.residuals_note", lang, bend=f"{HUBER_K:g}"))
     keys = ("series", "watson", "memory", "band", "rejecting", "rms")
     header = [
-        *(say(f"fit_report.{key}", lang) for key in keys),
-        say("fit_report.wild", lang, bend=f"{BEND:g}"),
-        say("fit_report.verdict", lang),
+        *(translate(f"fit_report.{key}", lang) for key in keys),
+        translate("fit_report.wild", lang, bend=f"{HUBER_K:g}"),
+        translate("fit_report.verdict", lang),
     ]
     rows = []
     for item in result.series:
@@ -283,7 +283,7 @@ def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lan
                 "–" if math.isnan(share) else f"{_number(100 * share, 0)} %",
                 _number(item.rms, 2),
                 f"{item.wild}",
-                say(f"fit_report.{_verdict(found)}", lang),
+                translate(f"fit_report.{_verdict(found)}", lang),
             ]
         )
     yield TextTable(header=header, rows=rows, words=frozenset({7}))
@@ -297,7 +297,7 @@ def _verdict(found: SeriesNumbers) -> str:
     return "patterned" if abs(found.memory) > found.memory_band else "quiet"
 
 
-def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
+def _by_region(result: Fit, lang: str) -> Iterator[Part]:
     regional = [item for item in result.series if not item.national]
     if not regional:
         return
@@ -305,12 +305,12 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
     fits = [point_fit(cells["observed"], cells["fitted"]) for cells in tables]
     names = [region_name(result.region_names, code, lang) for code in result.region_names]
     errors = np.nan_to_num(fits[0].rmse)
-    yield Heading(say("fit_report.by_region", lang))
+    yield Heading(translate("fit_report.by_region", lang))
     yield Paragraph(
-        say(
+        translate(
             "fit_report.region_note",
             lang,
-            worst=names[int(errors.argmax())] if errors.any() else say("fit_report.none", lang),
+            worst=names[int(errors.argmax())] if errors.any() else translate("fit_report.none", lang),
         )
     )
     rows = [
@@ -319,23 +319,25 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
     ]
     if len(rows) > MOST_REGIONS:
         rows = [rows[place] for place in largest(errors, FEW_REGIONS)]
-        yield Paragraph(say("fit_report.region_some", lang, shown=len(rows), all=len(names)))
-    yield TextTable(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
+        yield Paragraph(translate("fit_report.region_some", lang, shown=len(rows), all=len(names)))
+    yield TextTable(
+        header=[translate("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows
+    )
 
 
 def _figures(figures: Texts, lang: str) -> Iterator[Part]:
     if figures:
-        yield Heading(say("fit_report.figures", lang))
+        yield Heading(translate("fit_report.figures", lang))
         for name, sentence in figures.items():
             yield Picture(f"{FIGURES}/{name}.png", sentence)
 
 
-def _searches(result: FitResult, lang: str) -> Iterator[Part]:
+def _searches(result: Fit, lang: str) -> Iterator[Part]:
     if not result.searches:
         return
-    yield Heading(say("fit_report.searches", lang))
+    yield Heading(translate("fit_report.searches", lang))
     yield TextTable(
-        header=[say(f"fit_report.{key}", lang) for key in ("start", "cost", "outcome", "distance")],
+        header=[translate(f"fit_report.{key}", lang) for key in ("start", "cost", "outcome", "distance")],
         rows=[
             [
                 say_found(item.start, result, lang),
@@ -349,12 +351,12 @@ def _searches(result: FitResult, lang: str) -> Iterator[Part]:
     )
 
 
-def _provenance(result: FitResult, panel: Data | None, lang: str) -> Iterator[Part]:
+def _provenance(result: Fit, panel: Data | None, lang: str) -> Iterator[Part]:
     fitted, record = result.fitted, result.fitted.provenance
     basis = f", {record['price_basis']}" if record.get("price_basis") else ""
     currency = str(record.get("currency", "currency"))
     lines = [
-        say(
+        translate(
             "fit_report.made",
             lang,
             model=fitted.model,
@@ -367,13 +369,17 @@ def _provenance(result: FitResult, panel: Data | None, lang: str) -> Iterator[Pa
         read = panel.provenance
         digest = str(read["file_sha256"])[:_SHORT_HASH]
         lines.append(
-            say("fit_report.file", lang, file=read["file"], hash=digest, encoding=read["encoding"], shape=read["shape"])
+            translate(
+                "fit_report.file", lang, file=read["file"], hash=digest, encoding=read["encoding"], shape=read["shape"]
+            )
         )
-    named = say("fit_report.unnamed", lang) if currency == "currency" else currency
-    lines.append(say("fit_report.money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0)))
+    named = translate("fit_report.unnamed", lang) if currency == "currency" else currency
+    lines.append(
+        translate("fit_report.money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0))
+    )
     keys = ("gapsim", "python", "numpy", "scipy", "seed", "starts")
-    lines.append(say("fit_report.versions", lang, **{key: record.get(key, "?") for key in keys}))
-    yield Heading(say("fit_report.provenance", lang))
+    lines.append(translate("fit_report.versions", lang, **{key: record.get(key, "?") for key in keys}))
+    yield Heading(translate("fit_report.provenance", lang))
     yield Bullets(lines)
 
 
@@ -395,7 +401,7 @@ def _with_bias(rmse: float, bias: float) -> str:
 
 
 def write_table_report(
-    result: FitResult, folder: str | Path, *, description: Description, lang: str = "en"
+    result: Fit, folder: str | Path, *, description: Description, lang: str = "en"
 ) -> tuple[Path, Path]:
     """Write the report of a fit to a table as Markdown and as one HTML page, with its figure."""
     folder = Path(folder)
@@ -403,23 +409,23 @@ def write_table_report(
     assert isinstance(figure, ReportFigure)  # noqa: S101
     fitted = result.fitted
     document = ReportDocument(
-        title=say("fit_report.table_title", lang, model=fitted.model, panel=fitted.panel),
+        title=translate("fit_report.table_title", lang, model=fitted.model, panel=fitted.panel),
         lang=lang,
         parts=list(_parts_of_table(result, description, saved_picture(figure, folder, "fit"), lang)),
     )
     return save_document(document, folder, NAME)
 
 
-def _parts_of_table(result: FitResult, description: Description, picture: Picture, lang: str) -> Iterator[Part]:
+def _parts_of_table(result: Fit, description: Description, picture: Picture, lang: str) -> Iterator[Part]:
     def told(lines: Sequence[str]) -> Bullets:
         return Bullets([say_found(line, result, lang) for line in lines])
 
     yield Paragraph(say_found(result.headline, result, lang))
     yield picture
-    yield Heading(say("fit_report.parameters", lang))
+    yield Heading(translate("fit_report.parameters", lang))
     header = ("parameter", "unit", "estimate", "interval", "prior_interval", "rests")
     yield TextTable(
-        header=[say(f"fit_report.{key}", lang) for key in header],
+        header=[translate(f"fit_report.{key}", lang) for key in header],
         rows=[
             (
                 item.name,
@@ -427,18 +433,18 @@ def _parts_of_table(result: FitResult, description: Description, picture: Pictur
                 three_digits(item.estimate, digits=4),
                 f"{three_digits(item.low, digits=4)} … {three_digits(item.high, digits=4)}",
                 f"{three_digits(item.prior_low, digits=4)} … {three_digits(item.prior_high, digits=4)}",
-                said(item.words, lang),
+                translated(item.words, lang),
             )
             for item in result.parameters
         ],
         words=frozenset({1, 5}),
     )
     if result.holdout:
-        yield Heading(say("fit_report.held_out", lang))
+        yield Heading(translate("fit_report.held_out", lang))
         yield told([Message("{said}.", said=item.words) for item in result.holdout])
-    yield Heading(say("fit_report.contents", lang))
+    yield Heading(translate("fit_report.contents", lang))
     yield told([Message("{said}.", said=item.words) for item in result.series])
     yield told(description.lines())
     if result.findings:
-        yield Heading(say("fit_report.findings", lang))
+        yield Heading(translate("fit_report.findings", lang))
         yield told([str(item) for item in result.findings])

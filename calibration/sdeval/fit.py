@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Arrays, Flags, Numbers, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Numbers, frozen
 
 
 @frozen

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.fit import line_up, ratio
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Flags, Numbers, frozen
+from pysd_runner.core.types import Array, Flags, Numbers, frozen
 from pysd_runner.export.files import Tabled
 
 Status = Literal["passed", "failed", "skipped"]

@@ -10,7 +10,7 @@ from scipy import special
 
 from calibration.sdeval.fit import centred, numbers_of, ratio
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Interval, frozen
+from pysd_runner.core.types import Array, Interval, frozen
 
 
 @frozen

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of, ratio
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Flags, Numbers, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Numbers, frozen
 
 # Changes smaller than this share of the range of a series are ignored.
 STILL = 1e-9

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Interval, Numbers, Record, frozen
+from pysd_runner.core.types import Array, Interval, Numbers, Record, frozen
 
 #: Function that runs many parameter sets at once and returns None for each failed run.
 Batch = Callable[[Sequence[Numbers]], Sequence[Run | None]]

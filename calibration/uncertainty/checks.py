@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from calibration.fitting.point import FittedPoint, fitted_point
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from calibration.observation import Noise, Series
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Arrays, frozen
+from pysd_runner.core.types import Array, Arrays, frozen
 
 # Maximum R-hat and minimum effective sample size recommended by Vehtari et al. (2021).
 LARGEST_RHAT = 1.01
@@ -155,9 +155,7 @@ class PredictiveCheck:
     below: float
 
 
-def predictive_checks(
-    problem: CalibrationProblem, fit: FitResult, *, draws: int = 200, seed: int = 0
-) -> tuple[PredictiveCheck, ...]:
+def predictive_checks(problem: Problem, fit: Fit, *, draws: int = 200, seed: int = 0) -> tuple[PredictiveCheck, ...]:
     """Simulate panels with draws from the prior and from the posterior, and compare them with the observed panel.
 
     Both use the error models of the fit. The posterior is that of `calibration.uncertainty.sample` if the fit contains
@@ -198,7 +196,7 @@ def predictive_checks(
     )
 
 
-def _posterior(at: FittedPoint, fit: FitResult, draws: int, rng: np.random.Generator) -> Array:
+def _posterior(at: FittedPoint, fit: Fit, draws: int, rng: np.random.Generator) -> Array:
     found = fit.fitted.sample(rng, draws, spec=at.problem.spec)
     space = at.problem.space
     return np.stack(

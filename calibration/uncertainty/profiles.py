@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from calibration.fitting.space import with_part
 from calibration.optimisers import LeastSquares
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import Array, Arrays, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
+from pysd_runner.core.types import Array, Arrays, frozen
 from pysd_runner.export.records import Checkpoint, Computation
 
 if TYPE_CHECKING:
@@ -165,8 +165,8 @@ def half_quantile(level: float) -> float:
 
 @one_thread
 def profile(
-    problem: CalibrationProblem | FitResult,
-    fit: FitResult | None = None,
+    problem: Problem | Fit,
+    fit: Fit | None = None,
     keys: Iterable[str] | None = None,
     *,
     level: float = 0.9,

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from calibration.uncertainty.checks import Convergence, convergence
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.parallel import one_thread
-from pysd_runner.core.progress import Told, reporting, teller
-from pysd_runner.engine.counts import whole
+from pysd_runner.core.progress import ProgressCallback, callback_of, with_progress
+from pysd_runner.core.types import Array, frozen
 from pysd_runner.engine.memory import check_memory
+from pysd_runner.engine.validation import check_integer
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint, Computation
 
@@ -125,7 +125,7 @@ class PosteriorSample(Tabled):
         table["ess_bulk"], table["ess_tail"] = list(self.convergence.ess_bulk), list(self.convergence.ess_tail)
         return table
 
-    def to_datatree(self, problem: CalibrationProblem) -> "xr.DataTree":
+    def to_datatree(self, problem: Problem) -> "xr.DataTree":
         """Convert all steps after the warm-up to the format of ArviZ 1.
 
         Parameters
@@ -169,7 +169,7 @@ class PosteriorSample(Tabled):
         groups["observed_data"] = problem.data.to_xarray()
         return xr.DataTree.from_dict(groups)
 
-    def attached(self, fit: FitResult) -> FitResult:
+    def attached(self, fit: Fit) -> Fit:
         """Add the draws to a fit, so that projections use them instead of the normal approximation.
 
         Parameters
@@ -179,7 +179,7 @@ class PosteriorSample(Tabled):
 
         Returns
         -------
-        FitResult
+        Fit
             The fit with the draws, and with a finding if the sample has not converged.
         """
         record = {
@@ -203,17 +203,17 @@ class PosteriorSample(Tabled):
         return made if finding is None else made.with_findings(finding)
 
 
-@reporting("Sampling the posterior")
+@with_progress("Sampling the posterior")
 def sample(
-    problem: CalibrationProblem | FitResult,
-    fit: FitResult | None = None,
+    problem: Problem | Fit,
+    fit: Fit | None = None,
     draws: int = 2500,
     *,
     ensembles: int = 4,
     steps: int = MOST_STEPS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> PosteriorSample:
     """Sample the posterior with emcee: independent ensembles of walkers share each batch of simulations.
 
@@ -250,14 +250,18 @@ def sample(
     InvalidInput
         If a number is too small, no parameter was estimated, or the fit does not belong to the problem.
     """
-    settings: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": partial(teller(progress), "steps")}
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "checkpoint": checkpoint,
+        "progress": partial(callback_of(progress), "steps"),
+    }
     return sample_at(fitted_point(problem, fit), draws, ensembles=ensembles, steps=steps, **settings)
 
 
 def check_draws(draws: int, parameters: int) -> None:
     """Raise if the draws of a sample would not fit into memory."""
     check_memory(
-        BYTES * whole("draws", draws, least=1) * parameters,
+        BYTES * check_integer("draws", draws, least=1) * parameters,
         Message("this sample"),
         Message("take fewer draws ({draws})", draws=draws),
     )

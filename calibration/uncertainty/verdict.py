@@ -10,12 +10,12 @@ import numpy as np
 
 from calibration.fitting.estimates import LEAST_SHOWN, ParameterEstimate, evidence
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.results import FitResult
+from calibration.fitting.problem import Problem
+from calibration.fitting.results import Fit
 from calibration.uncertainty.profiles import Profile, ProfileShape, half_quantile, profile
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Interval, Record, frozen
+from pysd_runner.core.types import Array, Interval, Record, frozen
 from pysd_runner.export.files import Tabled
 from pysd_runner.spec.fitted import MOVED_BY, has_moved
 
@@ -243,7 +243,7 @@ class Identifiability(Tabled):
             "directions": [{"strength": item.strength, "weights": dict(item.weights)} for item in self.directions],
         }
 
-    def attached(self, fit: FitResult) -> FitResult:
+    def attached(self, fit: Fit) -> Fit:
         """Add the verdicts to a fit, so that results based on it can show them.
 
         Parameters
@@ -253,7 +253,7 @@ class Identifiability(Tabled):
 
         Returns
         -------
-        FitResult
+        Fit
             The fit with the verdicts in the provenance of its parameters, and with their findings.
         """
         fitted = replace(fit.fitted, provenance={**fit.fitted.provenance, ENTRY: self.to_dict()})
@@ -261,8 +261,8 @@ class Identifiability(Tabled):
 
 
 def identify(
-    problem: CalibrationProblem,
-    fit: FitResult,
+    problem: Problem,
+    fit: Fit,
     *,
     profiles: bool = True,
     level: float = 0.9,

@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 import numpy as np
 import pandas as pd
 
-from calibration import CalibrationProblem, fit
+from calibration import Problem, fit
 from pysd_runner import load_data, load_model, project
 from pysd_runner.data import PanelMapping
 from pysd_runner.plots import plot_gaps
@@ -53,7 +53,7 @@ print(f"{len(panel.regions)} regions, {panel.years[0]} to {panel.years[-1]}")
 # their priors. Money is converted, since the costs of levers are in yuan; the capital share is that of OECD regions.
 
 model = load_model("regional_digital", regions=len(panel.regions))
-problem = CalibrationProblem(model, panel, values={"alpha": 1 / 3}, yuan_per_unit=7)
+problem = Problem(model, panel, values={"alpha": 1 / 3}, yuan_per_unit=7)
 print(problem.describe())
 result = fit(problem, starts=1, seed=0)
 print(result.table()[["key", "estimate", "low_90", "high_90", "words"]].head(6).to_string(index=False))

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from calibration import CalibrationProblem, fit
+from calibration import Problem, fit
 from pysd_runner import load_data, load_model
 
 TEXT = """{UTF-8}
@@ -30,6 +30,6 @@ with TemporaryDirectory() as folder:
 years = np.arange(16)
 users = (90 - 85 * np.exp(-years / 5)) * np.random.default_rng(0).lognormal(0, 0.05, 16)
 table = load_data({"Year": years, "Users": users})
-result = fit(CalibrationProblem(model, table, free=["Limit", "Time to Adopt"]), starts=2)
+result = fit(Problem(model, table, free=["Limit", "Time to Adopt"]), starts=2)
 print(result.table().iloc[:, :5])
 figure = result.plot()

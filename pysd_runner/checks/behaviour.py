@@ -10,7 +10,7 @@ import numpy as np
 from pysd_runner.checks.declarations import EVERYTHING, BehaviourRule, Kind, rules_of
 from pysd_runner.checks.dimensions import EquationProblem, check_dimensions
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, ProbableSlip, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.types import Array, Flags, frozen
 from pysd_runner.engine import plan, read_undefined
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
@@ -298,7 +298,7 @@ def check_running(model: Model) -> list[EquationProblem]:
         If the model could not be compiled to the intermediate representation.
     """
     variables = model.ir.variables
-    stopped = {name: item.uncovered for name, item in variables.items() if item.uncovered}
+    stopped = {name: item.unassigned for name, item in variables.items() if item.unassigned}
     reasons = stopped | dict(read_undefined(model.ir, variables.keys() - stopped))
     found = [
         EquationProblem(kind="cannot run", message=reasons[name], variable=name, equation=variables[name].equation)
@@ -322,7 +322,7 @@ def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[EquationProblem
                 warnings.simplefilter("ignore", ProbableSlip)  # they are no obstacles
                 check()
         except InvalidInput as error:
-            if not any(model.variables[name].uncovered in str(error) for name in stopped):
+            if not any(model.variables[name].unassigned in str(error) for name in stopped):
                 found.append(EquationProblem(kind="cannot run", message=str(error)))
     return found
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidModel, Message
-from pysd_runner.core.kinds import Numbers, frozen
+from pysd_runner.core.types import Numbers, frozen
 from pysd_runner.model import Model
 from pysd_runner.spec.load import parsed, without_schema
 from pysd_runner.spec.reader import NOT_READ, Fail, Reader, named

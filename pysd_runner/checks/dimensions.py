@@ -8,7 +8,7 @@ from typing import Literal
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch
 from pysd_runner.checks.units import Synonyms, UnitProduct, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Texts, frozen
+from pysd_runner.core.types import Texts, frozen
 from pysd_runner.engine.ir import (
     HIDDEN,
     ORDER,
@@ -120,10 +120,10 @@ def check_dimensions(model: Model) -> list[EquationProblem]:
         _problem(
             "equation not covered",
             item,
-            Message("{name}: units not checked: {reason}", name=item.name, reason=item.uncovered),
+            Message("{name}: units not checked: {reason}", name=item.name, reason=item.unassigned),
         )
         for item in visible
-        if item.uncovered
+        if item.unassigned
     ]
     for variable in ir.variables.values():
         owner = ir.variables[owners.get(variable.name, variable.name)]

@@ -65,7 +65,7 @@ class Inference:
     def unit(self, expression: Expression, literal: MaybeUnit = DIMENSIONLESS) -> MaybeUnit:
         """Unit of an expression."""
         if is_literal(expression):
-            return None if is_nought(expression) else literal
+            return None if is_zero_or_nan(expression) else literal
         return NODES[type(expression)](self, expression, literal)
 
     def variable(self, name: str) -> MaybeUnit:
@@ -142,7 +142,7 @@ class Inference:
         self.mismatches[:] = before
 
 
-def is_nought(expression: Expression) -> bool:
+def is_zero_or_nan(expression: Expression) -> bool:
     """Whether an expression is a literal zero or NaN."""
     if isinstance(expression, Number):
         return expression.value == 0 or expression.value != expression.value
@@ -315,7 +315,7 @@ def _array_function(inference: Inference, expression: ArrayFunction, _: MaybeUni
 
 
 NODES: dict[type, Callable[..., MaybeUnit]] = {
-    **dict.fromkeys((Number, Table), lambda _, expression, literal: None if is_nought(expression) else literal),
+    **dict.fromkeys((Number, Table), lambda _, expression, literal: None if is_zero_or_nan(expression) else literal),
     Time: lambda inference, *_: inference.time,
     Reference: lambda inference, expression, _: inference.variable(expression.variable),
     Operation: lambda inference, expression, literal: OPERATIONS[expression.name](inference, expression, literal),

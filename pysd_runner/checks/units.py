@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import NoReturn
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Texts
+from pysd_runner.core.types import Texts
 
 # Vensim's default equivalences, further words for "no unit", and the currency of the shipped model.
 SYNONYMS = (

@@ -37,7 +37,7 @@ from pysd_runner.cli.simulate import run_once
 from pysd_runner.cli.update import update
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.former import OPTIONS
-from pysd_runner.text import LANGUAGES, said, usual_language
+from pysd_runner.text import LANGUAGES, translated, usual_language
 
 ENTRY_POINTS = "gapsim.commands"
 
@@ -229,6 +229,6 @@ def _usage(error: Any, lang: str, *, as_json: bool) -> int:
     message = former or message
     told = Message("error: {said}", said=former or usage_message(message))
     advice = Message("`{command}` shows what it takes, with an example.", command=f"{path} --help")
-    write_line(said(joined([told, advice], "\n  "), lang), err=True)
+    write_line(translated(joined([told, advice], "\n  "), lang), err=True)
     Session(as_json=as_json).close({"kind": "UsageError", "message": message, "exit_code": BAD_INPUT})
     return BAD_INPUT

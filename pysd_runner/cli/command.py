@@ -19,7 +19,7 @@ from pysd_runner.cli.options import Language
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, write_line
 from pysd_runner.core.errors import GapsimError, Message, joined, of_system
 from pysd_runner.core.progress import is_told, listening
-from pysd_runner.text import lines_of, said, usual_language, width
+from pysd_runner.text import lines_of, translated, usual_language, width
 
 PACKAGES = ("pysd_runner", "calibration")
 
@@ -308,7 +308,7 @@ class HelpFormatter(_BASE.formatter_class):  # type: ignore[misc]
 
 
 def _told(text: str) -> str:
-    return said(usage_message(text), "zh")
+    return translated(usage_message(text), "zh")
 
 
 class HelpContext(_BASE):  # type: ignore[misc]

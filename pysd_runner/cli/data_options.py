@@ -146,13 +146,13 @@ class DataChoice:
         """Read the data; report failures in the language of the session."""
         from pysd_runner.core.findings import errors_of
         from pysd_runner.data.checks import heaviest_first
-        from pysd_runner.data.load import FaultyData
+        from pysd_runner.data.load import InvalidData
         from pysd_runner.reports.panels import first_problem, refusal
 
         source = str(self.source)
         try:
             data = self.load()
-        except FaultyData as error:
+        except InvalidData as error:
             if session.lang == "en":
                 raise
             raise InvalidPanel(refusal(source, errors_of(error.problems), session.lang)) from None

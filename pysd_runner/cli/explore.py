@@ -146,12 +146,12 @@ def _constants(
     session: Session, model: "Model", data: "Data | None", fitted: "FittedParameters | None", asked: PageOptions
 ) -> _Page:
     """Contents of a page on which constants change, and options that repeat its run."""
-    from pysd_runner.cli.starting import weighed
+    from pysd_runner.cli.starting import reweighted
     from pysd_runner.core.calendar import said_date
     from pysd_runner.reports.explorer.page import constants_explored
 
     settings = {"draws": DRAWS, "seed": 0, **asked.settings}
-    fitted = None if fitted is None else weighed(session, model, data, fitted, asked)
+    fitted = None if fitted is None else reweighted(session, model, data, fitted, asked)
     options = [f"--data {shlex.quote(asked.data)}"] if asked.data else []
     drawn = f"--draws {settings['draws']} --seed {settings['seed']}"
     options += [] if fitted is None else [f"--fit {asked.fit} {drawn}"]

@@ -19,7 +19,7 @@ from pysd_runner.cli.options import Force, ModelPath, Reading, alone, given, nee
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.reports.folders import check_file, save_whole
-from pysd_runner.text import said
+from pysd_runner.text import translated
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.core.findings import Finding
@@ -147,7 +147,7 @@ def _templates(folder: Path, lang: str) -> tuple[dict[str, str], list[str]]:
 
     panel = folder / "panel.csv"
     return {**panel_templates(lang), SCENARIO_FILE: scenario_template(lang)}, [
-        said(Message("Next: put your figures in, then"), lang) + "\n"
+        translated(Message("Next: put your figures in, then"), lang) + "\n"
         f"  gapsim data check {panel}\n"
         f"  gapsim calibrate {panel} --out {folder / 'fit'}\n"
         f"  gapsim run {folder / SCENARIO_FILE} --data {panel} --fit {folder / 'fit'} "
@@ -184,7 +184,7 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
     # Declarations are read only from the model's own folder.
     if place.resolve() != model.path.parent.resolve():
         lines.insert(0, shlex.join(["cp", str(place / declared), str(model.path.with_suffix(".toml"))]))
-    steps = "\n  ".join([said(Message("Next: look at what is declared, then"), session.lang), *lines])
+    steps = "\n  ".join([translated(Message("Next: look at what is declared, then"), session.lang), *lines])
     declarations = {
         declared: declarations_text(model, data, session.lang),
         SCENARIO_FILE: scenario_text(model, session.lang),
@@ -253,7 +253,7 @@ def _weak(model: "Model") -> "Iterator[tuple[Fact, Parameter | None]]":
 
 def _note(lang: str, text: Message) -> str:
     """A comment in a language."""
-    return f"# {said(text, lang)}"
+    return f"# {translated(text, lang)}"
 
 
 def _parameters(model: "Model", note: "Callable[..., str]") -> list[list[str]]:
@@ -507,12 +507,12 @@ def _table_lines(table: "Data", uses: dict[str, str], lang: str) -> list[str]:
 
     entities = "".join(f", {len(labels)} {axis}" for axis, labels in table.labels.items())
     width = max(len(name) for name in table.columns)
-    lines = [f"{said(table.span, lang)}{entities}"]
+    lines = [f"{translated(table.span, lang)}{entities}"]
     for name, column in table.columns.items():
         seen = int(np.isfinite(column.values).sum())
         unit = f", {column.unit}" if column.unit else ""
-        use = said(uses[name] or Message("not used"), lang)
-        values = said(Message("1 value") if seen == 1 else Message("{count} values", count=seen), lang)
+        use = translated(uses[name] or Message("not used"), lang)
+        values = translated(Message("1 value") if seen == 1 else Message("{count} values", count=seen), lang)
         lines.append(f"  {name:<{width}}  {values}{unit}  {use}")
     return lines
 

@@ -154,7 +154,7 @@ def optimise(
     from pysd_runner.policy.spaces import DEFAULT_CONSTRAINTS
     from pysd_runner.policy.studies import policy_of
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
-    from pysd_runner.text import say
+    from pysd_runner.text import translate
 
     study = policy_study(session, inputs, asked.outcome)
     roots = [spending(inputs, name) for name in filter(None, [start])]
@@ -187,7 +187,7 @@ def optimise(
             progress=stage.at,
         )
     labels = {item.name: item.label.get(session.lang, item.name) for item in rivals}
-    names = {key: say("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
+    names = {key: translate("policy.optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
     scenario = space.scenario(study, found.point, name="optimised", label=names)
     with folder, session.stage(Message("Writing figures and tables")):
         write_optimum(found, labels, folder.draft, session.lang)

@@ -12,7 +12,7 @@ import typer
 from typer.models import OptionInfo
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.engine.counts import year
+from pysd_runner.engine.validation import year
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.spec.design import StudyDesign

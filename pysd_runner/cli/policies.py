@@ -169,12 +169,12 @@ def _money(
     none: Mapping[str, Any],
 ) -> "tuple[Costs, Costs, dict[str, str]] | None":
     """Costs of a policy and of marginal additional money; None if its budget or mix changes over time."""
-    from pysd_runner.policy.cost import costs, money_variables, more_money, spent_money
+    from pysd_runner.policy.cost import costs, marginal_budgets, money_variables, spent_money
 
     money = (spent_money(study.model), money_variables(study.model))
     whole = costs(study, {name: policy}, *money, outcome=outcome, against=none)
     try:
-        policies = more_money(study, policy)
+        policies = marginal_budgets(study, policy)
     except InvalidInput:
         return None
     more = costs(study, policies, *money, outcome=outcome, against=policy)

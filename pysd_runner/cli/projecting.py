@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.options import RunOptions, need
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.starting import definitions_of, started, weighed
+from pysd_runner.cli.starting import definitions_of, reweighted, started
 from pysd_runner.core.errors import Message
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.checks.behaviour import ModelChecks
@@ -141,17 +141,17 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
 
 def _weighed(session: Session, job: Job) -> "dict[str, FittedParameters]":
     """The fits under other definitions, weighed by measured effects."""
-    return {name: weighed(session, job.model, job.data, item, job.asked) for name, item in job.others.items()}
+    return {name: reweighted(session, job.model, job.data, item, job.asked) for name, item in job.others.items()}
 
 
 def _cast(job: Job) -> "tuple[list[Scenario], int]":
     """The requested scenarios, and the number of all runs including those for comparison."""
     from pysd_runner.scenarios import load_scenario
-    from pysd_runner.study.projection import cast_of
+    from pysd_runner.study.projection import scenarios_with_baseline
 
     regions = () if job.data is None else job.data.regions
     asked = [load_scenario(name, model=job.model, regions=regions) for name in job.scenarios]
-    return asked, len(cast_of(asked, job.model))
+    return asked, len(scenarios_with_baseline(asked, job.model))
 
 
 def answered(session: Session, projection: "Future", inputs: "Inputs | None") -> "Answer | None":
@@ -325,14 +325,14 @@ def _write_own(
         pictures.append(saved_picture(figure, folder, name))
     first = max(2 * len(future.observed), 2)
     parts: list[Part] = [Lead(answer), *pictures[:first]]
-    parts += [Heading(say("own.changes", lang))] * (len(future.cast) > 1)
+    parts += [Heading(translate("own.changes", lang))] * (len(future.cast) > 1)
     for scenario in future.cast[1:]:
         parts += [Paragraph(text) for text in (scenario.label[lang], scenario.note[lang]) if text]
         parts.append(Bullets(list(scenario.describe())))
     parts.append(
-        Folded(say("own.each", lang), [Bullets([*future.sentences(lang), *map(session.said, future.warnings)])])
+        Folded(translate("own.each", lang), [Bullets([*future.sentences(lang), *map(session.said, future.warnings)])])
     )
-    parts += [Folded(say("own.others", lang), pictures[first:])] * (len(pictures) > first)
+    parts += [Folded(translate("own.others", lang), pictures[first:])] * (len(pictures) > first)
     title = f"{', '.join(item.label[lang] for item in future.cast[1:] or future.cast)}: {future.model}"
     save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "report")
     data = {"answer": answer, "end": future.table().to_dict("records"), "sentences": future.sentences(lang)}

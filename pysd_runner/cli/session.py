@@ -14,7 +14,7 @@ import typer
 
 from pysd_runner.core.errors import NOTHING, Message
 from pysd_runner.core.progress import Bar, Interruption, bar
-from pysd_runner.text import said
+from pysd_runner.text import translated
 
 SCHEMA_VERSION = 1
 
@@ -75,7 +75,7 @@ class Session:
 
     def said(self, text: str, names: Mapping[str, str] = NOTHING) -> str:
         """Translate a message and names of variables to the session's language; other text is unchanged."""
-        return text if self.lang == "en" else said(text, self.lang, names)
+        return text if self.lang == "en" else translated(text, self.lang, names)
 
     def close(self, error: dict[str, Any] | None = None) -> None:
         """Write the JSON object, if ``--json`` was given."""

@@ -24,11 +24,11 @@ def read_fit(path: Path) -> "FittedParameters":
     return load_fitted(path)
 
 
-def weighed(
+def reweighted(
     session: Session, model: "Model", data: "Data | None", fitted: "FittedParameters", asked: RunOptions
 ) -> "FittedParameters":
     """Weigh a fit by the measured effects of the model, unless they are left out."""
-    from pysd_runner.evidence.following import weighed as weighed_by
+    from pysd_runner.evidence.following import reweighted as weighed_by
 
     return fitted if "evidence" in asked.left_out else weighed_by(session, model, data, fitted, asked.seed or 0)
 

@@ -100,14 +100,14 @@ def _laid(
     """Lay the new figures over the panel; also return the record of their files."""
     from pysd_runner.core.findings import errors_of
     from pysd_runner.data.checks import heaviest_first
-    from pysd_runner.data.load import FaultyData
+    from pysd_runner.data.load import InvalidData
     from pysd_runner.data.update import updated
     from pysd_runner.reports.panels import first_problem, panel_facts, refusal
 
     new = choice.read(session, is_compared=True)
     try:
         found = updated(before, new, sources=(panel, ", ".join(files)))
-    except FaultyData as error:
+    except InvalidData as error:
         raise InvalidPanel(refusal(", ".join(files), errors_of(error.problems), session.lang)) from None
     known = {item.rule for item in before.problems}
     if doubts := heaviest_first(item for item in found.panel.problems if item.rule not in known):
@@ -129,7 +129,7 @@ def _laid(
 
 def _moved(session: Session, now: "Data", compared: Compared) -> "pd.DataFrame":
     """Say what moves in earlier results with a panel, and return it as a table."""
-    from pysd_runner.cli.starting import read_fit, weighed
+    from pysd_runner.cli.starting import read_fit, reweighted
     from pysd_runner.evidence.following import forecast_of
     from pysd_runner.reports.since import moved
 
@@ -145,7 +145,7 @@ def _moved(session: Session, now: "Data", compared: Compared) -> "pd.DataFrame":
             now,
             compared.region or ["nation"],
             forecast=forecast,
-            fitted=None if fit is None else lambda model: weighed(session, model, now, read_fit(fit), RunOptions()),
+            fitted=None if fit is None else lambda model: reweighted(session, model, now, read_fit(fit), RunOptions()),
             progress=stage.at,
         )
     session.data |= {"moved": found.table().to_dict("records")}

@@ -30,11 +30,11 @@ __all__ = [
     "SimulationFailed",
     "UnknownName",
     "UnsupportedFeature",
-    "apart",
     "joined",
     "of_parser",
     "of_system",
     "suggest",
+    "symmetric_difference",
 ]
 
 
@@ -70,7 +70,7 @@ def of_parser(error: Exception) -> Message:
     return Message("{problem} (line {line}, column {column})", problem=words, line=found[-1][0], column=found[-1][1])
 
 
-def apart(names: Iterable[str], others: Iterable[str]) -> Message:
+def symmetric_difference(names: Iterable[str], others: Iterable[str]) -> Message:
     """Describe which names appear in only one of two lists, at most five of them.
 
     >>> apart(["a", "b"], ["b", "c"])

@@ -3,8 +3,8 @@
 from pysd_runner.core.errors import Message
 
 FORMER = {
-    "gapsim.CalibrationProblem": "gapsim.Problem",
-    "gapsim.FitResult": "gapsim.Fit",
+    "gapsim.Problem": "gapsim.Problem",
+    "gapsim.Fit": "gapsim.Fit",
     "pysd_runner.general": "pysd_runner.study",
     "pysd_runner.panel": "pysd_runner.data",
     "pysd_runner.regional": "pysd_runner.policy and pysd_runner.study",

@@ -24,7 +24,7 @@ from multiprocessing import active_children, get_context, parent_process
 from typing import Any, ParamSpec, TypeVar
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.engine.counts import cores, one_core, whole
+from pysd_runner.engine.validation import check_integer, cores, one_core
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -154,7 +154,7 @@ def open_pool(
         yield Pool(executor, UNKNOWN_WORKERS)
         return
     check_executor(executor)
-    count = cores() if workers is None else whole("workers", workers, least=1)
+    count = cores() if workers is None else check_integer("workers", workers, least=1)
     count = count if items is None else max(1, min(count, items))
     if executor == "threads":
         if count == 1:

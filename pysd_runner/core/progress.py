@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 #: Called with the current step, the number of finished items and their total.
-Tell = Callable[[str, int, int], None]
+Callback = Callable[[str, int, int], None]
 #: A function to call; True or False to show or hide a line with the time left; None to show it where someone watches.
-Told = Tell | bool | None
+ProgressCallback = Callback | bool | None
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -28,16 +28,16 @@ is_told = ContextVar("is_told", default=False)
 AT_FIRST, OFTEN, SELDOM = 1.0, 0.4, 10.0
 
 
-def reporting(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def with_progress(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorator of a function with a parameter ``progress``: the function is given one that it can call."""
 
     def around(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
-        def told(*args: Any, progress: Told = None, **kwargs: Any) -> R:
-            line = Line(title) if _is_wanted(progress) else None
+        def told(*args: Any, progress: ProgressCallback = None, **kwargs: Any) -> R:
+            line = ProgressLine(title) if _is_wanted(progress) else None
             mark = is_told.set(True)
             try:
-                tell = teller(progress if line is None else line.at)
+                tell = callback_of(progress if line is None else line.at)
                 return cast("Callable[..., R]", function)(*args, progress=tell, **kwargs)
             finally:
                 is_told.reset(mark)
@@ -49,24 +49,24 @@ def reporting(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return around
 
 
-def teller(progress: Told) -> Tell:
+def callback_of(progress: ProgressCallback) -> Callback:
     """The function to call, which does nothing if none was given."""
     return progress if callable(progress) else lambda *_: None
 
 
-def counted(progress: Told, what: str, total: int) -> Callable[[int], None]:
+def counted(progress: ProgressCallback, what: str, total: int) -> Callable[[int], None]:
     """Adapt a progress callback (task, done, total) to functions that report items finished since the last call."""
     done = 0
 
     def finished(items: int) -> None:
         nonlocal done
         done += items
-        teller(progress)(what, done, total)
+        callback_of(progress)(what, done, total)
 
     return finished
 
 
-def _is_wanted(progress: Told) -> bool:
+def _is_wanted(progress: ProgressCallback) -> bool:
     """Whether to show a line: if asked to, in a notebook or at a terminal; not in threads and processes of others."""
     if callable(progress) or progress is False or is_told.get() or _asked("multiprocessing", "parent_process"):
         return False
@@ -83,7 +83,7 @@ def _is_notebook() -> bool:
     return hasattr(_asked("IPython", "get_ipython"), "kernel")
 
 
-class Line:
+class ProgressLine:
     """Progress in one line with the time left, in a notebook or on standard error."""
 
     def __init__(self, title: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, Severity
-from pysd_runner.core.kinds import Array, Flags, Indices, frozen
+from pysd_runner.core.types import Array, Flags, Indices, frozen
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, Severity, errors_of, listed
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.types import Array, Flags, frozen
 from pysd_runner.data.cells import Grid, IndexArray
 from pysd_runner.data.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
 from pysd_runner.data.units import Measure, greatest_per_head

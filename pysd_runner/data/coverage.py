@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, listed
-from pysd_runner.core.kinds import Flags
+from pysd_runner.core.types import Flags
 from pysd_runner.data.dataset import Data
 
 OUTPUT = "output_per_head"

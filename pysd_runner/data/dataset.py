@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pysd_runner.core.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding, listed
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Texts, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Indices, Texts, frozen
 from pysd_runner.data import sources
 from pysd_runner.data.cells import Column, TextArray, series_column
 from pysd_runner.data.names import CURRENCY, Entity, by_label, key, label_key

@@ -12,7 +12,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.core.kinds import Texts, frozen
+from pysd_runner.core.types import Texts, frozen
 from pysd_runner.data.cells import (
     IndexArray,
     Keys,

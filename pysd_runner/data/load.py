@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.kinds import Record, Texts
+from pysd_runner.core.types import Record, Texts
 from pysd_runner.data.cells import TextFile
 from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.dataset import Data
@@ -119,7 +119,7 @@ def load_data(  # noqa: PLR0913 - a public entry point
     problems, data = _examined(files, asked, by, regions, national, panel)
     called = ", ".join(item.called for item in files)
     if data is None or errors_of(problems):
-        raise FaultyData(problems, called)
+        raise InvalidData(problems, called)
     if problems and data.is_panel:
         logger.log(_level.get(), "%s: %d doubts, listed in the panel's `problems`", called, len(problems))
     return replace(data, problems=tuple(problems), provenance={**data.provenance, **reading})
@@ -146,7 +146,7 @@ def list_data() -> list[str]:
     return list(shipped_panels())
 
 
-class FaultyData(InvalidPanel):
+class InvalidData(InvalidPanel):
     """Data with errors; `problems` holds all of them and the warnings."""
 
     def __init__(self, problems: Sequence[Finding], where: str) -> None:
@@ -206,7 +206,7 @@ def check_data(source: "AnySource | Data", **settings: Unpack[ReadingSettings]) 
     quiet = _level.set(logging.DEBUG)
     try:
         return list(load_data(source, **settings).problems)
-    except FaultyData as error:
+    except InvalidData as error:
         return error.problems
     finally:
         _level.reset(quiet)

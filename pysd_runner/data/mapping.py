@@ -15,7 +15,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message, joined, of_parser, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.core.kinds import Texts, frozen
+from pysd_runner.core.types import Texts, frozen
 from pysd_runner.data.cells import TextFile, texts_of
 from pysd_runner.data.names import ROLE_OF, ROLES, VARIABLE_OF, VARIABLES, bare, key, visible
 from pysd_runner.data.numbers import DECIMALS

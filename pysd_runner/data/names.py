@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Texts, frozen
+from pysd_runner.core.types import Texts, frozen
 
 Kind = Literal["money", "money per head", "person", "user", "port", "share", "per 100", "index", "duration", "rate"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.types import Array, Flags, frozen
 from pysd_runner.data.cells import Cells, Entries, IndexArray, is_empty, is_typed, text_of
 from pysd_runner.data.names import VARIABLES
 from pysd_runner.data.units import Measure, scaled

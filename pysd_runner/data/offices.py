@@ -14,7 +14,7 @@ import numpy as np
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding, listed
-from pysd_runner.core.kinds import Flags, Texts
+from pysd_runner.core.types import Flags, Texts
 from pysd_runner.data.cells import VALUE, Entries, TextFile, each_once, of_texts, same, texts_of
 from pysd_runner.data.files import TWO_ROWS, is_of_regions
 from pysd_runner.data.mapping import IGNORE, mapped, variable_name

@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
-from pysd_runner.core.kinds import Arrays, Texts, frozen
+from pysd_runner.core.types import Arrays, Texts, frozen
 from pysd_runner.data.cells import (
     DERIVED,
     Cells,

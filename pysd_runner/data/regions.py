@@ -13,7 +13,7 @@ import numpy as np
 from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import InvalidPanel, Message, suggest
 from pysd_runner.core.findings import Finding, listed, with_hint
-from pysd_runner.core.kinds import Texts
+from pysd_runner.core.types import Texts
 from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, same, texts_of
 from pysd_runner.data.files import read_table
 from pysd_runner.data.names import ROLE_OF, Entity, by_label, key, label_key, split_unit

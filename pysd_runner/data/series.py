@@ -11,7 +11,7 @@ import numpy as np
 from pysd_runner.core.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, errors_of, with_hint
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 from pysd_runner.data.cells import (
     Cells,
     Entries,

@@ -10,8 +10,8 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.paths import models_folder
+from pysd_runner.core.types import Record, frozen
 from pysd_runner.data.cells import TextFile, is_typed, of_frame
 from pysd_runner.data.files import read_table
 from pysd_runner.data.mapping import PanelMapping, selected_rows

@@ -14,7 +14,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
-from pysd_runner.core.kinds import Array, Flags, Texts, frozen
+from pysd_runner.core.types import Array, Flags, Texts, frozen
 from pysd_runner.data.cells import Cells, is_empty
 from pysd_runner.data.names import VARIABLE_OF, VARIABLES, Kind, key, split_unit
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.findings import errors_of
-from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.data.cells import DERIVED
 from pysd_runner.data.checks import JUMP
 from pysd_runner.data.dataset import Data
-from pysd_runner.data.load import FaultyData, load_data
+from pysd_runner.data.load import InvalidData, load_data
 from pysd_runner.data.names import CURRENCY, VARIABLES
 from pysd_runner.data.reading import MONEY
 from pysd_runner.data.units import YUAN, factor_for, parse_unit
@@ -271,9 +271,9 @@ def _read_again(frame: "pd.DataFrame", before: Data, national: Record, last: int
     frame = frame.sort_values(["_of", "_at", "year"], kind="stable").drop(columns=["_of", "_at"])
     try:
         data = load_data(frame, regions=list(before.regions), national=national, panel=True)
-    except FaultyData as error:
+    except InvalidData as error:
         # Rows of the joint table mean nothing to a reader.
-        raise FaultyData([replace(item, row=None) for item in errors_of(error.problems)], where) from error
+        raise InvalidData([replace(item, row=None) for item in errors_of(error.problems)], where) from error
     stem = before.name.removesuffix(f"-{before.years[-1]}")
     doubts = tuple(replace(item, row=None, column="") for item in data.problems)
     return replace(data, name=f"{stem}-{last}", provenance=before.provenance, problems=doubts)

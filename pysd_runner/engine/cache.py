@@ -238,7 +238,7 @@ class LoweredFile:
     path: Path
     sha256: str  # hash of its bytes
     model: ModelIr | None  # the intermediate representation; None if the model uses an unsupported feature
-    uncovered: str = ""  # why it could not be lowered at all, empty otherwise
+    unassigned: str = ""  # why it could not be lowered at all, empty otherwise
 
 
 def load_lowered(

@@ -322,7 +322,7 @@ class Variable:
     group: str  # its sector (group) in the file, an empty string when there is none
     blocks: tuple[Block, ...]  # its equations; they do not overlap
     hidden: bool = False  # whether it is generated, such as the stocks of a smooth or delay
-    uncovered: str = ""  # why it could not be lowered, with the feature and the equation; otherwise empty
+    unassigned: str = ""  # why it could not be lowered, with the feature and the equation; otherwise empty
     limits: tuple[float, ...] = ()  # lower and upper bound that the file gives, in the unit of the variable
 
     @property

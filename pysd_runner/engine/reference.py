@@ -216,7 +216,7 @@ def _warn_of_limits(model: ModelIr) -> None:
 def _refuse_missing_data(model: ModelIr, values: Mapping[str, Array | TimePath]) -> None:
     for name, variable in model.variables.items():
         if variable.kind == "data" and name not in values:
-            raise InvalidInput(variable.uncovered)
+            raise InvalidInput(variable.unassigned)
 
 
 def _reduced_ranges(model: ModelIr) -> set[str]:

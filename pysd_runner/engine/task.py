@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.cache import ModelFile
 from pysd_runner.engine.clock import Clock, clocks
-from pysd_runner.engine.counts import whole
 from pysd_runner.engine.errors import InvalidInput, Message, ProbableSlip, UnsupportedFeature, suggest
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr
 from pysd_runner.engine.kinds import Array, Flags, frozen
 from pysd_runner.engine.numpy.target import computed
 from pysd_runner.engine.passes.integration import check_orders, integrated, method_of
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
+from pysd_runner.engine.validation import check_integer
 from pysd_runner.engine.values import TimePath, fitted_to, leading_shape, one_case, some_cases
 
 if TYPE_CHECKING:  # these load numpy
@@ -208,8 +208,8 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         Maximum predicted compilation time.
     """
     asked, engine = engine, chosen(engine)
-    seed = whole("seed", seed, least=0)
-    threads = None if threads is None else whole("threads", threads, least=1)
+    seed = check_integer("seed", seed, least=0)
+    threads = None if threads is None else check_integer("threads", threads, least=1)
     bounds = _bounds(given, {control: asked_for.get(control) for control in CONTROLS})
     ready = {name: fitted_to(ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(ir, [*given, *outcomes])

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.counts import check_series
 from pysd_runner.engine.errors import InvalidInput, Message
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.kinds import Array, frozen
+from pysd_runner.engine.validation import check_series
 
 # Tolerance for rounding errors when the years of a path are compared with simulated times.
 SAME_TIME = 1e-9

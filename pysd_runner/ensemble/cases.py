@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Values, frozen
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
-from pysd_runner.engine.counts import check_series, whole
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
+from pysd_runner.engine.validation import check_integer, check_series
 from pysd_runner.ensemble.designs import Design, rows
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Position, constant_values, element_name, located
@@ -161,7 +161,7 @@ def cases_of(
                 name=name,
             )
     found = _draws(common, named, tasks)
-    if draws is not None and found not in (1, whole("draws", draws, least=1)):
+    if draws is not None and found not in (1, check_integer("draws", draws, least=1)):
         raise InvalidInput(
             "values have {found} draws, {draws} were asked for; leave the number away", found=found, draws=draws
         )

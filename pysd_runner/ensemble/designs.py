@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Interval, Record, Values, frozen
-from pysd_runner.engine.counts import whole
+from pysd_runner.core.types import Array, Arrays, Interval, Record, Values, frozen
 from pysd_runner.engine.memory import check_memory
+from pysd_runner.engine.validation import check_integer
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import element_name, located
 
@@ -139,7 +139,7 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
     InvalidInput
         If a range, `draws` or `seed` is invalid.
     """
-    laws, seed = _laws(model, ranges), whole("seed", seed, least=0)
+    laws, seed = _laws(model, ranges), check_integer("seed", seed, least=0)
     draws = _counted(draws, ranges)
     columns = []
     for name in laws:
@@ -171,14 +171,14 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     UnbalancedDesign
         If `draws` is not a power of two.
     """
-    draws, seed = _counted(draws, ranges), whole("seed", seed, least=0)
+    draws, seed = _counted(draws, ranges), check_integer("seed", seed, least=0)
     warn_unbalanced(draws)
     return drawn_part(model, "sobol", ranges, slice(0, draws), seed=seed)
 
 
 def _counted(draws: int, ranges: Ranges) -> int:
     """Number of draws of a design, which memory must hold."""
-    draws = whole("draws", draws, least=1)
+    draws = check_integer("draws", draws, least=1)
     check_memory(
         8 * COPIES * draws * len(ranges),
         Message("the design"),
@@ -252,7 +252,7 @@ def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> 
     Design
         Shape (draw, parameter).
     """
-    draws, seed = _counted(draws, ranges), whole("seed", seed, least=0)
+    draws, seed = _counted(draws, ranges), check_integer("seed", seed, least=0)
     return drawn_part(model, "random", ranges, slice(0, draws), seed=seed)
 
 

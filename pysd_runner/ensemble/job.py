@@ -11,11 +11,11 @@ from typing import Any, Unpack
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, of_system
-from pysd_runner.core.kinds import Array, Arrays, Flags, Texts, Values
 from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.core.progress import between_steps
+from pysd_runner.core.types import Array, Arrays, Flags, Texts, Values
 from pysd_runner.engine import Failure, TimePath
-from pysd_runner.engine.counts import whole
+from pysd_runner.engine.validation import check_integer
 from pysd_runner.ensemble.cases import VECTOR, BlockRuns, Cases, Precision, cases_of
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.result import Ensemble
@@ -152,7 +152,7 @@ class EnsembleJob:
 
     def numbers(self, part: tuple[int, int] = (1, 1)) -> range:
         """Numbers of the blocks in a share of the work, such as ``(3, 64)``."""
-        share, shares = (whole("part", number, least=1) for number in part)
+        share, shares = (check_integer("part", number, least=1) for number in part)
         if share > shares:
             raise InvalidInput(
                 "part: expected a share between 1 and {shares}; found {share}", shares=shares, share=share
@@ -439,11 +439,14 @@ def _given(model: Model, cases: Draws | Design | Values) -> tuple[Any, int | Non
     """Sample of the requested cases, number of draws and sampler of the blocks (both None if values were given)."""
     if not isinstance(cases, Draws):
         return cases, None, None
-    count = whole("draws", cases.draws, least=1)
+    count = check_integer("draws", cases.draws, least=1)
     if cases.method == "sobol":
         warn_unbalanced(count)
     made = Draws(
-        method=cases.method, ranges=intervals(model, cases.ranges), draws=count, seed=whole("seed", cases.seed, least=0)
+        method=cases.method,
+        ranges=intervals(model, cases.ranges),
+        draws=count,
+        seed=check_integer("seed", cases.seed, least=0),
     )
     return made.part(model, slice(0, min(count, VECTOR))), count, made
 

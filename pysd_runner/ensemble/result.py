@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
-from pysd_runner.core.kinds import Values
+from pysd_runner.core.types import Values
 from pysd_runner.engine import Failure
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
 from pysd_runner.export.files import Tabled

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
-from pysd_runner.core.kinds import Flags
 from pysd_runner.core.parallel import open_pool
-from pysd_runner.core.progress import Told, between_steps, counted, reporting
+from pysd_runner.core.progress import ProgressCallback, between_steps, counted, with_progress
+from pysd_runner.core.types import Flags
 from pysd_runner.engine import Failure, TimePath
-from pysd_runner.engine.counts import cores, whole
 from pysd_runner.engine.memory import aligned, check_memory, spread
+from pysd_runner.engine.validation import check_integer, cores
 from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases, Precision, Room, cases_of, no_room, without_frames
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
@@ -30,7 +30,7 @@ Array = NDArray[np.floating]
 Keep = Literal["full"] | Statistics
 
 
-@reporting("Running the ensemble")
+@with_progress("Running the ensemble")
 def run_ensemble(  # noqa: PLR0913 - public entry point
     model: Model,
     cases: "Design | Mapping[str, Any] | pd.DataFrame",
@@ -42,7 +42,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
     keep: Keep = "full",
     precision: Precision = "float64",
     throw: bool = False,
-    progress: Told = None,
+    progress: ProgressCallback = None,
     **settings: Unpack[RunSettings],
 ) -> Ensemble:
     """Run a model for many draws of its parameters.
@@ -112,7 +112,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
     # reported after each.
     is_slow = found.first.engine == "pysd"
     parts = [slice(draw, draw + 1) for draw in range(found.draws)] if is_slow else found.blocks(found.draws)
-    at_once = cores() if threads is None else whole("threads", threads, least=1)
+    at_once = cores() if threads is None else check_integer("threads", threads, least=1)
     kept = statistics_of(keep)
     # Where quantiles are exact every run is needed to the end, and has its place from the start.
     is_whole = kept is not None and found.draws <= KEPT and len(kept.quantiles) > 0

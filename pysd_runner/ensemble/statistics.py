@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, frozen
 
 Numbers = NDArray[np.floating]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.core.kinds import Arrays, Flags, Interval, Texts, Values
+from pysd_runner.core.types import Arrays, Flags, Interval, Texts, Values
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.cases import Cases, Precision, cases_of

@@ -1,12 +1,12 @@
 """Measured effects: what they were, and what the model implies for the same experiments."""
 
 from pysd_runner.evidence.implied import Beginning, ExperimentRuns, beginning_of, experiments_of, in_state
-from pysd_runner.evidence.weights import Weighted, is_weighed, terms_of, weigh
+from pysd_runner.evidence.weights import Reweighted, is_weighed, terms_of, weigh
 
 __all__ = [
     "Beginning",
     "ExperimentRuns",
-    "Weighted",
+    "Reweighted",
     "beginning_of",
     "experiments_of",
     "in_state",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.evidence.implied import ExperimentRuns, beginning_of, experiments_of
 from pysd_runner.evidence.weights import is_weighed, terms_of, weigh

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.types import Record, frozen
 from pysd_runner.data import Data
 from pysd_runner.evidence.weights import is_weighed, weigh
 from pysd_runner.model import Model
@@ -111,7 +111,7 @@ def _as_file(
         raise InvalidInput("{model} follows no forecast; leave `forecast` out", model=model.name)
     settings = {"draws": model.design.draws, "seed": 0, **given}
     if fitted is not None and how.evidence:
-        fitted = weighed(audience, model, data, fitted, settings["seed"])
+        fitted = reweighted(audience, model, data, fitted, settings["seed"])
     return RunStart(model=model, data=data, fitted=fitted, baseline=None, settings=settings)
 
 
@@ -133,7 +133,7 @@ def _in_state(
     elif not isinstance(baseline, Baseline | None):
         baseline = baseline.baseline
     if fitted is not None and how.evidence:
-        fitted = weighed(audience, model, seen, fitted, settings["seed"])
+        fitted = reweighted(audience, model, seen, fitted, settings["seed"])
     return RunStart(model=model, data=seen, fitted=fitted, baseline=baseline, settings=settings)
 
 
@@ -164,7 +164,7 @@ def settings_of(
     return settings
 
 
-def weighed(
+def reweighted(
     audience: Audience, model: Model, data: Data | None, fitted: FittedParameters, seed: int
 ) -> FittedParameters:
     """Weigh a fit by the measured effects of the model, unless it used them; warn if too few draws agree."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Flags, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Values, frozen
 from pysd_runner.data import Data, Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model

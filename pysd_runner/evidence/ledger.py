@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pysd_runner.core.errors import InvalidInput, Message, of_system
-from pysd_runner.core.kinds import Array, Values, frozen
 from pysd_runner.core.paths import declarations_beside, model_file
+from pysd_runner.core.types import Array, Values, frozen
 from pysd_runner.spec import Parameter, load_spec
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -409,7 +409,7 @@ def unsupported_costs(model: str | Path) -> frozenset[str]:
 def meaning(model: str | Path, item: Parameter, lang: str) -> str:
     """Meaning of a parameter in English or Chinese, marked if it is a unit cost without evidence."""
     text = str(getattr(item, lang))
-    return say("report.no evidence", lang, meaning=text) if item.key in unsupported_costs(model) else text
+    return translate("report.no evidence", lang, meaning=text) if item.key in unsupported_costs(model) else text
 
 
 def _table(path: Path, kind: str) -> "pd.DataFrame":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Arrays, Indices, frozen
+from pysd_runner.core.types import Array, Arrays, Indices, frozen
 from pysd_runner.evidence.implied import beginning_of, experiments_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters
@@ -27,7 +27,7 @@ ENTRY = "evidence"
 
 
 @frozen(eq=False)
-class Weighted:
+class Reweighted:
     """A fit whose draws were weighed by evidence terms.
 
     Attributes
@@ -110,7 +110,7 @@ def weigh(
     terms: Iterable[str] | None = None,
     *,
     seed: int = 0,
-) -> Weighted:
+) -> Reweighted:
     """Weigh the draws of a fit by the density of measured effects at what each draw implies.
 
     ``w_i ~ prod_k p_k(q_k(theta_i))``, with the effect ``q_k`` of the experiment of term ``k`` on the model's own path
@@ -165,7 +165,7 @@ def weigh(
     taken = rows[_systematic(weights, len(rows), np.random.default_rng(seed))]
     record = {"how": "weights", "terms": [item.key for item in kept], "effective": effective, "draws": len(rows)}
     made = replace(before, draws=tuple(map(tuple, taken.tolist())), provenance={**fitted.provenance, ENTRY: record})
-    return Weighted(fitted=made, before=before, implied=implied, weights=weights, effective=effective)
+    return Reweighted(fitted=made, before=before, implied=implied, weights=weights, effective=effective)
 
 
 def _drawn(model: Model, fitted: FittedParameters, seed: int) -> FittedParameters:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from pysd_runner.core.calendar import date_of, said_time, time_of
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Flags, Indices, Texts, frozen
+from pysd_runner.core.types import Array, Flags, Indices, Texts, frozen
 
 FORMS = (
     "WHO closes 10% of its gap by YEAR",
@@ -267,7 +267,7 @@ def share_of_draws(happens: Flags, *, is_ever: bool) -> float:
 
 
 @frozen
-class Crossing:
+class ThresholdEvent:
     """Event that a series is above or below a value."""
 
     text: str
@@ -298,7 +298,7 @@ class Crossing:
         return share_of_draws(until > self.value if self.is_above else until < self.value, is_ever=self.is_ever)
 
 
-def event_of(text: str, names: Sequence[str]) -> Crossing:
+def event_of(text: str, names: Sequence[str]) -> ThresholdEvent:
     """Parse an event such as ``"infected above 100 at 80"``, at that time; ``by 80`` means at any time up to it."""
     match = _FORM.fullmatch(text.strip())
     if match is None:
@@ -315,7 +315,7 @@ def event_of(text: str, names: Sequence[str]) -> Crossing:
             match=match["name"],
             suggestion=suggest(match["name"], names),
         )
-    return Crossing(
+    return ThresholdEvent(
         text=text,
         name=name,
         value=float(match["value"]),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Flags, frozen
+from pysd_runner.core.types import Array, Flags, frozen
 
 
 def regions_last(name: str, values: ArrayLike, axis: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array
+from pysd_runner.core.types import Array
 from pysd_runner.indicators.inequality import (
     TheilParts,
     class_names,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Flags
+from pysd_runner.core.types import Array, Flags
 from pysd_runner.indicators.inequality import non_negative_regions_last, output_and_people, positive_regions_last
 
 

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import listed
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.types import frozen
 from pysd_runner.export.layout import in_layout
 from pysd_runner.indicators import INDICATORS
 from pysd_runner.plots.style import can_draw, stands_for
-from pysd_runner.text import has_text, say
+from pysd_runner.text import has_text, translate
 
 
 def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
@@ -72,7 +72,7 @@ def label_of(values: xr.DataArray, dim: str, label: str, lang: str) -> str:
             found = str(np.atleast_1d(values.coords[column].to_numpy())[places[0]]).strip()
             if found and found != "nan":
                 return found
-    return next((say(f"{room}.{label}", lang) for room in rooms if has_text(f"{room}.{label}")), other)
+    return next((translate(f"{room}.{label}", lang) for room in rooms if has_text(f"{room}.{label}")), other)
 
 
 def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | None) -> int:
@@ -119,7 +119,7 @@ class PrintedNames:
     def region(self, code: str) -> str:
         """Printed name of a region."""
         position = position_of(self.values, "region", code) + 1
-        return self._usable("region", code, say("region.position", self.lang, position=position))
+        return self._usable("region", code, translate("region.position", self.lang, position=position))
 
     def _usable(self, dim: str, label: str, other: str) -> str:
         """First name of a label that can be drawn, or another name that stands for it."""
@@ -167,7 +167,7 @@ class Quantity:
     def difference(self, baseline: str, lang: str) -> str:
         """What is drawn of differences from the baseline, with its unit."""
         key = "axis.difference_closed" if self.lower_is_better else "axis.difference"
-        return say(key, lang, baseline=baseline, unit=self.difference_unit)
+        return translate(key, lang, baseline=baseline, unit=self.difference_unit)
 
 
 def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
@@ -175,10 +175,10 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
     name = str(values.name or "value")
     units = str(values.attrs.get("units", values.attrs.get("unit", "")))
     is_index, is_share = name in _INDICES, units in _DIMENSIONLESS and name not in _INDICES
-    percent = say("unit.percent", lang)
-    units = say("unit.log_points", lang) if units == _LOG_POINTS else units
+    percent = translate("unit.percent", lang)
+    units = translate("unit.log_points", lang) if units == _LOG_POINTS else units
     points = "points" if is_share else "index_points" if is_index else ""
-    own_unit = say(f"unit.{name}", lang) if has_text(f"unit.{name}") else (percent if is_share else units)
+    own_unit = translate(f"unit.{name}", lang) if has_text(f"unit.{name}") else (percent if is_share else units)
     title = _title(values, name, lang)
     digits = 1 if is_share else 3 if is_index else _digits(values)
     return Quantity(
@@ -187,8 +187,8 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
         inline=_inline(title),
         unit=own_unit,
         short_unit=percent if is_share else ("" if is_index else units),
-        difference_unit=say(f"unit.{points}", lang) if points else units,
-        counted_unit=say(f"unit.{points}_counted", lang) if points else units,
+        difference_unit=translate(f"unit.{points}", lang) if points else units,
+        counted_unit=translate(f"unit.{points}_counted", lang) if points else units,
         scale=100.0 if is_share else 1.0,
         digits=digits,
         difference_digits=digits + 1 if digits else 0,
@@ -200,7 +200,7 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
 def _title(values: xr.DataArray, name: str, lang: str) -> str:
     """Title of the quantity: from the package's texts, from the attributes of the array, or its name."""
     if has_text(f"quantity.{name}"):
-        return say(f"quantity.{name}", lang)
+        return translate(f"quantity.{name}", lang)
     own = values.attrs.get(f"long_name_{lang}") or values.attrs.get("long_name") or name.replace("_", " ")
     return str(own)
 

@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, origin_of, position_of, quantity_of
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 #: The median, and the edges of the 30 %, 60 % and 90 % intervals.
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
@@ -133,7 +133,7 @@ class View:
     def subtitle(self) -> str:
         """Subtitle that names the scenario and its baseline."""
         key = "title.against" if self.baseline else "title.alone"
-        return say(key, self.names.lang, scenario=self.label, baseline=self.other)
+        return translate(key, self.names.lang, scenario=self.label, baseline=self.other)
 
     def paths(self, region: str) -> RegionPaths:
         """Bands, baseline and history of one region."""

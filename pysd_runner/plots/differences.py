@@ -8,8 +8,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Interval, Texts, frozen
 from pysd_runner.core.numbers import written
+from pysd_runner.core.types import Interval, Texts, frozen
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
 from pysd_runner.plots.bands import MEDIAN, Bands, bands_of, rows_of, table_of
@@ -17,11 +17,11 @@ from pysd_runner.plots.fan import Multiples, draw_lines, fan
 from pysd_runner.plots.figure import (
     DPI,
     LABEL_SIZE,
+    Canvas,
     ReportFigure,
-    Sheet,
     fan_caption,
     joined_sentences,
-    open_sheet,
+    open_canvas,
     sources_of,
 )
 from pysd_runner.plots.marks import draw_intervals, label_room, limits_of, set_values, write_beside
@@ -38,7 +38,7 @@ from pysd_runner.plots.style import (
     text_width,
     usable_language,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 _GAP = 0.16
 _HIGH = 1.05
@@ -128,12 +128,12 @@ def plot_differences(
         quantity=quantity,
         when=when,
         ranked=sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=True),
-        baseline=names.scenario(references.pop()) if len(references) == 1 else say("baseline.own", lang),
+        baseline=names.scenario(references.pop()) if len(references) == 1 else translate("baseline.own", lang),
         where=names.region(code) if {"region", "class"} & set(values.dims) else "",
         lang=lang,
     )
     with drawing(ax):
-        sheet = _draw(effects, view, includes)
+        canvas = _draw(effects, view, includes)
     labels = {
         "region": code,
         "region_name": names.region(code),
@@ -141,7 +141,7 @@ def plot_differences(
         "unit": quantity.difference_unit,
     }
     rows = (rows_of(effect.bands, scenario=effect.scenario, **labels) for effect in effects)
-    return sheet.told(table_of(rows), _sentence(view))
+    return canvas.told(table_of(rows), _sentence(view))
 
 
 @frozen
@@ -187,7 +187,7 @@ def _wanted(full: xr.DataArray, pairs: Texts, scenarios: Sequence[str] | None) -
     return wanted
 
 
-def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> Sheet:
+def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> Canvas:
     """Draw the paths above and the ranking below."""
     years, lang = effects[0].bands.years, view.lang
     limits = limits_of([effect.bands.quantiles for effect in effects] + [np.zeros(1)])
@@ -201,24 +201,24 @@ def _draw(effects: Sequence[_Effect], view: _View, includes: Sequence[str]) -> S
     )
     paths = charts.height + 0.62
     caption = [
-        "" if effects[0].bands.is_single else say("caption.paired", lang, baseline=view.baseline),
+        "" if effects[0].bands.is_single else translate("caption.paired", lang, baseline=view.baseline),
         fan_caption([effect.bands for effect in effects], includes, lang),
-        say("caption.conditional", lang),
+        translate("caption.conditional", lang),
     ]
     title = "title.differences_of_one" if view.where else "title.differences"
-    sheet = open_sheet(
+    canvas = open_canvas(
         height=paths + len(effects) * _ROW + 0.78,
-        title=say(title, lang, region=view.where, quantity=view.quantity.inline),
+        title=translate(title, lang, region=view.where, quantity=view.quantity.inline),
         subtitle=view.unit,
         caption=joined_sentences(caption, lang),
     )
-    drawn = list(charts.axes(sheet, across=say("axis.year", lang), ticks=(3, 4)))
+    drawn = list(charts.axes(canvas, across=translate("axis.year", lang), ticks=(3, 4)))
     for effect, axes in zip(effects, drawn, strict=True):
         draw_lines(axes, [fan(effect.bands)])
         axes.axhline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2.5)
     draw_directions(drawn[0], limits, view.quantity, lang)
-    _draw_ranking(sheet, view, paths)
-    return sheet
+    _draw_ranking(canvas, view, paths)
+    return canvas
 
 
 def draw_directions(axes: Axes, limits: Interval, quantity: Quantity, lang: str) -> None:
@@ -228,23 +228,23 @@ def draw_directions(axes: Axes, limits: Interval, quantity: Quantity, lang: str)
     kind = "closed" if quantity.lower_is_better else "arrow"
     for key, height, align, share in ((below, 0.03, "bottom", -low), (above, 0.97, "top", high)):
         if share > 0.2 * (high - low):
-            text = say(f"direction.{kind}_{key}", lang)
+            text = translate(f"direction.{kind}_{key}", lang)
             axes.text(0.03, height, text, transform=axes.transAxes, va=align, size=6.5, color=MUTED, zorder=6)
 
 
-def _draw_ranking(sheet: Sheet, view: _View, top: float) -> None:
+def _draw_ranking(canvas: Canvas, view: _View, top: float) -> None:
     """Draw median and interval of each policy, the best first, with their numbers."""
     ranked, when = view.ranked, view.when
-    labels = [shortened(sheet.figure, effect.name, LABEL_SIZE, _NAMES) for effect in ranked]
-    left = max(text_width(sheet.figure, label, LABEL_SIZE) for label in labels) + 0.12
-    head = say("title.ranking", view.lang, year=int(ranked[0].bands.years[when]))
-    sheet.text(0, top, head, size=8.5, color=INK, **heading_style(head))
+    labels = [shortened(canvas.figure, effect.name, LABEL_SIZE, _NAMES) for effect in ranked]
+    left = max(text_width(canvas.figure, label, LABEL_SIZE) for label in labels) + 0.12
+    head = translate("title.ranking", view.lang, year=int(ranked[0].bands.years[when]))
+    canvas.text(0, top, head, size=8.5, color=INK, **heading_style(head))
     is_single = ranked[0].bands.is_single
     if not is_single:
-        sheet.text(0, top + 0.17, say("mark.interval", view.lang), size=7, color=MUTED)
+        canvas.text(0, top + 0.17, translate("mark.interval", view.lang), size=7, color=MUTED)
     texts = [_numbers(effect.bands, view) for effect in ranked]
-    numbers = max(text_width(sheet.figure, text, LABEL_SIZE) for text in texts) + 0.12
-    axes = sheet.axes(left, top + 0.36, sheet.width - left - numbers, len(ranked) * _ROW)
+    numbers = max(text_width(canvas.figure, text, LABEL_SIZE) for text in texts) + 0.12
+    axes = canvas.axes(left, top + 0.36, canvas.width - left - numbers, len(ranked) * _ROW)
     axes.yaxis.grid(visible=False)
     axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)
     at = np.stack([effect.bands.quantiles[:, when] for effect in ranked], axis=1)
@@ -270,9 +270,9 @@ def _sentence(view: _View) -> str:
     best, quantity, lang = view.ranked[0].bands, view.quantity, view.lang
     subject = quantity.title
     if view.where:
-        subject = say("sentence.subject", lang, region=view.where, quantity=quantity.inline)
+        subject = translate("sentence.subject", lang, region=view.where, quantity=quantity.inline)
     ends = {"median": best.median, "low": best.low, "high": best.high}
-    return say(
+    return translate(
         f"sentence.best{'_closed' if quantity.lower_is_better else ''}{'_single' if best.is_single else ''}",
         lang,
         subject=subject,

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from pysd_runner.core.kinds import Array, Interval, frozen
+from pysd_runner.core.types import Array, Interval, frozen
 from pysd_runner.plots.bands import Bands, RegionPaths
-from pysd_runner.plots.figure import LABEL_SIZE, ROOM, ReportFigure, Sheet
+from pysd_runner.plots.figure import LABEL_SIZE, ROOM, Canvas, ReportFigure
 from pysd_runner.plots.marks import draw_origin, limits_of, set_values, set_years
 from pysd_runner.plots.style import (
     BASELINE,
@@ -142,12 +142,12 @@ class Multiples:
         rest = [shortened(figure, " ".join(others), LABEL_SIZE, self.wide, style)] if others else []
         return "\n".join([first, *rest])
 
-    def axes(self, sheet: Sheet, *, unit: str = "", across: str = "", ticks: Interval = (3, 5)) -> Iterator[Axes]:
+    def axes(self, canvas: Canvas, *, unit: str = "", across: str = "", ticks: Interval = (3, 5)) -> Iterator[Axes]:
         """Axes, row by row; those with common limits are labelled on the left and at the bottom only."""
         for place, (name, heading) in enumerate(zip(self.names, self.headings, strict=True)):
             row, column = divmod(place, self.columns)
             left, top = self.left + column * (self.wide + self.gap), row * self.pitch + self.above
-            axes = sheet.axes(left, top, self.wide, self.high, name, unit)
+            axes = canvas.axes(left, top, self.wide, self.high, name, unit)
             if heading:
                 pad = 4 if row else 4 + 72 * self.extra
                 axes.set_title(heading, loc="left", size=LABEL_SIZE, pad=pad, **heading_style(name))

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import written
+from pysd_runner.core.types import frozen
 from pysd_runner.export.files import csv_bytes, write_bytes_whole
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, position_of, position_of_year, quantity_of
@@ -40,7 +40,7 @@ from pysd_runner.plots.style import (
     text_width,
     wrapped,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 PAGE_WIDTH, DPI = 7.2, 200
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 11.0, 8.5, 7.5, 7.0
@@ -102,7 +102,7 @@ class ReportFigure(Figure):
 
 
 @frozen
-class Sheet:
+class Canvas:
     """A figure with a title above, a caption below and a drawing area between, in inches."""
 
     figure: ReportFigure
@@ -156,7 +156,7 @@ class KeyEntry:
     style: LineStyle = "-"  # line style, ignored for bands
 
 
-def open_sheet(
+def open_canvas(
     *,
     height: float,
     title: str,
@@ -164,7 +164,7 @@ def open_sheet(
     caption: str = "",
     key: Sequence[KeyEntry] = (),
     width: float = PAGE_WIDTH,
-) -> Sheet:
+) -> Canvas:
     """Make a figure with title, subtitle, legend and caption, and a drawing area of the given height."""
     figure = ReportFigure(figsize=(width, height), dpi=DPI)
     if (of_caller := given.get()) is not None:
@@ -184,14 +184,14 @@ def open_sheet(
     bottom = len(below) * CAPTION_SIZE * _LINE + 0.10
     whole = _MARGIN + top + height + bottom + _MARGIN / 2
     figure.set_size_inches(width, whole)
-    sheet = Sheet(figure=figure, width=room, height=height, left=_MARGIN, bottom=_MARGIN / 2 + bottom)
-    sheet.text(0, -top, "\n".join(head), size=TITLE_SIZE, color=INK, linespacing=1.2, **heading_style(title))
-    sheet.text(0, -top + heights[0], "\n".join(second), size=SUBTITLE_SIZE, color=MUTED, linespacing=1.2)
-    sheet.text(0, height + 0.08, "\n".join(below), size=CAPTION_SIZE, color=MUTED, linespacing=1.25)
+    canvas = Canvas(figure=figure, width=room, height=height, left=_MARGIN, bottom=_MARGIN / 2 + bottom)
+    canvas.text(0, -top, "\n".join(head), size=TITLE_SIZE, color=INK, linespacing=1.2, **heading_style(title))
+    canvas.text(0, -top + heights[0], "\n".join(second), size=SUBTITLE_SIZE, color=MUTED, linespacing=1.2)
+    canvas.text(0, height + 0.08, "\n".join(below), size=CAPTION_SIZE, color=MUTED, linespacing=1.25)
     for row, entries in enumerate(rows):
-        _draw_key(sheet, entries, -top + heights[0] + heights[1] + 0.04 + row * _KEY_ROW)
+        _draw_key(canvas, entries, -top + heights[0] + heights[1] + 0.04 + row * _KEY_ROW)
     figure.caption = caption
-    return sheet
+    return canvas
 
 
 def _key_rows(figure: Figure, key: Sequence[KeyEntry], room: float) -> list[list[KeyEntry]]:
@@ -209,23 +209,23 @@ def _key_rows(figure: Figure, key: Sequence[KeyEntry], room: float) -> list[list
     return rows
 
 
-def _draw_key(sheet: Sheet, entries: Sequence[KeyEntry], top: float) -> None:
+def _draw_key(canvas: Canvas, entries: Sequence[KeyEntry], top: float) -> None:
     """Draw one row of the legend."""
     left = 0.0
     for entry in entries:
-        _draw_sample(sheet, entry, left, top + 0.09)
-        sheet.text(left + _SAMPLE, top + 0.09, entry.text, size=LABEL_SIZE, color=INK, va="center")
-        left += _SAMPLE + text_width(sheet.figure, entry.text, LABEL_SIZE) + _KEY_GAP
+        _draw_sample(canvas, entry, left, top + 0.09)
+        canvas.text(left + _SAMPLE, top + 0.09, entry.text, size=LABEL_SIZE, color=INK, va="center")
+        left += _SAMPLE + text_width(canvas.figure, entry.text, LABEL_SIZE) + _KEY_GAP
 
 
-def _draw_sample(sheet: Sheet, entry: KeyEntry, left: float, middle: float) -> None:
+def _draw_sample(canvas: Canvas, entry: KeyEntry, left: float, middle: float) -> None:
     """Draw the sample of a legend entry: a line, or the tints of a band."""
-    whole_width, whole_height = sheet.figure.get_size_inches()
-    height = (sheet.bottom + sheet.height - middle) / whole_height
+    whole_width, whole_height = canvas.figure.get_size_inches()
+    height = (canvas.bottom + canvas.height - middle) / whole_height
     part = 0.26 / len(entry.colours)
     is_band = len(entry.colours) > 1
     for position, colour in enumerate(entry.colours):
-        start = sheet.left + left + position * part
+        start = canvas.left + left + position * part
         line = Line2D(
             [start / whole_width, (start + part) / whole_width],
             [height, height],
@@ -233,9 +233,9 @@ def _draw_sample(sheet: Sheet, entry: KeyEntry, left: float, middle: float) -> N
             linewidth=8 if is_band else 1.6,
             linestyle="-" if is_band else entry.style,
             solid_capstyle="butt",
-            transform=sheet.figure.transFigure,
+            transform=canvas.figure.transFigure,
         )
-        sheet.figure.add_artist(line)
+        canvas.figure.add_artist(line)
 
 
 def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ...]:
@@ -370,7 +370,7 @@ def figure_sentence(
         against = position_of(full, "scenario", reference)
         difference = bands_of(full, scenario=position, baseline=against, region=place, scale=quantity.scale)
         parts.append(_difference_sentence(difference, when, quantity, lang, names.scenario(reference)))
-    return say("sentence.separator", lang).join(parts)
+    return translate("sentence.separator", lang).join(parts)
 
 
 def fan_caption(
@@ -386,10 +386,10 @@ def fan_caption(
             )
     bands = max(all_bands, key=lambda own: own.failed)
     if bands.is_single:
-        return say("caption.single", lang)
-    parts = [say(key, lang), say("caption.draws", lang, draws=bands.draws)]
+        return translate("caption.single", lang)
+    parts = [translate(key, lang), translate("caption.draws", lang, draws=bands.draws)]
     if bands.failed:
-        parts.append(say("caption.failed", lang, failed=bands.failed, draws=bands.draws))
+        parts.append(translate("caption.failed", lang, failed=bands.failed, draws=bands.draws))
     if includes:
         parts.append(_included(includes, lang))
     return joined_sentences(parts, lang)
@@ -397,35 +397,39 @@ def fan_caption(
 
 def joined_sentences(parts: Sequence[str], lang: str) -> str:
     """Join sentences with the separator of the language."""
-    return say("sentence.separator", lang).join(part for part in parts if part)
+    return translate("sentence.separator", lang).join(part for part in parts if part)
 
 
 def direction(value: float, quantity: Quantity, lang: str) -> str:
     """Word for the direction of a difference."""
-    return say(f"direction.{quantity.directions[not value < 0]}", lang)
+    return translate(f"direction.{quantity.directions[not value < 0]}", lang)
 
 
 def _included(includes: Sequence[str], lang: str) -> str:
     """Sentence on the sources of uncertainty that the bands include and exclude."""
-    inside = _listed([say(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang)
+    inside = _listed(
+        [translate(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang
+    )
     # A forecast covers future shocks and the uncertain initial state; without one, it is not listed as excluded.
     covered = {*includes, "forecast", *(("start", "shocks") if "forecast" in includes else ())}
-    outside = _listed([say(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in covered], "or", lang)
+    outside = _listed(
+        [translate(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in covered], "or", lang
+    )
     if not outside:
-        return say("caption.includes_all", lang, included=inside)
-    return say("caption.includes", lang, included=inside, excluded=outside)
+        return translate("caption.includes_all", lang, included=inside)
+    return translate("caption.includes", lang, included=inside, excluded=outside)
 
 
 def _listed(items: Sequence[str], link: str, lang: str) -> str:
     """Items as a list in words, the last one joined by "and" or "or"."""
-    first = say("list.separator", lang).join(items[:-1])
-    return say(f"list.{link}", lang).join(part for part in (first, *items[-1:]) if part)
+    first = translate("list.separator", lang).join(items[:-1])
+    return translate(f"list.{link}", lang).join(part for part in (first, *items[-1:]) if part)
 
 
 def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, region: str, scenario: str) -> str:
     """Sentence on the level of a region."""
     key = "sentence.level_single" if bands.is_single else "sentence.level"
-    text = say(
+    text = translate(
         key,
         lang,
         region=region,
@@ -445,7 +449,7 @@ def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str,
     key = "sentence.difference_single" if bands.is_single else "sentence.difference"
     middle = float(bands.median[when])
     ends = sorted(float(end[when]) * (-1 if middle < 0 else 1) for end in (bands.low, bands.high))
-    return say(
+    return translate(
         key,
         lang,
         baseline=baseline,

@@ -9,18 +9,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Interval
+from pysd_runner.core.types import Interval
 from pysd_runner.plots.arrays import Quantity, position_of
 from pysd_runner.plots.bands import RegionPaths, View, table_of, view_of
 from pysd_runner.plots.fan import Multiples, Trace, common_limits, draw_lines, draw_panel, shaded
 from pysd_runner.plots.figure import (
     DPI,
+    Canvas,
     ReportFigure,
-    Sheet,
     fan_caption,
     figure_sentence,
     joined_sentences,
-    open_sheet,
+    open_canvas,
     sources_of,
 )
 from pysd_runner.plots.marks import draw_end_labels, draw_origin, label_room, set_values, set_years
@@ -37,7 +37,7 @@ from pysd_runner.plots.style import (
     usable_language,
     wrapped,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 MOST_PANELS = 12
 _CHOSEN_PANELS = 6
@@ -108,13 +108,13 @@ def plot_gaps(  # noqa: PLR0913 - a public entry point
         leaders = [panel for panel in panels if panel.is_leader] if len(panels) > 1 else []
         panels = [panel for panel in panels if not panel.is_leader]
     caption = _caption(panels, view, includes)
-    caption += [say("caption.leads", lang, region=panel.name) for panel in leaders]
+    caption += [translate("caption.leads", lang, region=panel.name) for panel in leaders]
     if regions is None and len(codes) < len(view.codes):
         year = int(view.full["year"].max())
-        caption.append(say("caption.selected", lang, shown=len(panels), all=len(view.codes), year=year))
+        caption.append(translate("caption.selected", lang, shown=len(panels), all=len(view.codes), year=year))
     with drawing(ax):
-        sheet = _draw(panels, view, _title(panels, view.quantity, lang), joined_sentences(caption, lang))
-    return sheet.told(
+        canvas = _draw(panels, view, _title(panels, view.quantity, lang), joined_sentences(caption, lang))
+    return canvas.told(
         table_of(view.rows(panels)),
         figure_sentence(gaps, region=panels[0].region, scenario=view.scenario, baseline=view.baseline, lang=lang),
     )
@@ -142,8 +142,8 @@ def _chosen_regions(view: View, regions: Sequence[str] | None) -> list[str]:
 def _title(panels: Sequence[RegionPaths], quantity: Quantity, lang: str) -> str:
     """Title: the quantity, and the region when there is one."""
     if len(panels) == 1:
-        return say("title.gaps_of_one", lang, region=panels[0].name, quantity=quantity.inline)
-    return say("title.gaps", lang, quantity=quantity.title)
+        return translate("title.gaps_of_one", lang, region=panels[0].name, quantity=quantity.inline)
+    return translate("title.gaps", lang, quantity=quantity.title)
 
 
 def _caption(panels: Sequence[RegionPaths], view: View, includes: Sequence[str]) -> list[str]:
@@ -151,13 +151,13 @@ def _caption(panels: Sequence[RegionPaths], view: View, includes: Sequence[str])
     lang = view.names.lang
     parts = [fan_caption([panel.bands for panel in panels], includes, lang)]
     if any(panel.history.size for panel in panels):
-        parts.append(say("caption.history", lang))
+        parts.append(translate("caption.history", lang))
     if view.baseline is not None:
-        parts.append(say("caption.baseline", lang, baseline=view.other))
+        parts.append(translate("caption.baseline", lang, baseline=view.other))
     return parts
 
 
-def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -> Sheet:
+def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -> Canvas:
     """Lay the panels out in rows."""
     columns, lang = {1: 1, 2: 2, 4: 2}.get(len(panels), 3), view.names.lang
     limits = common_limits(panels)
@@ -171,19 +171,19 @@ def _draw(panels: Sequence[RegionPaths], view: View, title: str, caption: str) -
         extra=0.13,
         limits=limits,
     )
-    sheet = open_sheet(height=charts.height + 0.36, title=title, subtitle=view.subtitle, caption=caption)
+    canvas = open_canvas(height=charts.height + 0.36, title=title, subtitle=view.subtitle, caption=caption)
     drawn = charts.axes(
-        sheet, unit=view.quantity.unit, across=say("axis.year", lang), ticks=(6 if columns < 3 else 3, 5)
+        canvas, unit=view.quantity.unit, across=translate("axis.year", lang), ticks=(6 if columns < 3 else 3, 5)
     )
     for position, (panel, axes) in enumerate(zip(panels, drawn, strict=True), start=1):
         draw_panel(axes, panel, view.origin)
         if position == 1:
-            draw_origin(axes, view.origin, say("mark.origin", lang, year=view.origin))
+            draw_origin(axes, view.origin, translate("mark.origin", lang, year=view.origin))
         if position % columns == 0 or position == len(panels):
-            draw_end_labels(sheet.figure, axes, _ends(panel, view), room=_LABEL_ROOM - 0.1)
-    unit = "\n".join(wrapped(sheet.figure, view.quantity.unit, 8, charts.height))
-    sheet.text(0.02, (charts.height + charts.above) / 2, unit, rotation=90, va="center", size=8, color=MUTED)
-    return sheet
+            draw_end_labels(canvas.figure, axes, _ends(panel, view), room=_LABEL_ROOM - 0.1)
+    unit = "\n".join(wrapped(canvas.figure, view.quantity.unit, 8, charts.height))
+    canvas.text(0.02, (charts.height + charts.above) / 2, unit, rotation=90, va="center", size=8, color=MUTED)
+    return canvas
 
 
 def _ends(panel: RegionPaths, view: View) -> list[tuple[float, str, str]]:
@@ -258,12 +258,12 @@ def plot_dispersion(
     bands = [panel.bands for part in panels.values() for panel in part]
     captions = [fan_caption(bands, includes, lang, key="caption.frequencies_one_band")]
     if view.baseline is not None:
-        captions.append(say("caption.baseline_right", lang, baseline=view.other))
-    captions += [say("caption.leads", lang, region=panel.name) for panel in classes if panel.is_leader]
+        captions.append(translate("caption.baseline_right", lang, baseline=view.other))
+    captions += [translate("caption.leads", lang, region=panel.name) for panel in classes if panel.is_leader]
     with drawing(ax):
-        sheet = _draw_dispersion(views, panels, joined_sentences(captions, lang))
+        canvas = _draw_dispersion(views, panels, joined_sentences(captions, lang))
     widest = max(classes, key=lambda panel: float(panel.bands.median[-1]))
-    return sheet.told(
+    return canvas.told(
         table_of(row for name, own in views.items() for row in own.rows(panels[name])),
         figure_sentence(
             futures["class_gap"], region=widest.region, scenario=view.scenario, baseline=view.baseline, lang=lang
@@ -271,14 +271,14 @@ def plot_dispersion(
     )
 
 
-def _draw_dispersion(views: Mapping[str, View], panels: Mapping[str, Sequence[RegionPaths]], caption: str) -> Sheet:
+def _draw_dispersion(views: Mapping[str, View], panels: Mapping[str, Sequence[RegionPaths]], caption: str) -> Canvas:
     """Draw classes on the left, Theil above sigma on the right."""
     view = views["class_gap"]
     lang = view.names.lang
-    sheet = open_sheet(
-        height=_ABOVE + _HIGH + 0.36, title=say("title.dispersion", lang), subtitle=view.subtitle, caption=caption
+    canvas = open_canvas(
+        height=_ABOVE + _HIGH + 0.36, title=translate("title.dispersion", lang), subtitle=view.subtitle, caption=caption
     )
-    wide = (sheet.width - 2 * _LEFT - 2 * _LABELS - 0.12) / 2
+    wide = (canvas.width - 2 * _LEFT - 2 * _LABELS - 0.12) / 2
     half, right = (_HIGH - _BETWEEN) / 2, wide + _LABELS + _LEFT + 0.12
     classes = panels["class_gap"]
     shown = [panel for panel in classes if not panel.is_leader] or classes
@@ -286,22 +286,22 @@ def _draw_dispersion(views: Mapping[str, View], panels: Mapping[str, Sequence[Re
     for panel, (colour, style) in zip(classes, cycle(CLASSES), strict=False):
         tints = shaded(colour, 0.13, 1)
         lines += [_line(panel, colour, style, panel.name, tints)] if panel in shown else []
-    axes = _axes(sheet, view.quantity, (0, 0, wide, _HIGH), common_limits(shown), lang)
+    axes = _axes(canvas, view.quantity, (0, 0, wide, _HIGH), common_limits(shown), lang)
     draw_lines(axes, lines)
-    draw_origin(axes, view.origin, say("mark.origin", lang, year=view.origin))
-    draw_end_labels(sheet.figure, axes, [_end(line) for line in lines], room=_LABELS)
+    draw_origin(axes, view.origin, translate("mark.origin", lang, year=view.origin))
+    draw_end_labels(canvas.figure, axes, [_end(line) for line in lines], room=_LABELS)
     for row, name in enumerate(("theil", "sigma")):
         panel, part = panels[name][0], [] if row else panels.get("theil_between", [])
         place = (right, row * (half + _BETWEEN), wide, half)
-        axes = _axes(sheet, views[name].quantity, place, common_limits([panel, *part]), lang)
+        axes = _axes(canvas, views[name].quantity, place, common_limits([panel, *part]), lang)
         draw_panel(axes, panel, view.origin)
-        lines = [_line(own, MUTED, (0, (1, 1.3)), say("mark.between", lang)) for own in part]
+        lines = [_line(own, MUTED, (0, (1, 1.3)), translate("mark.between", lang)) for own in part]
         draw_lines(axes, lines)
         ends = [*_ends(panel, views[name]), *map(_end, lines)]
-        draw_end_labels(sheet.figure, axes, ends, room=_LABELS - 0.06, size=7)
+        draw_end_labels(canvas.figure, axes, ends, room=_LABELS - 0.06, size=7)
         axes.tick_params(labelbottom=row == 1)
-        axes.set_xlabel(say("axis.year", lang) if row == 1 else "")
-    return sheet
+        axes.set_xlabel(translate("axis.year", lang) if row == 1 else "")
+    return canvas
 
 
 def _line(panel: RegionPaths, colour: str, style: LineStyle, name: str, tints: Sequence[Any] = ()) -> Trace:
@@ -316,15 +316,15 @@ def _end(line: Trace) -> tuple[float, str, str]:
 
 
 def _axes(
-    sheet: Sheet, quantity: Quantity, place: tuple[float, ...], limits: tuple[Interval, Interval], lang: str
+    canvas: Canvas, quantity: Quantity, place: tuple[float, ...], limits: tuple[Interval, Interval], lang: str
 ) -> Axes:
     """Axes with the quantity and its unit above them."""
     left, top, wide, high = place
-    axes = sheet.axes(_LEFT + left, _ABOVE + top, wide, high, quantity.title, quantity.unit)
-    axes.set_xlabel(say("axis.year", lang))
-    sheet.text(left, top, quantity.title, size=8.5, color=INK, **heading_style(quantity.title))
-    unit = wrapped(sheet.figure, quantity.unit, 7, wide + _LABELS)[0]
-    sheet.text(left, top + 0.145, unit, size=7, color=MUTED)
+    axes = canvas.axes(_LEFT + left, _ABOVE + top, wide, high, quantity.title, quantity.unit)
+    axes.set_xlabel(translate("axis.year", lang))
+    canvas.text(left, top, quantity.title, size=8.5, color=INK, **heading_style(quantity.title))
+    unit = wrapped(canvas.figure, quantity.unit, 7, wide + _LABELS)[0]
+    canvas.text(left, top + 0.145, unit, size=7, color=MUTED)
     set_years(axes, *limits[0], ticks=4)
     set_values(axes, *limits[1])
     return axes

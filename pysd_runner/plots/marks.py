@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pysd_runner.core.kinds import Array, Interval, frozen
 from pysd_runner.core.numbers import written
+from pysd_runner.core.types import Array, Interval, frozen
 from pysd_runner.plots.bands import MEDIAN
-from pysd_runner.plots.figure import LABEL_SIZE, Sheet
+from pysd_runner.plots.figure import LABEL_SIZE, Canvas
 from pysd_runner.plots.style import (
     FAN,
     GRID,
@@ -202,14 +202,14 @@ def named_rows(rows: Sequence[Row], told: str | None) -> list[Row]:
     return [rows[place] for place in largest(np.array([row.change for row in rows]), _NAMED, first)]
 
 
-def draw_rows(sheet: Sheet, rows: Sequence[Row], named: Sequence[Row], colour: str, *, is_single: bool) -> None:
+def draw_rows(canvas: Canvas, rows: Sequence[Row], named: Sequence[Row], colour: str, *, is_single: bool) -> None:
     """Draw one row per region from the top, and in another colour the value its median is compared with."""
-    pitch = (sheet.height - 0.3) / len(rows)
+    pitch = (canvas.height - 0.3) / len(rows)
     are_all = len(named) == len(rows)
     size = min(LABEL_SIZE, 0.85 * 72 * pitch) if are_all else LABEL_SIZE
-    texts = {row.region: shortened(sheet.figure, row.name, size, _NAMES) for row in named}
-    room = max(text_width(sheet.figure, text, size) for text in texts.values()) + (0.12 if are_all else 0.3)
-    axes = sheet.axes(room if are_all else 0.05, 0, sheet.width - room - 0.1, len(rows) * pitch)
+    texts = {row.region: shortened(canvas.figure, row.name, size, _NAMES) for row in named}
+    room = max(text_width(canvas.figure, text, size) for text in texts.values()) + (0.12 if are_all else 0.3)
+    axes = canvas.axes(room if are_all else 0.05, 0, canvas.width - room - 0.1, len(rows) * pitch)
     places = np.arange(len(rows), dtype=np.float64)[::-1]
     _draw_marks(axes, rows, places, colour, pitch, is_single=is_single)
     if are_all:

@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Interval, Texts, frozen
 from pysd_runner.core.numbers import written
+from pysd_runner.core.types import Interval, Texts, frozen
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import PrintedNames, Quantity, history_in_layout, position_of, quantity_of
 from pysd_runner.plots.bands import Bands, bands_of
@@ -19,11 +19,11 @@ from pysd_runner.plots.fan import Trace, draw_history, draw_lines, reference, sh
 from pysd_runner.plots.figure import (
     LABEL_SIZE,
     PAGE_WIDTH,
+    Canvas,
     ReportFigure,
-    Sheet,
     fan_caption,
     joined_sentences,
-    open_sheet,
+    open_canvas,
     sources_of,
 )
 from pysd_runner.plots.marks import (
@@ -49,7 +49,7 @@ from pysd_runner.plots.style import (
     stands_for,
     usable_language,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 # Styles of classes, except the one in the colour of the baseline.
 STYLES: tuple[tuple[str, LineStyle], ...] = tuple(style for style in CLASSES if style[0] != BASELINE)
@@ -162,8 +162,8 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
         lines.append(line)
     lines.sort(key=lambda line: -line.change.median[-1])
     with drawing(ax):
-        sheet = _draw(lines, view, quantity, width)
-    return sheet.told(_table(lines, view, quantity), _sentence(lines, view, quantity))
+        canvas = _draw(lines, view, quantity, width)
+    return canvas.told(_table(lines, view, quantity), _sentence(lines, view, quantity))
 
 
 @frozen
@@ -192,9 +192,9 @@ class _View:
     digits: int  # decimal places of changes
 
 
-def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float) -> Sheet:
+def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float) -> Canvas:
     upper = _STRIP if lines else _LARGE
-    sheet = open_sheet(
+    canvas = open_canvas(
         height=upper + 0.5 + (_BETWEEN + _LARGE if lines else 0.0),
         title=view.title,
         subtitle=quantity.unit,
@@ -206,18 +206,18 @@ def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity, width: float)
     changes = [line.change.quantiles[:, -1] for line in lines] + [line.change.median for line in lines]
     changes += [np.zeros(1)] + [edge for line in lines[:1] for edge in (line.change.low, line.change.high)]
     spans = [limits_of(levels), limits_of(changes)]
-    left, room = label_room(sheet.figure, spans, 5) + 0.05, _LABEL_ROOM * sheet.width
-    axes = sheet.axes(left, 0.2, sheet.width - left - room, upper)
+    left, room = label_room(canvas.figure, spans, 5) + 0.05, _LABEL_ROOM * canvas.width
+    axes = canvas.axes(left, 0.2, canvas.width - left - room, upper)
     _draw_levels(axes, view, spans[0], ticks=3 if lines else 5)
     end = f"{written(float(ground.median[-1]), quantity.digits)} {view.label}"
-    draw_end_labels(sheet.figure, axes, [(float(ground.median[-1]), end, BASELINE)], room=room)
+    draw_end_labels(canvas.figure, axes, [(float(ground.median[-1]), end, BASELINE)], room=room)
     if lines:
         top = 0.2 + upper + _BETWEEN
         head, style = view.difference[:1].upper() + view.difference[1:], heading_style(view.difference)
-        head = shortened(sheet.figure, head, _HEAD, sheet.width, style)
-        sheet.text(0.0, top - 0.27, head, size=_HEAD, color=INK, **style)
-        _draw_changes(sheet, lines, view, (left, top, room), spans[1])
-    return sheet
+        head = shortened(canvas.figure, head, _HEAD, canvas.width, style)
+        canvas.text(0.0, top - 0.27, head, size=_HEAD, color=INK, **style)
+        _draw_changes(canvas, lines, view, (left, top, room), spans[1])
+    return canvas
 
 
 def _draw_levels(axes: Axes, view: _View, limits: Interval, *, ticks: int) -> None:
@@ -228,17 +228,17 @@ def _draw_levels(axes: Axes, view: _View, limits: Interval, *, ticks: int) -> No
     draw_lines(axes, [reference(ground, FAN[:1])])
     if past is not None:
         draw_history(axes, past["year"].to_numpy().astype(float), past.to_numpy())
-    draw_origin(axes, view.origin, say("mark.origin", view.lang, year=view.origin))
+    draw_origin(axes, view.origin, translate("mark.origin", view.lang, year=view.origin))
 
 
 def _draw_changes(
-    sheet: Sheet, lines: Sequence[_Line], view: _View, place: tuple[float, float, float], limits: Interval
+    canvas: Canvas, lines: Sequence[_Line], view: _View, place: tuple[float, float, float], limits: Interval
 ) -> None:
     """The change by each mix: lines, the interval of the first, and beside them the last intervals of all."""
     left, top, room = place
     beside = _BAR * len(lines)
-    axes = sheet.axes(left, top, sheet.width - left - room, _LARGE, view.difference)
-    bars = sheet.axes(sheet.width - room + 0.04, top, beside, _LARGE)
+    axes = canvas.axes(left, top, canvas.width - left - room, _LARGE, view.difference)
+    bars = canvas.axes(canvas.width - room + 0.04, top, beside, _LARGE)
     set_years(axes, float(view.ground.years[0]), float(view.ground.years[-1]))
     set_values(axes, *limits)
     bars.set(xlim=(-0.5, len(lines) - 0.5), ylim=limits)
@@ -254,14 +254,14 @@ def _draw_changes(
             bars.vlines(number, last[0], last[-1], color=colour, linewidth=2.4, alpha=0.45)
         bars.plot([number], [change.median[-1]], color=colour, marker="o", markersize=4, clip_on=False)
         text = f"{written(float(change.median[-1]), view.digits, signed=True)} {line.name}"
-        ends.append((float(change.median[-1]), _label(sheet, text, room - beside), colour))
-    draw_end_labels(sheet.figure, bars, ends, room=room)
+        ends.append((float(change.median[-1]), _label(canvas, text, room - beside), colour))
+    draw_end_labels(canvas.figure, bars, ends, room=room)
 
 
-def _label(sheet: Sheet, text: str, room: float) -> str:
+def _label(canvas: Canvas, text: str, room: float) -> str:
     """A name in at most four lines."""
-    lines = balanced(sheet.figure, text, LABEL_SIZE, room - 0.14)[:4]
-    return "\n".join(shortened(sheet.figure, line, LABEL_SIZE, room - 0.12) for line in lines)
+    lines = balanced(canvas.figure, text, LABEL_SIZE, room - 0.14)[:4]
+    return "\n".join(shortened(canvas.figure, line, LABEL_SIZE, room - 0.12) for line in lines)
 
 
 def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFrame:
@@ -275,7 +275,7 @@ def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFr
         for key, name, kind, bands, unit in drawn
     ]
     if view.past is not None:
-        name, years = say("mark.history", view.lang), view.past["year"].to_numpy().astype(int)
+        name, years = translate("mark.history", view.lang), view.past["year"].to_numpy().astype(int)
         rows.insert(0, ("history", name, "observed", years, np.nan, view.past.to_numpy(), np.nan, unit))
     columns = ("line", "name", "kind", "year", "low", "median", "high", "unit")
     return pd.concat([pd.DataFrame(dict(zip(columns, row, strict=True))) for row in rows], ignore_index=True)
@@ -285,8 +285,8 @@ def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:
     """Sentence on the final level without policy and on the effect of each mix."""
     ends = [(view.label, written(float(view.ground.median[-1]), quantity.digits))]
     ends += [(line.name, written(float(line.change.median[-1]), view.digits, signed=True)) for line in lines]
-    first, *others = (say("sentence.mix_end", view.lang, name=name, value=value) for name, value in ends)
-    told = say("list.separator", view.lang).join(others)
-    changes = say("sentence.mix_changes", view.lang, what=view.difference, ends=told) if lines else ""
+    first, *others = (translate("sentence.mix_end", view.lang, name=name, value=value) for name, value in ends)
+    told = translate("list.separator", view.lang).join(others)
+    changes = translate("sentence.mix_changes", view.lang, what=view.difference, ends=told) if lines else ""
     year = int(view.ground.years[-1])
-    return say("sentence.mixes", view.lang, title=view.title, unit=quantity.unit, year=year, ends=first + changes)
+    return translate("sentence.mixes", view.lang, title=view.title, unit=quantity.unit, year=year, ends=first + changes)

@@ -9,14 +9,14 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from pysd_runner.core.calendar import said_time, unit_of_time
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Texts
 from pysd_runner.core.numbers import MINUS, spoken
+from pysd_runner.core.types import Texts
 from pysd_runner.plots.arrays import label_of
 from pysd_runner.plots.bands import LEVELS, bands_of_draws
 from pysd_runner.plots.fan import Multiples, Trace, draw_lines, shaded
-from pysd_runner.plots.figure import KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure import Canvas, KeyEntry, ReportFigure, open_canvas
 from pysd_runner.plots.style import GRID, INK, MUTED, SCENARIO, drawing, figure_of, usable_language
-from pysd_runner.text import has_text, say
+from pysd_runner.text import has_text, translate
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,14 +83,14 @@ def plot_fan(
         for where in places[:MOST_PANELS]
     ]
     draws = max(item.sizes["draw"] for item in lines.values())
-    caption = [say("caption.fan", lang, draws=draws)] if draws > 1 else []
-    caption += [say("caption.fitted", lang)] if first.attrs.get("fitted") else []
-    caption += [say("caption.first", lang, shown=MOST_PANELS, all=len(places))] if places[MOST_PANELS:] else []
+    caption = [translate("caption.fan", lang, draws=draws)] if draws > 1 else []
+    caption += [translate("caption.fitted", lang)] if first.attrs.get("fitted") else []
+    caption += [translate("caption.first", lang, shown=MOST_PANELS, all=len(places))] if places[MOST_PANELS:] else []
     # Differences from the run without a scenario are drawn without its colour.
     are_changes = any("against" in item.attrs for item in lines.values())
     colours = COLOURS[1:] if are_changes else COLOURS
     key = [KeyEntry(text=label, colours=(colours[place],)) for place, label in enumerate(lines)]
-    key += [KeyEntry(text=say("mark.history", lang), **_SEEN)] if observed is not None else []
+    key += [KeyEntry(text=translate("mark.history", lang), **_SEEN)] if observed is not None else []
 
     def draw(axes: "Axes", place: int) -> None:
         panel, share = panels[place], 0.1 if len(lines) > 1 else 0.17
@@ -117,7 +117,7 @@ def plot_fan(
 
     headings = [", ".join(map(str, panel.values())) for panel in panels]
     with drawing(ax):
-        sheet = _charts(
+        canvas = _charts(
             headings,
             draw,
             across,
@@ -128,7 +128,7 @@ def plot_fan(
             caption=" ".join(caption),
             key=key if key[1:] else (),
         )
-    return sheet.told(_data(lines, unit), _sentence(lines, name, unit, across, lang))
+    return canvas.told(_data(lines, unit), _sentence(lines, name, unit, across, lang))
 
 
 def _charts(
@@ -140,7 +140,7 @@ def _charts(
     unit: str = "",
     is_named: bool = False,
     **told: Any,
-) -> Sheet:
+) -> Canvas:
     """A figure of small charts with free vertical axes, three a row, each drawn by its number."""
     charts = Multiples(
         names=names,
@@ -151,11 +151,11 @@ def _charts(
         below=0.36,
         is_named=is_named,
     )
-    sheet = open_sheet(height=charts.height, **told)
-    for place, axes in enumerate(charts.axes(sheet, unit=unit)):
+    canvas = open_canvas(height=charts.height, **told)
+    for place, axes in enumerate(charts.axes(canvas, unit=unit)):
         draw(axes, place)
         _finish(axes, across, lang)
-    return sheet
+    return canvas
 
 
 def _dots(axes: "Axes", times: Any, values: Any) -> None:
@@ -176,7 +176,7 @@ def plot_series(table: pd.DataFrame, units: Texts, *, title: str, time_unit: str
     plain = [_plain(units.get(name, "")) for name in names]
     headings = [f"{name} ({unit})" if unit else name for name, unit in zip(names, plain, strict=True)]
     with drawing(ax):
-        sheet = _charts(
+        canvas = _charts(
             headings,
             lambda axes, place: axes.plot(table.index, table[names[place]], color=COLOURS[0], linewidth=1.5),
             time_unit,
@@ -186,7 +186,7 @@ def plot_series(table: pd.DataFrame, units: Texts, *, title: str, time_unit: str
     drawn = table[names].rename_axis("time")
     end = said_time(table.index[-1], time_unit)
     sentence = f"{title} at {end}: {'; '.join(f'{name} {spoken(drawn[name].iloc[-1])}' for name in names)}."
-    return sheet.told(drawn.reset_index().melt("time", var_name="series"), sentence)
+    return canvas.told(drawn.reset_index().melt("time", var_name="series"), sentence)
 
 
 def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
@@ -229,7 +229,7 @@ def _observed(observed: Any) -> "dict[tuple[str, ...], pd.Series[float]]":
 def _finish(axes: "Axes", across: str, lang: str = "en") -> None:
     """Label the horizontal axis, with small tick labels, large numbers in words and a light grid."""
     unit = unit_of_time(across)
-    axes.set_xlabel(say(f"axis.{unit}", lang) if has_text(f"axis.{unit}") else across, fontsize=7.5)
+    axes.set_xlabel(translate(f"axis.{unit}", lang) if has_text(f"axis.{unit}") else across, fontsize=7.5)
     axes.yaxis.set_major_formatter(lambda value, _: spoken(value, lang, digits=6).replace("-", MINUS))
     if not write_dates(axes) and unit == "year":
         axes.locator_params(axis="x", integer=True)
@@ -289,9 +289,9 @@ def plot_fitted(
     grouped = frame.groupby(["indicator", "region"], sort=False)
     groups = [(", ".join(filter(None, map(str, key))), part) for key, part in grouped]
     shown = groups[:MOST_FITS]
-    caption = say("caption.fit", lang)
+    caption = translate("caption.fit", lang)
     if groups[MOST_FITS:]:
-        caption += " " + say("caption.first", lang, shown=len(shown), all=len(groups))
+        caption += " " + translate("caption.first", lang, shown=len(shown), all=len(groups))
 
     def draw(axes: "Axes", place: int) -> None:
         part = shown[place][1].sort_values("year")
@@ -299,21 +299,21 @@ def plot_fitted(
         _dots(axes, part["year"], part["observed"])
 
     key = (
-        KeyEntry(text=say("mark.fitted", lang), colours=(SCENARIO,)),
-        KeyEntry(text=say("mark.history", lang), **_SEEN),
+        KeyEntry(text=translate("mark.fitted", lang), colours=(SCENARIO,)),
+        KeyEntry(text=translate("mark.history", lang), **_SEEN),
     )
     with drawing(ax):
-        sheet = _charts(
+        canvas = _charts(
             [name for name, _ in shown],
             draw,
             time_unit,
             lang,
             is_named=True,
-            title=say("fit_chart.title", lang),
+            title=translate("fit_chart.title", lang),
             caption=caption,
             key=key,
         )
-    return sheet.told(frame.copy(), _sentence_of_fit(shown, lang))
+    return canvas.told(frame.copy(), _sentence_of_fit(shown, lang))
 
 
 def _sentence_of_fit(groups: list[tuple[str, pd.DataFrame]], lang: str) -> str:
@@ -322,9 +322,9 @@ def _sentence_of_fit(groups: list[tuple[str, pd.DataFrame]], lang: str) -> str:
         spread = float(((part["observed"] - part["observed"].mean()) ** 2).sum())
         missed = float(((part["fitted"] - part["observed"]) ** 2).sum())
         share = f"{100 * (1 - missed / spread):.0f}" if spread > 0 else ""
-        found = say("fit_chart.explained", lang, share=share) if share else say("fit_chart.constant", lang)
-        said.append(say("fit_chart.series", lang, name=name, count=len(part), found=found))
-    return say("fit_chart.sentence", lang, series=say("report.clauses", lang).join(said))
+        found = translate("fit_chart.explained", lang, share=share) if share else translate("fit_chart.constant", lang)
+        said.append(translate("fit_chart.series", lang, name=name, count=len(part), found=found))
+    return translate("fit_chart.sentence", lang, series=translate("report.clauses", lang).join(said))
 
 
 @figure_of
@@ -349,8 +349,8 @@ def plot_profile(curves: pd.DataFrame, *, level: float = 0.9, ax: Any = None) ->
     )
     caption = f"Below the horizontal line lies the {share} interval."
     with drawing(ax):
-        sheet = _charts(keys, draw, "", is_named=True, title="Profiles of the log posterior", caption=caption, key=key)
-    return sheet.told(
+        canvas = _charts(keys, draw, "", is_named=True, title="Profiles of the log posterior", caption=caption, key=key)
+    return canvas.told(
         curves.copy(),
         f"Rise of minus the log posterior (solid) and of the data alone (dashed) along {', '.join(keys)}; below the "
         f"line lies the {share} interval.",

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pysd_runner.core.kinds import Interval, Record, Texts
 from pysd_runner.core.numbers import interval, percent, written
-from pysd_runner.plots.figure import LABEL_SIZE, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.core.types import Interval, Record, Texts
+from pysd_runner.plots.figure import LABEL_SIZE, Canvas, KeyEntry, ReportFigure, open_canvas
 from pysd_runner.plots.marks import write_beside
 from pysd_runner.plots.over_time import write_dates
 from pysd_runner.plots.style import (
@@ -25,7 +25,7 @@ from pysd_runner.plots.style import (
     usable_language,
     wrapped,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 #: Mostly hues of Okabe and Ito, ordered so that neighbours also differ in lightness.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442", "#8A6D00", "#332288")
@@ -39,12 +39,12 @@ def plot_wedges(
     years = wedges.index.to_numpy(dtype=float)
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
     with drawing(ax):
-        told = {"title": title, "subtitle": unit, "caption": say("policy_figure.wedges_caption", lang)}
-        sheet, axes = _stacked(wedges, order, labels, told)
+        told = {"title": title, "subtitle": unit, "caption": translate("policy_figure.wedges_caption", lang)}
+        canvas, axes = _stacked(wedges, order, labels, told)
         axes.plot(years, wedges.sum(axis=1).to_numpy(), color=INK, linewidth=1.4)
     long = wedges.reset_index(names="year").melt(id_vars="year", var_name="lever", value_name="value")
     last, first = wedges.iloc[-1], order[0]
-    sentence = say(
+    sentence = translate(
         "policy_figure.wedges_sentence",
         lang,
         year=int(years[-1]),
@@ -53,16 +53,16 @@ def plot_wedges(
         total=written(float(last.sum()), 2),
         unit=unit,
     )
-    return sheet.told(long.assign(unit=unit), sentence)
+    return canvas.told(long.assign(unit=unit), sentence)
 
 
-def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Record) -> tuple[Sheet, Axes]:
+def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Record) -> tuple[Canvas, Axes]:
     """Draw columns over their index as areas, stacked upwards where positive and downwards where negative."""
     times = parts.index.to_numpy()
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(parts.columns)}
     key = [KeyEntry(text=labels.get(str(name), str(name)), colours=(colours[name],) * 2) for name in order]
-    sheet = open_sheet(height=2.9, key=key, **told)
-    axes = sheet.axes(0.5, 0.05, sheet.width - 0.6, 2.6)
+    canvas = open_canvas(height=2.9, key=key, **told)
+    axes = canvas.axes(0.5, 0.05, canvas.width - 0.6, 2.6)
     above, below = np.zeros(len(times)), np.zeros(len(times))
     for name in order:
         values = parts[name].to_numpy()
@@ -74,16 +74,16 @@ def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Rec
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xlim(times[0], times[-1])
     write_dates(axes)
-    return sheet, axes
+    return canvas, axes
 
 
 @figure_of
 def plot_loops(relative: pd.DataFrame, *, labels: Texts, told: Texts, sentence: str, ax: Any = None) -> ReportFigure:
     """Draw the relative scores of loops (columns) over time as stacked areas, balancing loops below zero."""
     with drawing(ax):
-        sheet, _ = _stacked(relative, list(relative.columns), labels, told)
+        canvas, _ = _stacked(relative, list(relative.columns), labels, told)
     long = relative.rename_axis("time").reset_index().melt("time", var_name="loop", value_name="relative")
-    return sheet.told(long.assign(unit="Dmnl"), sentence)
+    return canvas.told(long.assign(unit="Dmnl"), sentence)
 
 
 # Minimum share that is labelled in its bar.
@@ -97,8 +97,10 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str, ax: Any = None) 
     with drawing(ax):
         height = 0.36 * len(shares)
         key = [KeyEntry(text=str(name), colours=(colours[name],) * 2) for name in shares.columns]
-        sheet = open_sheet(height=height + 0.3, title=title, caption=say("policy_figure.shares_caption", lang), key=key)
-        axes = sheet.axes(1.1, 0.05, sheet.width - 1.2, height)
+        canvas = open_canvas(
+            height=height + 0.3, title=title, caption=translate("policy_figure.shares_caption", lang), key=key
+        )
+        axes = canvas.axes(1.1, 0.05, canvas.width - 1.2, height)
         left = np.zeros(len(shares))
         for name in shares.columns:
             values = shares[name].to_numpy()
@@ -114,10 +116,12 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str, ax: Any = None) 
         axes.grid(visible=False)
     long = shares.rename_axis("mix").reset_index().melt(id_vars="mix", var_name="lever", value_name="share")
     parts = [
-        say("policy_figure.shares_sentence", lang, group=group, lever=mix.idxmax(), share=percent(float(mix.max())))
+        translate(
+            "policy_figure.shares_sentence", lang, group=group, lever=mix.idxmax(), share=percent(float(mix.max()))
+        )
         for group, mix in shares.iterrows()
     ]
-    return sheet.told(long.assign(unit="Dmnl"), say("policy_figure.shares_between", lang).join(parts))
+    return canvas.told(long.assign(unit="Dmnl"), translate("policy_figure.shares_between", lang).join(parts))
 
 
 # Ticks of a logarithmic axis.
@@ -160,9 +164,9 @@ def plot_forest(
     shown = rows[["value", "low", "high"]].to_numpy(dtype=float)
     numbers = [f"{written(value, 2)} ({interval(low, high, 2)})" for value, low, high in shown]
     with drawing(ax):
-        caption = say("evidence.forest_caption", lang)
-        sheet = open_sheet(height=height + 0.5, title=title, caption=caption)
-        axes = sheet.axes(_NAMES, 0.05, sheet.width - _NAMES - _NUMBERS, height)
+        caption = translate("evidence.forest_caption", lang)
+        canvas = open_canvas(height=height + 0.5, title=title, caption=caption)
+        axes = canvas.axes(_NAMES, 0.05, canvas.width - _NAMES - _NUMBERS, height)
         axes.set_xscale("log" if is_log else "linear")
         limits = _limits_of_forest(rows, is_log=is_log)
         axes.set_xlim(*limits)
@@ -176,17 +180,17 @@ def plot_forest(
         for place, row in enumerate(rows.to_dict("records")):
             _draw_effect(axes, place, row, limits)
             write_beside(axes, numbers[place], place)
-        names = [shortened(sheet.figure, text, LABEL_SIZE, _NAMES - 0.1) for text in rows["label"]]
+        names = [shortened(canvas.figure, text, LABEL_SIZE, _NAMES - 0.1) for text in rows["label"]]
         axes.set_yticks(range(len(rows)), labels=names, size=LABEL_SIZE, color=INK)
         axes.tick_params(axis="y", pad=7)
         axes.grid(visible=False)
-        axes.set_xlabel("\n".join(wrapped(sheet.figure, basis, 8, sheet.width - _NAMES)), color=MUTED)
-    told = say("list.separator", lang).join(
+        axes.set_xlabel("\n".join(wrapped(canvas.figure, basis, 8, canvas.width - _NAMES)), color=MUTED)
+    told = translate("list.separator", lang).join(
         f"{label} {numbers[place]}" for place, label in enumerate(rows["label"]) if not is_study[place]
     )
     key = "evidence.forest_sentence" if told else "evidence.forest_alone"
-    sentence = say(key, lang, count=int(is_study.sum()), basis=basis, rows=told)
-    return sheet.told(rows.assign(unit=basis), sentence)
+    sentence = translate(key, lang, count=int(is_study.sum()), basis=basis, rows=told)
+    return canvas.told(rows.assign(unit=basis), sentence)
 
 
 def _limits_of_forest(rows: pd.DataFrame, *, is_log: bool) -> Interval:

@@ -29,7 +29,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.types import Record
 from pysd_runner.text import pieces, texts
 
 LineStyle = Literal["-"] | tuple[float, tuple[float, ...]]

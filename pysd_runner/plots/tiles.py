@@ -8,19 +8,19 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Interval
+from pysd_runner.core.types import Interval
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, RegionPaths, View, table_of, view_of
 from pysd_runner.plots.fan import common_limits, draw_panel
 from pysd_runner.plots.figure import (
+    Canvas,
     KeyEntry,
     ReportFigure,
-    Sheet,
     direction,
     fan_caption,
     figure_sentence,
     joined_sentences,
-    open_sheet,
+    open_canvas,
     sources_of,
 )
 from pysd_runner.plots.marks import (
@@ -47,7 +47,7 @@ from pysd_runner.plots.style import (
     shortened,
     usable_language,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 _GAP, _NAME, _SMALL = 0.06, 0.17, 5.8
 _NAME_SIZE = 7.2
@@ -114,13 +114,13 @@ def plot_tiles(  # noqa: PLR0913 - a public entry point
     told = told or max(panels, key=_change).region
     with drawing(ax):
         if as_dots:
-            sheet = _draw_dots(view, panels, includes, view.codes[position_of(view.full, "region", told)])
+            canvas = _draw_dots(view, panels, includes, view.codes[position_of(view.full, "region", told)])
         else:
-            sheet = _draw_map(view, panels, includes, cells, is_map=is_map)
+            canvas = _draw_map(view, panels, includes, cells, is_map=is_map)
     data = table_of(view.rows(panels))
     is_drawn = (data["series"] == "projection") & (data["year"] == data["year"].max())
     sentence = figure_sentence(values, region=told, scenario=view.scenario, baseline=view.baseline, lang=lang)
-    return sheet.told(
+    return canvas.told(
         data[is_drawn].reset_index(drop=True) if as_dots else data,
         joined_sentences([_in_how_many(view, panels), sentence], lang),
     )
@@ -159,38 +159,38 @@ def _shape(cells: Sequence[Cell]) -> tuple[int, int]:
 
 def _key(view: View, *, is_single: bool) -> KeyEntry:
     """Legend entry of the scenario."""
-    label = view.label if is_single else say("mark.median_of", view.names.lang, scenario=view.label)
+    label = view.label if is_single else translate("mark.median_of", view.names.lang, scenario=view.label)
     return KeyEntry(text=label, colours=(SCENARIO,))
 
 
 def _draw_map(
     view: View, panels: Sequence[RegionPaths], includes: Sequence[str], cells: Sequence[Cell], *, is_map: bool
-) -> Sheet:
+) -> Canvas:
     """Draw one fan chart per region, each on its tile."""
     rows, _ = _shape(cells)
     lang, bands = view.names.lang, [panel.bands for panel in panels]
-    key = [KeyEntry(text=say("mark.history", lang), colours=(INK,)), _key(view, is_single=bands[0].is_single)]
+    key = [KeyEntry(text=translate("mark.history", lang), colours=(INK,)), _key(view, is_single=bands[0].is_single)]
     if not bands[0].is_single:
-        key.append(KeyEntry(text=say("mark.bands", lang), colours=(*FAN, *FAN[-2::-1])))
+        key.append(KeyEntry(text=translate("mark.bands", lang), colours=(*FAN, *FAN[-2::-1])))
     if view.baseline is not None:
         key.append(KeyEntry(text=view.other, colours=(BASELINE,), style=BASELINE_DASHES))
     caption = [
-        say("caption.tiles" if is_map else "caption.tiles_in_order", lang),
-        say("caption.origin", lang, year=view.origin),
+        translate("caption.tiles" if is_map else "caption.tiles_in_order", lang),
+        translate("caption.origin", lang, year=view.origin),
         fan_caption(bands, includes, lang),
     ]
-    sheet = open_sheet(
+    canvas = open_canvas(
         height=rows * min(_TALLEST_TILE, _MOST_HEIGHT / rows) + 0.24,
-        title=say("title.tiles", lang, quantity=view.quantity.title),
+        title=translate("title.tiles", lang, quantity=view.quantity.title),
         subtitle=view.quantity.unit,
         caption=joined_sentences(caption, lang),
         key=key,
     )
-    _draw_tiles(sheet, panels, cells, view.origin)
-    return sheet
+    _draw_tiles(canvas, panels, cells, view.origin)
+    return canvas
 
 
-def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str], told: str) -> Sheet:
+def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str], told: str) -> Canvas:
     """Draw one row per region for the last year, the best first."""
     rows = [
         Row(
@@ -207,25 +207,25 @@ def _draw_dots(view: View, panels: Sequence[RegionPaths], includes: Sequence[str
     year = int(bands.years[-1])
     key = [_key(view, is_single=bands.is_single)]
     if not bands.is_single:
-        key.append(KeyEntry(text=say("mark.interval_90", lang), colours=(FAN[2],)))
-    caption = [say("caption.dots", lang, year=year)]
+        key.append(KeyEntry(text=translate("mark.interval_90", lang), colours=(FAN[2],)))
+    caption = [translate("caption.dots", lang, year=year)]
     if view.baseline is not None:
-        key.append(KeyEntry(text=say("mark.median_of", lang, scenario=view.other), colours=(BASELINE,)))
-        caption.append(say("caption.dots_baseline", lang, baseline=view.other))
+        key.append(KeyEntry(text=translate("mark.median_of", lang, scenario=view.other), colours=(BASELINE,)))
+        caption.append(translate("caption.dots_baseline", lang, baseline=view.other))
     elif view.past is not None:
-        key.append(KeyEntry(text=say("mark.origin", lang, year=view.origin), colours=(INK,)))
+        key.append(KeyEntry(text=translate("mark.origin", lang, year=view.origin), colours=(INK,)))
     if len(named) < len(rows):
-        caption.append(say("caption.named", lang, shown=len(named), all=len(rows)))
+        caption.append(translate("caption.named", lang, shown=len(named), all=len(rows)))
     caption.append(fan_caption([panel.bands for panel in panels], includes, lang, key="caption.interval"))
-    sheet = open_sheet(
+    canvas = open_canvas(
         height=room_for(len(rows)),
-        title=say("title.dots", lang, quantity=view.quantity.title, year=year),
+        title=translate("title.dots", lang, quantity=view.quantity.title, year=year),
         subtitle=view.quantity.unit,
         caption=joined_sentences(caption, lang),
         key=key,
     )
-    draw_rows(sheet, rows, named, INK if view.baseline is None else BASELINE, is_single=bands.is_single)
-    return sheet
+    draw_rows(canvas, rows, named, INK if view.baseline is None else BASELINE, is_single=bands.is_single)
+    return canvas
 
 
 def _seen_last(panel: RegionPaths) -> float:
@@ -234,19 +234,19 @@ def _seen_last(panel: RegionPaths) -> float:
     return float(seen[-1]) if seen.size else np.nan
 
 
-def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cell], origin: int) -> None:
+def _draw_tiles(canvas: Canvas, panels: Sequence[RegionPaths], cells: Sequence[Cell], origin: int) -> None:
     """Draw every tile; years are labelled only where there is no tile below."""
     rows, columns = _shape(cells)
     (first, last), _ = common_limits(panels)
     limits = _windows(panels)
-    margin = label_room(sheet.figure, limits, _TICKS, size=_SMALL)
-    pitched = sheet.width / columns
+    margin = label_room(canvas.figure, limits, _TICKS, size=_SMALL)
+    pitched = canvas.width / columns
     wide = pitched - margin - _GAP
-    pitch = (sheet.height - 0.24) / rows
+    pitch = (canvas.height - 0.24) / rows
     taken = set(cells)
     for panel, (low, top), (row, column) in zip(panels, limits, cells, strict=True):
         left, above = margin + column * pitched, row * pitch + _NAME
-        axes = sheet.axes(left, above, wide, pitch - _NAME - 0.05, panel.name)
+        axes = canvas.axes(left, above, wide, pitch - _NAME - 0.05, panel.name)
         if wide < _NARROW:
             set_ends(axes, first, last)
         else:
@@ -258,8 +258,10 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[RegionPaths], cells: Sequence[Cel
         axes.tick_params(axis="x", length=1.8)
         axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
         # A name may extend over the tick labels to the left of its tile.
-        name = shortened(sheet.figure, panel.name, _NAME_SIZE, margin + wide, heading_style(panel.name))
-        sheet.text(left - margin, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
+        name = shortened(canvas.figure, panel.name, _NAME_SIZE, margin + wide, heading_style(panel.name))
+        canvas.text(
+            left - margin, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name)
+        )
 
 
 def _windows(panels: Sequence[RegionPaths]) -> list[Interval]:
@@ -277,7 +279,7 @@ def _in_how_many(view: View, panels: Sequence[RegionPaths]) -> str:
     pairs = [(panel.bands.median[-1], panel.baseline.median[-1]) for panel in panels if panel.baseline is not None]
     if not pairs:
         return ""
-    return say(
+    return translate(
         "sentence.tiles",
         view.names.lang,
         count=sum(bool(own < other) for own, other in pairs),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pysd_runner.policy.effects import variable_outcome as variable_outcome
     from pysd_runner.policy.objective import Constraint as Constraint, Objective as Objective
     from pysd_runner.policy.optimisation import Optimum as Optimum, optimise as optimise
-    from pysd_runner.policy.space import Knob as Knob, Space as Space
+    from pysd_runner.policy.space import DecisionVariable as DecisionVariable, Space as Space
     from pysd_runner.policy.spaces import space_of as space_of
     from pysd_runner.policy.studies import policy_of as policy_of, study_of as study_of
     from pysd_runner.policy.study import Lever as Lever, Outcome as Outcome, Study as Study, effects_of as effects_of

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Indices, Values, frozen
-from pysd_runner.core.progress import Told, counted, reporting, teller
+from pysd_runner.core.progress import ProgressCallback, callback_of, counted, with_progress
+from pysd_runner.core.types import Array, Arrays, Indices, Values, frozen
 from pysd_runner.export.files import Tabled
 from pysd_runner.policy.study import Lever, Outcome, Study, band, effects_of, end_effects, who_and_what
 
@@ -117,7 +117,7 @@ class Attribution(Tabled):
         return pd.concat([*parts, _long("total", "total", self.years, self.total)], ignore_index=True)
 
 
-@reporting("Attributing the effect")
+@with_progress("Attributing the effect")
 def attribute(
     study: Study,
     policy: Values,
@@ -127,7 +127,7 @@ def attribute(
     none: Values | None = None,
     reference: Mapping[str, Values] | None = None,
     loops: Mapping[str, Values] | None = None,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> Attribution:
     """Attribute the effect of a policy to its levers.
 
@@ -234,7 +234,7 @@ def _without_loops(
     none: Values | None,
     loops: Mapping[str, Values],
     total: Array,
-    progress: Told,
+    progress: ProgressCallback,
 ) -> Arrays:
     """Effect minus the effect with a loop switched off, both in the policy run and in the no-policy run."""
     root = study.none if none is None else none
@@ -242,7 +242,7 @@ def _without_loops(
     for number, (name, values) in enumerate(loops.items()):
         there = end_effects(study, [{**policy, **values}], [outcome], none={**root, **values})
         changes[name] = total - there[outcome.key][0]
-        teller(progress)(Message("loops"), number + 1, len(loops))
+        callback_of(progress)(Message("loops"), number + 1, len(loops))
     return changes
 
 

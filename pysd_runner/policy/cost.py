@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Texts, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Texts, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import unsupported_costs
@@ -234,7 +234,7 @@ def spent_money(model: Model) -> Callable[[Data], Array]:
     return lambda data: np.asarray(data[share] * data[output].sum(axis=2))
 
 
-def more_money(study: Study, policy: Values, *, more: float = MORE) -> dict[str, dict[str, Any]]:
+def marginal_budgets(study: Study, policy: Values, *, more: float = MORE) -> dict[str, dict[str, Any]]:
     """Variants of a policy with slightly more money for one lever, one class or one region, by name."""
     bound = study.model.bindings
     names = bound.policy

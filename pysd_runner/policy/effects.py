@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices, Texts, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Indices, Texts, frozen
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil, theil_decomposition
 from pysd_runner.indicators.relative import Measure, laggards, mean_log_gap, split_change
 from pysd_runner.policy.study import Data, Outcome
 from pysd_runner.spec.bindings import VariableNames
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 # Discount rate of money, per year.
 DISCOUNT = 0.03
@@ -269,7 +269,7 @@ def _told(
     by_element: bool = False,
 ) -> Outcome:
     """Outcome with labels from the text catalogue: an absolute gap if it has a unit, else a change in per cent."""
-    units = {lang: say(f"policy_outcome.{unit}", lang) if unit else "" for lang in ("en", "zh")}
+    units = {lang: translate(f"policy_outcome.{unit}", lang) if unit else "" for lang in ("en", "zh")}
     return Outcome(
         key=key,
         variables=variables,
@@ -278,8 +278,8 @@ def _told(
         sign=-1.0 if unit else 1.0,
         unit=units["en"] or "%",
         unit_zh=units["zh"],
-        en=say(f"policy_outcome.{key}", "en"),
-        zh=say(f"policy_outcome.{key}", "zh"),
+        en=translate(f"policy_outcome.{key}", "en"),
+        zh=translate(f"policy_outcome.{key}", "zh"),
         is_relative=not unit,
         by_element=by_element,
     )

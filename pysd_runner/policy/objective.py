@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.stats import beta
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Flags, Indices
+from pysd_runner.core.types import Array, Arrays, Flags, Indices
 
 Statistic = Literal["mean", "cvar", "regret", "satisfied"]
 STATISTICS: tuple[Statistic, ...] = ("mean", "cvar", "regret", "satisfied")

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, Arrays, Interval, Numbers, Texts, Values, frozen
 from pysd_runner.core.parallel import one_thread, open_pool
-from pysd_runner.core.progress import Tell, Told, reporting, teller
-from pysd_runner.engine.counts import whole
+from pysd_runner.core.progress import Callback, ProgressCallback, callback_of, with_progress
+from pysd_runner.core.types import Array, Arrays, Interval, Numbers, Texts, Values, frozen
+from pysd_runner.engine.validation import check_integer
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint
 from pysd_runner.policy.objective import Constraint, Objective
@@ -31,7 +31,7 @@ from pysd_runner.policy.search import (
     near_optimal_ranges,
     searched,
 )
-from pysd_runner.policy.space import Knob, Space, rounded
+from pysd_runner.policy.space import DecisionVariable, Space, rounded
 from pysd_runner.policy.study import Outcome, Study, end_effects
 
 # Maximum number of draws in the first, coarse stage of each search.
@@ -124,21 +124,24 @@ class Optimum(Tabled):
         return not self.best_rival or self.out_of_sample > self.rivals[self.best_rival]
 
     @property
-    def on_bounds(self) -> dict[Knob, float]:
+    def on_bounds(self) -> dict[DecisionVariable, float]:
         """Variables on a bound of the search that is no share, with what a unit beyond it would add, to first order."""
         found = {}
-        for knob in (item for item in self.space.knobs if not item.group):
-            for rule, end in ((f"{knob.key} >= {knob.lower:g}", -1.0), (f"{knob.key} <= {knob.upper:g}", 1.0)):
+        for decision in (item for item in self.space.decisions if not item.group):
+            for rule, end in (
+                (f"{decision.key} >= {decision.lower:g}", -1.0),
+                (f"{decision.key} <= {decision.upper:g}", 1.0),
+            ):
                 if rule in self.binding:
-                    found[knob] = end * self.binding[rule] / (knob.upper - knob.lower)
+                    found[decision] = end * self.binding[rule] / (decision.upper - decision.lower)
         return found
 
     def table(self) -> pd.DataFrame:
         """Optimal value and near-optimal range of each decision variable, one row per variable."""
         rows = [
-            {"key": knob.key, "group": knob.group, "value": float(value), "low": low, "high": high}
-            for knob, value in zip(self.space.knobs, self.point, strict=True)
-            for low, high in [self.ranges.get(knob.key, (float("nan"), float("nan")))]
+            {"key": decision.key, "group": decision.group, "value": float(value), "low": low, "high": high}
+            for decision, value in zip(self.space.decisions, self.point, strict=True)
+            for low, high in [self.ranges.get(decision.key, (float("nan"), float("nan")))]
         ]
         return pd.DataFrame(rows).set_index("key")
 
@@ -161,7 +164,7 @@ class Optimum(Tabled):
         return pd.DataFrame(columns=["share_worse", "median"])
 
 
-@reporting("Searching for the best policy")
+@with_progress("Searching for the best policy")
 @one_thread
 def optimise(  # noqa: PLR0913 - a public entry point
     study: Study,
@@ -176,7 +179,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
     executor: str | Executor | None = None,
     checkpoint: str | Path | None = None,
     describe: bool = True,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> Optimum:
     """Find the best policy of a space.
 
@@ -231,8 +234,8 @@ def optimise(  # noqa: PLR0913 - a public entry point
     (2000), Optimization of conditional value-at-risk.
     """
     objective = Objective() if objective is None else objective
-    starts = whole("starts", starts, least=1)
-    seed = whole("seed", seed, least=0)
+    starts = check_integer("starts", starts, least=1)
+    seed = check_integer("seed", seed, least=0)
     if study.draws < 4:
         raise InvalidInput(
             "a search needs at least four draws, half of them to judge it by; found {draws}", draws=study.draws
@@ -251,7 +254,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
     points += [space.random(rng) for _ in range(starts - len(points))]
     question = "" if checkpoint is None else asked(study, space, objective, subject_to, seed)
     kept = Checkpoint(SEARCHES, checkpoint, question)
-    found = _searched_from(points, coarse, fine, kept, executor, teller(progress))
+    found = _searched_from(points, coarse, fine, kept, executor, callback_of(progress))
     feasible = [item for item in found if item.miss <= SLACK]
     relaxation = 0.0
     if feasible:
@@ -310,7 +313,7 @@ def _searched_from(
     fine: SearchProblem,
     kept: Checkpoint,
     executor: str | Executor | None,
-    tell: Tell,
+    tell: Callback,
 ) -> list[SearchEnd]:
     """Ends of searches from all points; those kept by an earlier run are not repeated."""
     ends = kept_searches(kept, len(points))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.core.kinds import Array, Arrays, Values
+from pysd_runner.core.types import Array, Arrays, Values
 from pysd_runner.engine import Linearised, TimePath
 from pysd_runner.policy.objective import Constraint, Objective, margins_of
 from pysd_runner.policy.space import Space

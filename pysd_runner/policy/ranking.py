@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Array, Texts, Values, frozen
-from pysd_runner.core.progress import Told, teller
+from pysd_runner.core.progress import ProgressCallback, callback_of
+from pysd_runner.core.types import Array, Texts, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators import relative_output
@@ -434,7 +434,7 @@ def answer(  # noqa: PLR0913 - public entry point
     bounds: tuple[int, int],
     before: FittedParameters | None = None,
     seek: Callable[[], Scenario] | None = None,
-    progress: Told = None,
+    progress: ProgressCallback = None,
     **settings: Any,
 ) -> Answer:
     """Rank policies under each definition of the observed series, with the fit to each of them in `fits`.
@@ -446,7 +446,7 @@ def answer(  # noqa: PLR0913 - public entry point
     found: dict[str, Ranking] = {}
     sought = None
     for done, (name, fitted) in enumerate(fits.items()):
-        teller(progress)(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
+        callback_of(progress)(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
         common = common_draws(model, panel, fitted, baseline, **settings)
         made = compare(model, panel, common, scenarios, bounds)
         is_single = len(common.draws) < 2

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Array, Interval, Numbers, frozen
-from pysd_runner.core.progress import Told, teller
+from pysd_runner.core.progress import ProgressCallback, callback_of
+from pysd_runner.core.types import Array, Interval, Numbers, frozen
 from pysd_runner.export.records import Checkpoint, Computation
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.problem import SearchProblem
@@ -156,13 +156,13 @@ def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple
     labels = problem.labels()
     names, columns = [labels[number] for number in active], [*(problem.margin_slopes(point) * widths)[active]]
     shares = (point - problem.space.lower) / widths
-    for knob, unit, share in zip(problem.space.knobs, np.eye(len(point)), shares, strict=True):
+    for decision, unit, share in zip(problem.space.decisions, np.eye(len(point)), shares, strict=True):
         if share <= 1e-6:
             columns.append(unit)
-            names.append(f"{knob.key} >= {knob.lower:g}")
+            names.append(f"{decision.key} >= {decision.lower:g}")
         elif share >= 1 - 1e-6:
             columns.append(-unit)
-            names.append(f"{knob.key} <= {knob.upper:g}")
+            names.append(f"{decision.key} <= {decision.upper:g}")
     matrix, _ = problem.space.equalities()
     for row in matrix * widths:
         columns += [row, -row]
@@ -179,7 +179,7 @@ def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple
 def asked(study: Study, space: Space, objective: Objective, constraints: Sequence[Constraint], seed: int) -> str:
     """Hash of all inputs that determine the result of a search."""
     known = hashlib.sha256()
-    parts = (study.model.sha256, study.bounds, study.draws, space.knobs, objective)
+    parts = (study.model.sha256, study.bounds, study.draws, space.decisions, objective)
     known.update(repr((*parts, tuple(constraints), dict(space.sums), seed)).encode())
     for values in (study.values, study.none, space.base):
         for name, value in sorted(values.items()):
@@ -207,7 +207,7 @@ def kept_searches(kept: Checkpoint, count: int) -> dict[int, SearchEnd]:
     return ends
 
 
-def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) -> dict[str, Interval]:
+def near_optimal_ranges(problem: SearchProblem, point: Array, progress: ProgressCallback) -> dict[str, Interval]:
     """Range of each variable within which the loss of the objective and of each constraint stays below `NEAR`."""
     best = problem.value(point)
     least = best - NEAR * abs(best)
@@ -226,26 +226,26 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Told) ->
             ]
         )
         low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
-        teller(progress)(Message("near-optimal ranges"), step + 1, 6)
+        callback_of(progress)(Message("near-optimal ranges"), step + 1, 6)
     found: dict[str, Interval] = {}
-    for place, knob in enumerate(problem.space.knobs):
+    for place, decision in enumerate(problem.space.decisions):
         sides = [
             _pushed(problem.space, point, *ends[2 * place + side], low[2 * place + side])[place] for side in (0, 1)
         ]
-        found[knob.key] = (float(min(*sides, point[place])), float(max(*sides, point[place])))
+        found[decision.key] = (float(min(*sides, point[place])), float(max(*sides, point[place])))
     return found
 
 
 def _pushed(space: Space, point: Array, place: int, end: float, part: float) -> Array:
     """Shift one variable a fraction of the way to a bound, rescaling the rest of its group to keep the sum."""
     found = point.copy()
-    knob = space.knobs[place]
+    decision = space.decisions[place]
     found[place] = (1 - part) * point[place] + part * end
-    if not knob.group:
+    if not decision.group:
         return found
-    own = [other for other, item in enumerate(space.knobs) if item.group == knob.group and other != place]
-    weights = np.array([space.knobs[other].weight for other in own])
-    room = space.sums[knob.group] - knob.weight * found[place]
+    own = [other for other, item in enumerate(space.decisions) if item.group == decision.group and other != place]
+    weights = np.array([space.decisions[other].weight for other in own])
+    room = space.sums[decision.group] - decision.weight * found[place]
     current = float(weights @ point[own])
     found[own] = point[own] * room / current if current > 1e-12 else room / weights.sum()
     return space.projected(found)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Interval, Numbers, Texts, Values, frozen
+from pysd_runner.core.types import Array, Interval, Numbers, Texts, Values, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.study import Named, Study
 from pysd_runner.scenarios import Scenario
@@ -21,7 +21,7 @@ MONEY = "money"
 
 
 @frozen
-class Knob(Named):
+class DecisionVariable(Named):
     """One decision variable of a search.
 
     Attributes
@@ -69,46 +69,49 @@ class Space:
         For a regional model, the scenario from which all other settings are taken.
     """
 
-    knobs: tuple[Knob, ...]
+    decisions: tuple[DecisionVariable, ...]
     base: Values
     sums: Numbers
     root: Scenario | None = None
 
     def __post_init__(self) -> None:
-        if not self.knobs:
+        if not self.decisions:
             raise InvalidInput("there is nothing to choose")
-        for knob in self.knobs:
-            if not knob.lower < knob.upper:
+        for decision in self.decisions:
+            if not decision.lower < decision.upper:
                 raise InvalidInput(
-                    "{name!r} has nothing between {low:g} and {high:g}", name=knob.key, low=knob.lower, high=knob.upper
+                    "{name!r} has nothing between {low:g} and {high:g}",
+                    name=decision.key,
+                    low=decision.lower,
+                    high=decision.upper,
                 )
-        missing = {knob.group for knob in self.knobs if knob.group} - set(self.sums)
+        missing = {decision.group for decision in self.decisions if decision.group} - set(self.sums)
         if missing:
             raise InvalidInput("no sum for {groups}", groups=", ".join(sorted(missing)))
 
     def __len__(self) -> int:
-        return len(self.knobs)
+        return len(self.decisions)
 
     @property
     def bounds(self) -> list[Interval]:
         """Lower and upper bound of each decision variable."""
-        return [(knob.lower, knob.upper) for knob in self.knobs]
+        return [(decision.lower, decision.upper) for decision in self.decisions]
 
     @property
     def lower(self) -> Array:
         """Lower bound of each decision variable, shape (knob,)."""
-        return np.array([knob.lower for knob in self.knobs])
+        return np.array([decision.lower for decision in self.decisions])
 
     @property
     def widths(self) -> Array:
         """Width of the bounds of each decision variable, shape (knob,)."""
-        return np.array([knob.upper - knob.lower for knob in self.knobs])
+        return np.array([decision.upper - decision.lower for decision in self.decisions])
 
     def equalities(self) -> tuple[Array, Array]:
         """Matrix and right-hand side of the sums of groups, shapes (group, knob) and (group,)."""
         matrix = np.array(
-            [[knob.weight if knob.group == name else 0.0 for knob in self.knobs] for name in self.sums]
-        ).reshape(len(self.sums), len(self.knobs))
+            [[decision.weight if decision.group == name else 0.0 for decision in self.decisions] for name in self.sums]
+        ).reshape(len(self.sums), len(self.decisions))
         return matrix, np.array(list(self.sums.values()), dtype=float)
 
     def policy(self, study: Study, point: Iterable[float]) -> Values:
@@ -140,10 +143,10 @@ class Space:
         found: dict[str, Array | TimePath] = {}
         for name, (own, starts) in self._carriers(study).items():
             values = np.stack([empty(own)] * max(1, len(starts)))
-            for knob, number in zip(self.knobs, numbers, strict=True):
-                if knob.variable == name:
-                    period = slice(None) if knob.start is None else starts.index(knob.start)
-                    values[period, *knob.position] = number
+            for decision, number in zip(self.decisions, numbers, strict=True):
+                if decision.variable == name:
+                    period = slice(None) if decision.start is None else starts.index(decision.start)
+                    values[period, *decision.position] = number
             found[name] = TimePath(times=np.array(starts), values=values, interpolate="step") if starts else values[0]
         return found
 
@@ -164,8 +167,8 @@ class Space:
         lower, upper = np.array(self.bounds).T
         found = (lower + upper) / 2
         for name, total in self.sums.items():
-            own = [place for place, knob in enumerate(self.knobs) if knob.group == name]
-            found[own] = total / sum(self.knobs[place].weight for place in own)
+            own = [place for place, decision in enumerate(self.decisions) if decision.group == name]
+            found[own] = total / sum(self.decisions[place].weight for place in own)
         return self.projected(found)
 
     def random(self, rng: np.random.Generator) -> Array:
@@ -173,8 +176,8 @@ class Space:
         lower, upper = np.array(self.bounds).T
         found = rng.uniform(lower, upper)
         for name, total in self.sums.items():
-            own = [place for place, knob in enumerate(self.knobs) if knob.group == name]
-            weights = np.array([self.knobs[place].weight for place in own])
+            own = [place for place, decision in enumerate(self.decisions) if decision.group == name]
+            weights = np.array([self.decisions[place].weight for place in own])
             found[own] = rng.dirichlet(np.ones(len(own))) * total / weights
         return self.projected(found)
 
@@ -206,8 +209,10 @@ class Space:
 
     def _of_changes(self, study: Study, point: Iterable[float], name: str, labels: Texts) -> Scenario:
         changes = {
-            element_name(study.model.ir, knob.variable, knob.position): _rounded(float(value), knob.upper - knob.lower)
-            for knob, value in zip(self.knobs, point, strict=True)
+            element_name(study.model.ir, decision.variable, decision.position): _rounded(
+                float(value), decision.upper - decision.lower
+            )
+            for decision, value in zip(self.decisions, point, strict=True)
         }
         return Scenario.of(name, changes, label=labels["en"])
 
@@ -215,14 +220,14 @@ class Space:
         mixes: dict[str, dict[str, float]] = {}
         changes: dict[str, Any] = {}  # settings of the policy
         money: dict[float, float] = {}
-        for knob, value in zip(self.knobs, point, strict=True):
+        for decision, value in zip(self.decisions, point, strict=True):
             number = round(float(value), DIGITS)
-            if knob.group == MONEY and knob.start is not None:
-                money[knob.start] = number
-            elif knob.group:
-                mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = number
+            if decision.group == MONEY and decision.start is not None:
+                money[decision.start] = number
+            elif decision.group:
+                mixes.setdefault(decision.group, {})[decision.key.removeprefix(f"{decision.group}.")] = number
             else:
-                changes[knob.key] = number
+                changes[decision.key] = number
         shares = {
             group: FrozenMapping((lever, share / sum(mix.values())) for lever, share in mix.items())
             for group, mix in mixes.items()
@@ -230,7 +235,7 @@ class Space:
         if money:
             changes["budget"] = Schedule(times=tuple(money), values=tuple(money.values()))
         # A group is a class of regions, or, with one mix for all, "mix" or the first year of a period.
-        if any(knob.group not in ("", "mix") and knob.start is None for knob in self.knobs):
+        if any(decision.group not in ("", "mix") and decision.start is None for decision in self.decisions):
             changes |= {"differentiation": 1.0, "class_mixes": FrozenMapping(shares)}
         elif set(shares) == {"mix"}:
             changes |= {"differentiation": 0.0, "mix": shares["mix"]}
@@ -245,8 +250,14 @@ class Space:
     def _carriers(self, study: Study) -> dict[str, tuple[Array, list[float]]]:
         """Base values of the model variables that the decision variables set, and the start years of their periods."""
         found = {}
-        for name in dict.fromkeys(knob.variable for knob in self.knobs):
-            starts = sorted({knob.start for knob in self.knobs if knob.variable == name and knob.start is not None})
+        for name in dict.fromkeys(decision.variable for decision in self.decisions):
+            starts = sorted(
+                {
+                    decision.start
+                    for decision in self.decisions
+                    if decision.variable == name and decision.start is not None
+                }
+            )
             value = study.own(name, self.base.get(name))
             own = value.at(study.bounds[1])[0, 0] if isinstance(value, TimePath) else value[0, 0]
             if isinstance(value, TimePath) and not starts:
@@ -259,8 +270,8 @@ def rounded(space: Space, point: Array, step: float) -> Array:
     """Round the shares of each group to multiples of a step, keeping their sum (largest remainder method)."""
     found = np.array(point, dtype=float)
     for name, total in space.sums.items():
-        own = [place for place, knob in enumerate(space.knobs) if knob.group == name]
-        if any(space.knobs[place].weight != 1 for place in own):
+        own = [place for place, decision in enumerate(space.decisions) if decision.group == name]
+        if any(space.decisions[place].weight != 1 for place in own):
             continue
         parts = found[own] / step
         whole = np.floor(parts + 1e-9)

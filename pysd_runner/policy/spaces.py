@@ -7,14 +7,14 @@ from typing import Any, Literal
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Values
+from pysd_runner.core.types import Array, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE
 from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS as DEFAULT_CONSTRAINTS, Objective
 from pysd_runner.policy.optimisation import optimise
-from pysd_runner.policy.space import MONEY, Knob, Space
+from pysd_runner.policy.space import MONEY, DecisionVariable, Space
 from pysd_runner.policy.studies import policy_of, study_of
 from pysd_runner.policy.study import Study
 from pysd_runner.scenarios import Scenario
@@ -22,7 +22,7 @@ from pysd_runner.scenarios.policy import BUDGET_LIMIT, REDISTRIBUTION_USUAL
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.spec import FittedParameters, ModelSpec, PolicyClass
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of
-from pysd_runner.text import in_both, say
+from pysd_runner.text import in_both, translate
 
 # Maximum budget share of a period, as a multiple of the scenario's share.
 MOST_MONEY = 3.0
@@ -79,19 +79,23 @@ def space_of(
         return _of_levers(study), None
     values = policy_of(study, scenario)
     names = study.model.bindings.policy
-    knobs, start, sums = _mixes(study, values, by, periods or (None,))
+    decisions, start, sums = _mixes(study, values, by, periods or (None,))
     if who:
-        en, zh = (say("policy_outcome.who", lang) for lang in ("en", "zh"))
+        en, zh = (translate("policy_outcome.who", lang) for lang in ("en", "zh"))
         # The range that scenario files use. The bound is a choice: more would go on closing gaps in the model, which
         # knows no limit to what the poorest regions can be given but the part of the money that they can use.
         low, high = REDISTRIBUTION_USUAL
-        knobs.append(Knob(key="redistribution", variable=names["redistribution"], lower=low, upper=high, en=en, zh=zh))
+        decisions.append(
+            DecisionVariable(
+                key="redistribution", variable=names["redistribution"], lower=low, upper=high, en=en, zh=zh
+            )
+        )
         start.append(float(values.get(names["redistribution"], 0.0)))
     if budget:
         spent = _by_money(study, values, periods)
-        knobs, start, sums = knobs + spent[0], start + spent[1], sums | spent[2]
+        decisions, start, sums = decisions + spent[0], start + spent[1], sums | spent[2]
     base = {**values, names["differentiation"]: 1.0 if by == "class" else 0.0}
-    return Space(knobs=tuple(knobs), base=base, sums=sums, root=scenario), np.array(start)
+    return Space(decisions=tuple(decisions), base=base, sums=sums, root=scenario), np.array(start)
 
 
 def within_constraints(
@@ -112,7 +116,7 @@ def within_constraints(
 
 
 # Decision variables, their values in the scenario, and the weighted sum of each group.
-Choice = tuple[list[Knob], list[float], dict[str, float]]
+Choice = tuple[list[DecisionVariable], list[float], dict[str, float]]
 
 
 def _mixes(study: Study, values: Values, by: str, periods: Sequence[float | None]) -> Choice:
@@ -127,7 +131,7 @@ def _mixes(study: Study, values: Values, by: str, periods: Sequence[float | None
     ]
     if by != "class":
         parts = [("mix" if first is None else f"{first:g}", (), first, mixes.mean(axis=1)) for first in periods]
-    knobs: list[Knob] = []
+    decisions: list[DecisionVariable] = []
     start: list[float] = []
     for group, column, first, own in parts:
         uniform = values[bound.policy["mix"]]
@@ -135,8 +139,8 @@ def _mixes(study: Study, values: Values, by: str, periods: Sequence[float | None
         mix = (1 - share) * mix + share * own
         for lever in vocabulary.levers.values():
             row = rows.index(lever.element)
-            knobs.append(
-                Knob(
+            decisions.append(
+                DecisionVariable(
                     key=lever.key if group == "mix" else f"{group}.{lever.key}",
                     variable=bound.policy["class_mixes" if column else "mix"],
                     position=(row, *column),
@@ -147,7 +151,7 @@ def _mixes(study: Study, values: Values, by: str, periods: Sequence[float | None
                 )
             )
             start.append(float(mix[row]))
-    return knobs, start, dict.fromkeys((group for group, *_ in parts), 1.0)
+    return decisions, start, dict.fromkeys((group for group, *_ in parts), 1.0)
 
 
 def _label(lever: PolicyClass, group: PolicyClass | None, first: float | None, lang: str) -> str:
@@ -156,33 +160,33 @@ def _label(lever: PolicyClass, group: PolicyClass | None, first: float | None, l
         return f"{lever.en}, {group.en}" if lang == "en" else f"{group.zh}：{lever.zh}"
     if first is None:
         return lever.label(lang)
-    return say("policy_outcome.lever_from", lang, lever=lever.label(lang), group=f"{first:g}")
+    return translate("policy_outcome.lever_from", lang, lever=lever.label(lang), group=f"{first:g}")
 
 
 def _by_money(study: Study, values: Values, periods: Sequence[float]) -> Choice:
     """Decision variables for the budget share of each period."""
     names = study.model.bindings.policy
-    knobs, start = [], []
+    decisions, start = [], []
     share = values[names["budget"]]
     if isinstance(share, TimePath) or not periods:
         raise InvalidInput("money over time needs periods and a scenario whose budget does not change")
     worth = _worth(study, periods)
     sums = {MONEY: float(share) * float(worth.sum())}
     for first, weight in zip(periods, worth, strict=True):
-        knobs.append(
-            Knob(
+        decisions.append(
+            DecisionVariable(
                 key=f"{MONEY}.{first:g}",
                 variable=names["budget"],
                 upper=min(MOST_MONEY * float(share), BUDGET_LIMIT),
                 start=first,
                 group=MONEY,
                 weight=float(weight),
-                en=say("policy_outcome.spent_from", "en", first=f"{first:g}"),
-                zh=say("policy_outcome.spent_from", "zh", first=f"{first:g}"),
+                en=translate("policy_outcome.spent_from", "en", first=f"{first:g}"),
+                zh=translate("policy_outcome.spent_from", "zh", first=f"{first:g}"),
             )
         )
         start.append(float(share))
-    return knobs, start, sums
+    return decisions, start, sums
 
 
 def _worth(study: Study, periods: Sequence[float]) -> Array:
@@ -200,7 +204,7 @@ def _of_levers(study: Study) -> Space:
     """Search space of a model without regions: every lever from off to its upper bound, with the budget spent."""
     spec = study.model.spec or ModelSpec(name=study.model.name)
     total = spec.budget
-    knobs = []
+    decisions = []
     for lever in study.levers.values():
         own = spec.levers[lever.key]
         most = own.upper if total is None else min(own.upper or np.inf, own.off + total / own.cost)
@@ -211,8 +215,8 @@ def _of_levers(study: Study) -> Space:
                 key=lever.key,
             )
         group = "" if total is None else BUDGET
-        knobs.append(
-            Knob(
+        decisions.append(
+            DecisionVariable(
                 key=lever.key,
                 variable=lever.variable,
                 position=lever.position,
@@ -225,11 +229,11 @@ def _of_levers(study: Study) -> Space:
             )
         )
     if total is None:
-        return Space(knobs=tuple(knobs), base={}, sums={})
-    spent = sum(knob.weight * (knob.upper - knob.lower) for knob in knobs)
+        return Space(decisions=tuple(decisions), base={}, sums={})
+    spent = sum(decision.weight * (decision.upper - decision.lower) for decision in decisions)
     if spent < total * (1 - 1e-9):
         raise InvalidInput(
             "all levers at their upper ends cost {spent:g}, less than the budget of {total:g}", spent=spent, total=total
         )
-    off = sum(knob.weight * knob.lower for knob in knobs)
-    return Space(knobs=tuple(knobs), base={}, sums={BUDGET: total + off})
+    off = sum(decision.weight * decision.lower for decision in decisions)
+    return Space(decisions=tuple(decisions), base={}, sums={BUDGET: total + off})

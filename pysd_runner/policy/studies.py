@@ -8,7 +8,7 @@ import numpy as np
 
 from pysd_runner.checks.declarations import SwitchableLoop, load_experiments
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
-from pysd_runner.core.kinds import Texts, Values
+from pysd_runner.core.types import Texts, Values
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import each, regional_outcomes, variable_outcome

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Arrays, Indices, Interval, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Indices, Interval, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model

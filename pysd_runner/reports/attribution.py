@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.kinds import Numbers, Texts
 from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.core.types import Numbers, Texts
 from pysd_runner.policy.attribution import Attribution
 from pysd_runner.policy.cost import Costs
 from pysd_runner.reports.document import (
@@ -21,7 +21,7 @@ from pysd_runner.reports.document import (
     saved_picture,
     screen_of,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:
     from pysd_runner.plots.figure import ReportFigure
@@ -40,7 +40,7 @@ def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str
     low, middle, high = np.quantile(total, (0.05, 0.5, 0.95))
     whole = float(found.shapley[..., -1].mean(axis=1).sum())
     part = found.shapley[first, :, -1].mean() / whole if whole else float("nan")
-    lead = say(
+    lead = translate(
         "policy.attribution lead",
         lang,
         year=int(found.years[-1]),
@@ -52,7 +52,7 @@ def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str
         first=found.levers[first].label(lang),
         share=f"{percent(part)} %",
     )
-    return [lead, say("policy.attribution ladder", lang)]
+    return [lead, translate("policy.attribution ladder", lang)]
 
 
 def attribution_screen(found: Attribution, label: str, lang: str, loops: Texts) -> list[str]:
@@ -64,7 +64,7 @@ def attribution_screen(found: Attribution, label: str, lang: str, loops: Texts) 
 def _how(found: Attribution, lang: str) -> str:
     """Note on the outcome, unit and draws of the table."""
     outcome, draws = found.outcome, found.total.shape[0]
-    return say("policy.unit", lang, outcome=outcome.label(lang), unit=outcome.unit_in(lang), draws=draws)
+    return translate("policy.unit", lang, outcome=outcome.label(lang), unit=outcome.unit_in(lang), draws=draws)
 
 
 def cost_sentences(whole: Costs, more: Costs, names: Texts, lang: str) -> list[str]:
@@ -72,15 +72,19 @@ def cost_sentences(whole: Costs, more: Costs, names: Texts, lang: str) -> list[s
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
     if row["reason"]:
-        lines = [say("policy.cost unknown", lang, money=money, reason=say(f"policy.{row['reason']!s}", lang))]
+        lines = [
+            translate("policy.cost unknown", lang, money=money, reason=translate(f"policy.{row['reason']!s}", lang))
+        ]
     else:
-        lines = [say("policy.cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))]
+        lines = [
+            translate("policy.cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))
+        ]
     if whole.time is not None:
-        lines.append(say("policy.cost time", lang, time=written(float(row["time_p50"]) / 1e6, 1)))
+        lines.append(translate("policy.cost time", lang, time=written(float(row["time_p50"]) / 1e6, 1)))
     levers, regions = _gains(more, "lever."), _gains(more, "region.")
     if len(levers) and len(regions):
         best, worst, region = (str(item) for item in (levers.idxmax(), levers.idxmin(), regions.idxmax()))
-        lines.append(say("policy.next", lang, lever=names[best], worst=names[worst], region=names[region]))
+        lines.append(translate("policy.next", lang, lever=names[best], worst=names[worst], region=names[region]))
     return lines
 
 
@@ -103,7 +107,7 @@ def _cost_table(more: Costs, names: Texts, lang: str) -> TextTable:
             [
                 names[str(name)],
                 cell(row, "effect_"),
-                say(f"policy.{reason}", lang) if reason else cell(scaled, "unit_cost_"),
+                translate(f"policy.{reason}", lang) if reason else cell(scaled, "unit_cost_"),
             ]
         )
     return TextTable(header=titles(lang, "next column", "more effect", "unit cost"), rows=rows, words=frozenset({2}))
@@ -128,7 +132,7 @@ def write_attribution(
             found.wedges(),
             labels={lever.key: lever.label(lang) for lever in found.levers},
             unit=f"{found.outcome.label(lang)}, {found.outcome.unit_in(lang)}",
-            title=say("policy.attribution", lang, policy=label.get(lang, found.name)),
+            title=translate("policy.attribution", lang, policy=label.get(lang, found.name)),
             lang=lang,
         )
 
@@ -147,23 +151,23 @@ def write_attribution(
     if money is not None:
         whole, more, names = money
         parts += [
-            Heading(say("policy.next title", lang)),
+            Heading(translate("policy.next title", lang)),
             Bullets(cost_sentences(whole, more, names, lang)),
             _cost_table(more, names, lang),
         ]
         tables["costs"] = pd.concat([whole.table(), more.table()]).reset_index()
-    parts += [Heading(say("policy.notes", lang)), Bullets(found.notes)]
-    title = say("policy.attribution", lang, policy=own)
+    parts += [Heading(translate("policy.notes", lang)), Bullets(found.notes)]
+    title = translate("policy.attribution", lang, policy=own)
     save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)
 
 
 def _further(found: Attribution, lang: str, words: Texts) -> list[TextTable]:
     """Tables of the split into allocation and mix, and of loops, each if it was computed."""
-    split = [[say(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
+    split = [[translate(f"policy.part {name}", lang), cell(row, "change_")] for name, row in found.split().iterrows()]
     loops = found.loop_table().head(MOST_ROWS)
     around = [[words.get(str(name), str(name)), cell(row, "change_")] for name, row in loops.iterrows()]
     return [
-        TextTable(header=titles(lang, first, "change"), rows=rows, caption=say(f"policy.{title}", lang))
+        TextTable(header=titles(lang, first, "change"), rows=rows, caption=translate(f"policy.{title}", lang))
         for title, first, rows in (("split", "part", split), ("loops", "loop column", around))
         if rows
     ]
@@ -171,7 +175,7 @@ def _further(found: Attribution, lang: str, words: Texts) -> list[TextTable]:
 
 def _table(found: Attribution, lang: str) -> TextTable:
     """Table with one row per lever, and the total."""
-    labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": say("policy.total", lang)}
+    labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": translate("policy.total", lang)}
     rows = []
     for name, row in found.table().iterrows():
         rows.append([labels[str(name)], *(cell(row, f"{key}_") for key in ("shapley", "alone", "left_out"))])
@@ -180,7 +184,7 @@ def _table(found: Attribution, lang: str) -> TextTable:
 
 def titles(lang: str, *keys: str) -> list[str]:
     """Column headings of a table of a policy analysis."""
-    return [say(f"policy.{key}", lang) for key in keys]
+    return [translate(f"policy.{key}", lang) for key in keys]
 
 
 def cell(row: "Numbers | pd.Series", key: str = "") -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.core.types import frozen
 from pysd_runner.export import write_bytes_whole
 from pysd_runner.model import load_model
 from pysd_runner.policy.studies import policy_of
@@ -18,9 +18,9 @@ from pysd_runner.reports.brief_paths import (
     LEAST_CHANGE,
     NARROW,
     WIDE,
+    Estimate,
     Paths,
     Sentences,
-    Told,
     around,
     chart_of,
     check_scenarios,
@@ -48,7 +48,7 @@ from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.loops import loops
-from pysd_runner.text import LANGUAGES, panel_title, say
+from pysd_runner.text import LANGUAGES, panel_title, translate
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -133,7 +133,7 @@ class Brief:
         file
             Name of the explorer page, in the folder of the brief.
         """
-        parts = [*self.document.parts, Link(say("brief.explorer", self.lang), file)]
+        parts = [*self.document.parts, Link(translate("brief.explorer", self.lang), file)]
         return replace(self, document=replace(self.document, parts=parts))
 
     def with_loops(self, inputs: "Inputs", record: Mapping[str, Any]) -> "Brief":
@@ -156,7 +156,7 @@ class Brief:
         if not found.paths:
             return self
         first = next(iter(found.paths))
-        told = say(
+        told = translate(
             "brief.loops",
             self.lang,
             name=self.place.names[self.lang],
@@ -236,7 +236,7 @@ def brief(
     figure, narrow = (chart_of(projection, place, chosen, lang=lang, width=width) for width in (WIDE, NARROW))
     writer = _Writer(projection, place, paths, lang)
     document = ReportDocument(
-        title=say("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
+        title=translate("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
         lang=lang,
         parts=list(writer.parts(Picture("", figure.sentence, figure, narrow), date or datetime.date.today())),
         one_page=True,
@@ -408,7 +408,7 @@ class _Writer(Sentences):
             model_hash=record["simulation"]["model_sha256"][:8],
         )
 
-    def cell(self, found: Told, digits: int, *, signed: bool = False) -> Cell:
+    def cell(self, found: Estimate, digits: int, *, signed: bool = False) -> Cell:
         """A number with its interval, for a cell of a table."""
         middle = written(found.middle, digits, signed=signed)
         if found.low is None or found.high is None:
@@ -418,7 +418,7 @@ class _Writer(Sentences):
         text = self.say("report.cell", middle=middle, range=ends)
         return Cell(text, found.middle, found.low, found.high)
 
-    def _range(self, found: Told, digits: int = 1) -> str:
+    def _range(self, found: Estimate, digits: int = 1) -> str:
         if found.low is None or found.high is None:
             return ""
         return self.say("report.interval", range=interval(found.low, found.high, digits))

@@ -8,8 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import Array, Flags, Texts, frozen
 from pysd_runner.core.numbers import percent, written
+from pysd_runner.core.types import Array, Flags, Texts, frozen
 from pysd_runner.data import Entity
 from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, Cause, alike, causes, declarations_of, foreign_costs
 from pysd_runner.reports.headline import (
@@ -26,7 +26,7 @@ from pysd_runner.reports.headline import (
 from pysd_runner.reports.panels import Area, find_place
 from pysd_runner.scenarios.vocabulary import whom
 from pysd_runner.study.future import Future
-from pysd_runner.text import LANGUAGES, has_text, say
+from pysd_runner.text import LANGUAGES, has_text, translate
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
@@ -47,7 +47,7 @@ WIDE, NARROW = 7.2, 4.4
 
 
 @frozen
-class Told:
+class Estimate:
     """A median and, where there are several draws, its 90 % interval."""
 
     middle: float
@@ -55,11 +55,13 @@ class Told:
     high: float | None = None
 
 
-def told(values: Array) -> Told:
+def told(values: Array) -> Estimate:
     """Median and interval of draws."""
     low, middle, high = np.quantile(values, ENDS)
     return (
-        Told(middle=float(middle)) if values.size < 2 else Told(middle=float(middle), low=float(low), high=float(high))
+        Estimate(middle=float(middle))
+        if values.size < 2
+        else Estimate(middle=float(middle), low=float(low), high=float(high))
     )
 
 
@@ -91,7 +93,7 @@ class Paths:
         known = [int(year) for year in self.levels["year"].to_numpy()[1:]]
         return tuple(sorted({*(year for year in YEARS if year in known), known[-1]}))
 
-    def level(self, scenario: str, year: int) -> Told:
+    def level(self, scenario: str, year: int) -> Estimate:
         """Level in a year, in per cent."""
         return told(100 * _at(self.levels, scenario, year))
 
@@ -115,7 +117,8 @@ def paths_of(projection: Future, place: Area, mixes: Sequence[str]) -> Paths:
     ground = next(iter(baselines.values()), projection.scenarios[0])
     attrs = {"units": "Dmnl", "includes": str(values.attrs.get("includes", "parameters"))}
     attrs |= {
-        f"long_name_{lang}": say(f"brief.measure_{place.kind}", lang, name=place.names[lang]) for lang in LANGUAGES
+        f"long_name_{lang}": translate(f"brief.measure_{place.kind}", lang, name=place.names[lang])
+        for lang in LANGUAGES
     }
     levels = values.transpose("scenario", "draw", "year").assign_attrs(attrs).rename(f"brief_{measure}")
     return Paths(
@@ -142,8 +145,8 @@ def chart_of(
         baselines=paths.baselines,
         origin=projection.origin,
         titles={
-            **{name: say(f"brief.chart_{paths.measure}", name, name=place.names[name]) for name in LANGUAGES},
-            "code": say(f"brief.chart_{paths.measure}", "en", name=place.code),
+            **{name: translate(f"brief.chart_{paths.measure}", name, name=place.names[name]) for name in LANGUAGES},
+            "code": translate(f"brief.chart_{paths.measure}", "en", name=place.code),
         },
         changed=paths.changed,
         lang=lang,
@@ -229,7 +232,7 @@ def money_by_lever(projection: Future, place: Area, mixes: Sequence[str]) -> xr.
 class Around:
     """Effect of a mix on output per head in the last year, in per cent of the path without policy."""
 
-    own: Told
+    own: Estimate
     rank: int
     regions: Array
 
@@ -286,7 +289,7 @@ class Sentences:
 
     def say(self, key: str, **values: object) -> str:
         """Text of a key in the language of the page."""
-        return say(key, self.lang, **values)
+        return translate(key, self.lang, **values)
 
     def label(self, scenario: str) -> str:
         """Printed name of a scenario."""

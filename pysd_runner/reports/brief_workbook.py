@@ -21,7 +21,7 @@ from pysd_runner.reports.document import (
     TextTable,
     printable,
 )
-from pysd_runner.text import say, width
+from pysd_runner.text import translate, width
 
 _WIDE, _NARROW, _COLUMNS = 30, 9.5, 11
 _TALL, _LOW = 20, 11  # heights of the charts, in rows
@@ -37,7 +37,7 @@ def to_workbook(document: ReportDocument, data: pd.DataFrame, lang: str) -> byte
     book = Workbook()
     page, more, numbers = book.active, book.create_sheet(), book.create_sheet()
     for sheet, name in ((page, "sheet"), (more, "sheet_details"), (numbers, "sheet_data")):
-        sheet.title, sheet.page_setup.paperSize = say(f"brief.{name}", lang), sheet.PAPERSIZE_A4
+        sheet.title, sheet.page_setup.paperSize = translate(f"brief.{name}", lang), sheet.PAPERSIZE_A4
         sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.page_setup.fitToHeight = True, int(sheet is page)
     numbers.page_setup.orientation = "landscape"
     table = _fill(numbers, data, lang)
@@ -60,13 +60,15 @@ def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> pd.DataFrame:
     names = data.drop_duplicates(["line", "kind"]).set_index(["line", "kind"])
     # A single draw has no interval.
     kept = [(end, *key) for key in names.index for end in (ends if every["band", *key].max() > 0 else ends[:1])]
-    _put(sheet, 1, 1, say("brief.year", lang), bold=True)
+    _put(sheet, 1, 1, translate("brief.year", lang), bold=True)
     for row, year in enumerate(map(int, every.index.to_numpy()), start=2):
         _put(sheet, row, 1, year)
     for column, (end, line, kind) in enumerate(kept, start=2):
         name, unit = map(str, names.loc[(line, kind), ["name", "unit"]])
-        name = say(f"brief.{kind}_of", lang, name=name, unit=unit) if kind in _CHANGES else name
-        cell = _put(sheet, 1, column, name if end == "median" else say(f"brief.{end}", lang, name=name), bold=True)
+        name = translate(f"brief.{kind}_of", lang, name=name, unit=unit) if kind in _CHANGES else name
+        cell = _put(
+            sheet, 1, column, name if end == "median" else translate(f"brief.{end}", lang, name=name), bold=True
+        )
         cell.alignment = Alignment(wrap_text=True, vertical="top")
         sheet.column_dimensions[cell.column_letter].width = 2 * _NARROW
         for row, value in enumerate(every[end, line, kind].tolist(), start=2):
@@ -92,7 +94,7 @@ def _charts(sheet: Any, table: pd.DataFrame, data: pd.DataFrame, lang: str) -> l
         if keys:
             chart = _chart(sheet, table, keys, colours)
             title = _CHANGES.get(keys[0][1], "brief.alone")
-            chart.title = printable(say(title, lang, baseline=label, unit=unit[keys[0][1]]))
+            chart.title = printable(translate(title, lang, baseline=label, unit=unit[keys[0][1]]))
             chart.title.tx.rich.p[0].r[0].rPr = CharacterProperties(sz=1200, b=True)
             charts.append((chart, height))
     return charts

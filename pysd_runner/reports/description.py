@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.core.kinds import Record, frozen
 from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file, models_folder
+from pysd_runner.core.types import Record, frozen
 from pysd_runner.data import Data, load_data, shipped_panels
 from pysd_runner.data.mapping import DECLARATIONS
 from pysd_runner.engine.ir import Variable

@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.types import Record, frozen
 from pysd_runner.export.files import save_csv, write_text_whole
 from pysd_runner.text import width
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import xarray as xr
 
-from pysd_runner.core.kinds import Flags, Interval, Numbers, Record, frozen
 from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.core.types import Flags, Interval, Numbers, Record, frozen
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.data.units import YUAN
 from pysd_runner.evidence.ledger import meaning
@@ -19,7 +19,7 @@ from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
 from pysd_runner.study.region_inputs import NO_INDICATOR
-from pysd_runner.text import panel_title, said, say, variable_names
+from pysd_runner.text import panel_title, translate, translated, variable_names
 
 _CHINESE_CODE = re.compile("[1-8][0-9]{5}|.*[\u4e00-\u9fff].*")
 # Minimum drift of the forecast from the model that is reported, as a log difference per year.
@@ -37,8 +37,8 @@ def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
     fitted = projection.provenance.get("fitted")
     if fitted is None:
         lines = [
-            say("report.no data", lang, origin=projection.origin),
-            say("report.prior alone", lang, rest=len(drawn)),
+            translate("report.no data", lang, origin=projection.origin),
+            translate("report.prior alone", lang, rest=len(drawn)),
         ]
     else:
         shares = _shares(fitted)
@@ -50,11 +50,11 @@ def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
             "panel": panel_title(fitted["panel"], lang),
         }
         lines = [
-            say("report.data", lang, all=len(shares), narrowed=narrowed, **years),
-            say("report.prior", lang, rest=rest),
+            translate("report.data", lang, all=len(shares), narrowed=narrowed, **years),
+            translate("report.prior", lang, rest=rest),
         ]
     if projection.imputed:
-        lines.append(say("report.imputed", lang, count=len(projection.imputed)))
+        lines.append(translate("report.imputed", lang, count=len(projection.imputed)))
     return lines
 
 
@@ -72,7 +72,7 @@ def noticed(projection: Future, lines: Sequence[str], lang: str) -> list[str]:
     """Warnings and notes on imputed values, in the language of the reader."""
     spec = declarations_of(projection)
     names = variable_names(spec.inputs.values(), lang)
-    return [said(line, lang, names) for line in lines]
+    return [translated(line, lang, names) for line in lines]
 
 
 def money_of(fitted: FittedParameters | None) -> float:
@@ -118,7 +118,7 @@ def certainty_lines(fitted: Record, spec: ModelSpec, *, lang: str = "en") -> lis
     heads = ["parameter", "estimate", "interval", "from data", "shift"]
     heads += ["profile", "moves with", "verdict"] if verdicts else []
     lines = [
-        say(
+        translate(
             "report.certainty",
             lang,
             panel=panel_title(fitted["panel"], lang),
@@ -127,19 +127,21 @@ def certainty_lines(fitted: Record, spec: ModelSpec, *, lang: str = "en") -> lis
         )
     ]
     lines += aligned(
-        [[say(f"report.column {head}", lang, level=level) for head in heads], *rows],
+        [[translate(f"report.column {head}", lang, level=level) for head in heads], *rows],
         words=frozenset(range(len(heads))) - _NUMBERS,
         indent=_INDENT,
     )
-    notes = [say("report.certainty note", lang), _seen(verdicts, lang)] if verdicts else []
-    moved = said(moved_words(shifts, _shares(fitted)), lang)
+    notes = [translate("report.certainty note", lang), _seen(verdicts, lang)] if verdicts else []
+    moved = translated(moved_words(shifts, _shares(fitted)), lang)
     notes += [moved] if moved else []
     others = len(fitted["keys"]) - len(rows)
     if others:
-        notes.append(say("report.certainty others", lang, count=others))
+        notes.append(translate("report.certainty others", lang, count=others))
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
-        notes.append(say("report.sampled" if sampling["is_trusted"] else "report.sampled badly", lang, **sampling))
+        notes.append(
+            translate("report.sampled" if sampling["is_trusted"] else "report.sampled badly", lang, **sampling)
+        )
     return lines + [line for note in notes for line in filled(note, indent=_INDENT)]
 
 
@@ -170,7 +172,9 @@ def _rows(fitted: Record, spec: ModelSpec, verdicts: Record, shifts: Numbers, la
         row.append(f"{shifts[key]:+.2f}".replace("-", "−"))
         if verdicts:
             row += _judged(verdict, lang) if verdict is not None else ["", "", ""]
-            row[-1] = say("report.verdict not judged", lang) if fitted["provenance"].get("failed_checks") else row[-1]
+            row[-1] = (
+                translate("report.verdict not judged", lang) if fitted["provenance"].get("failed_checks") else row[-1]
+            )
         rows.append(row)
     return rows
 
@@ -181,10 +185,10 @@ def _shares(fitted: Record) -> list[float]:
 
 
 def _judged(verdict: Record, lang: str) -> list[str]:
-    shape = "" if verdict["shape"] is None else say(f"report.profile {SHAPES[verdict['shape']]}", lang)
+    shape = "" if verdict["shape"] is None else translate(f"report.profile {SHAPES[verdict['shape']]}", lang)
     # Only the first, which is the strongest, is shown, for lack of room.
     partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
-    return [shape, partner, say(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
+    return [shape, partner, translate(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
 
 def _interval(fitted: Record, spec: ModelSpec, place: int) -> Interval:
@@ -205,7 +209,7 @@ def _seen(verdicts: Record, lang: str) -> str:
         for item in seen[:MOST_DIRECTIONS]
     ]
     parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
-    return say("report.certainty directions" if seen else "report.certainty none seen", lang, **parts)
+    return translate("report.certainty directions" if seen else "report.certainty none seen", lang, **parts)
 
 
 def foreign_costs(projection: Future, lang: str) -> str:
@@ -223,23 +227,23 @@ def foreign_costs(projection: Future, lang: str) -> str:
         return ""
     rate = converted or projection.provenance["settings"]["yuan_per_unit"]
     key = "report.foreign costs" if rate != 1 else "report.foreign costs, no rate"
-    unit = say("report.unit of money", lang) if currency in (CURRENCY, YUAN) else currency
-    return say(key, lang, currency=unit, rate=f"{rate:g}")
+    unit = translate("report.unit of money", lang) if currency in (CURRENCY, YUAN) else currency
+    return translate(key, lang, currency=unit, rate=f"{rate:g}")
 
 
 def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:
     """Sentences on the basis of the results, and on implausible effects."""
     if "population" not in projection.data:
-        yield say("report.equal shares", lang)
+        yield translate("report.equal shares", lang)
     yield from alike(projection, lang)
     fitted = projection.provenance.get("fitted")
     growth = (fitted or {}).get("provenance", {}).get("growth") or {}
     if fitted is None:
-        yield say("report.rests on priors", lang)
+        yield translate("report.rests on priors", lang)
     elif growth:
-        yield say("report.rests", lang, explained=percent(growth["explained"]))
+        yield translate("report.rests", lang, explained=percent(growth["explained"]))
     else:
-        yield say("report.rests, no growth", lang)
+        yield translate("report.rests, no growth", lang)
     yield from _drift(projection, lang)
     if answer is not None:
         yield from implausible(answer.main, declarations_of(projection), lang)
@@ -252,7 +256,7 @@ def alike(projection: Future, lang: str) -> Iterator[str]:
     unseen = [text.partition(":")[0] for text in projection.imputed if NO_INDICATOR in text]
     names = [getattr(spec.levers[name], lang).lower() for name, variable in starts.items() if variable in unseen]
     if names:
-        yield say("report.alike", lang, names=say("list.separator", lang).join(names))
+        yield translate("report.alike", lang, names=translate("list.separator", lang).join(names))
 
 
 def _drift(projection: Future, lang: str) -> Iterator[str]:
@@ -267,7 +271,7 @@ def _drift(projection: Future, lang: str) -> Iterator[str]:
     codes = [str(code) for code in projection.data["region"].to_numpy()]
     names = projection.data[f"name_{lang}"].to_numpy()
     size = float(np.sqrt(np.mean(np.square(list(systematic.values())))))
-    yield say(
+    yield translate(
         "report.drift",
         lang,
         region=str(names[codes.index(slowed)]),
@@ -285,14 +289,14 @@ def implausible(comparison: Ranking, spec: ModelSpec, lang: str) -> Iterator[str
         medians = comparison.effects[key].median("draw").to_series()
         beyond = (medians - medians.clip(item.lower, item.upper)).abs()
         told = {"count": int((beyond > 0).sum()), "all": len(medians), "effect": getattr(item, lang)}
-        text = say("report.implausible effect", lang, range=interval(item.lower, item.upper, 1), **told)
+        text = translate("report.implausible effect", lang, range=interval(item.lower, item.upper, 1), **told)
         if told["count"]:
             worst = str(beyond.idxmax())
             label = str(comparison.scenarios[worst].label.get(lang, worst))
-            text += say("report.implausible worst", lang, policy=label, value=written(float(medians[worst]), 1))
+            text += translate("report.implausible worst", lang, policy=label, value=written(float(medians[worst]), 1))
         parts.append(text)
     if parts:
-        yield say("report.implausible", lang, parts=say("report.clauses", lang).join(parts))
+        yield translate("report.implausible", lang, parts=translate("report.clauses", lang).join(parts))
 
 
 # Minimum number of draws: with fewer, each third has too few to compare.

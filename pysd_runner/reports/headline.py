@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.kinds import Array, Flags
 from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.core.types import Array, Flags
 from pysd_runner.evidence.weights import ENTRY
 from pysd_runner.indicators.relative import mean_log_gap
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
@@ -16,7 +16,7 @@ from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.scenarios.vocabulary import whom
 from pysd_runner.spec import ModelSpec
 from pysd_runner.study.future import Future
-from pysd_runner.text import said, say, variable_names
+from pysd_runner.text import translate, translated, variable_names
 
 # Maximum number of regions named in a list; the rest are counted.
 NAMED = 4
@@ -99,14 +99,14 @@ def failed_checks(projection: Future, lang: str) -> Iterator[str]:
     failed = fitted.get("provenance", {}).get("failed_checks")
     if failed:
         names = variable_names(declarations_of(projection).parameters.values(), lang)
-        yield say("report.failed checks", lang, checks=" ".join(said(text, lang, names) for text in failed))
+        yield translate("report.failed checks", lang, checks=" ".join(translated(text, lang, names) for text in failed))
 
 
 def _by_need(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Sentence on money by need against money per head, if it is better by all measures in nearly all draws."""
     found = answer.by_need
     if found is not None and found.share >= SURE and len(projection.data["draw"]) > 1:
-        yield say(
+        yield translate(
             "report.by need",
             lang,
             measures=found.measures,
@@ -122,7 +122,7 @@ def _missed(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     measured = declarations_of(projection).measurements
     for key, misses in answer.misses.items():
         for item in misses:
-            yield say(
+            yield translate(
                 "report.missed",
                 lang,
                 definition=definition_label(projection, key, lang),
@@ -137,9 +137,9 @@ def case_label(projection: Future, key: str, change: str, lang: str) -> str:
     """Label of a case of the comparison: a parameter or a setting, and the change assumed."""
     if key not in declarations_of(projection).parameters:
         value = percent(float(change), 1) if key == "budget" else change
-        return say(f"report.case {key}", lang, value=value)
-    return say(
-        "report.case", lang, meaning=meaning_of(projection, key, lang), change=say(f"report.case {change}", lang)
+        return translate(f"report.case {key}", lang, value=value)
+    return translate(
+        "report.case", lang, meaning=meaning_of(projection, key, lang), change=translate(f"report.case {change}", lang)
     )
 
 
@@ -155,7 +155,7 @@ def _without_policy(projection: Future, count: int, lang: str) -> str:
     basis, shortfall = without_policy(projection)
     low, middle, high = np.quantile(shortfall[:, -1], (0.05, 0.5, 0.95))
     key = "report.without policy" if basis == "forecast" else f"report.without policy {basis}"
-    return say(
+    return translate(
         key if len(shortfall) > 1 else "report.without policy single",
         lang,
         origin=projection.origin,
@@ -183,7 +183,7 @@ def _cost(projection: Future, main: Ranking, lang: str) -> Iterator[str]:
     name, money = projection.policies[0], currency_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
     known = per_point[np.isfinite(per_point)]
-    text = say(
+    text = translate(
         "report.cost",
         lang,
         policy=str(main.scenarios[name].label.get(lang, name)),
@@ -192,18 +192,18 @@ def _cost(projection: Future, main: Ranking, lang: str) -> Iterator[str]:
     )
     # If the gap hardly changes, a cost per point would be misleading.
     if abs(float(main.effects[HEADLINE].sel(scenario=name).median())) < LEAST_CLOSED:
-        text += say("report.cost none", lang)
+        text += translate("report.cost none", lang)
     elif known.size < 0.95 * per_point.size:
-        text += say("report.cost unknown", lang, share=percent(1 - known.size / per_point.size))
+        text += translate("report.cost unknown", lang, share=percent(1 - known.size / per_point.size))
     else:
-        text += say("report.cost per point", lang, cost=amount(float(np.median(known)), money, lang))
+        text += translate("report.cost per point", lang, cost=amount(float(np.median(known)), money, lang))
     yield text
 
 
 def no_present_value(spec: ModelSpec, lang: str) -> str:
     """Sentence on why there is no present value: the estimated trend growth of output is at a bound."""
     trend = spec.parameters[spec.bound.parameters.trend_growth]
-    return say("report.no present value", lang, meaning=getattr(trend, lang))
+    return translate("report.no present value", lang, meaning=getattr(trend, lang))
 
 
 def amount(value: float, money: str, lang: str) -> str:
@@ -215,14 +215,14 @@ def amount(value: float, money: str, lang: str) -> str:
 def large(value: float, money: str, lang: str) -> tuple[float, str]:
     """The unit in which an amount of money is written, as a number and in words: 1e9 and "billion yuan"."""
     size = next((size for size in _LARGE[lang] if abs(value) >= size), 1.0)
-    words = say(f"report.{size:.0e}", lang).strip() if size > 1 else ""
+    words = translate(f"report.{size:.0e}", lang).strip() if size > 1 else ""
     return size, f"{words}{'' if lang == 'zh' else ' '}{money}".strip()
 
 
 def currency_of(projection: Future, lang: str) -> str:
     """Currency of a projection."""
     name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
-    return say("report.yuan", lang) if name == "Yuan" else name
+    return translate("report.yuan", lang) if name == "Yuan" else name
 
 
 def _constrained(projection: Future, answer: Answer, lang: str) -> str:
@@ -232,28 +232,28 @@ def _constrained(projection: Future, answer: Answer, lang: str) -> str:
     often = limits["worse_off"].mode()[0]
     told = {"region": region_label(projection, often, lang), "cases": int((limits["worse_off"] == often).sum())}
     ends = {"least": percent(limits["share_worse_off"].min()), "most": percent(limits["share_worse_off"].max())}
-    text = say("report.constrained", lang, kept=kept, count=len(limits), **told, **ends)
+    text = translate("report.constrained", lang, kept=kept, count=len(limits), **told, **ends)
     ranking = answer.main if kept else answer.sought
     name = "" if ranking is None else ranking.best_kept
     if ranking is None or not name:
-        return text + say("report.constrained none", lang, policy=projection.policies[0])
+        return text + translate("report.constrained none", lang, policy=projection.policies[0])
     mix, levers = ranking.scenarios[name].policy.mix, declarations_of(projection).levers
     ordered = sorted(mix.items(), key=lambda item: -item[1]) if isinstance(mix, FrozenMapping) else []
     parts = [f"{getattr(levers[key], lang)} {percent(share)} %" for key, share in ordered if share >= LEAST_SHARE]
-    return text + say(
+    return text + translate(
         "report.constrained best" if kept else "report.constrained sought",
         lang,
         policy=label_of(projection, answer, name, lang),
         whom=whom(ranking.scenarios[name].policy.redistribution, lang),
-        mix=say("report.list", lang).join(parts),
+        mix=translate("report.list", lang).join(parts),
         closed=written(float(ranking.effects[HEADLINE].sel(scenario=name).median()), 1),
     )
 
 
 def some_of(texts: Sequence[str], lang: str) -> str:
     """The first of some texts, and how many more there are."""
-    more = say("report.more", lang, count=len(texts) - NAMED) if len(texts) > NAMED else ""
-    return say("report.list", lang).join(texts[:NAMED]) + more
+    more = translate("report.more", lang, count=len(texts) - NAMED) if len(texts) > NAMED else ""
+    return translate("report.list", lang).join(texts[:NAMED]) + more
 
 
 def three_sentences(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
@@ -272,7 +272,7 @@ def three_sentences(projection: Future, answer: Answer | None, *, lang: str = "e
 
 def odds(share: float, lang: str) -> str:
     """A probability in words, such as "likely"."""
-    words = say("answer.odds", lang).split("; ")
+    words = translate("answer.odds", lang).split("; ")
     return next(word for word, least in zip(words, ODDS, strict=True) if share >= least)
 
 
@@ -281,15 +281,15 @@ def _outlook(projection: Future, lang: str) -> str:
     basis, shortfall = without_policy(projection)
     before, after = (written(float(np.median(shortfall[:, at]))) for at in (0, -1))
     falls = odds(float((shortfall[:, -1] < shortfall[:, 0]).mean()), lang)
-    return say(
+    return translate(
         "answer.outlook",
         lang,
-        basis=say(f"answer.basis_{basis}", lang),
+        basis=translate(f"answer.basis_{basis}", lang),
         before=before,
         after=after,
         origin=projection.origin,
         year=int(projection.data["year"][-1]),
-        chance=say("answer.narrows", lang, odds=falls) if len(shortfall) >= FEW else "",
+        chance=translate("answer.narrows", lang, odds=falls) if len(shortfall) >= FEW else "",
     )
 
 
@@ -305,15 +305,15 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
     closed = main.effects[HEADLINE].sel(scenario=name).to_numpy()
     low, middle, high = map(float, np.quantile(closed, (0.05, 0.5, 0.95)))
     is_constant = policy.budget is not None and not isinstance(policy.budget, Schedule)
-    return say(
+    return translate(
         "answer.advice" if middle > 0 else "answer.no_advice",
         lang,
         policy=label_of(projection, answer, name, lang),
         need=_need(policy.redistribution or 0.0, lang),
-        money=say("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
+        money=translate("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
         closed=written(middle, 1),
-        range=say("answer.range", lang, low=written(low, 1), high=written(high, 1)) if closed.size >= FEW else "",
-        others=say("answer.levels_down", lang) if float(main.levels_down[name]) > ROBUST else "",
+        range=translate("answer.range", lang, low=written(low, 1), high=written(high, 1)) if closed.size >= FEW else "",
+        others=translate("answer.levels_down", lang) if float(main.levels_down[name]) > ROBUST else "",
     )
 
 
@@ -321,14 +321,18 @@ def _need(exponent: float, lang: str) -> str:
     """Clause on who gets more money per head; none for the same everywhere."""
     if not exponent:
         return ""
-    return say("answer.by_need", lang) if exponent == 1 else say("answer.whom", lang, whom=whom(exponent, lang))
+    return (
+        translate("answer.by_need", lang)
+        if exponent == 1
+        else translate("answer.whom", lang, whom=whom(exponent, lang))
+    )
 
 
 def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
     """Sentence on what is certain, what is open, what would change it, and what it rests on."""
     if answer is None:
         low, high = np.quantile(without_policy(projection)[1][:, -1], (0.05, 0.95))
-        parts = [say("answer.rests_outlook", lang, low=written(float(low)), high=written(float(high)))]
+        parts = [translate("answer.rests_outlook", lang, low=written(float(low)), high=written(float(high)))]
     else:
         parts = [*_sure(projection, answer, lang), rests_on(projection, lang)]
     return joined(parts, lang)
@@ -337,29 +341,29 @@ def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
 def rests_on(projection: Future, lang: str) -> str:
     """Clause on what the size of an effect rests on."""
     record = (projection.provenance.get("fitted") or {}).get("provenance", {})
-    return say(f"answer.rests_{'measured' if record.get(ENTRY) else 'judged'}", lang)
+    return translate(f"answer.rests_{'measured' if record.get(ENTRY) else 'judged'}", lang)
 
 
 def joined(clauses: Sequence[str], lang: str) -> str:
     """One sentence of several clauses."""
-    text = say("report.clauses", lang).join(clauses)
-    return text[:1].upper() + text[1:] + say("answer.stop", lang)
+    text = translate("report.clauses", lang).join(clauses)
+    return text[:1].upper() + text[1:] + translate("answer.stop", lang)
 
 
 def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Clauses on how sure the recommendation is, and on what would change it."""
     main, name = answer.main, recommended(answer)
     if main.effects.sizes["draw"] < FEW:
-        yield say("answer.few", lang)
+        yield translate("answer.few", lang)
         return
     if len(main.scenarios) < 2:
         works = float((main.effects[HEADLINE].sel(scenario=name) > 0).mean())
-        yield say("answer.works", lang, odds=odds(works, lang), policy=label_of(projection, answer, name, lang))
+        yield translate("answer.works", lang, odds=odds(works, lang), policy=label_of(projection, answer, name, lang))
         return
     if answer.by_need is not None and (main.scenarios[name].policy.redistribution or 0) > 0:
-        yield say("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
+        yield translate("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
     best = odds(float(main.first[name]), lang)
-    yield say("answer.best", lang, odds=best, policy=label_of(projection, answer, name, lang)) + _otherwise(
+    yield translate("answer.best", lang, odds=best, policy=label_of(projection, answer, name, lang)) + _otherwise(
         projection, answer, name, lang
     )
 
@@ -367,17 +371,17 @@ def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
 def _otherwise(projection: Future, answer: Answer, name: str, lang: str) -> str:
     """Clause on the assumption under which another policy is first most clearly."""
     cases = {
-        say("answer.if_skills", lang, definition=definition_label(projection, key, lang)): item.first
+        translate("answer.if_skills", lang, definition=definition_label(projection, key, lang)): item.first
         for key, item in list(answer.comparisons.items())[1:]
     }
     cases |= {
-        say("answer.if", lang, case=case_label(projection, key, change, lang)): first_shares(values)
+        translate("answer.if", lang, case=case_label(projection, key, change, lang)): first_shares(values)
         for (key, change), values in answer.main.cases.items()
         if key not in _CHOSEN
     }
     other = {case: shares for case, shares in cases.items() if shares.idxmax() != name}
     if not other:
-        return "" if float(answer.main.first[name]) >= ROBUST else say("answer.open", lang)
+        return "" if float(answer.main.first[name]) >= ROBUST else translate("answer.open", lang)
     case = max(other, key=lambda case: float(other[case].max()))
     best = label_of(projection, answer, str(other[case].idxmax()), lang)
-    return say("answer.otherwise", lang, case=case, policy=best)
+    return translate("answer.otherwise", lang, case=case, policy=best)

@@ -26,7 +26,7 @@ from pysd_runner.reports.document import (
 )
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.spec.evidence import Z90, EvidenceTerm
-from pysd_runner.text import said, say
+from pysd_runner.text import translate, translated
 
 NAME = "evidence"
 # Fewest years after the programme of a long follow-up, and least rating of a comparison with others.
@@ -69,7 +69,7 @@ class _Page:
 
     def say(self, key: str, **values: object) -> str:
         """A text of the page; a key with a dot is one of another page."""
-        return say(key if "." in key else f"evidence.{key}", self.lang, **values)
+        return translate(key if "." in key else f"evidence.{key}", self.lang, **values)
 
     def parts(self) -> Iterator[Part]:
         """All parts, in reading order."""
@@ -97,7 +97,7 @@ class _Page:
         if "posterior" not in self.found.stages:
             return self.say("searched" if "weighted" in self.found.stages else "prior_alone")
         if self.found.refusal:
-            return said(self.found.refusal, self.lang)
+            return translated(self.found.refusal, self.lang)
         count = len(self.found.stages["posterior"].implied[self.terms[0].key])
         return self.say("weighed", count=count, effective=f"{self.found.effective:.0f}")
 
@@ -178,15 +178,17 @@ class _Page:
         variant = "all" if item is None else item.variant
         pooled = self.ledger.pool(quantity, variant)
         if pooled is not None:
-            label = say(
-                "evidence.forest_pool", lang, count=pooled.count, variant=say(f"evidence.variant {variant}", lang)
+            label = translate(
+                "evidence.forest_pool", lang, count=pooled.count, variant=translate(f"evidence.variant {variant}", lang)
             )
             rows.append(_row(label, "pool", pooled.mean, pooled.predictive_low, pooled.predictive_high))
         if item is not None:
-            rows.append(_row(say("evidence.term", lang), "term", item.centre, item.low, item.high))
+            rows.append(_row(translate("evidence.term", lang), "term", item.centre, item.low, item.high))
             for stage in self._stages():
-                rows.append(_row(say(f"evidence.{stage}", lang), stage, *self.found.stages[stage].interval(item.key)))
-        shares, basis = values["lever"].value_counts(normalize=True), say(f"evidence.basis_{quantity}", lang)
+                rows.append(
+                    _row(translate(f"evidence.{stage}", lang), stage, *self.found.stages[stage].interval(item.key))
+                )
+        shares, basis = values["lever"].value_counts(normalize=True), translate(f"evidence.basis_{quantity}", lang)
         title = f"{self._lever(str(shares.idxmax()) if shares.max() > 0.5 else '')} ({quantity})"
         return plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
 

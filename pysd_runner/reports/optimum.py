@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pysd_runner.core.kinds import Texts
 from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.core.types import Texts
 from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import Bullets, Heading, Part, TextTable, save_analysis, saved_picture, screen_of
 from pysd_runner.scenarios.vocabulary import exponent_said
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:
     from pysd_runner.plots.figure import ReportFigure
@@ -29,11 +29,11 @@ def optimum_sentences(found: Optimum, labels: Texts, lang: str) -> list[str]:
     """Sentences on the result of an optimisation."""
     draws = next(iter(found.effects.values())).shape[0]
     lines = [
-        say(
+        translate(
             "policy.optimum lead",
             lang,
             outcome=found.outcome.label(lang),
-            statistic=say(f"policy.statistic {found.objective.statistic}", lang),
+            statistic=translate(f"policy.statistic {found.objective.statistic}", lang),
             value=written(found.out_of_sample, DIGITS),
             inside=written(found.in_sample, DIGITS),
             unit="" if found.objective.statistic == "satisfied" else found.outcome.unit_in(lang),
@@ -44,26 +44,26 @@ def optimum_sentences(found: Optimum, labels: Texts, lang: str) -> list[str]:
     names = _names(found, lang)
     if found.relaxed:
         parts = [f"{names.get(name, name)} {written(value, DIGITS)}" for name, value in found.relaxed.items()]
-        lines.append(say("policy.optimum relaxed", lang, parts="; ".join(parts)))
+        lines.append(translate("policy.optimum relaxed", lang, parts="; ".join(parts)))
     held = [names.get(name, name) for name in found.binding if ">=" not in name and "<=" not in name]
     if held:
-        lines.append(say("policy.optimum binding", lang, parts=", ".join(held[:MOST_NAMED])))
+        lines.append(translate("policy.optimum binding", lang, parts=", ".join(held[:MOST_NAMED])))
     lines += [
-        say(
+        translate(
             "policy.optimum bound",
             lang,
-            name=knob.label(lang),
-            value=written(float(found.point[found.space.knobs.index(knob)]), DIGITS),
+            name=decision.label(lang),
+            value=written(float(found.point[found.space.decisions.index(decision)]), DIGITS),
             slope=written(slope, DIGITS, signed=True),
         )
-        for knob, slope in found.on_bounds.items()
+        for decision, slope in found.on_bounds.items()
     ]
     if found.ranges:
-        lines.append(say("policy.optimum flat", lang, loss=_share(found.rounding, 1)))
+        lines.append(translate("policy.optimum flat", lang, loss=_share(found.rounding, 1)))
     values = [item.value for item in found.starts]
     apart = (max(values) - min(values)) / max(abs(max(values)), 1e-12)
     lines.append(
-        say(
+        translate(
             "policy.optimum conditions",
             lang,
             count=len(values),
@@ -85,15 +85,15 @@ def _compared(found: Optimum, labels: Texts, lang: str) -> list[str]:
     else:
         key = "optimum beats" if found.beats_rivals else "optimum beaten"
     value = written(found.rivals[best], DIGITS)
-    return [say(f"policy.{key}", lang, rival=labels.get(best, best), value=value)]
+    return [translate(f"policy.{key}", lang, rival=labels.get(best, best), value=value)]
 
 
 def _names(found: Optimum, lang: str) -> Texts:
     """Constraints in words: national output and the leader by their labels, regions by name."""
     return {
         **{f"region_change: {name}": name for name in found.elements},
-        "output_change": say("policy_outcome.output_change", lang),
-        "leader_change": say("policy_outcome.the_leader", lang),
+        "output_change": translate("policy_outcome.output_change", lang),
+        "leader_change": translate("policy_outcome.the_leader", lang),
     }
 
 
@@ -110,7 +110,7 @@ def write_optimum(found: Optimum, labels: Texts, folder: Path, lang: str) -> Non
 
     def shares(lang: str) -> "ReportFigure":
         lang = usable_language(lang)
-        return plot_shares(_shares(found, lang), title=say("policy.shares figure", lang), lang=lang)
+        return plot_shares(_shares(found, lang), title=translate("policy.shares figure", lang), lang=lang)
 
     rivals = [(name, value, name not in found.breaking) for name, value in found.rivals.items()]
     tables = {
@@ -122,13 +122,13 @@ def write_optimum(found: Optimum, labels: Texts, folder: Path, lang: str) -> Non
     parts: list[Part] = [
         Bullets(optimum_sentences(found, labels, lang)),
         _policy_table(found, lang),
-        Heading(say("policy.effects", lang)),
+        Heading(translate("policy.effects", lang)),
         _effect_table(found, lang),
     ]
     if len(_shares(found, lang)):
         parts.append(saved_picture(figure_of(shares)(lang), folder, "policy"))
-    parts += [*_others(found, labels, lang), Heading(say("policy.notes", lang)), Bullets(found.notes)]
-    title = say("policy.optimum", lang, outcome=found.outcome.label(lang))
+    parts += [*_others(found, labels, lang), Heading(translate("policy.notes", lang)), Bullets(found.notes)]
+    title = translate("policy.optimum", lang, outcome=found.outcome.label(lang))
     save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)
 
 
@@ -142,14 +142,14 @@ def _others(found: Optimum, labels: Texts, lang: str) -> list[TextTable]:
         [
             labels.get(name, name),
             written(found.rivals[name], DIGITS),
-            say("policy.no" if name in found.breaking else "policy.yes", lang),
+            translate("policy.no" if name in found.breaking else "policy.yes", lang),
         ]
         for name in sorted(found.rivals, key=lambda name: -found.rivals[name])
     ]
     watched = next((found.outcomes[key] for key, values in found.effects.items() if values.ndim == 2), found.outcome)
-    change = f"{say('policy.median', lang)}, {watched.unit_in(lang)}"
+    change = f"{translate('policy.median', lang)}, {watched.unit_in(lang)}"
     return [
-        TextTable(header=header, rows=rows, caption=say(f"policy.{title}", lang), words=frozenset(words))
+        TextTable(header=header, rows=rows, caption=translate(f"policy.{title}", lang), words=frozenset(words))
         for title, header, rows, words in (
             ("who loses", [watched.label(lang), *titles(lang, "worse in"), change], losers, ()),
             ("compared", titles(lang, "policy", "objective", "keeps"), rivals, (2,)),
@@ -160,16 +160,16 @@ def _others(found: Optimum, labels: Texts, lang: str) -> list[TextTable]:
 
 def _policy_table(found: Optimum, lang: str) -> TextTable:
     rows = []
-    for knob, value in zip(found.space.knobs, found.point, strict=True):
-        low, high = found.ranges.get(knob.key, (np.nan, np.nan))
-        if found.space.sums.get(knob.group) == 1:
+    for decision, value in zip(found.space.decisions, found.point, strict=True):
+        low, high = found.ranges.get(decision.key, (np.nan, np.nan))
+        if found.space.sums.get(decision.group) == 1:
             cells = [_share(float(value)), f"{percent(low)} … {percent(high)} %"]
         else:
-            digits = DIGITS if knob.upper > 1 or knob.lower < 0 else DIGITS + 2
+            digits = DIGITS if decision.upper > 1 or decision.lower < 0 else DIGITS + 2
             cells = [written(float(value), digits), interval(low, high, digits)]
-        if knob.key == "redistribution":
+        if decision.key == "redistribution":
             cells[0] = exponent_said(float(value), lang)
-        rows.append([knob.label(lang), cells[0], cells[1] if found.ranges else "–"])
+        rows.append([decision.label(lang), cells[0], cells[1] if found.ranges else "–"])
     return TextTable(header=titles(lang, "chosen", "value", "range"), rows=rows)
 
 
@@ -185,8 +185,8 @@ def _effect_table(found: Optimum, lang: str) -> TextTable:
 def _shares(found: Optimum, lang: str) -> pd.DataFrame:
     """Shares of the levers, one row per group; empty if the groups are not mixes."""
     rows: dict[str, dict[str, float]] = {}
-    for knob, value in zip(found.space.knobs, found.point, strict=True):
-        if found.space.sums.get(knob.group) == 1:
-            lever = knob.key.removeprefix(f"{knob.group}.")
-            rows.setdefault(knob.group, {})[found.levers.get(lever, {}).get(lang, lever)] = float(value)
+    for decision, value in zip(found.space.decisions, found.point, strict=True):
+        if found.space.sums.get(decision.group) == 1:
+            lever = decision.key.removeprefix(f"{decision.group}.")
+            rows.setdefault(decision.group, {})[found.levers.get(lever, {}).get(lang, lever)] = float(value)
     return pd.DataFrame.from_dict(rows, orient="index")

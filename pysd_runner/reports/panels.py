@@ -13,8 +13,8 @@ import numpy as np
 
 from pysd_runner.core.errors import Message, UnknownName, joined
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import written
+from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.data import Data, Entity
 from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.mapping import DECLARATIONS, declarations_beside
@@ -25,7 +25,7 @@ from pysd_runner.data.sources import PANEL_FILE
 from pysd_runner.data.update import Update, factor_of, long_table, observed_in, spans
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.reports.document import aligned
-from pysd_runner.text import LANGUAGES, has_text, said, say
+from pysd_runner.text import LANGUAGES, has_text, translate, translated
 
 REGIONS, REVISIONS = "regions.csv", "revisions.csv"
 # Maximum number of region names in an error message.
@@ -63,14 +63,14 @@ def find_place(text: str, regions: Sequence[Entity], lang: str = "") -> Area:
     others = [Area(kind="class", code=group, names=names) for group, names in groups.items()]
     others.append(Area(kind="nation", code="", names=_names("brief", "nation")))
     spellings = {name: place for place in others for name in (place.code, *place.names.values()) if name}
-    spellings |= {say("brief.nation_names", lang): others[-1] for lang in LANGUAGES}
+    spellings |= {translate("brief.nation_names", lang): others[-1] for lang in LANGUAGES}
     found = {key(name): place for name, place in spellings.items()}.get(key(text))
     if found is not None:
         return found
     known = [name for item in regions for name in (item.name_en, item.name_zh, item.code) if name]
     known += spellings
     lang = lang or LANGUAGES[not text.isascii()]
-    comma = say("list.separator", lang)
+    comma = translate("list.separator", lang)
     shown = comma.join(getattr(item, f"name_{lang}") or item.code for item in regions[:_TOLD])
     more = Message(", ...") if len(regions) > _TOLD else ""
     named = comma.join(names[lang] for names in groups.values())
@@ -87,7 +87,7 @@ def find_place(text: str, regions: Sequence[Entity], lang: str = "") -> Area:
 
 def _names(room: str, name: str) -> Texts:
     text = f"{room}.{name}"
-    return {lang: say(text, lang) if has_text(text) else name for lang in LANGUAGES}
+    return {lang: translate(text, lang) if has_text(text) else name for lang in LANGUAGES}
 
 
 def panel_facts(panel: Data) -> Record:
@@ -107,56 +107,60 @@ def panel_facts(panel: Data) -> Record:
 def panel_lines(panel: Data, *, lang: str = "en") -> list[str]:
     """Contents of a panel, as text lines."""
     facts = panel_facts(panel)
-    basis = f", {said(Message(panel.price_basis), lang)}" if panel.price_basis else ""
+    basis = f", {translated(Message(panel.price_basis), lang)}" if panel.price_basis else ""
     rows = [(name, *_variable_words(variable, lang)) for name, variable in facts["variables"].items()]
-    national = say("panel_line.national", lang)
+    national = translate("panel_line.national", lang)
     rows += [(name, f"{first}-{last}", national) for name, (first, last) in facts["national"].items()]
     width = max(len(name) for name, *_ in rows)
-    opening = say("panel_line.panel", lang, count=len(panel.regions), first=panel.years[0], last=panel.years[-1])
+    opening = translate("panel_line.panel", lang, count=len(panel.regions), first=panel.years[0], last=panel.years[-1])
     return [f"{opening}{basis}"] + [f"  {name:<{width}}  {years:<9}  {words}" for name, years, words in rows]
 
 
 def verdict(file: str, errors: int, warnings: int, lang: str) -> str:
     """Line with the number of problems in a file."""
     counts = [
-        say(f"panel_line.{noun}_count{'_one' if number == 1 else ''}", lang, count=number)
+        translate(f"panel_line.{noun}_count{'_one' if number == 1 else ''}", lang, count=number)
         for noun, number in (("error", errors), ("warning", warnings))
         if number
     ]
-    colon, comma = say("description.colon", lang), say("report.list", lang)
-    return f"{file}{colon}{comma.join(counts) or say('panel_line.none', lang)}"
+    colon, comma = translate("description.colon", lang), translate("report.list", lang)
+    return f"{file}{colon}{comma.join(counts) or translate('panel_line.none', lang)}"
 
 
 def problem_line(problem: Finding, lang: str) -> str:
     """A problem in one line: severity, location, message, found and expected values."""
-    return say(f"panel_line.{problem.severity}", lang, said=_described(problem, lang))
+    return translate(f"panel_line.{problem.severity}", lang, said=_described(problem, lang))
 
 
 def first_problem(source: str, problems: Sequence[Finding], lang: str) -> str:
     """The first problem of a panel in one line, and the number of further ones."""
     text = f"{source}: {_described(problems[0], lang)}"
-    return say("panel_line.more", lang, said=text, count=len(problems) - 1) if len(problems) > 1 else text
+    return translate("panel_line.more", lang, said=text, count=len(problems) - 1) if len(problems) > 1 else text
 
 
 def refusal(source: str, problems: Sequence[Finding], lang: str) -> str:
     """Message on a rejected panel: the number of problems, and the first few."""
     lines = [verdict(source, len(problems), 0, lang), *(problem_line(item, lang) for item in problems[:SHOWN])]
     if len(problems) > SHOWN:
-        lines.append(say("panel_line.rest", lang, count=len(problems) - SHOWN))
+        lines.append(translate("panel_line.rest", lang, count=len(problems) - SHOWN))
     return "\n  ".join(lines)
 
 
 def _described(problem: Finding, lang: str) -> str:
-    place = [say("panel_line.row", lang, row=problem.row)] if problem.row is not None else []
-    place += [say("panel_line.column", lang, column=repr(problem.column))] if problem.column else []
-    told = said(problem.message, lang).rstrip(".")
-    parts = [say("panel_line.at", lang, place=say("list.separator", lang).join(place), said=told) if place else told]
+    place = [translate("panel_line.row", lang, row=problem.row)] if problem.row is not None else []
+    place += [translate("panel_line.column", lang, column=repr(problem.column))] if problem.column else []
+    told = translated(problem.message, lang).rstrip(".")
+    parts = [
+        translate("panel_line.at", lang, place=translate("list.separator", lang).join(place), said=told)
+        if place
+        else told
+    ]
     if problem.found:
-        found = said(problem.found, lang)
-        parts.append(say("panel_line.found", lang, found=repr(found) if found == problem.found else found))
+        found = translated(problem.found, lang)
+        parts.append(translate("panel_line.found", lang, found=repr(found) if found == problem.found else found))
     if problem.expected:
-        parts.append(say("panel_line.expected", lang, expected=said(problem.expected, lang)))
-    return say("report.clauses", lang).join(parts).replace("\n", " ")
+        parts.append(translate("panel_line.expected", lang, expected=translated(problem.expected, lang)))
+    return translate("report.clauses", lang).join(parts).replace("\n", " ")
 
 
 def _variable_facts(panel: Data, name: str) -> Record:
@@ -176,15 +180,15 @@ def _variable_facts(panel: Data, name: str) -> Record:
 
 
 def _variable_words(facts: dict[str, Any], lang: str) -> tuple[str, str]:
-    years = "{}-{}".format(*facts["years"]) if facts["years"] else say("panel_line.empty", lang)
+    years = "{}-{}".format(*facts["years"]) if facts["years"] else translate("panel_line.empty", lang)
     notes = [facts["unit"]]
-    notes += [say("panel_line.missing", lang, count=facts["missing"])] if facts["missing"] else []
+    notes += [translate("panel_line.missing", lang, count=facts["missing"])] if facts["missing"] else []
     if late := facts["without_last_year"]:
         more = len(late) - SHOWN
         named = {"year": facts["years"][-1], "regions": ", ".join(late[:SHOWN])}
         key = "panel_line.late_more" if more > 0 else "panel_line.late"
-        notes.append(say(key, lang, **named, count=more))
-    notes += [say("panel_line.derived", lang)] if facts["derived"] else []
+        notes.append(translate(key, lang, **named, count=more))
+    notes += [translate("panel_line.derived", lang)] if facts["derived"] else []
     return years, ", ".join(notes)
 
 

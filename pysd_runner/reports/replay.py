@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
-from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.paths import declarations_beside, is_shipped
+from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.data import Data, Entity, load_data, shipped_panels
 from pysd_runner.data.cells import Column
 from pysd_runner.engine import Engine

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import frozen
 from pysd_runner.core.numbers import percent, three_digits, written
+from pysd_runner.core.types import frozen
 from pysd_runner.export import save_csv
 from pysd_runner.export.records import read_record, write_record
 from pysd_runner.indicators.events import scenario_chances
@@ -58,7 +58,7 @@ from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.spec.design import MONEY
 from pysd_runner.study.future import Future
 from pysd_runner.study.labelling import completed, headline
-from pysd_runner.text import LANGUAGES, panel_title, say
+from pysd_runner.text import LANGUAGES, panel_title, translate
 
 PAGES = ("summary.html", "summary.md", "summary.json")
 CONTENTS = (
@@ -137,8 +137,11 @@ def save_summary(folder: Path, lang: str, pictures: Collection[Picture]) -> None
     kept = read_record(folder / SUMMARY, schema=SCHEMA, what=Message("summary"), remedy=REMEDY)
     page = of_record(kept[lang])
     if pictures:
-        at = page.parts.index(Heading(say("report.evidence", lang)))
-        heading: list[Part] = [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang))]
+        at = page.parts.index(Heading(translate("report.evidence", lang)))
+        heading: list[Part] = [
+            Heading(translate("report.figures", lang)),
+            Paragraph(translate("report.figures note", lang)),
+        ]
         page = dataclasses.replace(page, parts=[*page.parts[:at], *heading, *pictures, *page.parts[at:]])
     save_document(page, folder, "summary")
 
@@ -225,21 +228,24 @@ def _page(
     """Summary page of the folder: main results first, then the evidence and the list of files."""
     panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])
     detail = Bullets(headline_lines(projection, answer, lang=lang))
-    parts: list[Part] = [Lead(projection.provenance["answer"][lang]), Folded(say("answer.details", lang), [detail])]
+    parts: list[Part] = [
+        Lead(projection.provenance["answer"][lang]),
+        Folded(translate("answer.details", lang), [detail]),
+    ]
     if answer is not None:
         parts += _compared(projection, answer, year, lang)
     if shares is not None:
-        parts += [Heading(say("report.events", lang)), event_table(projection, shares, lang)]
+        parts += [Heading(translate("report.events", lang)), event_table(projection, shares, lang)]
     parts += _behind(projection, lang)
     for key, lines in (("warnings", projection.warnings), ("inferred", projection.imputed)):
-        parts += titled(say(f"report.{key}", lang), Bullets(noticed(projection, lines, lang)))
+        parts += titled(translate(f"report.{key}", lang), Bullets(noticed(projection, lines, lang)))
     if projection.policies:
         parts += list(_losers(projection, answer, told, lang))
     present = [name for name in CONTENTS if name in PAGES or (folder / name).exists()]
-    files = [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present]
-    parts += titled(say("report.files", lang), Bullets(files))
+    files = [f"`{name}`: {translate(f'report.file {name}', lang)}" for name in present]
+    parts += titled(translate("report.files", lang), Bullets(files))
     return ReportDocument(
-        title=say("report.report", lang, year=year, panel=panel_title(panel, lang)),
+        title=translate("report.report", lang, year=year, panel=panel_title(panel, lang)),
         lang=lang,
         parts=[*parts, Paragraph(_made(projection, lang))],
     )
@@ -247,26 +253,26 @@ def _page(
 
 def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Iterator[Part]:
     """Tables that compare the policies, split the effect of the first, and show the ranking by assumption."""
-    yield Heading(say("report.table", lang, year=year))
+    yield Heading(translate("report.table", lang, year=year))
     yield policy_table(projection, answer, lang)
     yield Paragraph(how_made(projection, answer, lang))
     split = split_table(projection, answer, projection.policies[0], lang)
     if split is not None:
         yield split
         if answer.main.scenarios[projection.policies[0]].policy.differentiation:
-            yield Paragraph(say("report.zoning untested", lang))
+            yield Paragraph(translate("report.zoning untested", lang))
     if len(answer.main.scenarios) > 1 and answer.main.effects.sizes["draw"] > 1:
-        yield Heading(say("report.ranking", lang))
+        yield Heading(translate("report.ranking", lang))
         yield case_table(projection, answer, lang)
     if answer.main.switching:
         draws = min(SWITCHED, answer.main.effects.sizes["draw"])
-        yield Paragraph(say("report.switching", lang, draws=draws))
+        yield Paragraph(translate("report.switching", lang, draws=draws))
         yield Bullets([switching_line(projection, answer, item, lang) for item in answer.main.switching])
 
 
 def _behind(projection: Future, lang: str) -> list[Part]:
     """Section on how far the results rest on data or on priors."""
-    parts: list[Part] = [Heading(say("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
+    parts: list[Part] = [Heading(translate("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
     fitted = projection.provenance.get("fitted")
     lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
     return [*parts, Listing("\n".join(lines))] if lines else parts
@@ -276,13 +282,13 @@ def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang
     """Table of how often each region loses; of many regions, only those requested and those that lose most often."""
     frame, count = _below(projection), projection.data.sizes["region"]
     policies = list(projection.policies)
-    yield Heading(say("report.below", lang))
+    yield Heading(translate("report.below", lang))
     if count > MOST_REGIONS:
         first = [position_of(projection.data["output_per_head"], "region", name) for name in told]
         frame = frame.iloc[largest(frame[policies].max(axis=1).to_numpy(), FEW_REGIONS, first)]
-        yield Paragraph(say("report.below_some", lang, shown=len(frame), all=count))
+        yield Paragraph(translate("report.below_some", lang, shown=len(frame), all=count))
     yield TextTable(
-        header=[say("report.region", lang), *(label_of(projection, answer, name, lang) for name in policies)],
+        header=[translate("report.region", lang), *(label_of(projection, answer, name, lang) for name in policies)],
         rows=[
             [str(row[f"name_{lang}"]), *(f"{percent(row[name])} %" for name in policies)]
             for row in frame.to_dict("records")
@@ -293,7 +299,7 @@ def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang
 def _made(projection: Future, lang: str) -> str:
     """Model, panel, seed, draws and version of the results, in one line."""
     record: dict[str, Any] = dict(projection.provenance)
-    return say(
+    return translate(
         "report.model",
         lang,
         name=record["simulation"]["model"],
@@ -359,10 +365,10 @@ def how_made(projection: Future, answer: Answer, lang: str) -> str:
     main, name = answer.main, projection.policies[0]
     draws = main.effects.sizes["draw"]
     if draws == 1:
-        return say("report.how single", lang)
+        return translate("report.how single", lang)
     row = main.table().loc[name].to_dict()
     errors = {key: written(row[f"{HEADLINE}_{end}_error"], 2) for key, end in (("low", "p05"), ("high", "p95"))}
-    return say("report.how", lang, draws=draws) + say(
+    return translate("report.how", lang, draws=draws) + translate(
         "report.precision",
         lang,
         policy=label_of(projection, answer, name, lang),
@@ -378,13 +384,13 @@ def event_table(projection: Future, shares: pd.DataFrame, lang: str) -> TextTabl
         for event, row in shares.iterrows()
     ]
     labels = (label_of(projection, None, str(name), lang) for name in shares)
-    return TextTable(header=[say("report.event", lang), *labels], rows=rows)
+    return TextTable(header=[translate("report.event", lang), *labels], rows=rows)
 
 
 def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str]:
     """Probabilities of events under each scenario, for the screen: one block per event."""
     table = event_table(projection, shares, lang)
-    lines = ["", *filled(say("report.events", lang))]
+    lines = ["", *filled(translate("report.events", lang))]
     for event, *cells in table.rows:
         lines += ["", event, *aligned([list(pair) for pair in zip(table.header[1:], cells, strict=True)])]
     return lines
@@ -396,36 +402,36 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
     rest = whole.index.drop(projection.policies[0])[: MOST_ROWS - 1]
     table = whole[whole.index.isin([projection.policies[0], *rest])]
     columns = {
-        HEADLINE: say("report.closed", lang),
-        OWN: say("report.own output", lang),
-        "output_change": say("report.output", lang),
-        **({} if is_short else {"benefit_cost_present": say("report.benefit present", lang)}),
+        HEADLINE: translate("report.closed", lang),
+        OWN: translate("report.own output", lang),
+        "output_change": translate("report.output", lang),
+        **({} if is_short else {"benefit_cost_present": translate("report.benefit present", lang)}),
     }
     columns = {key: title for key, title in columns.items() if f"{key}_p50" in whole}
     firsts = [
-        say("report.first in under", lang, definition=definition_label(projection, key, lang))
+        translate("report.first in under", lang, definition=definition_label(projection, key, lang))
         if key
-        else say("report.first in", lang)
+        else translate("report.first in", lang)
         for key in answer.comparisons
     ]
     rows = [
         [
             label_of(projection, answer, str(name), lang)
-            + (say("report.levels down", lang) if row["levels_down"] > ROBUST else ""),
+            + (translate("report.levels down", lang) if row["levels_down"] > ROBUST else ""),
             *(_cell(row, key, 1, lang) for key in columns),
-            say("policy.yes" if row["keeps_constraints"] else "policy.no", lang),
+            translate("policy.yes" if row["keeps_constraints"] else "policy.no", lang),
             *(_first_cell(item.effects[HEADLINE], str(name)) for item in answer.comparisons.values()),
         ]
         for name, row in table.to_dict("index").items()
     ]
     header = [
-        say("report.policy", lang),
+        translate("report.policy", lang),
         *columns.values(),
-        say("report.keeps short" if is_short else "report.keeps", lang),
+        translate("report.keeps short" if is_short else "report.keeps", lang),
         *firsts,
     ]
     if len(table) < len(whole):
-        more = say("report.more policies", lang, count=len(whole) - len(table))
+        more = translate("report.more policies", lang, count=len(whole) - len(table))
         rows.append([more, *[""] * (len(header) - 1)])
     return TextTable(header=header, rows=rows)
 
@@ -433,12 +439,12 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
 def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
     """Table of the policies that are first in most draws and what the first of them closes, by assumption."""
     cases = {
-        definition_label(projection, key, lang) if key else say("report.case main", lang): item.effects[HEADLINE]
+        definition_label(projection, key, lang) if key else translate("report.case main", lang): item.effects[HEADLINE]
         for key, item in answer.comparisons.items()
     }
     cases |= {case_label(projection, *case, lang): values for case, values in answer.main.cases.items()}
     if answer.before is not None:
-        cases[say("report.case before", lang)] = answer.before.effects[HEADLINE]
+        cases[translate("report.case before", lang)] = answer.before.effects[HEADLINE]
     rows = []
     for title, values in cases.items():
         ahead = [str(name) for name in first_shares(values).index[:2]]
@@ -446,22 +452,24 @@ def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
         closed = written(float(values.sel(scenario=ahead[0]).median()), 1)
         sizes = [str(values.sizes[dim]) for dim in ("draw", "scenario")]
         rows.append([title, *sizes, *best, *[""] * (2 - len(best)), closed])
-    header = [say(f"report.{key}", lang) for key in ("assumed", "draws", "compared", "best", "second", "best closes")]
+    header = [
+        translate(f"report.{key}", lang) for key in ("assumed", "draws", "compared", "best", "second", "best closes")
+    ]
     fewer = min(values.sizes["scenario"] for values in cases.values()) < len(answer.main.scenarios)
-    caption = say("report.compared fewer", lang, share=percent(LEAST_FIRST, 1)) if fewer else ""
+    caption = translate("report.compared fewer", lang, share=percent(LEAST_FIRST, 1)) if fewer else ""
     return TextTable(header=header, rows=rows, caption=caption, words=frozenset({3, 4}))
 
 
 def switching_line(projection: Future, answer: Answer, item: Switching, lang: str) -> str:
     """Sentence on the values of a unit cost at which another policy becomes first."""
     is_money = declarations_of(projection).parameters[item.key].unit.startswith(MONEY)
-    unit = say("report.switch yuan", lang) if is_money else ""
+    unit = translate("report.switch yuan", lang) if is_money else ""
     # Two digits are as many as the search can tell.
     numbers = {name: three_digits(float(f"{getattr(item, name):.2g}")) + unit for name in ("value", "low", "high")}
     kind = " ".join(name for name in ("under", "over") if getattr(item, name)) or "none"
     names = {end: label_of(projection, answer, getattr(item, end), lang) for end in ("policy", "under", "over")}
     cost = meaning_of(projection, item.key, lang)
-    return say(f"report.switch {kind}", lang, cost=cost, **names, **numbers)
+    return translate(f"report.switch {kind}", lang, cost=cost, **names, **numbers)
 
 
 def split_table(projection: Future, answer: Answer, name: str, lang: str) -> TextTable | None:
@@ -471,10 +479,11 @@ def split_table(projection: Future, answer: Answer, name: str, lang: str) -> Tex
     except KeyError:
         return None
     rows = [
-        [say(f"report.part {key}", lang), _cell(row, "change", 2, lang)] for key, row in parts.to_dict("index").items()
+        [translate(f"report.part {key}", lang), _cell(row, "change", 2, lang)]
+        for key, row in parts.to_dict("index").items()
     ]
-    caption = say("report.split", lang, policy=label_of(projection, answer, name, lang))
-    return TextTable(header=["", say("report.closed beyond", lang)], rows=rows, caption=caption)
+    caption = translate("report.split", lang, policy=label_of(projection, answer, name, lang))
+    return TextTable(header=["", translate("report.closed beyond", lang)], rows=rows, caption=caption)
 
 
 def _percent(share: float) -> str:
@@ -492,4 +501,4 @@ def _cell(row: Mapping[Any, Any], name: str, digits: int, lang: str) -> str:
     middle = row[f"{name}_p50"]
     if np.isnan(middle) or row[f"{name}_p05"] == row[f"{name}_p95"]:
         return written(middle, digits)
-    return say("report.cell", lang, middle=written(middle, digits), range=range_of(row, name, digits))
+    return translate("report.cell", lang, middle=written(middle, digits), range=range_of(row, name, digits))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Array, frozen
 from pysd_runner.core.numbers import written
+from pysd_runner.core.types import Array, frozen
 from pysd_runner.data import Data
 from pysd_runner.data.update import SAME, observed_in, spans
 from pysd_runner.export.files import Tabled
@@ -26,7 +26,7 @@ from pysd_runner.study.inputs import last_origin
 from pysd_runner.study.labelling import RECORD
 from pysd_runner.study.loading import check_files, load_future, read_run_record
 from pysd_runner.study.projection import model_again, project
-from pysd_runner.text import said
+from pysd_runner.text import translated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,18 +63,18 @@ class Since(Tabled):
             title = _TITLES[found["measure"][0]].template
             yield Message(title, name=place.names[lang], year=int(self.earlier.data["year"][-1]))
             labels = [self._label(mix, lang) for mix in found["policy"].unique()]
-            rows = [["", said(Message("without policy"), lang), *labels]]
+            rows = [["", translated(Message("without policy"), lang), *labels]]
             for what, (_, now) in zip(self.steps, found.groupby("step"), strict=True):
                 cells = map(_cell, now.to_dict("records"))
-                rows.append([said(what, lang), written(now["outlook"].iloc[0], 1), *cells])
+                rows.append([translated(what, lang), written(now["outlook"].iloc[0], 1), *cells])
             yield from aligned(rows, indent=2)
             for text in self._turns(place.names[lang], found, lang):
-                yield from filled(said(text, lang), indent=2)
+                yield from filled(translated(text, lang), indent=2)
         yield ""
         if len(self.gone) > NAMED:
             columns = Message("The columns that the panel lacks: {columns}.", columns=", ".join(self.gone))
-            yield from filled(said(columns, lang))
-        yield from filled(said(NOTE, lang))
+            yield from filled(translated(columns, lang))
+        yield from filled(translated(NOTE, lang))
 
     def _turns(self, name: str, found: "pd.DataFrame", lang: str) -> Iterator[Message]:
         """Sentences on the answers for a place that turn round."""

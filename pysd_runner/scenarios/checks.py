@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.types import Record
 from pysd_runner.scenarios.document import InvalidScenarioFile, KeyPath, ScenarioDocument, join_path, quoted
 from pysd_runner.scenarios.policy import (
     BUDGET_LIMIT,

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.types import Record
 from pysd_runner.scenarios.load import SHIPPED_MODEL, read_scenario, shipped_scenarios
 from pysd_runner.scenarios.policy import FrozenMapping
 from pysd_runner.scenarios.scenario import Scenario
 from pysd_runner.scenarios.vocabulary import load_vocabulary
-from pysd_runner.text import in_both, say
+from pysd_runner.text import in_both, translate
 
 if TYPE_CHECKING:
     from pysd_runner.data import Entity
@@ -163,7 +163,7 @@ def single_levers(budget: float, *, model: "str | Model" = SHIPPED_MODEL) -> tup
             root,
             name=f"only_{key}",
             label=FrozenMapping(
-                (lang, say("scenario.single_lever", lang, lever=text) + WHO["per_head"][1][lang])
+                (lang, translate("scenario.single_lever", lang, lever=text) + WHO["per_head"][1][lang])
                 for lang, text in (("en", word.en), ("zh", word.zh))
             ),
             note=FrozenMapping({"en": "", "zh": ""}),

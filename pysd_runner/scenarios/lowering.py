@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Numbers, frozen
+from pysd_runner.core.types import Array, Numbers, frozen
 from pysd_runner.engine import TimePath
 from pysd_runner.scenarios.document import InvalidScenarioFile
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, Generic, Literal, TypeVar
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message
-from pysd_runner.core.kinds import Numbers, Record, frozen
+from pysd_runner.core.types import Numbers, Record, frozen
 
 Value = TypeVar("Value")
 Interpolation = Literal["step", "linear"]

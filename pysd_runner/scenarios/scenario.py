@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, suggest
-from pysd_runner.core.kinds import Array, Numbers, Record, Texts, frozen
+from pysd_runner.core.types import Array, Numbers, Record, Texts, frozen
 from pysd_runner.scenarios.policy import (
     CHANGES_SCHEMA,
     SCHEMA_VERSION,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.types import Record, frozen
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, REDISTRIBUTION_LIMIT
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, load_vocabulary
 

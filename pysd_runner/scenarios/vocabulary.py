@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import Numbers, Texts, frozen
 from pysd_runner.core.paths import is_shipped
+from pysd_runner.core.types import Numbers, Texts, frozen
 from pysd_runner.data.names import CHINESE_ENDING
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.spec import PolicyClass
 from pysd_runner.spec.load import load_bound_spec
-from pysd_runner.text import LANGUAGES, say, texts
+from pysd_runner.text import LANGUAGES, texts, translate
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.data import Entity
@@ -304,7 +304,7 @@ def _weight(value: float, writer: _Writer) -> str:
 def exponent_said(exponent: float, lang: str) -> str:
     """Who gets more money per head under an exponent of need, and the exponent."""
     words = _whom(exponent, lang)
-    return say("need.exponent", lang, words=words, exponent=f"{exponent:.3g}")
+    return translate("need.exponent", lang, words=words, exponent=f"{exponent:.3g}")
 
 
 def whom(exponent: float | None, lang: str) -> str:
@@ -314,7 +314,7 @@ def whom(exponent: float | None, lang: str) -> str:
 
 
 def _whom(exponent: float, lang: str) -> str:
-    return say("need.poorer" if exponent > 0 else "need.richer" if exponent < 0 else "need.even", lang)
+    return translate("need.poorer" if exponent > 0 else "need.richer" if exponent < 0 else "need.even", lang)
 
 
 _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {

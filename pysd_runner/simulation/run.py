@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Flags, Values
+from pysd_runner.core.types import Array, Flags, Values
 from pysd_runner.engine import Failure, Task, TimePath, fitted_to
 from pysd_runner.engine.ir import ModelIr, key, written
 from pysd_runner.export.files import Tabled

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Arrays, Values
+from pysd_runner.core.types import Array, Arrays, Values
 from pysd_runner.engine import Direction, Linearised, Task, TimePath, leading_shape
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, ModelIr
 from pysd_runner.model import Model

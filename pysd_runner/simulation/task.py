@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Flags, Record, Texts, Values
+from pysd_runner.core.types import Array, Flags, Record, Texts, Values
 from pysd_runner.engine import Engine, Task, prepared as prepared_task
 from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, key
 from pysd_runner.model import Model

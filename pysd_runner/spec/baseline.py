@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Record, frozen
+from pysd_runner.core.types import Array, Record, frozen
 
 if TYPE_CHECKING:
     from pysd_runner.data import Data

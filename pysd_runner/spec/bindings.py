@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from pysd_runner.core.errors import Message, suggest
-from pysd_runner.core.kinds import frozen
+from pysd_runner.core.types import frozen
 from pysd_runner.spec.reader import Fail
 
 # Settings of a policy in scenario files, each of which must be bound to a variable.

@@ -6,7 +6,7 @@ from math import inf
 from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.kinds import Record, frozen
+from pysd_runner.core.types import Record, frozen
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import Prior

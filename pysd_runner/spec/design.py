@@ -5,7 +5,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Literal
 
 from pysd_runner.core.errors import Message
-from pysd_runner.core.kinds import Record, Texts, frozen
+from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.spec.baseline import UNTIL
 from pysd_runner.spec.bindings import USUAL_RANGES, RangeNames
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from pysd_runner.core.kinds import Array, frozen
+from pysd_runner.core.types import Array, frozen
 
 # Half-width of a 90 % interval of the normal distribution, in standard deviations.
 Z90 = 1.6448536269514722

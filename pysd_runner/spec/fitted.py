@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.kinds import Array, Indices, Numbers, Record, frozen
+from pysd_runner.core.types import Array, Indices, Numbers, Record, frozen
 from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import Prior

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, of_parser, suggest
-from pysd_runner.core.kinds import Record
 from pysd_runner.core.paths import declarations_beside, model_file
+from pysd_runner.core.types import Record
 from pysd_runner.spec.bindings import Bindings, bound_keys, check_bindings
 from pysd_runner.spec.declarations import (
     RIDGE_FORMS,

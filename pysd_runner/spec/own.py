@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
-from pysd_runner.core.kinds import Record, Texts, frozen
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.spec.declarations import (
     DIRECTIONS,
     ROLES,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Interval
+from pysd_runner.core.types import Array, Interval
 
 # Smallest probability of a normal score, which keeps scores finite at the bounds of an interval (about 7).
 _EDGE = 1e-12

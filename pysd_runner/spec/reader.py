@@ -8,7 +8,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
-from pysd_runner.core.kinds import Record
+from pysd_runner.core.types import Record
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -8,7 +8,7 @@ import numpy as np
 from pysd_runner.core.calendar import CALENDAR, PLAIN, Calendar, date_of, time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.kinds import Array, Arrays, Texts, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Texts, Values, frozen
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName
-from pysd_runner.core.kinds import Array, Arrays, Interval, Texts
+from pysd_runner.core.types import Array, Arrays, Interval, Texts
 from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Operation, Reference, Variable, references
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.model import Model

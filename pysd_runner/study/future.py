@@ -10,8 +10,8 @@ import numpy as np
 
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Record, Texts
 from pysd_runner.core.numbers import three_digits
+from pysd_runner.core.types import Record, Texts
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import key
 from pysd_runner.export import save_netcdf
@@ -30,7 +30,7 @@ from pysd_runner.study.showing import (
     region_code,
     table,
 )
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,16 +278,16 @@ class Future(Tabled):
         low, median, high = quantiles(moved)
         about = {"label": self.label(scenario, lang), "name": quantity.inline, "when": said_time(end, self.time_unit)}
         if low == high == 0:
-            return say("own.unmoved", lang, **about)
+            return translate("own.unmoved", lang, **about)
         # Leave out a unit that repeats the name, as in "4 foxes less foxes".
         unit = quantity.short_unit
         size = three_digits(abs(median)) + ("" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}")
         ends = {"low": three_digits(low, signed=True), "high": three_digits(high, signed=True)}
-        doubt = say("own.range", lang, **ends) if moved.size > 1 else ""
+        doubt = translate("own.range", lang, **ends) if moved.size > 1 else ""
         if wanted := "lower" if quantity.lower_is_better else self.better.get(name, ""):
             share = float(np.nanmean(moved > 0 if wanted == "higher" else moved < 0))
-            doubt += say(f"own.better {wanted}", lang, share=f"{100 * share:.0f}")
-        return say("own.moved more" if median >= 0 else "own.moved less", lang, **about, size=size, doubt=doubt)
+            doubt += translate(f"own.better {wanted}", lang, share=f"{100 * share:.0f}")
+        return translate("own.moved more" if median >= 0 else "own.moved less", lang, **about, size=size, doubt=doubt)
 
     def label(self, scenario: str, lang: str) -> str:
         """Printed name of a scenario."""
@@ -365,7 +365,7 @@ class Future(Tabled):
             moved = self._at(self.difference(name), region).rename(axis)
 
             def changes(lang: str) -> Any:
-                title = say("own.difference", usable_language(lang), outcome=name)
+                title = translate("own.difference", usable_language(lang), outcome=name)
                 return plot_fan(moved, ax=ax, title=title, time_unit=self.time_unit, lang=lang)
 
             return figure_of(changes)(lang)

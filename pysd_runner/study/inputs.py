@@ -8,11 +8,11 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
-from pysd_runner.core.kinds import Array, Arrays, Interval, Record, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Interval, Record, Values, frozen
 from pysd_runner.data import Data, Entity
 from pysd_runner.engine import Engine, TimePath
-from pysd_runner.engine.counts import whole, year
 from pysd_runner.engine.memory import check_run
+from pysd_runner.engine.validation import check_integer, year
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import constant_values, located, simulate
 from pysd_runner.simulation.task import prepared, time_unit
@@ -182,9 +182,9 @@ def inputs_of(  # noqa: PLR0913 - public entry point
         If years, draws or regions do not match, or the fit is for another model or used data after the origin.
     """
     design = model.design.given(data)
-    counted = whole("draws", design.draws if draws is None else draws, least=1)
+    counted = check_integer("draws", design.draws if draws is None else draws, least=1)
     settings: dict[str, Any] = {"until": design.until if until is None else until, "draws": counted}
-    settings |= {"seed": whole("seed", seed, least=0), "origin": origin, "shocks": shocks}
+    settings |= {"seed": check_integer("seed", seed, least=0), "origin": origin, "shocks": shocks}
     found = _BEGIN[design.start](model, data, fitted, baseline, settings | {"yuan_per_unit": yuan_per_unit}, engine)
     return ProjectionInputs(model=model, fitted=fitted, baseline=baseline, design=design, **found)
 
@@ -304,7 +304,7 @@ def last_origin(panel: Data) -> int:
 
 
 def _origin(panel: Data, origin: int | None, until: int) -> int:
-    origin = whole("origin", last_origin(panel) if origin is None else origin)
+    origin = check_integer("origin", last_origin(panel) if origin is None else origin)
     if origin not in panel.years:
         raise InvalidInput(
             "panel {panel!r} has no year {year}; it has {first} to {last}",

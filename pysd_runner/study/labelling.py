@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import Message, suggest
-from pysd_runner.core.kinds import Arrays, Flags, Record, Texts, frozen
+from pysd_runner.core.types import Arrays, Flags, Record, Texts, frozen
 from pysd_runner.data import Data, Entity
 from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader, indicators_of

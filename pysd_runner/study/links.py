@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Arrays, Record
+from pysd_runner.core.types import Array, Arrays, Record
 from pysd_runner.engine import equation_of
 from pysd_runner.engine.ir import TIME_STEP, Block, ModelIr, draws_numbers, references, shown
 from pysd_runner.model import Model
@@ -111,7 +111,7 @@ def link_scores(model: Model, values: Record | None, focus: Mapping[str, int], *
     """Scores of all links between cells that change in a run; delays and smooths are merged into their users."""
     variables = model.ir.variables
     given = model.by_variable(values or {})
-    names = [name for name, item in variables.items() if item.blocks and not item.uncovered and item.kind != "lookup"]
+    names = [name for name, item in variables.items() if item.blocks and not item.unassigned and item.kind != "lookup"]
     settings = {"engine": "numpy", **settings}
     step = simulate(model, values, outcomes=[TIME_STEP], **settings).provenance["step"]
     run = simulate(model, values, outcomes=names, throw=False, **{**settings, "save_every": step})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.kinds import Record, Texts, frozen
+from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.export import load_netcdf
 from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario

@@ -11,8 +11,8 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import NOTHING, InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Texts, frozen
 from pysd_runner.core.numbers import percent
+from pysd_runner.core.types import Array, Texts, frozen
 from pysd_runner.data.names import Entity
 from pysd_runner.data.regions import RegionBook
 from pysd_runner.engine.ir import key
@@ -24,7 +24,7 @@ from pysd_runner.spec.declarations import DeclaredLoop
 from pysd_runner.study.arguments import HasProblem, loaded, parameters_of, subject_of
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 from pysd_runner.study.links import Links, Node, link_scores
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,11 +131,11 @@ class Loops(Tabled):
         beside = self.relative["partition"] == self.relative["partition"][0]
         shares = table[beside.to_numpy()].drop(columns=["share", "path"]).abs().dropna(axis=1, how="all")
         leading = ", ".join(f"{period}: {name}" for period, name in shares.idxmax().items())
-        told = say(
+        told = translate(
             "loops.sentence",
             lang,
             loop=self.label(first, lang),
-            of=self.of or say("loops.connected", lang),
+            of=self.of or translate("loops.connected", lang),
             share=percent(float(table["share"].iloc[0])),
             leading=leading,
         )
@@ -146,7 +146,7 @@ class Loops(Tabled):
         how = "loops.every" if self.longest is None else "loops.some"
         if not self.paths:
             how = "loops.unnamed" if self.counted else "loops.off" if self.of else "loops.none"
-        told = say(
+        told = translate(
             how,
             lang,
             listed=len(self.paths),
@@ -156,10 +156,10 @@ class Loops(Tabled):
             of=self.of,
         )
         names = ", ".join(
-            f"{name} ({', '.join(say(REASONS[why], lang) for why in dict.fromkeys(own))})"
+            f"{name} ({', '.join(translate(REASONS[why], lang) for why in dict.fromkeys(own))})"
             for name, own in self.left_out.items()
         )
-        return " ".join([told, say("loops.left_out", lang, names=names)]) if names else told
+        return " ".join([told, translate("loops.left_out", lang, names=names)]) if names else told
 
     def label(self, name: str, lang: str = "en") -> str:
         """A loop with its label, or some variables of its path, among them those that other loops do not have."""
@@ -201,8 +201,8 @@ class Loops(Tabled):
 
         def drawn(lang: str) -> "ReportFigure":
             lang = usable_language(lang)
-            title = say("loops.title" if self.of else "loops.titles", lang, of=self.of)
-            told = {"title": title, "subtitle": say("loops.subtitle", lang), "caption": self.caveat(lang)}
+            title = translate("loops.title" if self.of else "loops.titles", lang, of=self.of)
+            told = {"title": title, "subtitle": translate("loops.subtitle", lang), "caption": self.caveat(lang)}
             names = {name: self.label(name, lang) for name in wide.columns}
             return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, SimulationFailed
-from pysd_runner.core.kinds import Record, Texts, Values
 from pysd_runner.core.paths import is_shipped
-from pysd_runner.core.progress import Told, counted, reporting
+from pysd_runner.core.progress import ProgressCallback, counted, with_progress
+from pysd_runner.core.types import Record, Texts, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model, load_model
@@ -46,7 +46,7 @@ class HasBaseline(Protocol):
         """Its draws."""
 
 
-@reporting("Projecting")
+@with_progress("Projecting")
 def project(  # noqa: PLR0913 - a public entry point
     model: AnyModel | HasProblem,
     data: "Data | AnySource | None" = None,
@@ -60,7 +60,7 @@ def project(  # noqa: PLR0913 - a public entry point
     origin: int | None = None,
     outcomes: Sequence[str] | None = None,
     yuan_per_unit: float = 1.0,
-    progress: Told = None,
+    progress: ProgressCallback = None,
 ) -> Future:
     """Run scenarios for draws from a fit.
 
@@ -150,7 +150,7 @@ def projected(
     also
         Variables to save for `inspect`, in addition to the outcomes.
     """
-    cast = cast_of(scenarios, inputs.model)
+    cast = scenarios_with_baseline(scenarios, inputs.model)
     saved, formulas, observed = _saved(inputs, outcomes)
     names = [item.variable for item in saved.values()]
     run = simulate(
@@ -285,7 +285,7 @@ def _on_baseline(baseline: Baseline, common: CommonDraws, data: Data | None) -> 
     return found
 
 
-def cast_of(scenarios: "Scenarios", model: Model) -> list[Scenario]:
+def scenarios_with_baseline(scenarios: "Scenarios", model: Model) -> list[Scenario]:
     """Scenarios in the order in which they run: baselines first, and those that must be shown beside others last."""
     scenarios = named(scenarios)
     several = [scenarios] if isinstance(scenarios, str | Path | Scenario | Mapping) else list(scenarios)

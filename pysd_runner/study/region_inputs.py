@@ -7,7 +7,7 @@ import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, joined
 from pysd_runner.core.findings import listed
-from pysd_runner.core.kinds import Array, Arrays, Flags, Values
+from pysd_runner.core.types import Array, Arrays, Flags, Values
 from pysd_runner.data import Data
 from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model

@@ -9,12 +9,12 @@ import numpy as np
 
 from pysd_runner.core.calendar import is_year, said_time
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.core.kinds import Array, Record, Texts
 from pysd_runner.core.numbers import spoken
+from pysd_runner.core.types import Array, Record, Texts
 from pysd_runner.engine.ir import key
 from pysd_runner.spec.design import StudyDesign
 from pysd_runner.study.labelling import unknown
-from pysd_runner.text import say
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,10 +217,10 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
     when = {"since": _when(future, since, lang), "until": _when(future, times[-1], lang)}
     last = last if abs(last) > abs(first) / 1000 else 0.0
     numbers = {"first": spoken(float(first), lang), "last": spoken(last, lang)}
-    found = [say("own.without", lang, outcome=quantity.inline, unit=spelled, **when, **numbers)]
+    found = [translate("own.without", lang, outcome=quantity.inline, unit=spelled, **when, **numbers)]
     single = future.data.sizes["draw"] == 1
     missed = _missed(future, name, quantity.scale, lang)
-    sure = say("own.unsure" if single else "own.sure_level", lang, low=spoken(low, lang), high=spoken(high, lang))
+    sure = translate("own.unsure" if single else "own.sure_level", lang, low=spoken(low, lang), high=spoken(high, lang))
     if future.policies:
         moved = quantity.scale * future.difference(name).transpose("scenario", "draw", axis)
         usual = np.median(np.nan_to_num(moved.to_numpy()), axis=1)
@@ -230,11 +230,11 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
         place = peak if abs(usual[most, peak]) > MORE_BEFORE * abs(usual[most, -1]) else -1
         low, middle, high = quantiles(moved[most, :, place].to_numpy())
         way = "more" if middle > 0 else "less" if middle < 0 else "same"
-        then = "" if place == -1 else say("own.largest", lang, time=_when(future, times[place], lang))
+        then = "" if place == -1 else translate("own.largest", lang, time=_when(future, times[place], lang))
         scenario = future.label(str(moved["scenario"].to_numpy()[most]), lang)
-        found.append(say(f"own.{way}", lang, scenario=scenario, size=spoken(abs(middle), lang), then=then))
+        found.append(translate(f"own.{way}", lang, scenario=scenario, size=spoken(abs(middle), lang), then=then))
         ends = {key: spoken(value, lang, signed=True) for key, value in (("low", low), ("high", high))}
-        sure = sure if single else say("own.sure", lang, **ends)
+        sure = sure if single else translate("own.sure", lang, **ends)
     return (*found, missed or sure)
 
 
@@ -253,10 +253,10 @@ def _missed(future: Any, name: str, scale: float, lang: str) -> str:
     low, middle, high = quantiles(scale * paths.to_numpy())
     if abs(middle - float(seen.iloc[-1])) <= MISSED * max(abs(float(seen.iloc[-1])), float(seen.abs().mean())):
         return ""
-    return say("own.missed", lang, low=spoken(low, lang), high=spoken(high, lang))
+    return translate("own.missed", lang, low=spoken(low, lang), high=spoken(high, lang))
 
 
 def _when(future: Any, time: Any, lang: str) -> str:
     """A time with its preposition."""
     kind = "on" if isinstance(time, np.datetime64 | datetime) else "in" if is_year(time, future.time_unit) else "at"
-    return say(f"own.{kind}", lang, time=said_time(time, future.time_unit))
+    return translate(f"own.{kind}", lang, time=said_time(time, future.time_unit))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, Message, UnknownName
-from pysd_runner.core.kinds import Array, Interval, Record, Values
+from pysd_runner.core.types import Array, Interval, Record, Values
 from pysd_runner.data import Data, Entity
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key

@@ -23,7 +23,7 @@ def usual_language() -> str:
     return LANGUAGES[name.casefold().startswith(("zh", "chinese"))]
 
 
-def say(key: str, lang: str, **values: object) -> str:
+def translate(key: str, lang: str, **values: object) -> str:
     """Return the text of a key in a language, with placeholders filled in; spaces in a key mean underscores.
 
     >>> say("axis.year", "en")
@@ -35,7 +35,7 @@ def say(key: str, lang: str, **values: object) -> str:
     return known[plain].format(**values)
 
 
-def said(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
+def translated(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
     """Translate a message or error, or a variable name found in `names`; other texts are returned unchanged.
 
     >>> said(Message("{file} has no column {column!r}", file="a.csv", column="year"), "en")
@@ -47,7 +47,7 @@ def said(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
 
 def panel_title(name: str, lang: str) -> str:
     """Title of a shipped panel; the name of any other panel."""
-    return say(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
+    return translate(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
 
 
 def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def _plain(key: str) -> str:
 
 def in_both(key: str, **values: object) -> dict[str, str]:
     """Texts of a key by language."""
-    return {lang: say(key, lang, **values) for lang in LANGUAGES}
+    return {lang: translate(key, lang, **values) for lang in LANGUAGES}
 
 
 @cache

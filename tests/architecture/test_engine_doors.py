@@ -5,7 +5,7 @@ import ast
 from pysd_runner import engine
 from tests.architecture.checkout import ROOT, source_files
 
-DOORS = {f"pysd_runner.engine{part}" for part in ("", ".ir", ".errors", ".counts", ".memory", ".lazy")}
+DOORS = {f"pysd_runner.engine{part}" for part in ("", ".ir", ".errors", ".validation", ".memory", ".lazy")}
 MOST_NAMES = 20
 
 

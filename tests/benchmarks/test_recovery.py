@@ -11,7 +11,7 @@ from benchmarks.coverage import coverage, holm, outside, rejected, table
 from benchmarks.headline import EFFECTS
 from benchmarks.recovery import FIRST, Setting, recovered, report, template
 from benchmarks.simulated import CENSUS, DISTURBANCES, MEMORY, simulated_panel
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import Problem
 from pysd_runner.data import Data
 
 SMALL = Setting(regions=4, years=9)
@@ -61,7 +61,7 @@ def test_truths_lie_where_the_posterior_says(panels):
 def test_a_simulated_panel_without_errors_leaves_no_residuals(disturbance, memory):
     panel = simulated(disturbance, rng=Silent(np.random.PCG64(0)))
     model, _, space, _ = template(6, 9)
-    problem = CalibrationProblem(model, panel, start=FIRST)
+    problem = Problem(model, panel, start=FIRST)
     known = {key: model.spec.parameters[key].value for key in space.keys} | TRUTH
     labels = []
     for series, left in zip(problem.series, problem.raw_residuals(space.to_vector(known)), strict=True):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from pysd_runner.data import Data
 from tests.calibration.panels import made_panel, model_of
 
@@ -16,8 +16,8 @@ def fitted_panel() -> Data:
 
 
 @pytest.fixture(scope="session")
-def fitted_problem(fitted_panel: Data) -> CalibrationProblem:
-    return CalibrationProblem(model_of(COUNT), fitted_panel, values={"dep_u": 0.02})
+def fitted_problem(fitted_panel: Data) -> Problem:
+    return Problem(model_of(COUNT), fitted_panel, values={"dep_u": 0.02})
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +26,5 @@ def told() -> list[tuple[str, int, int]]:
 
 
 @pytest.fixture(scope="session")
-def result(fitted_problem: CalibrationProblem, told: list[tuple[str, int, int]]) -> FitResult:
+def result(fitted_problem: Problem, told: list[tuple[str, int, int]]) -> Fit:
     return fit(fitted_problem, starts=2, seed=0, progress=lambda *step: told.append(step))

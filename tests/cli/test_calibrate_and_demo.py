@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
-from calibration import FitResult
+from calibration import Fit
 from calibration.commands import calibrate, steps
 from pysd_runner.core.findings import Finding
 from pysd_runner.data import load_data
@@ -25,7 +25,7 @@ def small_demo(monkeypatch, small_panel):
 @pytest.fixture
 def known_fit(monkeypatch, fit):
     """A calibration that is over at once."""
-    found = FitResult.load(fit)
+    found = Fit.load(fit)
     over_at_once(monkeypatch, found)
     return found
 
@@ -193,7 +193,7 @@ def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, sm
     assert "estimating the errors" in first.err
     assert "estimating the errors" not in second.err
     assert "Optima: 2 searches ended at the best optimum" in second.out
-    assert FitResult.load("second").fitted.provenance["optimiser"].startswith("LeastSquares(")
+    assert Fit.load("second").fitted.provenance["optimiser"].startswith("LeastSquares(")
 
 
 def test_an_unknown_search_is_told_before_anything_is_read(gapsim):

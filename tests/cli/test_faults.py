@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from calibration import FitResult
+from calibration import Fit
 from pysd_runner.ensemble import load_job
 from tests.engine.small_models import write_model
 
@@ -114,7 +114,7 @@ def test_a_calibration_that_is_asked_to_end_goes_on_from_its_store(
     assert all(not name.startswith(".") for name in names(kept) | names(kept / "profiles"))
     answer = gapsim(*common, "--out", tmp_path / "fit", "--store", kept)
     assert "estimating the errors" not in answer.err
-    assert FitResult.load(tmp_path / "fit").fitted.estimates == FitResult.load(fit).fitted.estimates
+    assert Fit.load(tmp_path / "fit").fitted.estimates == Fit.load(fit).fitted.estimates
     other = gapsim(*common, "--out", tmp_path / "other", "--store", kept, "--seed", 1, code=2)
     assert "belongs to another calibration" in other.err
 

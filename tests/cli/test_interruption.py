@@ -14,12 +14,12 @@ from pysd_runner.study.loading import load_future
 
 PROGRAM = """
 import sys
-from calibration import FitResult
+from calibration import Fit
 from calibration.commands import steps
 from calibration.fitting.fit import fit
 from pysd_runner.cli import main
 steps.PANEL = sys.argv[1]
-found = FitResult.load(sys.argv[2])
+found = Fit.load(sys.argv[2])
 sys.modules[fit.__module__].fit = lambda *_, **__: found
 steps.judged = lambda session, problem, found, *_, **__: found
 steps.sampled = lambda session, problem, found, *_, **__: found

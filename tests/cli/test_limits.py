@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 import gapsim as package
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import Problem
 from pysd_runner import load_data, load_model, run_ensemble
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import memory
@@ -25,7 +25,7 @@ def own(tmp_path_factory):
     data = infections(model)
     data.by_time("infected").rename("infected").rename_axis("day").to_csv(folder / "obs.csv")
     (folder / "a.yaml").write_text("changes: {Duration: 3}\n", encoding="utf-8")
-    problem = CalibrationProblem(model, data, free=["Duration"])
+    problem = Problem(model, data, free=["Duration"])
     fit = package.fit(problem, starts=1)
     fit.save(folder / "fit")
     return folder, problem, fit

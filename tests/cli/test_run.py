@@ -20,7 +20,7 @@ from pysd_runner.model import load_model
 from pysd_runner.spec import Baseline, load_baseline
 from pysd_runner.spec.baseline import kept_in
 from pysd_runner.study.loading import load_future
-from pysd_runner.text import say
+from pysd_runner.text import translate
 from tests.records import resealed
 from tests.study.test_projection import fit_of
 
@@ -194,7 +194,7 @@ def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
 
 def test_a_fit_is_used_and_kept_beside_the_results(gapsim, small, fit, tmp_path):
     answer = gapsim("run", "zoned_need", *small, *QUICK, "--fit", fit, "--out", "fitted", code=0)
-    assert say("answer.rests_measured", "en") in " ".join(answer.out.split())
+    assert translate("answer.rests_measured", "en") in " ".join(answer.out.split())
     assert "No calibration" not in answer.err
     assert "differs" not in answer.err
     assert (tmp_path / "fitted" / "fitted.json").is_file()

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.parallel import Pool, WorkerLost, one_thread, open_pool
-from pysd_runner.engine.counts import cores
+from pysd_runner.engine.validation import cores
 
 PLACES = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 STARTING = "from pysd_runner.core.parallel import processes\n"

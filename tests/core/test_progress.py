@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from pysd_runner.core import progress
-from pysd_runner.core.progress import Told, is_told, reporting, teller
+from pysd_runner.core.progress import ProgressCallback, callback_of, is_told, with_progress
 
 
 class Terminal(io.StringIO):
@@ -15,16 +15,16 @@ class Terminal(io.StringIO):
         return True
 
 
-@reporting("Working")
-def work(steps: int, *, progress: Told = None) -> int:
+@with_progress("Working")
+def work(steps: int, *, progress: ProgressCallback = None) -> int:
     for step in range(steps):
-        teller(progress)("counting", step, steps)
+        callback_of(progress)("counting", step, steps)
     return steps
 
 
-@reporting("Everything")
-def everything(*, progress: Told = None) -> int:
-    teller(progress)("all", 0, 1)
+@with_progress("Everything")
+def everything(*, progress: ProgressCallback = None) -> int:
+    callback_of(progress)("all", 0, 1)
     return work(3)
 
 

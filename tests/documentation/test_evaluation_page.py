@@ -5,7 +5,7 @@ import pytest
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.data import load_data
 from pysd_runner.model import Model, load_model
-from pysd_runner.text import say, texts
+from pysd_runner.text import texts, translate
 from tests.documentation.readme import ROOT
 
 STALE = "run `python docs/evaluation.py`"
@@ -37,4 +37,6 @@ def test_every_kind_of_test_is_on_it(page: str) -> None:
     known = texts("en", "evaluation.test")
     assert len(known) > 20
     for key, title in known.items():
-        assert (f"- **{title}**: {say(f'evaluation.criterion.{key}', 'en')}" in page) or key in alone, f"{key}: {STALE}"
+        assert (f"- **{title}**: {translate(f'evaluation.criterion.{key}', 'en')}" in page) or key in alone, (
+            f"{key}: {STALE}"
+        )

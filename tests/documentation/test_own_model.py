@@ -57,12 +57,12 @@ def test_its_python_runs_and_pysd_with_lmfit_gives_the_same_answer(folder: Path)
     assert (folder / "mine.svg").is_file()
     assert names["posterior"]["posterior"].sizes["draw"] > 0  # type: ignore[index]
     pytest.importorskip("lmfit")
-    from calibration import CalibrationProblem, fit
+    from calibration import Problem, fit
     from pysd_runner import load_data, load_model
 
     exec(compile(theirs, str(PAGE), "exec"), names)  # noqa: S102
     found = names["found"].params  # type: ignore[attr-defined]
-    problem = CalibrationProblem(load_model("mine.mdl"), load_data("obs.csv"), free=["Contact Rate", "Duration"])
+    problem = Problem(load_model("mine.mdl"), load_data("obs.csv"), free=["Contact Rate", "Duration"])
     result = fit(problem)
     for key, name in (("Contact Rate", "contact_rate"), ("Duration", "duration")):
         np.testing.assert_allclose(result.parameter(key).estimate, found[name].value, rtol=0.02)

@@ -45,7 +45,7 @@ def model_of(node) -> ir.ModelIr:
         return ir.ModelIr(ranges={"R": ("a", "b"), "": ()}, variables={"x": node, "y": node}, fingerprint="f")
     if isinstance(node, ir.Block):
         return model_of(
-            ir.Variable(name="x", unit="", dims=(), kind="stock", doc="", group="", blocks=(node,), uncovered="no")
+            ir.Variable(name="x", unit="", dims=(), kind="stock", doc="", group="", blocks=(node,), unassigned="no")
         )
     if isinstance(node, ir.Axis | ir.Element):
         return model_of(ir.Reference("x", (node, node)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, fit
+from calibration import Problem, fit
 from calibration.uncertainty import sample
 from pysd_runner import load_data, load_model, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName
@@ -82,7 +82,7 @@ def table():
 
 
 def test_the_experiment_of_an_own_model_has_a_closed_form(own, table):
-    problem = CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)
+    problem = Problem(own, table, free=["Base", "Effect"], evidence=True)
     effects = np.array([0.5, 1.0, 2.5])
     implied = problem.experiments.implied({"Base": np.full(3, 3.0), "Effect": effects}, 3)
     np.testing.assert_allclose(implied["bonus"], 5 * effects, rtol=1e-12)
@@ -90,30 +90,30 @@ def test_the_experiment_of_an_own_model_has_a_closed_form(own, table):
 
 def test_search_normal_approximation_and_weights_give_the_conjugate_posterior(own, table):
     """Prior 1 (.5) and 5 x effect measured as 10 with an error of 2.5: posterior 1.5 with variance 1/8."""
-    alone = fit(CalibrationProblem(own, table, free=["Base", "Effect"]))
-    found = fit(CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True))
+    alone = fit(Problem(own, table, free=["Base", "Effect"]))
+    found = fit(Problem(own, table, free=["Base", "Effect"], evidence=True))
     assert alone.parameter("Effect").estimate == pytest.approx(1.0, abs=1e-6)
     assert found.parameter("Effect").estimate == pytest.approx(1.5, abs=1e-5)
     assert found.parameter("Base").estimate == pytest.approx(alone.parameter("Base").estimate, abs=1e-5)
     place = found.fitted.keys.index("Effect")
     assert found.fitted.covariance[place][place] == pytest.approx(1 / 8, rel=1e-4)
-    weighed = weigh(own, None, alone.fitted)
-    drawn = np.array(weighed.fitted.draws)[:, weighed.fitted.keys.index("Effect")]
-    error = np.sqrt(1 / 8 / weighed.effective)
+    reweighted = weigh(own, None, alone.fitted)
+    drawn = np.array(reweighted.fitted.draws)[:, reweighted.fitted.keys.index("Effect")]
+    error = np.sqrt(1 / 8 / reweighted.effective)
     assert drawn.mean() == pytest.approx(1.5, abs=3 * error)
     assert drawn.std() == pytest.approx(np.sqrt(1 / 8), rel=0.1)
 
 
 def test_a_draw_is_taken_as_often_as_its_weight_says_to_within_one(own, table):
-    weighed = weigh(own, None, fit(CalibrationProblem(own, table, free=["Base", "Effect"])).fitted)
-    before, after = weighed.before.draws, weighed.fitted.draws
+    reweighted = weigh(own, None, fit(Problem(own, table, free=["Base", "Effect"])).fitted)
+    before, after = reweighted.before.draws, reweighted.fitted.draws
     taken = np.array([after.count(row) for row in before])
     assert len(set(before)) == len(before) == taken.sum()
-    assert np.abs(taken - len(after) * weighed.weights).max() < 1
+    assert np.abs(taken - len(after) * reweighted.weights).max() < 1
 
 
 def test_the_sampler_and_the_weights_agree(own, table):
-    problem = CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)
+    problem = Problem(own, table, free=["Base", "Effect"], evidence=True)
     drawn = sample(problem, fit(problem), 1000, seed=0).draws
     place = problem.space.keys.index("Effect")
     assert drawn[:, place].mean() == pytest.approx(1.5, abs=0.05)
@@ -121,10 +121,10 @@ def test_the_sampler_and_the_weights_agree(own, table):
 
 
 def test_evidence_counts_once_and_needs_draws_that_agree(own, table):
-    used = fit(CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)).fitted
+    used = fit(Problem(own, table, free=["Base", "Effect"], evidence=True)).fitted
     with pytest.raises(InvalidInput, match="count once"):
         weigh(own, None, used)
-    alone = fit(CalibrationProblem(own, table, free=["Base", "Effect"])).fitted
+    alone = fit(Problem(own, table, free=["Base", "Effect"])).fitted
     few = replace(alone, draws=((3.0, 1.0),) * 300 + ((3.0, 1.1),) * 300)
     with pytest.raises(InvalidInput, match="only 2 of 600 draws"):
         weigh(own, None, few)
@@ -133,7 +133,7 @@ def test_evidence_counts_once_and_needs_draws_that_agree(own, table):
 
 
 def test_the_log_posterior_falls_by_half_the_squared_distance(own, table):
-    with_it = CalibrationProblem(own, table, free=["Base", "Effect"], evidence=True)
+    with_it = Problem(own, table, free=["Base", "Effect"], evidence=True)
     without = with_it.with_experiments(None)
     z = with_it.space.sample(np.random.default_rng(0), 5)
     effect = with_it.space.to_values(z)["Effect"]
@@ -225,13 +225,13 @@ def test_terms_of_the_shipped_model_are_read_and_shown_ones_are_not_used(model):
 
 
 def test_a_weighed_fit_of_regions_moves_towards_what_was_measured(panel, model):
-    found = fit(CalibrationProblem(model, panel, free=["c_S", "eta_S", "th_U"], start=2019), starts=1)
-    weighed = weigh(model, panel, found.fitted)
-    implied = experiments_of(terms_of(model), beginning_of(model, panel, weighed.fitted))
-    rows = dict(zip(found.fitted.keys, np.array(weighed.fitted.draws).T, strict=True))
-    after, term = implied.implied(rows, len(weighed.fitted.draws))["training"], model.spec.evidence["training"]
-    assert abs(np.median(after) - term.centre) < abs(np.median(weighed.implied["training"]) - term.centre)
-    assert weighed.fitted.provenance["evidence"]["terms"] == ["mean_mix", "access", "training"]
+    found = fit(Problem(model, panel, free=["c_S", "eta_S", "th_U"], start=2019), starts=1)
+    reweighted = weigh(model, panel, found.fitted)
+    implied = experiments_of(terms_of(model), beginning_of(model, panel, reweighted.fitted))
+    rows = dict(zip(found.fitted.keys, np.array(reweighted.fitted.draws).T, strict=True))
+    after, term = implied.implied(rows, len(reweighted.fitted.draws))["training"], model.spec.evidence["training"]
+    assert abs(np.median(after) - term.centre) < abs(np.median(reweighted.implied["training"]) - term.centre)
+    assert reweighted.fitted.provenance["evidence"]["terms"] == ["mean_mix", "access", "training"]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_ninety_per_cent_of_what_is_drawn_lies_in_the_interval(family):
 def test_findings_of_an_own_model_before_and_after_the_evidence(own, table, monkeypatch):
     """Implied is five times the effect: prior 5 (2.5), posterior without the term the same, with it 7.5 (1.77)."""
     monkeypatch.setattr("pysd_runner.evidence.findings.PRIOR_DRAWS", 4000)
-    fitted = fit(CalibrationProblem(own, table, free=["Base", "Effect"])).fitted
+    fitted = fit(Problem(own, table, free=["Base", "Effect"])).fitted
     found = findings(own, None, fitted)
     reach = 1.645 * np.array([2.5, 2.5, 5 / np.sqrt(8)])
     for stage, centre, half in zip(("prior", "posterior", "weighted"), (5.0, 5.0, 7.5), reach, strict=True):

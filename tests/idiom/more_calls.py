@@ -31,7 +31,7 @@ MORE = [
     ('run.to_frame().query("variable == \'Infected\'")["value"].iloc[0]', "float", "it == 5"),
     ('run.to_excel("run.xlsx")', "PosixPath", "it.stat().st_size > 0"),
     ('run.save("run.nc")', "PosixPath", "it.exists()"),
-    ('gapsim.fit(sir, data, free=["Contact Rate", "Duration"], starts=1, until=20)', "FitResult", "it.nobs == 11"),
+    ('gapsim.fit(sir, data, free=["Contact Rate", "Duration"], starts=1, until=20)', "Fit", "it.nobs == 11"),
     ('gapsim.fit(sir, data, free=["Contact Rate"], bounds={"Contact Rate": (1, 20)}, starts=1)', "told", "free"),
     ('gapsim.fit(sir, data, free=["Contact Rate"], starts=1, optimiser="nelder-mean")', "told", "optimiser"),
     (

@@ -26,7 +26,7 @@ THIRD = [
         'it.name == "slow" and list(it.changes) == ["Duration"]',
     ),
     ('gapsim.load_scenario("zoned_need")', "Scenario", 'it.name == "zoned_need" and it.policy.spends'),
-    ('gapsim.load_fit(fit.save("third_fit"))', "FitResult", "it.params.equals(fit.params)"),
+    ('gapsim.load_fit(fit.save("third_fit"))', "Fit", "it.params.equals(fit.params)"),
     (
         'gapsim.load_future(future.save("third_future"))',
         "Future",
@@ -84,20 +84,20 @@ THIRD = [
     ("data.table()", "DataFrame", "len(it) == 1"),
     ('data["Infectious"]', "told", "Infected"),
     # fitting, and what a fit has
-    ('gapsim.fit(sir, data, free="Contact Rate", starts=1, seed=3)', "FitResult", "len(it.params) == 1"),
+    ('gapsim.fit(sir, data, free="Contact Rate", starts=1, seed=3)', "Fit", "len(it.params) == 1"),
     (
         'gapsim.fit("sir.mdl", "obs.csv", free={"Contact Rate": (1, 20)}, starts=1)',
-        "FitResult",
+        "Fit",
         '1 <= it["Contact Rate"] <= 20',
     ),
     (
         'sir.fit(frame, free=["contact rate"], starts=1, until=20)',
-        "FitResult",
+        "Fit",
         'it.nobs == (frame["time"] <= 20).sum()',
     ),
     (
         'gapsim.fit(gapsim.Problem(sir, data, free=["Duration"], values={"Contact Rate": 6}), starts=1)',
-        "FitResult",
+        "Fit",
         'it.x.shape == (1,) and it["Duration"] > 0',
     ),
     ('fit.params["Contact Rate"]', "float", 'it == fit["Contact Rate"]'),

@@ -10,7 +10,7 @@ from calibration.evaluation.fit import level_pairs
 from calibration.evaluation.sensitivity import policy_scores
 from calibration.evaluation.subject import Subject
 from calibration.fitting.fit import fit
-from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.problem import Problem
 from calibration.forecasting import forecast
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.data import load_data
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def everything(model: Model) -> dict[str, np.ndarray]:
     """A fit, a forecast, a projection from it, and what an evaluation computes, each small."""
     panel = load_data("china").subset(entities=REGIONS, times=range(2012, 2025))
-    result = fit(CalibrationProblem(model, panel, start=2018, free=["q_a", "tau_m", "h_u"]), starts=1, seed=0)
+    result = fit(Problem(model, panel, start=2018, free=["q_a", "tau_m", "h_u"]), starts=1, seed=0)
     fitted = result.fitted
     found = {"estimates": np.array(fitted.estimates), "covariance": np.array(fitted.covariance)}
     found["shock"] = np.array(fitted.shock_sd)

@@ -5,7 +5,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.cost import Costs, costs, money_variables, more_money, spent_money
+from pysd_runner.policy.cost import Costs, costs, marginal_budgets, money_variables, spent_money
 from pysd_runner.policy.effects import DISCOUNT, present_value
 from pysd_runner.policy.study import effects_of
 from tests.policy.places import inputs, policy, study
@@ -83,7 +83,7 @@ def test_a_rare_draw_without_effect_costs_infinitely_much():
 
 
 def test_more_money_goes_where_it_is_said():
-    policies = more_money(study(), policy(), more=1e-4)
+    policies = marginal_budgets(study(), policy(), more=1e-4)
     names = ["lever.skills", "region.620000", "class.East"]
     assert set(names) <= set(policies)
     chosen = [policy(), *(policies[name] for name in names)]
@@ -98,7 +98,9 @@ def test_more_money_goes_where_it_is_said():
 
 @pytest.mark.parametrize("kind", ["class.", "region."])
 def test_more_money_of_all_parts_of_the_nation_is_more_money_of_the_nation(kind):
-    parts = {name: found for name, found in more_money(study(), policy(), more=1e-4).items() if name.startswith(kind)}
+    parts = {
+        name: found for name, found in marginal_budgets(study(), policy(), more=1e-4).items() if name.startswith(kind)
+    }
     added = {name: found["Policy Budget Share"] - policy()["Policy Budget Share"] for name, found in parts.items()}
     assert sum(added.values()) == pytest.approx(1e-4, rel=1e-6)
     if kind == "region.":  # a region of more output gets more, in proportion
@@ -112,7 +114,7 @@ def test_the_next_money_buys_less_the_more_there_is():
     for budget in (0.0, 0.003, 0.012):
         # Without the cost of sameness, which the first money brings.
         scaled = {**policy(), "Policy Budget Share": budget, "Homogenisation Sensitivity": 0.0}
-        more = {"more": more_money(study(), scaled)["lever.skills"]}
+        more = {"more": marginal_budgets(study(), scaled)["lever.skills"]}
         found = costs(study(), more, spent, read, outcome="output_change", against=scaled)
         bought.append(np.median(found.effects / found.money))
         # By definition: two runs that differ by the money alone.
@@ -124,4 +126,4 @@ def test_the_next_money_buys_less_the_more_there_is():
 def test_costs_of_more_money_need_a_policy_that_stays():
     path = TimePath(times=np.array([2024.0, 2026.0]), values=np.array([0.001, 0.002]), interpolate="step")
     with pytest.raises(InvalidInput, match=r"policy\.budget changes over time"):
-        more_money(study(), {**policy(), "Policy Budget Share": path})
+        marginal_budgets(study(), {**policy(), "Policy Budget Share": path})

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights
 from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.search import NEAR, SearchEnd, least_relaxed, near_optimal_ranges
-from pysd_runner.policy.space import Knob, Space, rounded
+from pysd_runner.policy.space import DecisionVariable, Space, rounded
 from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.studies import policy_of
 from pysd_runner.policy.study import effects_of
@@ -31,9 +31,9 @@ def scenario():
 def few(scenario):
     """One mix of three levers."""
     space, _ = space_of(inputs(), scenario, by="lever", who=False)
-    knobs = tuple(knob for knob in space.knobs if knob.key in KEYS)
+    decisions = tuple(decision for decision in space.decisions if decision.key in KEYS)
     base = {**space.base, "Uniform Mix": np.zeros(len(study().levers))}
-    return Space(knobs=knobs, base=base, sums={"mix": 1.0})
+    return Space(decisions=decisions, base=base, sums={"mix": 1.0})
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +76,8 @@ def test_it_says_whether_it_beats_the_others(found):
 
 
 def test_near_optimal_ranges_are_near_optimal(few, found):
-    for place, knob in enumerate(few.knobs):
-        low, high = found.ranges[knob.key]
+    for place, decision in enumerate(few.decisions):
+        low, high = found.ranges[decision.key]
         assert low <= found.point[place] <= high
         for end in (low, high):
             if abs(end - found.point[place]) < 1e-9:
@@ -102,14 +102,14 @@ def test_constraints_are_kept(few):
 
 def test_an_optimum_on_a_bound_says_so(scenario):
     space, _ = space_of(inputs(), scenario, by="lever")
-    knob = space.knobs[-1]
-    alone = Space(knobs=(knob,), base=policy(), sums={})
+    decision = space.decisions[-1]
+    alone = Space(decisions=(decision,), base=policy(), sums={})
     found = optimise(study(), alone, objective=Objective("gap_closed"), starts=1)
     assert found.point == pytest.approx([2.0])
     below, at = judged([[1.99], [2.0]], alone, HALF, "gap_closed").mean(axis=1)
-    assert found.on_bounds == {knob: pytest.approx((at - below) / 0.01, rel=0.02)}
+    assert found.on_bounds == {decision: pytest.approx((at - below) / 0.01, rel=0.02)}
     (line,) = (text for text in optimum_sentences(found, {}, "en") if "On a bound" in text)
-    assert f"at 2.00; a unit beyond it would change the objective by +{found.on_bounds[knob]:.2f}" in line
+    assert f"at 2.00; a unit beyond it would change the objective by +{found.on_bounds[decision]:.2f}" in line
 
 
 def test_what_cannot_be_is_relaxed_least(few):
@@ -194,9 +194,9 @@ def test_periods_are_a_mix_over_time(scenario, tmp_path):
 
 def test_money_over_time_keeps_its_present_value(scenario, tmp_path):
     space, start = space_of(inputs(), scenario, by="lever", periods=(2025.0, 2027.0), budget=True)
-    money = [place for place, knob in enumerate(space.knobs) if knob.group == "money"]
+    money = [place for place, decision in enumerate(space.decisions) if decision.group == "money"]
     assert start[money] == pytest.approx([0.003, 0.003])
-    weights = np.array([space.knobs[place].weight for place in money])
+    weights = np.array([space.decisions[place].weight for place in money])
     assert weights.sum() == pytest.approx(1)
     point = space.projected(start)
     point[money] = [0.0045, (0.003 - 0.0045 * weights[0]) / weights[1]]
@@ -221,11 +221,11 @@ def test_bad_questions_are_refused(few):
     with pytest.raises(InvalidInput, match="share_of_draws lies between"):
         Constraint("x", share_of_draws=1.0)
     with pytest.raises(InvalidInput, match="nothing to choose"):
-        Space(knobs=(), base={}, sums={})
+        Space(decisions=(), base={}, sums={})
     with pytest.raises(InvalidInput, match="nothing between 1 and 1"):
-        Space(knobs=(Knob(key="a", variable="b", lower=1.0),), base={}, sums={})
+        Space(decisions=(DecisionVariable(key="a", variable="b", lower=1.0),), base={}, sums={})
     with pytest.raises(InvalidInput, match="no sum for mix"):
-        Space(knobs=(Knob(key="a", variable="b", group="mix"),), base={}, sums={})
+        Space(decisions=(DecisionVariable(key="a", variable="b", group="mix"),), base={}, sums={})
 
 
 @settings(deadline=None)
@@ -240,8 +240,10 @@ def test_weights_of_a_quantile(values, level):
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=5, max_size=5).filter(lambda found: sum(found) > 0.1))
 def test_rounded_shares_sum_to_one(values):
-    knobs = tuple(Knob(key=str(place), variable="x", position=(place,), group="mix") for place in range(5))
-    space = Space(knobs=knobs, base={}, sums={"mix": 1.0})
+    decisions = tuple(
+        DecisionVariable(key=str(place), variable="x", position=(place,), group="mix") for place in range(5)
+    )
+    space = Space(decisions=decisions, base={}, sums={"mix": 1.0})
     point = np.array(values) / sum(values)
     found = rounded(space, point, 0.05)
     assert found.sum() == pytest.approx(1)
@@ -253,8 +255,10 @@ def test_rounded_shares_sum_to_one(values):
 @given(st.integers(0, 10_000))
 def test_projected_points_keep_bounds_and_sums(seed):
     rng = np.random.default_rng(seed)
-    knobs = tuple(Knob(key=str(place), variable="x", position=(place,), group="ab"[place % 2]) for place in range(6))
-    space = Space(knobs=knobs, base={}, sums={"a": 1.0, "b": 1.0})
+    decisions = tuple(
+        DecisionVariable(key=str(place), variable="x", position=(place,), group="ab"[place % 2]) for place in range(6)
+    )
+    space = Space(decisions=decisions, base={}, sums={"a": 1.0, "b": 1.0})
     found = space.projected(rng.normal(size=6))
     matrix, totals = space.equalities()
     assert matrix @ found == pytest.approx(totals, abs=1e-6)
@@ -266,7 +270,7 @@ def test_projected_points_keep_bounds_and_sums(seed):
 class Parabola:
     """One number; the objective is one less the square of its distance from a half, which is also its only limit."""
 
-    space = Space(knobs=(Knob(key="x", variable="x"),), base={}, sums={})
+    space = Space(decisions=(DecisionVariable(key="x", variable="x"),), base={}, sums={})
     objective, outcome, best = Objective("value"), SimpleNamespace(key="value"), None
 
     def __init__(self, limited: bool) -> None:
@@ -295,7 +299,9 @@ def test_near_optimal_ranges_end_where_the_allowance_does(limited, upper):
 class Unreachable:
     """Two numbers; the objective is the second less the first, and a small effect of the first cannot be met."""
 
-    space = Space(knobs=(Knob(key="x", variable="x"), Knob(key="y", variable="y")), base={}, sums={})
+    space = Space(
+        decisions=(DecisionVariable(key="x", variable="x"), DecisionVariable(key="y", variable="y")), base={}, sums={}
+    )
     objective, constraints, scale, sizes = Objective("value"), (Constraint("x"),), 1.0, np.array([0.01])
     less = 0.0
 

@@ -18,7 +18,7 @@ from pysd_runner.reports.brief_paths import regions_of
 from pysd_runner.reports.document import Bullets, Cell, Folded, Heading, Lead, Paragraph, Picture, TextTable
 from pysd_runner.reports.panels import find_place
 from pysd_runner.study.projection import project
-from pysd_runner.text import say
+from pysd_runner.text import translate
 from tests.plots.reading import texts_of as texts_in
 
 HOSTILE = "<script>alert('x')</script> & \"Co\""
@@ -397,9 +397,9 @@ def test_a_page_says_who_gets_more_money_a_head(model, panel, exponent, whom, la
     policy = {"name": "own", "extends": "zoned_need", "policy": {"redistribution": exponent}}
     own = project(model, panel, [policy], until=2026, draws=2)
     advice = brief(own, "Gansu", lang=lang, date=DAY).lead[1]
-    words = {key: say(f"need.{key}", lang) for key in ("richer", "even", "poorer")}
+    words = {key: translate(f"need.{key}", lang) for key in ("richer", "even", "poorer")}
     assert [key for key, text in words.items() if text in advice] == [whom]
-    exact = say("need.exponent", lang, words=words[whom], exponent=f"{exponent:g}")
+    exact = translate("need.exponent", lang, words=words[whom], exponent=f"{exponent:g}")
     assert (exact in advice) == (exponent not in (0, 1))
 
 

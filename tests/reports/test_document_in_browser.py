@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from pysd_runner import brief
-from pysd_runner.plots.figure import open_sheet, save_figure
+from pysd_runner.plots.figure import open_canvas, save_figure
 from pysd_runner.reports.document import (
     Bullets,
     Heading,
@@ -33,7 +33,7 @@ FOREIGN = "script, img, iframe, [onerror], [onload], a[href^='javascript']"
 
 def hostile_parts(folder):
     """Every kind of part, with nothing in it but names that look like code."""
-    figure = open_sheet(height=1, title=HOSTILE, subtitle=HOSTILE, caption=HOSTILE).figure
+    figure = open_canvas(height=1, title=HOSTILE, subtitle=HOSTILE, caption=HOSTILE).figure
     figure.sentence = HOSTILE
     figure.data = figure.data.assign(name=[HOSTILE])
     save_figure(figure, folder, "figure")

@@ -14,7 +14,7 @@ from pysd_runner.evidence.ledger import QUANTITIES, load_ledger
 from pysd_runner.evidence.weights import terms_of
 from pysd_runner.plots.policies import plot_forest
 from pysd_runner.reports.measured import write_evidence
-from pysd_runner.text import say
+from pysd_runner.text import translate
 from tests.plots.reading import covered_texts, cut_texts, texts_of
 
 
@@ -71,7 +71,7 @@ def test_the_conflict_is_small_where_the_prior_is_far_from_what_was_measured(fou
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_page_names_the_basis_of_every_ratio(pages, lang):
     for kind in QUANTITIES:
-        assert say(f"evidence.basis_{kind}", lang) in pages[lang][0]
+        assert translate(f"evidence.basis_{kind}", lang) in pages[lang][0]
 
 
 def test_beside_what_is_in_use_stands_the_pool_of_its_rows_and_its_nulls(found, pages):

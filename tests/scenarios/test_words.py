@@ -20,7 +20,7 @@ from pysd_runner.scenarios import (
 )
 from pysd_runner.scenarios.schema import YEAR_PATTERN, parse_year
 from pysd_runner.spec import DeclaredLever
-from pysd_runner.text import say
+from pysd_runner.text import translate
 from tests.scenarios.places import CLASSES, LEVERS, SPEC, SmallModel, loaded, write
 
 CHINESE_LEVERS = tuple(lever.zh for lever in SPEC.levers.values())
@@ -37,7 +37,7 @@ def test_a_description_names_every_lever_and_every_difference(
     assert scenario.note[language] in text
     assert all(lever in text for lever in levers)
     assert (
-        say("description.key.budget", language)
+        translate("description.key.budget", language)
         in text.splitlines()[-1 - bool(scenario.assumptions) - bool(scenario.compare_with)]
     )
     assert not re.search(r"[{}]|None|FrozenMapping", text)

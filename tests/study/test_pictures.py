@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calibration import CalibrationProblem, fit
+from calibration import Problem, fit
 from calibration.uncertainty import identify, sample
 from pysd_runner import load_data, load_model, project, run_ensemble
 from pysd_runner.core.errors import InvalidInput
@@ -47,7 +47,7 @@ def test_a_large_model_is_drawn_as_its_stocks_and_flows_and_the_picture_of_the_d
 
 @pytest.fixture(scope="module")
 def problem(sir):
-    return CalibrationProblem(sir, infections(sir), free=["Contact Rate", "Duration"])
+    return Problem(sir, infections(sir), free=["Contact Rate", "Duration"])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, fit
+from calibration import Problem, fit
 from pysd_runner import load_data, load_model, project, simulate, together
 from pysd_runner.cli.projecting import figures_of
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
@@ -27,13 +27,13 @@ def sir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fitted(sir):
-    return fit(CalibrationProblem(sir, infections(sir), free=["Contact Rate", "Duration"])).fitted
+    return fit(Problem(sir, infections(sir), free=["Contact Rate", "Duration"])).fitted
 
 
 def test_years_of_the_data_are_those_of_a_run_that_counts_from_nought(tmp_path):
     model = made(tmp_path, LOGISTIC, stop=28)
     data = load_data({"year": np.arange(2012, 2025), "stock": np.linspace(5, 9, 13)})
-    found = fit(CalibrationProblem(model, data, free=["Growth Rate"], until=2020))
+    found = fit(Problem(model, data, free=["Growth Rate"], until=2020))
     assert "Fitted from 2012 to 2020." in found.summary()
     assert found.to_frame()["year"].tolist() == list(range(2012, 2021))
     more = Scenario.of("more", {"Capacity": {2026: "x2", "2030-07-02": 150}}, label={"en": "More", "zh": "更多"})
@@ -75,7 +75,7 @@ def test_flows_and_formulas_that_are_observed_have_their_fans(tmp_path):
         Observation(column="weekly", outcome="Cases", kind="flow"),
         Observation(column="ill", outcome="Exposed + Infectious"),
     ]
-    found = fit(CalibrationProblem(model, data, free=["Contact Rate"], observations=seen)).fitted
+    found = fit(Problem(model, data, free=["Contact Rate"], observations=seen)).fitted
     future = project(model, data, [Scenario.of("less", {"Contact Rate": {20: "x0.5"}})], found, draws=3)
     assert future.leading == "weekly"
     assert set(future.to_frame()["draw"]) == {0, 1, 2}
@@ -90,7 +90,7 @@ def test_flows_and_formulas_that_are_observed_have_their_fans(tmp_path):
 def test_the_year_of_the_first_moment_can_be_given(tmp_path, start, first):
     model = made(tmp_path, LOGISTIC, stop=28)
     data = load_data({"year": [2012, 2013, 2014, 2015], "stock": [5, 6, 7, 8]})
-    problem = CalibrationProblem(model, data, free=["Growth Rate"], start=start)
+    problem = Problem(model, data, free=["Growth Rate"], start=start)
     assert problem.series[0].times.tolist() == [first, first + 1, first + 2, first + 3]
     assert problem.first_year == 0
 

@@ -20,7 +20,7 @@ from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidInput
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.parallel import WorkerLost
 from pysd_runner.scenarios.document import InvalidScenarioFile
-from pysd_runner.text import said, templates
+from pysd_runner.text import templates, translated
 from tests.cli.test_help import COMMANDS
 from tests.english import NAMES, blanks, latin
 
@@ -170,12 +170,12 @@ def helped():
 
     def note(text, lang):
         found.add(text.template)
-        return "".join(note(part, lang) for part in text.values.values() if isinstance(part, Message)) or said(
+        return "".join(note(part, lang) for part in text.values.values() if isinstance(part, Message)) or translated(
             text, lang
         )
 
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()):
-        patch.setattr(command, "said", note)
+        patch.setattr(command, "translated", note)
         for name in ("", *COMMANDS):
             main([*name.split(), "--lang", "zh", "--help"])
     return found
@@ -245,9 +245,9 @@ def test_an_error_is_said_with_what_it_quotes():
     inner = InvalidInput("{where}: {said}", where="a.csv", said=Message("out of range"))
     error = InvalidModel("{path}: {error}", path="m.mdl", error=inner)
     assert str(error) == "m.mdl: a.csv: out of range"
-    assert said(error, "en") == str(error)
-    assert said(error, "zh") == said(Message("{path}: {error}", path="m.mdl", error=inner), "zh")
-    assert "超出范围" in said(error, "zh")
+    assert translated(error, "en") == str(error)
+    assert translated(error, "zh") == translated(Message("{path}: {error}", path="m.mdl", error=inner), "zh")
+    assert "超出范围" in translated(error, "zh")
 
 
 def test_forms_are_those_of_english():
@@ -257,9 +257,9 @@ def test_forms_are_those_of_english():
 
 
 def test_what_is_no_message_stays():
-    assert said("something else entirely: 3 of it", "zh") == "something else entirely: 3 of it"
-    assert said("skills", "zh", {"skills": "技能"}) == "技能"
-    assert said(Message("no: {name}", name="skills"), "zh", {"skills": "技能"}) == "no: 技能"
+    assert translated("something else entirely: 3 of it", "zh") == "something else entirely: 3 of it"
+    assert translated("skills", "zh", {"skills": "技能"}) == "技能"
+    assert translated(Message("no: {name}", name="skills"), "zh", {"skills": "技能"}) == "no: 技能"
 
 
 @pytest.mark.parametrize("kind", [CalibrationFailed, InvalidInput, WorkerLost])
@@ -269,7 +269,7 @@ def test_errors_and_messages_survive_pickling_and_copying(kind):
 
     error = kind("{where}: {said}", where="a", said=Message("out of range"))
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):  # noqa: S301 - our own bytes
-        assert said(other, "zh") == said(error, "zh") != str(error) == str(other)
+        assert translated(other, "zh") == translated(error, "zh") != str(error) == str(other)
 
 
 def test_a_name_that_may_have_been_meant_comes_last():
@@ -280,7 +280,7 @@ def test_a_name_that_may_have_been_meant_comes_last():
         suggestion=suggest("basline", ["baseline"]),
     )
     assert text.endswith("file. Did you mean 'baseline'?")
-    assert said(text, "zh").endswith("。是否指 'baseline'？")
+    assert translated(text, "zh").endswith("。是否指 'baseline'？")
 
 
 def test_several_problems_stand_one_a_line():
@@ -297,7 +297,7 @@ def test_several_problems_stand_one_a_line():
     assert str(error) == (
         "2 problems:\n  a.yaml:3: policy.mix: out of range. Did you mean 'access'?\n  a.yaml:4: empty; expected a text."
     )
-    assert said(error, "zh") == (
+    assert translated(error, "zh") == (
         "共 2 个问题：\n  a.yaml:3：policy.mix：超出范围。是否指 'access'？\n  a.yaml:4：为空；应为：文字。"
     )
-    assert said(joined(["a", "b"], "; "), "zh") == "a；b"
+    assert translated(joined(["a", "b"], "; "), "zh") == "a；b"

@@ -8,7 +8,7 @@ import pytest
 import calibration
 import pysd_runner
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.text import LANGUAGES, has_text, say, texts
+from pysd_runner.text import LANGUAGES, has_text, texts, translate
 from tests.english import blanks
 
 ENGLISH, CHINESE = texts("en"), texts("zh")
@@ -93,10 +93,10 @@ def test_every_key_asked_for_exists():
 
 def test_mistakes_are_named():
     with pytest.raises(UnknownName, match=r"Did you mean 'axis\.year'"):
-        say("axis.yeer", "en")
+        translate("axis.yeer", "en")
     with pytest.raises(InvalidInput, match="choose one of en, zh"):
-        say("axis.year", "de")
-    assert say("mark.origin", "zh", year=2024) == "最后观测年份 2024"
+        translate("axis.year", "de")
+    assert translate("mark.origin", "zh", year=2024) == "最后观测年份 2024"
 
 
 def test_no_chinese_in_python():

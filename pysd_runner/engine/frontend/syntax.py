@@ -179,7 +179,7 @@ class Inflow:
 
 
 @frozen(kw_only=True)
-class Belt:
+class Conveyor:
     """A conveyor: a stock whose inflows leave it after the transit time, `length`."""
 
     length: "Node"
@@ -193,7 +193,7 @@ class Belt:
     discrete: bool = False  # whether only whole units are admitted
 
 
-Node = Numeral | Text | Array | Points | Name | OperatorCall | Call | Stock | Belt
+Node = Numeral | Text | Array | Points | Name | OperatorCall | Call | Stock | Conveyor
 
 # A string is the name of a range or element, a range with "!" that is reduced over, or "*" for a whole dimension.
 Subscript = str | Node | Span | Position

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.kinds import Array, Flags
 from pysd_runner.engine.llvm.calls import Clockwork, ProgramCall, shaped
@@ -17,6 +16,7 @@ from pysd_runner.engine.llvm.emitter import REAL_BYTES, REGISTER, Types
 from pysd_runner.engine.llvm.programs import Program, host, program_of
 from pysd_runner.engine.llvm.signature import Processor, Recipe
 from pysd_runner.engine.memory import aligned, check_run, spread
+from pysd_runner.engine.validation import cores
 from pysd_runner.engine.values import cases_of, leading_shape, over_time, some_cases
 
 # Number of draws below which each runs by itself, vectorised over subscripts.

@@ -26,7 +26,7 @@ def defined(model: ModelIr, name: str) -> Flags:
     """Mark the cells of a variable that some equation defines; all other cells never get a value."""
     variable = model.variables[name]
     shape = model.shape(variable.dims)
-    if variable.uncovered or (len(variable.blocks) == 1 and variable.blocks[0].axes == variable.dims):
+    if variable.unassigned or (len(variable.blocks) == 1 and variable.blocks[0].axes == variable.dims):
         return np.ones(shape, dtype=bool)
     found = np.zeros(shape, dtype=bool)
     for block in variable.blocks:

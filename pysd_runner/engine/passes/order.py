@@ -33,8 +33,8 @@ class Plan:
         """Raise `UnsupportedFeature` if a needed variable could not be lowered or reads what has no equation."""
         needed = self.used.difference(given)
         for name, variable in model.variables.items():
-            if name in needed and variable.uncovered:
-                raise UnsupportedFeature(variable.uncovered)
+            if name in needed and variable.unassigned:
+                raise UnsupportedFeature(variable.unassigned)
         for _, message in read_undefined(model, needed):
             raise UnsupportedFeature(message)
 

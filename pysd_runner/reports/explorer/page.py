@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Array, Interval, Record, Texts, frozen
+from pysd_runner.core.types import Array, Interval, Record, Texts, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Task, TimePath
 from pysd_runner.engine.ir import ModelIr, key

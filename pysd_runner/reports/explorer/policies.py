@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.kinds import Record, Values
+from pysd_runner.core.types import Record, Values
 from pysd_runner.engine import TimePath
 from pysd_runner.evidence.ledger import meaning
 from pysd_runner.policy.ranking import start_of
@@ -19,7 +19,7 @@ from pysd_runner.simulation.task import prepared
 from pysd_runner.spec.design import MONEY
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.values import scenario_values
-from pysd_runner.text import LANGUAGES, has_text, in_both, panel_title, say
+from pysd_runner.text import LANGUAGES, has_text, in_both, panel_title, translate
 
 # Outcomes that the program saves, and outcomes that the page can plot.
 SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")
@@ -54,7 +54,8 @@ def policies_explored(
         model=model,
         task=task,
         title={
-            item: say("explorer.title_regional", item, panel=panel_title(inputs.panel.name, item)) for item in LANGUAGES
+            item: translate("explorer.title_regional", item, panel=panel_title(inputs.panel.name, item))
+            for item in LANGUAGES
         },
         seed=inputs.settings["seed"],
         draws=len(inputs.common.draws),
@@ -122,7 +123,9 @@ def _outcomes(inputs: ProjectionInputs) -> list[dict[str, Any]]:
 
 
 def _per_person(currency: str, lang: str) -> str:
-    return say("explorer.per_person", lang, currency=say("report.yuan", lang) if currency == MONEY else currency)
+    return translate(
+        "explorer.per_person", lang, currency=translate("report.yuan", lang) if currency == MONEY else currency
+    )
 
 
 def _groups(inputs: ProjectionInputs) -> dict[str, dict[str, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calibration import CalibrationProblem, FitResult
+from calibration import Fit, Problem
 from calibration.evaluation import Subject, Verdict
 from calibration.evaluation.evaluate import numerical_tests
 from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, residual_tests
@@ -49,7 +49,7 @@ Rate = 0.1 ~ 1/Year ~ |
 
 
 @pytest.fixture(scope="module")
-def subject(result: FitResult, fitted_panel: Data) -> Subject:
+def subject(result: Fit, fitted_panel: Data) -> Subject:
     return Subject.of_fit(result, fitted_panel, until=UNTIL)
 
 
@@ -75,7 +75,7 @@ def failing(*sections) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def report(result: FitResult, fitted_panel: Data, tmp_path_factory) -> tuple[int, Path]:
+def report(result: Fit, fitted_panel: Data, tmp_path_factory) -> tuple[int, Path]:
     folder = tmp_path_factory.mktemp("evaluation")
     result.save(folder / "fit")
     options = ["--data", "made", "--until", UNTIL, "--quick", "--out", folder / "report", "--quiet"]
@@ -164,7 +164,7 @@ def test_policies_are_scored_as_the_projection_does(subject: Subject, projected:
     assert scores["zoned_need"][0] == pytest.approx(closed, rel=1e-9)
 
 
-def test_fitted_values_are_those_of_the_problem(result: FitResult, fitted_problem: CalibrationProblem) -> None:
+def test_fitted_values_are_those_of_the_problem(result: Fit, fitted_problem: Problem) -> None:
     moved = {item.key: item.estimate for item in result.parameters}
     point = fitted_problem.space.to_vector(moved)
     for pair, series, fitted in zip(
@@ -195,7 +195,7 @@ def test_levels_are_simulated_over_the_window_of_the_fit(subject: Subject, fitte
     )
 
 
-def test_residuals_are_the_innovations_of_the_fit(result: FitResult) -> None:
+def test_residuals_are_the_innovations_of_the_fit(result: Fit) -> None:
     pairs = list(fitted_pairs(result))
     table = residual_tests(pairs).tables["residuals"]
     frame = result.to_frame()
@@ -377,12 +377,12 @@ def test_an_experiment_with_an_unknown_variable_says_so(tmp_path: Path) -> None:
 # ---- input that cannot be used
 
 
-def test_another_panel_than_that_of_the_fit_is_refused(result: FitResult, fitted_panel: Data) -> None:
+def test_another_panel_than_that_of_the_fit_is_refused(result: Fit, fitted_panel: Data) -> None:
     with pytest.raises(InvalidInput, match="needs the panel of the fit"):
         Subject.of_fit(result, without(fitted_panel, "firms_with_ecommerce"))
 
 
-def test_years_before_the_end_of_the_fit_are_refused(result: FitResult, fitted_panel: Data) -> None:
+def test_years_before_the_end_of_the_fit_are_refused(result: Fit, fitted_panel: Data) -> None:
     with pytest.raises(InvalidInput, match="until must lie after"):
         Subject.of_fit(result, fitted_panel, until=2012)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, backtest, fit, forecast
-from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, ahead, filtered, setup_of
-from calibration.filtering.stocks import StockLaw
+from calibration import Problem, backtest, fit, forecast
+from calibration.filtering.ensemble import Disturbance, FilteredEnsemble, FilterSetup, filtered, propagate, setup_of
+from calibration.filtering.stocks import TransitionModel
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.model_forecaster import ModelForecaster, mixture
 from calibration.forecasting.models import mixture_plan
@@ -38,12 +38,12 @@ def problem(linear):
             column="stock", outcome="Stock", scale="level", errors=ErrorModel(family="normal", memory="independent")
         )
     ]
-    return CalibrationProblem(linear, table, free=["Inflow"], observations=level_scale)
+    return Problem(linear, table, free=["Inflow"], observations=level_scale)
 
 
 @pytest.fixture(scope="module")
 def plain(linear, problem):
-    return CalibrationProblem(linear, problem.data, free=["Inflow"])
+    return Problem(linear, problem.data, free=["Inflow"])
 
 
 def kalman(seen):
@@ -63,7 +63,7 @@ def kalman(seen):
 
 def linear_law(linear, problem):
     """The linear model as a law of its stock, and the grid of its observations."""
-    law = StockLaw(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.series, start=0.0)
+    law = TransitionModel(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.series, start=0.0)
     return law, FilterSetup(
         times=np.arange(float(MOMENTS)),
         observed={"stock": problem.data.column("stock").values[None]},
@@ -102,7 +102,7 @@ def test_a_disturbance_at_the_origin_fades_by_its_memory(linear, problem):
         law=Disturbance(size=0.0, memory=0.5, errors={"stock": ERROR}),
         resampled=0,
     )
-    found = ahead(law, grid, known, 0, np.array([1.0, 2.0]), draws=2, seed=0)["stock"]
+    found = propagate(law, grid, known, 0, np.array([1.0, 2.0]), draws=2, seed=0)["stock"]
     np.testing.assert_allclose(found[:, 0], [[20.5, 0.9 * 20.5 + 2.25]] * 2)
 
 
@@ -112,9 +112,9 @@ def test_an_element_says_nothing_of_another(tmp_path, alone):
     columns = [f"stock[{place}, {sort}]" for place in ("North", "South") for sort in ("old", "new")]
     columns = columns[-1:] if alone else columns
     table = load_data({"year": np.arange(4), **{name: np.arange(1.0, 5.0) for name in columns}})
-    problem = CalibrationProblem(model, table, free=["Rate"])
+    problem = Problem(model, table, free=["Rate"])
     rates = np.repeat(np.linspace(0.05, 0.15, 20)[None, :, None], 2, axis=2)
-    law = StockLaw(model, {"Rate": rates}, problem.series, start=0.0)
+    law = TransitionModel(model, {"Rate": rates}, problem.series, start=0.0)
     moved, found = Disturbance(size=0.05, memory=0.0, errors={"stock": 0.05}), []
     for last in (0.2, 0.3):
         seen = np.full((len(columns), 4), np.nan)
@@ -131,7 +131,7 @@ def counted(folder, kind="flow", family="negative_binomial"):
     model = made(folder, SEIR, unit="day", stop=60, step=0.125)
     measured = [Observation(column="cases", outcome="Cases", kind=kind, errors=ErrorModel(family=family))]
     table = load_data({"day": np.arange(12), "cases": np.arange(12)})
-    problem = CalibrationProblem(model, table, free=["Contact Rate"], observations=measured)
+    problem = Problem(model, table, free=["Contact Rate"], observations=measured)
     return ModelForecaster(problem=problem, target=target_of(problem))
 
 
@@ -139,7 +139,7 @@ def test_a_member_without_numbers_after_an_observation_is_resampled(tmp_path):
     # Counts a hundred times those that the model can make.
     forecaster = counted(tmp_path)
     seen = np.round(1e3 * np.exp(np.arange(12) / 2))[None]
-    law = StockLaw(
+    law = TransitionModel(
         forecaster.problem.model, {"Contact Rate": np.linspace(0.2, 2, 20)[None]}, forecaster.problem.series, start=0
     )
     grid = setup_of(forecaster.problem.model, law, law.series, np.arange(12.0), {"cases": seen})
@@ -151,7 +151,7 @@ def test_a_member_without_numbers_after_an_observation_is_resampled(tmp_path):
 
 def test_what_flows_is_what_stocks_lose(tmp_path):
     problem = counted(tmp_path).problem
-    law = StockLaw(problem.model, {"Contact Rate": np.full((1, 1), 1.3)}, problem.series, start=0.0)
+    law = TransitionModel(problem.model, {"Contact Rate": np.full((1, 1), 1.3)}, problem.series, start=0.0)
     stretch = law.advance(law.first, 0.0, 3.0)
     sick = [law.names.index(name) for name in ("Susceptible", "Exposed")]
     lost = (law.first - stretch.states)[:, sick].sum(axis=1)
@@ -168,7 +168,7 @@ def test_errors_of_counts_spread_as_they_are_declared(tmp_path):
 
 def test_observations_go_to_the_nearest_moment(linear):
     table = load_data({"month": [0, 3, 5, 9, 12, 15], "stock": np.arange(6.0)})
-    target = target_of(CalibrationProblem(linear, table, free=["Inflow"]))
+    target = target_of(Problem(linear, table, free=["Inflow"]))
     assert target.grid.tolist() == [0, 3, 6, 9, 12, 15]
     assert np.isfinite(target.values).all()
 
@@ -182,15 +182,15 @@ def test_a_total_goes_on_from_the_last_one(tmp_path):
 def test_what_holds_memory_beside_stocks_is_refused(tmp_path):
     model = made(tmp_path, DELAYED, unit="month", stop=30, step=1)
     with pytest.raises(UnsupportedFeature, match="holds memory that cannot be set"):
-        StockLaw(model, {}, [], start=0.0)
+        TransitionModel(model, {}, [], start=0.0)
     table = load_data({"month": np.arange(20), "stock": 5 + np.sin(np.arange(20))})
-    outlook = forecast(CalibrationProblem(model, table, free=["Inflow"]), until=22, draws=50, past=False)
+    outlook = forecast(Problem(model, table, free=["Inflow"]), until=22, draws=50, past=False)
     assert "not filtered" in outlook.disturbance
 
 
 def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
     outlook = forecast(
-        CalibrationProblem(linear, problem.data, free=["Inflow"], priors={"Inflow": LogNormal(2, 0.5)}),
+        Problem(linear, problem.data, free=["Inflow"], priors={"Inflow": LogNormal(2, 0.5)}),
         until=30,
         draws=200,
         events=["stock above 0 at 28", "stock below -100 by 30"],
@@ -214,9 +214,7 @@ def test_a_backtest_only_sees_what_was_known(linear, problem):
             "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.data.column("stock").values),
         }
     )
-    other = CalibrationProblem(
-        linear, changed, free=["Inflow"], observations=[item.observation for item in problem.series]
-    )
+    other = Problem(linear, changed, free=["Inflow"], observations=[item.observation for item in problem.series])
     found = []
     for item in (problem, other):
         whole = mixture(ModelForecaster(problem=item, target=target_of(item)))
@@ -279,7 +277,7 @@ def test_two_ranges_and_quarters_go_through_fit_projection_and_forecast(tmp_path
         for column, sort in enumerate(("old", "new")):
             content[f"stock[{place}, {sort}]"] = (path * np.exp(noise))[row, column, :17]
     table = load_data(content)
-    result = fit(CalibrationProblem(model, table, free=["Rate"]))
+    result = fit(Problem(model, table, free=["Rate"]))
     assert abs(result.parameter("Rate[North]").estimate - 0.05) < 0.005
     future = project(model, table, [Scenario.of("none", {"Rate[South]": 0})], result.fitted, draws=20)
     assert future["Stock"].sizes["Place"] == future["Stock"].sizes["Sort"] == 2
@@ -306,7 +304,7 @@ def test_disturbances_are_looked_for_at_the_size_of_the_errors(tmp_path):
     rng.standard_normal()
     walk = 100 + np.concatenate([[0], np.cumsum(rng.standard_normal(59))])
     table = load_data({"month": np.arange(60), "stock": walk})
-    problem = CalibrationProblem(model, table, free=["Inflow"], priors={"Inflow": Normal(0, 1)})
+    problem = Problem(model, table, free=["Inflow"], priors={"Inflow": Normal(0, 1)})
     outlook = forecast(problem, until=61, draws=100, past=False)
     size = float(outlook.disturbance.split("standard deviation ")[1].split(" %")[0])
     assert 0.5 < size < 2
@@ -325,7 +323,7 @@ def test_a_stock_that_starts_at_nothing_is_forecast(tmp_path, kind, last):
         )
     ]
     table = load_data({"day": np.arange(last + 1), "cases": seen[: last + 1]})
-    problem = CalibrationProblem(model, table, free=["Contact Rate"], observations=measured)
+    problem = Problem(model, table, free=["Contact Rate"], observations=measured)
     target = target_of(problem)
     found = ModelForecaster(problem=problem, target=target).forecast(
         origin_at(target, last), horizon=4, draws=100, seed=0
@@ -353,7 +351,7 @@ def test_origins_of_a_table_can_be_bounded_by_its_times(tmp_path):
     content = {"date": [f"{2018 + n // 4}Q{n % 4 + 1}" for n in range(17)]}
     noise = 0.02 * np.random.default_rng(3).standard_normal(17)
     content["stock[North, old]"] = path[0, 0, :17] * np.exp(noise)
-    problem = CalibrationProblem(model, load_data(content), free=["Rate"])
+    problem = Problem(model, load_data(content), free=["Rate"])
     target = target_of(problem)
     member = mixture(ModelForecaster(problem=problem, target=target))
 

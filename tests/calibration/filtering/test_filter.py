@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import t as student
 
-from calibration.filtering import Filtered, FilterSettings, ahead, estimate, learn_laws
+from calibration.filtering import Filtered, FilterSettings, estimate, estimate_laws, propagate
 from calibration.filtering.laws import composite_likelihood, heavy, learn_widths
 from calibration.filtering.trend import STEPS, Trend, recent_volatility
 from calibration.forecasting import origin_at, target_of
@@ -37,7 +37,7 @@ def known(values: np.ndarray, settings: FilterSettings) -> Filtered:
 def points(values: np.ndarray, settings: FilterSettings) -> np.ndarray:
     """Mean forecast, shape (region, horizon)."""
     rng = np.random.default_rng(0)
-    point, draws = ahead(known(values, settings), settings, horizon=HORIZON, draws=48, rng=rng)
+    point, draws = propagate(known(values, settings), settings, horizon=HORIZON, draws=48, rng=rng)
     assert_allclose(draws.mean(axis=0), point, rtol=0, atol=1e-12)
     return point
 
@@ -109,14 +109,14 @@ def test_holes_late_entries_and_silent_regions_are_borne() -> None:
 
 def test_walks_are_told_from_momentum() -> None:
     logs = walk(20, 30)
-    still = learn_laws(logs - logs.mean(axis=0), [""] * 20, FilterSettings())
+    still = estimate_laws(logs - logs.mean(axis=0), [""] * 20, FilterSettings())
     assert (still.weight * still.trend.momentum).sum() < 0.2
     rng = np.random.default_rng(0)
     changes = np.zeros((20, 30))
     for year in range(1, 30):
         changes[:, year] = 0.8 * changes[:, year - 1] + rng.normal(0, 0.02, 20)
     moving = np.cumsum(changes, axis=1)
-    found = learn_laws(moving - moving.mean(axis=0), [""] * 20, FilterSettings())
+    found = estimate_laws(moving - moving.mean(axis=0), [""] * 20, FilterSettings())
     assert (found.weight * found.trend.momentum).sum() > 0.5
     assert (found.weight * found.trend.memory).sum() > 0.6
 
@@ -179,23 +179,23 @@ def test_a_slow_pull_is_told_by_years_rather_than_by_one() -> None:
     # What passes hides in one year what is plain over five.
     values += rng.normal(0, 0.02, values.shape)
     values -= values.mean(axis=0)
-    one, five = (learn_laws(values, [""] * 30, FilterSettings(horizons=horizons)) for horizons in (1, 5))
+    one, five = (estimate_laws(values, [""] * 30, FilterSettings(horizons=horizons)) for horizons in (1, 5))
     assert (one.weight * one.trend.reversion).sum() < (five.weight * five.trend.reversion).sum() < 0.021
     still = values[:, :1] + np.cumsum(rng.normal(0, 0.02, values.shape), axis=1)
-    free = learn_laws(still - still.mean(axis=0), [""] * 30, FilterSettings())
+    free = estimate_laws(still - still.mean(axis=0), [""] * 30, FilterSettings())
     assert (free.weight * free.trend.reversion).sum() < 0.008
 
 
 def test_widths_follow_past_errors() -> None:
     walks = walk(20, 40, seed=1)
     walks -= walks.mean(axis=0)
-    law = learn_laws(walks, [""] * 20, STILL)
+    law = estimate_laws(walks, [""] * 20, STILL)
     assert_allclose(learn_widths(walks, law, STILL, 5), 1.0, atol=0.12)
     rng = np.random.default_rng(6)
     # Errors of observation are no walk: a law that knows only walks must narrow far horizons.
     noisy = rng.normal(0, 0.4, (20, 1)) + rng.normal(0, 0.02, (20, 40))
     noisy -= noisy.mean(axis=0)
-    found = learn_widths(noisy, learn_laws(noisy, [""] * 20, STILL), STILL, 5)
+    found = learn_widths(noisy, estimate_laws(noisy, [""] * 20, STILL), STILL, 5)
     assert found[4] < 0.75 < found[0]
     none = learn_widths(noisy, law, replace(STILL, width_weight=1e12), 5)
     assert_allclose(none, 1.0)
@@ -207,7 +207,7 @@ def test_widths_of_walks_are_those_of_a_plain_loop() -> None:
     values -= values.mean(axis=0)
     values[3, :6] = np.nan
     settings = replace(STILL, tails=5.0, width_half_life=6.0, width_weight=2.0)
-    law = learn_laws(values, [""] * 4, settings)
+    law = estimate_laws(values, [""] * 4, settings)
     # The late region is the restless one, so that sizes do not average out.
     assert law.relative_size[3] > 1.4
     expected = []

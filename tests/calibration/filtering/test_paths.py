@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from calibration.filtering import Filtered, FilterSettings, ahead, learn_laws
+from calibration.filtering import Filtered, FilterSettings, estimate_laws, propagate
 from calibration.filtering.laws import Laws, heavy, left_of_relative, states
 from calibration.filtering.trend import Trend, forecasts, moved, steps
 from tests.calibration.filtering.test_filter import STILL, known
@@ -82,7 +82,7 @@ def test_paths_spread_as_the_small_filter_says() -> None:
     values = walks(12, 20, seed=5)
     settings = replace(STILL, momenta=(0.4,), memories=(0.6,), reversions=(0.02,), width_weight=1e12, clip=1e9)
     found = known(values, settings)
-    _, draws = ahead(found, settings, horizon=5, draws=4000, rng=np.random.default_rng(0))
+    _, draws = propagate(found, settings, horizon=5, draws=4000, rng=np.random.default_rng(0))
     laws = found.laws
     size = laws.sd[:, None] * laws.relative_size
     *_, at = steps(values, laws.trend, size, settings)
@@ -102,7 +102,7 @@ def test_two_regions_are_no_surer_than_many() -> None:
     values -= values.mean(axis=0)
     settings = replace(STILL, width_weight=1e12, ordinary_regions=np.inf)
     found = known(values, settings)
-    _, draws = ahead(found, settings, horizon=1, draws=2000, rng=np.random.default_rng(0))
+    _, draws = propagate(found, settings, horizon=1, draws=2000, rng=np.random.default_rng(0))
     assert_allclose(draws[:, 0, 0].std(), found.laws.sd[0], rtol=0.05)
     assert_allclose(found.laws.sd[0], np.diff(values).std(), rtol=0.35)
 
@@ -124,7 +124,7 @@ def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int
     values = np.tile(np.linspace(-1, 1, REGIONS)[:, None], years)
     values[2, 1:] += 5.0
     values -= values.mean(axis=0)
-    laws = learn_laws(values, [""] * REGIONS, FilterSettings())
+    laws = estimate_laws(values, [""] * REGIONS, FilterSettings())
     assert_allclose(laws.weight.sum(), 1.0)
     size = laws.sd[:, None] * laws.relative_size
     for step in steps(values, laws.trend, size, FilterSettings()):
@@ -156,8 +156,8 @@ def test_a_lone_region_says_nothing_about_sizes() -> None:
     values = walks(5, 24, seed=2)
     values[1:, :10] = np.nan
     values[0, :10] = 0.0  # alone, it is the mean
-    alone = learn_laws(values, [""] * 5, FilterSettings())
-    together = learn_laws(values[:, 10:], [""] * 5, FilterSettings())
+    alone = estimate_laws(values, [""] * 5, FilterSettings())
+    together = estimate_laws(values[:, 10:], [""] * 5, FilterSettings())
     assert_allclose(alone.sd.mean(), together.sd.mean(), rtol=0.1)
     assert abs(alone.relative_size[0] - together.relative_size[0]) < 0.1
     law_ = alone.trend.of(np.array([0]))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import least_squares
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from calibration.observation.noise import deviance_residual, deviance_slope, saturated
 from calibration.reporting.report import write_table_report
 from calibration.uncertainty import identify, sample
@@ -14,7 +14,7 @@ from pysd_runner.cli.initialise import declarations_text
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.core.findings import Finding
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
-from pysd_runner.text import said
+from pysd_runner.text import translated
 from tests.study.models import (
     DRIVEN,
     FRAGILE,
@@ -39,7 +39,7 @@ def sir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(sir):
-    return fit(CalibrationProblem(sir, infections(sir), free=FREE))
+    return fit(Problem(sir, infections(sir), free=FREE))
 
 
 def test_a_fit_finds_the_truth_and_says_how_sure(sir, found):
@@ -64,7 +64,7 @@ def test_it_is_the_least_squares_estimate_where_errors_are_normal(sir):
         )
     ]
     wide = {name: LogNormal(7, 30.0, 1e-3, 1e3) for name in FREE}
-    ours = fit(CalibrationProblem(sir, table, free=FREE, observations=seen, priors=wide))
+    ours = fit(Problem(sir, table, free=FREE, observations=seen, priors=wide))
 
     def missed(values):
         run = simulate(sir, dict(zip(FREE, values, strict=True)), outcomes=["Infected"], stop=40, engine="numpy")
@@ -83,7 +83,7 @@ def test_derivatives_are_those_of_differences(sir, family, kind):
     errors = ErrorModel(family=family, memory=memory)
     outcome = "Infected" if kind == "level" else "Infection"
     seen = {"x": Observation(column="infected", outcome=outcome, kind=kind, errors=errors)}
-    problem = CalibrationProblem(sir, counts, free=FREE, observations=seen)
+    problem = Problem(sir, counts, free=FREE, observations=seen)
     z = problem.space.centre + 0.1
     exact = problem.jacobian(z)
     step = 1e-5 * np.eye(2)
@@ -111,9 +111,7 @@ def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
         "new": Observation(column="new", outcome="Infection", kind="flow", scale="level"),
         "all": Observation(column="all", outcome="Infection", kind="cumulative", scale="level"),
     }
-    problem = CalibrationProblem(
-        sir, table, free=["Contact Rate"], observations=seen, priors={"Contact Rate": Normal(9, 1)}
-    )
+    problem = Problem(sir, table, free=["Contact Rate"], observations=seen, priors={"Contact Rate": Normal(9, 1)})
     new, total = problem.fitted(np.array([9.0]))
     np.testing.assert_allclose(total[0], [0.25 * path[: 4 * t].sum() for t in (2, 4, 6)])
     np.testing.assert_allclose(new[0], [0.25 * path[4 * (t - 2) : 4 * t].sum() for t in (2, 4, 6)])
@@ -122,23 +120,19 @@ def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
 def test_an_expression_of_variables_is_observed(sir):
     table = load_data({"day": [0, 5], "x": [1.0, 2.0]})
     seen = {"x": Observation(column="x", outcome="(Infected + susceptible) / Population", scale="level")}
-    problem = CalibrationProblem(sir, table, free=["Duration"], observations=seen)
+    problem = Problem(sir, table, free=["Duration"], observations=seen)
     run = simulate(sir, {"Duration": 4.0}, outcomes=["Infected", "Susceptible"], stop=5)
     expected = (run["Infected"] + run["Susceptible"])[0, 0, [0, -1]] / 1000
     np.testing.assert_allclose(problem.fitted(problem.space.centre)[0][0], expected)
     with pytest.raises(InvalidInput, match="is no formula"):
-        CalibrationProblem(
-            sir, table, free=["Duration"], observations={"x": Observation(column="x", outcome="exp(Infected)")}
-        )
+        Problem(sir, table, free=["Duration"], observations={"x": Observation(column="x", outcome="exp(Infected)")})
 
 
 def test_the_starting_value_of_a_stock_is_a_parameter(tmp_path):
     model = made(tmp_path, LOGISTIC)
     run = simulate(model, {"Growth Rate": 0.25}, outcomes=["Stock"])
     table = load_data({"year": run.years, "stock": run["Stock"][0, 0]})
-    result = fit(
-        CalibrationProblem(model, table, free=["Growth Rate", "initial Stock"], priors={"Stock": LogNormal(9, 1)})
-    )
+    result = fit(Problem(model, table, free=["Growth Rate", "initial Stock"], priors={"Stock": LogNormal(9, 1)}))
     assert abs(result.parameter("Growth Rate").estimate - 0.25) < 1e-3
     assert abs(result.parameter("Stock").estimate - 5) < 1e-2
 
@@ -155,21 +149,21 @@ def test_elements_over_two_ranges(tmp_path):
     import pandas as pd
 
     table = load_data(pd.DataFrame(rows))
-    result = fit(CalibrationProblem(model, table, free=["Rate"]))
+    result = fit(Problem(model, table, free=["Rate"]))
     assert abs(result.parameter("Rate[North]").estimate - 0.15) < 1e-3
     assert abs(result.parameter("Rate[South]").estimate - 0.05) < 1e-3
-    single = fit(CalibrationProblem(model, table, free=["Rate[South]"], values={"Rate[North]": 0.15}))
+    single = fit(Problem(model, table, free=["Rate[South]"], values={"Rate[North]": 0.15}))
     assert abs(single.parameter("Rate[South]").estimate - 0.05) < 1e-3
 
 
 def test_a_heading_may_name_one_element(tmp_path):
     model = made(tmp_path, REGIONS)
-    alone = CalibrationProblem(model, load_data({"year": [0, 1], "Stock[South, new]": [4, 5]}), free=["Rate[South]"])
+    alone = Problem(model, load_data({"year": [0, 1], "Stock[South, new]": [4, 5]}), free=["Rate[South]"])
     np.testing.assert_allclose(alone.fitted(alone.space.centre)[0][0, 0], 4)
 
 
 def test_without_names_parameters_are_chosen_and_the_reason_is_given(sir):
-    problem = CalibrationProblem(sir, infections(sir))
+    problem = Problem(sir, infections(sir))
     assert 1 < len(problem.space) <= 10
     assert not {"Contact Rate", "Infectivity"} <= set(problem.space.keys)
     notes = " ".join(problem.describe().notes)
@@ -182,9 +176,7 @@ def test_a_model_that_jumps_is_told_and_searched_without_slopes(tmp_path):
     run = simulate(model, {"Threshold": 11.2}, outcomes=["Stock"])
     noise = 0.05 * np.random.default_rng(0).standard_normal(21)
     result = fit(
-        CalibrationProblem(
-            model, load_data({"year": run.years, "stock": run["Stock"][0, 0] + noise}), free=["Threshold"]
-        )
+        Problem(model, load_data({"year": run.years, "stock": run["Stock"][0, 0] + noise}), free=["Threshold"])
     )
     assert [item.rule for item in result.findings].count("jumps") == 1
     assert 11 <= result.parameter("Threshold").estimate < 12
@@ -194,19 +186,19 @@ def test_draws_that_fail_are_counted_and_described(tmp_path):
     model = made(tmp_path, FRAGILE, stop=10)
     run = simulate(model, {"Rate": 0.8}, outcomes=["Stock"])
     table = load_data({"year": run.years, "stock": run["Stock"][0, 0]})
-    result = fit(CalibrationProblem(model, table, free=["Rate"]))
+    result = fit(Problem(model, table, free=["Rate"]))
     told = next(item.message for item in result.findings if item.rule == "failed-draws")
     assert "draws of the prior give no usable numbers" in told
     assert "Rate from" in told
     assert abs(result.parameter("Rate").estimate - 0.8) < 1e-3
     with pytest.raises(SimulationFailed, match="gives no numbers"):
-        fit(CalibrationProblem(model, table, free=["Rate"], priors={"Rate": Normal(5, 0.1, 4, 6)}))
+        fit(Problem(model, table, free=["Rate"], priors={"Rate": Normal(5, 0.1, 4, 6)}))
 
 
 def test_a_column_that_is_a_constant_drives_it_and_is_held_at_the_end(tmp_path):
     model = made(tmp_path, DRIVEN, stop=10, step=1)
     table = load_data({"year": [0, 1, 2, 3], "price": [1, 2, 3, None], "stock": [0, 0.25, 0.75, 1.5]})
-    problem = CalibrationProblem(model, table, free=["Response"])
+    problem = Problem(model, table, free=["Response"])
     path = problem.runs.batch({problem.space.keys[0]: 0.25}, 1)["Stock"][0]
     np.testing.assert_allclose(path, [0, 0.25, 0.75, 1.5])
     assert any("its last value holds" in note for note in problem.describe().notes)
@@ -215,11 +207,11 @@ def test_a_column_that_is_a_constant_drives_it_and_is_held_at_the_end(tmp_path):
 @pytest.mark.parametrize("until", ["2020", 2020, "2020-03-01"])
 def test_a_year_that_is_no_moment_of_the_model_is_refused(sir, until):
     with pytest.raises(InvalidInput, match=r"until 2020.* lies more than 5 times as far as mine\.mdl and its data go"):
-        CalibrationProblem(sir, infections(sir), free=FREE, until=until)
+        Problem(sir, infections(sir), free=FREE, until=until)
 
 
 def test_what_comes_after_until_is_held_out_and_scored(sir):
-    result = fit(CalibrationProblem(sir, infections(sir), free=FREE, until=12))
+    result = fit(Problem(sir, infections(sir), free=FREE, until=12))
     (score,) = result.holdout
     assert score.observations == 28
     assert score.rmse < 0.5 * score.naive_rmse
@@ -227,9 +219,9 @@ def test_what_comes_after_until_is_held_out_and_scored(sir):
 
 
 def test_a_fit_is_saved_sampled_and_judged(sir, found, tmp_path):
-    problem = CalibrationProblem(sir, infections(sir), free=FREE)
+    problem = Problem(sir, infections(sir), free=FREE)
     found.save(tmp_path / "fit")
-    again = FitResult.load(tmp_path / "fit")
+    again = Fit.load(tmp_path / "fit")
     assert again.summary() == found.summary()
     drawn = sample(problem, again, 200, steps=600)
     np.testing.assert_allclose(drawn.table()["mean"], [found.parameter(key).estimate for key in FREE], rtol=0.05)
@@ -257,23 +249,23 @@ def test_a_fit_is_saved_sampled_and_judged(sir, found, tmp_path):
 )
 def test_bad_choices_are_refused(sir, change, error, told):
     with pytest.raises(error, match=r".*") as caught:
-        CalibrationProblem(sir, infections(sir), **change)
+        Problem(sir, infections(sir), **change)
     assert told in str(caught.value)
 
 
 def test_bad_tables_are_refused(sir):
     with pytest.raises(InvalidPanel, match="is called like a variable"):
-        CalibrationProblem(sir, load_data({"day": [0, 1], "cases": [1, 2]}), free=FREE)
+        Problem(sir, load_data({"day": [0, 1], "cases": [1, 2]}), free=FREE)
     with pytest.raises(InvalidInput, match="are in months"):
-        CalibrationProblem(sir, load_data({"month": [0, 1], "infected": [1, 2]}), free=FREE)
+        Problem(sir, load_data({"month": [0, 1], "infected": [1, 2]}), free=FREE)
     table = load_data({"day": [0, 1], "place": ["a", "b"], "infected": [1, 2]})
     with pytest.raises(InvalidInput, match="has values by place"):
-        CalibrationProblem(sir, table, free=FREE)
+        Problem(sir, table, free=FREE)
     counts = [
         Observation(column="infected", outcome="Infected", errors=ErrorModel(family="poisson", memory="independent"))
     ]
     with pytest.raises(InvalidInput, match="expected whole numbers"):
-        CalibrationProblem(sir, load_data({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, observations=counts)
+        Problem(sir, load_data({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, observations=counts)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +276,7 @@ def test_counts_that_vary_more_than_poisson_errors_allow_fail_a_diagnostic(sir, 
     mean = simulate(sir, {"Contact Rate": 8, "Duration": 5}, outcomes=["Infected"], stop=40)["Infected"][0, 0]
     counts = rng.poisson(mean if size is None else mean * rng.gamma(size, 1 / size, mean.shape))
     errors = ErrorModel(family=family, memory="independent")
-    problem = CalibrationProblem(
+    problem = Problem(
         sir,
         load_data({"day": np.arange(41), "infected": counts}),
         free=FREE,
@@ -294,7 +286,7 @@ def test_counts_that_vary_more_than_poisson_errors_allow_fail_a_diagnostic(sir, 
     assert bool(found) == fails
     for item in found:
         assert "declare errors of the family negative_binomial" in item.message
-        assert "泊松" in said(item.message, "zh")
+        assert "泊松" in translated(item.message, "zh")
 
 
 @pytest.mark.parametrize("unit", ["day", "month", "quarter", "year"])
@@ -308,9 +300,9 @@ def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
         "year": [f"{2000 + n}-01-01" for n in range(13)],
     }[unit]
     table, free = load_data({"date": dates, "stock": run}), ["Growth Rate"]
-    early = CalibrationProblem(model, table, free=free, start="1999-06-30")
+    early = Problem(model, table, free=free, start="1999-06-30")
     np.testing.assert_array_equal(early.again(until=None, free=free).data.times, early.data.times)
-    problem = CalibrationProblem(model, table, free=free)
+    problem = Problem(model, table, free=free)
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
     assert any("is moment 0 of the model" in note for note in problem.describe().notes)
 
@@ -318,20 +310,20 @@ def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
 def test_observations_closer_than_a_step_cast_doubt_on_the_unit_of_the_model(tmp_path):
     model = made(tmp_path, LOGISTIC.replace("/year", "/month"), unit="month", stop=12)
     daily = load_data({"date": [f"2020-03-{day:02d}" for day in range(1, 32)], "stock": np.linspace(5, 6, 31)})
-    problem = CalibrationProblem(model, daily, free=["Growth Rate"])
+    problem = Problem(model, daily, free=["Growth Rate"])
     assert any("closer than a step of mine.mdl (0.25 month)" in note for note in problem.describe().notes)
     monthly = load_data({"month": [0, 1, 2], "stock": [5, 6, 7]})
-    assert not any("closer than a step" in note for note in CalibrationProblem(model, monthly).describe().notes)
+    assert not any("closer than a step" in note for note in Problem(model, monthly).describe().notes)
 
 
 def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
     model = made(tmp_path, LOGISTIC, stop=12)
     run = simulate(model, outcomes=["Stock"])["Stock"][0, 0]
-    problem = CalibrationProblem(model, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
+    problem = Problem(model, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
     assert "1862 is moment 0 of the model." in problem.describe().notes
     later = made(tmp_path, LOGISTIC, stop=1900)
-    kept = CalibrationProblem(later, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
+    kept = Problem(later, load_data({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
     assert kept.data.times[0] == 1862
 
 
@@ -354,7 +346,7 @@ def test_known_numbers_stay_and_shares_are_shares(tmp_path):
     model = made(tmp_path, CARS, unit="Year", stop=28)
     run = simulate(model, {"Speed": 0.4}, outcomes=["EVs"], stop=12)["EVs"][0, 0]
     data = load_data({"year": range(2012, 2025), "EVs": run})
-    problem = CalibrationProblem(model, data)
+    problem = Problem(model, data)
     told = [note for note in problem.describe().notes if "stays at" in note]
     assert (
         "EV initial stays at 4,500: it only starts EVs, which is observed then; named with --free it is estimated."
@@ -363,7 +355,7 @@ def test_known_numbers_stay_and_shares_are_shares(tmp_path):
     assert any(note.startswith("Test dose stays at 5: a dose is known") for note in told)
     assert not {"EV initial", "Test dose"} & set(problem.space.keys)
     assert any("Speed" in item for item in (*told, *problem.space.keys))
-    both = CalibrationProblem(model, data, free=["EV initial", "desired percentage", "Speed"])
+    both = Problem(model, data, free=["EV initial", "desired percentage", "Speed"])
     share = both.space.parameters[1]
     assert (share.lower, share.upper, both.space.parameters[2].value) == (0, 1, 0.5)
 
@@ -399,29 +391,29 @@ def with_policies(folder, declared=LEVER):
 
 def test_what_is_off_is_estimated_only_if_it_is_named(tmp_path):
     model, data = with_policies(tmp_path)
-    problem = CalibrationProblem(model, data)
+    problem = Problem(model, data)
     assert problem.space.keys == ("Growth",)
     told = "\n".join(problem.describe().notes)
     for name in ("Lockdown (0)", "Openness (1)", "Subsidy (0.5)", "Switch"):
         assert name in told
     assert "--free" in told
-    named = CalibrationProblem(model, data, free=["Lockdown", "Openness", "Subsidy"])
+    named = Problem(model, data, free=["Lockdown", "Openness", "Subsidy"])
     assert named.space.keys == ("Lockdown", "Openness", "Subsidy")
-    assert "Switch" in CalibrationProblem(model, data, priors={"Switch": LogNormal(1, 1)}).space.keys
+    assert "Switch" in Problem(model, data, priors={"Switch": LogNormal(1, 1)}).space.keys
 
 
 def test_a_fit_with_the_declarations_of_init_frees_what_it_frees_without(tmp_path):
     model, data = with_policies(tmp_path, "schema = 2\n")
-    without = CalibrationProblem(model, data).space.keys
+    without = Problem(model, data).space.keys
     (tmp_path / "mine.toml").write_text(declarations_text(model, data), encoding="utf-8")
-    assert CalibrationProblem(load_model(model.path), data).space.keys == without
+    assert Problem(load_model(model.path), data).space.keys == without
 
 
 def test_a_model_with_nothing_but_policies_is_refused_in_one_sentence(tmp_path):
     declared = LEVER + '[parameters.Growth]\nrole = "FIX"\n[parameters.Lockdown]\n'
     model, data = with_policies(tmp_path, declared)
     with pytest.raises(InvalidInput, match=r"has no constant that could be estimated.*Lockdown.*--free\)$"):
-        CalibrationProblem(model, data)
+        Problem(model, data)
 
 
 def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_start(tmp_path):
@@ -429,7 +421,7 @@ def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_star
     run = simulate(model, {"Contact Rate": 0.3}, outcomes=["Total Reported"], stop=30)["Total Reported"][0, 0]
     seen = {"week": np.arange(31), "total": np.maximum(run, 1)}
     table = load_data(seen, roles={"total": "Total Reported"})
-    problem = CalibrationProblem(model, table, free=["Contact Rate"], until=25)
+    problem = Problem(model, table, free=["Contact Rate"], until=25)
     (series,) = problem.series
     assert series.observation.scale == "log"
     assert np.flatnonzero(~series.seen[0]).tolist() == [0]
@@ -442,7 +434,7 @@ def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_star
 def test_parameters_are_chosen_for_a_model_that_overflows_near_its_own_values(tmp_path):
     model = made(tmp_path, HUNTED, unit="day", stop=50, step=0.125)
     table = load_data({"day": np.arange(0, 50, 2), "prey": np.geomspace(300, 90000, 25)}, roles={"prey": "Prey"})
-    problem = CalibrationProblem(model, table)
+    problem = Problem(model, table)
     assert set(problem.space.keys) <= {"Fertility", "Predation", "Feeding"}
 
 
@@ -458,7 +450,7 @@ def test_declarations_beside_the_model_are_read(tmp_path):
     model = load_model(path)
     assert model.spec is not None
     assert model.spec.outcomes["Infected"].better == "lower"
-    problem = CalibrationProblem(model, load_data({"day": [1, 2], "cases": [5, 7]}))
+    problem = Problem(model, load_data({"day": [1, 2], "cases": [5, 7]}))
     assert problem.space.keys == ("Contact Rate",)
     assert problem.space.priors == (Normal(8, 2, 1, 15),)
     declared = [f"[parameters.{name}]\nvalue = 7\n" for name in ('"Rate[South]"', '"Stock[South, new]"')]
@@ -489,7 +481,7 @@ def test_declared_values_hold_with_other_regions_and_for_levers(tmp_path):
 
 
 def test_runs_that_overflow_are_no_warning(sir):
-    (item,) = CalibrationProblem(sir, infections(sir), free=FREE).series
+    (item,) = Problem(sir, infections(sir), free=FREE).series
     raw = np.ones((2, item.weights.shape[-1]))
     raw[1, -1] = np.inf
     found = item.compared(raw)
@@ -505,7 +497,7 @@ def test_intervals_are_students_where_the_size_of_errors_is_estimated(tmp_path):
     errors = ErrorModel(family="normal", memory="independent")
     for sd, factor in ((None, np.sqrt(9 / 7)), (1.0, 1.0)):
         seen = [Observation(column="stock", outcome="Stock", scale="level", errors=errors, sd=sd)]
-        problem = CalibrationProblem(
+        problem = Problem(
             model,
             load_data({"year": times, "stock": values}),
             free=["Flow"],
@@ -531,6 +523,6 @@ def test_what_is_fitted_may_be_a_path_and_a_frame(tmp_path):
 
 def test_a_problem_takes_the_name_of_a_shipped_model_with_the_regions_of_its_panel():
     panel = load_data("china")
-    named = CalibrationProblem("regional_digital", panel)
-    known = CalibrationProblem(load_model("regional_digital", regions=len(panel.regions)), panel)
+    named = Problem("regional_digital", panel)
+    known = Problem(load_model("regional_digital", regions=len(panel.regions)), panel)
     np.testing.assert_array_equal(named.residuals(named.space.centre), known.residuals(known.space.centre))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from calibration.fitting.fit import CALIBRATION, keep_end, kept_ends
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, Minimum, MultiStart, SearchOutcome, SumOfSquares
@@ -42,17 +42,17 @@ here.fit(here.made_problem(), starts=here.STARTS, optimiser=Slow(), checkpoint=s
 """
 
 
-def made_problem() -> CalibrationProblem:
-    return CalibrationProblem(model_of(COUNT), made_panel(COUNT, YEARS, noise=1.0), free=FREE)
+def made_problem() -> Problem:
+    return Problem(model_of(COUNT), made_panel(COUNT, YEARS, noise=1.0), free=FREE)
 
 
 @pytest.fixture(scope="module")
-def problem() -> CalibrationProblem:
+def problem() -> Problem:
     return made_problem()
 
 
 @pytest.fixture(scope="module")
-def whole(problem: CalibrationProblem) -> FitResult:
+def whole(problem: Problem) -> Fit:
     return fit(problem, starts=STARTS)
 
 
@@ -74,16 +74,14 @@ def ends(folder: Path) -> list[Path]:
     return list(folder.glob("start-*.npz"))
 
 
-def same(first: FitResult, second: FitResult) -> bool:
+def same(first: Fit, second: Fit) -> bool:
     """Everything but the name of the search."""
     provenance = {**first.fitted.provenance, "optimiser": second.fitted.provenance["optimiser"]}
     first = replace(first, fitted=replace(first.fitted, provenance=provenance))
     return record(first) == record(second) and repr(first.fitted) == repr(second.fitted)
 
 
-def test_a_killed_calibration_goes_on_and_repeats_nothing(
-    problem: CalibrationProblem, whole: FitResult, tmp_path: Path
-) -> None:
+def test_a_killed_calibration_goes_on_and_repeats_nothing(problem: Problem, whole: Fit, tmp_path: Path) -> None:
     file = tmp_path / "kept"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(file)], cwd=Path(__file__).parents[3], env=environment)
@@ -108,7 +106,7 @@ def test_a_killed_calibration_goes_on_and_repeats_nothing(
     assert len(ends(file)) == STARTS
 
 
-def test_an_interruption_keeps_what_is_finished(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
+def test_an_interruption_keeps_what_is_finished(problem: Problem, whole: Fit, tmp_path: Path) -> None:
     file = tmp_path / "folder" / "kept"
     with pytest.raises(KeyboardInterrupt):
         fit(problem, starts=STARTS, optimiser=Counting(stop_after=3), checkpoint=file)
@@ -120,7 +118,7 @@ def test_an_interruption_keeps_what_is_finished(problem: CalibrationProblem, who
     assert nothing.asked == 0
 
 
-def test_more_starts_go_on_from_fewer(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
+def test_more_starts_go_on_from_fewer(problem: Problem, whole: Fit, tmp_path: Path) -> None:
     file = tmp_path / "kept"
     fit(problem, starts=2, optimiser=Counting(), checkpoint=file)
     more = Counting()
@@ -128,20 +126,20 @@ def test_more_starts_go_on_from_fewer(problem: CalibrationProblem, whole: FitRes
     assert more.asked == STARTS - 2
 
 
-def test_two_calibrations_in_one_folder_do_no_harm(whole: FitResult, tmp_path: Path) -> None:
+def test_two_calibrations_in_one_folder_do_no_harm(whole: Fit, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(fit, made_problem(), starts=STARTS, checkpoint=tmp_path / "kept") for _ in range(2)]
         assert all(same(found.result(), whole) for found in both)
     assert len(ends(tmp_path / "kept")) == STARTS
 
 
-def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: Path) -> None:
+def test_another_calibration_is_refused(problem: Problem, tmp_path: Path) -> None:
     file = tmp_path / "kept"
     fit(problem, starts=1, checkpoint=file)
     for other in ({"seed": 1}, {"optimiser": LeastSquares(tolerance=1e-6)}):
         with pytest.raises(InvalidInput, match=r"belongs to another calibration: .*seed or optimiser differ"):
             fit(problem, starts=1, checkpoint=file, **other)  # type: ignore[arg-type]
-    fewer = CalibrationProblem(problem.model, problem.data, free=FREE[:-1])
+    fewer = Problem(problem.model, problem.data, free=FREE[:-1])
     with pytest.raises(InvalidInput, match="belongs to another calibration"):
         fit(fewer, starts=1, checkpoint=file)
 
@@ -183,7 +181,7 @@ def test_searches_cut_by_time_are_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
-def test_results_do_not_depend_on_the_executor(problem: CalibrationProblem, whole: FitResult, executor: str) -> None:
+def test_results_do_not_depend_on_the_executor(problem: Problem, whole: Fit, executor: str) -> None:
     assert same(fit(problem, starts=STARTS, executor=executor), whole)
     keys = ["q_a", "pi"]
     curves = profile(problem, whole, keys, executor=executor)
@@ -203,7 +201,7 @@ def stop(after: int) -> Callable[..., None]:
     return progress
 
 
-def test_profiles_go_on_after_an_interruption(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
+def test_profiles_go_on_after_an_interruption(problem: Problem, whole: Fit, tmp_path: Path) -> None:
     keys = FREE[:3]
     alone = profile(problem, whole, keys)
     with pytest.raises(KeyboardInterrupt):
@@ -217,7 +215,7 @@ def test_profiles_go_on_after_an_interruption(problem: CalibrationProblem, whole
 
 
 def test_a_sample_goes_on_after_an_interruption(
-    problem: CalibrationProblem, whole: FitResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    problem: Problem, whole: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"draws": 50, "steps": 500, "seed": 3}
     alone = sample(problem, whole, **settings)  # type: ignore[arg-type]
@@ -227,7 +225,7 @@ def test_a_sample_goes_on_after_an_interruption(
     asked: list[int] = []
     run = type(problem).log_posterior_batch
 
-    def counted(self: CalibrationProblem, points: np.ndarray) -> np.ndarray:
+    def counted(self: Problem, points: np.ndarray) -> np.ndarray:
         asked.append(len(points))
         return run(self, points)
 
@@ -241,7 +239,7 @@ def test_a_sample_goes_on_after_an_interruption(
         sample(problem, whole, 50, seed=4, checkpoint=tmp_path / "kept")
 
 
-def test_a_search_by_name_finds_the_same_optimum(problem: CalibrationProblem, whole: FitResult) -> None:
+def test_a_search_by_name_finds_the_same_optimum(problem: Problem, whole: Fit) -> None:
     found = fit(problem, starts=1, optimiser="cma")
     assert found.cost == pytest.approx(whole.cost, abs=1e-4)
     assert "EvolutionStrategy(" in found.fitted.provenance["optimiser"]
@@ -249,7 +247,7 @@ def test_a_search_by_name_finds_the_same_optimum(problem: CalibrationProblem, wh
         fit(problem, optimiser="cmaes")
 
 
-def test_a_budget_that_is_too_short_is_told(problem: CalibrationProblem) -> None:
+def test_a_budget_that_is_too_short_is_told(problem: Problem) -> None:
     began = time.monotonic()
     found = fit(problem, starts=3, seconds=0.02)
     assert time.monotonic() - began < 20
@@ -260,7 +258,7 @@ def test_a_budget_that_is_too_short_is_told(problem: CalibrationProblem) -> None
         fit(problem, seconds=-1)
 
 
-def test_optima_are_reported(problem: CalibrationProblem, whole: FitResult) -> None:
+def test_optima_are_reported(problem: Problem, whole: Fit) -> None:
     assert [item.starts for item in whole.optima] == [tuple(range(STARTS))]
     assert f"Optima: {STARTS} searches ended at the best optimum, cost" in whole.summary()
     assert whole.optima[0].point["tau_m"] == pytest.approx(whole.parameter("tau_m").estimate)
@@ -271,7 +269,7 @@ def test_optima_are_reported(problem: CalibrationProblem, whole: FitResult) -> N
     assert MultiStart(LeastSquares()).executor is None
 
 
-def test_equally_low_optima_are_a_warning(whole: FitResult) -> None:
+def test_equally_low_optima_are_a_warning(whole: Fit) -> None:
     from calibration.fitting.estimates import twin_findings
 
     twin = replace(whole.optima[0], starts=(3,), rise=0.001, distance=1.3, furthest="pi")

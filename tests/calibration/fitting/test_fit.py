@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from calibration.fitting.estimates import (
     PRIOR_ONLY,
     laplace,
@@ -28,11 +28,11 @@ from tests.calibration.panels import FIRST, made_panel, model_of, permuted, rena
 from tests.records import resealed
 
 
-def estimates(result: FitResult) -> np.ndarray:
+def estimates(result: Fit) -> np.ndarray:
     return np.array(result.fitted.estimates)
 
 
-def test_the_truth_is_found_within_its_errors(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+def test_the_truth_is_found_within_its_errors(fitted_problem: Problem, result: Fit) -> None:
     truth = {key: item.value for key, item in fitted_problem.spec.parameters.items()} | TRUTH
     space = fitted_problem.space
     apart = space.to_vector({key: result.parameter(key).estimate for key in space.keys}) - space.to_vector(truth)
@@ -51,37 +51,35 @@ def test_the_truth_is_found_within_its_errors(fitted_problem: CalibrationProblem
 def test_without_noise_informed_parameters_are_recovered() -> None:
     truth = {"q_a": 0.3, "lambda_s": 2.1, "q_u": 0.27}
     made = made_panel(COUNT, YEARS, truth)
-    found = fit(CalibrationProblem(model_of(COUNT), made, free=list(truth)), starts=1)
+    found = fit(Problem(model_of(COUNT), made, free=list(truth)), starts=1)
     for key, value in truth.items():
         # The declared errors count as a few observations, so the prior still reversions a little.
         assert found.parameter(key).estimate == pytest.approx(value, rel=0.1)
 
 
-def test_the_same_seed_gives_the_same_numbers(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+def test_the_same_seed_gives_the_same_numbers(fitted_problem: Problem, result: Fit) -> None:
     assert record(fit(fitted_problem, starts=2, seed=0)) == record(result)
 
 
-def test_order_and_names_of_regions_do_not_matter(fitted_panel: Data, result: FitResult) -> None:
+def test_order_and_names_of_regions_do_not_matter(fitted_panel: Data, result: Fit) -> None:
     order = np.random.default_rng(3).permutation(COUNT)
-    moved = CalibrationProblem(model_of(COUNT), renamed(permuted(fitted_panel, order)), values={"dep_u": 0.02})
+    moved = Problem(model_of(COUNT), renamed(permuted(fitted_panel, order)), values={"dep_u": 0.02})
     other = fit(moved, starts=2, seed=0)
     np.testing.assert_allclose(estimates(other), estimates(result), rtol=1e-9)
     np.testing.assert_allclose(other.fitted.covariance, result.fitted.covariance, rtol=1e-6, atol=1e-10)
     assert other.cost == pytest.approx(result.cost, rel=1e-9)
 
 
-def test_block_by_block_and_jointly_agree(result: FitResult) -> None:
+def test_block_by_block_and_jointly_agree(result: Fit) -> None:
     assert result.stage_distance < 1.0
 
 
-def test_starts_find_one_optimum(result: FitResult) -> None:
+def test_starts_find_one_optimum(result: Fit) -> None:
     assert [item.start for item in result.searches] == ["staged", "prior draw"]
     assert max(item.distance for item in result.searches) < 0.01
 
 
-def test_parameters_of_which_the_panel_says_nothing_keep_their_priors(
-    fitted_problem: CalibrationProblem, result: FitResult
-) -> None:
+def test_parameters_of_which_the_panel_says_nothing_keep_their_priors(fitted_problem: Problem, result: Fit) -> None:
     # Without policies no unit cost acts.
     for key in ("c_X", "c_N", "c_R"):
         item = result.parameter(key)
@@ -95,7 +93,7 @@ def test_parameters_of_which_the_panel_says_nothing_keep_their_priors(
         assert np.abs(np.delete(row, place)).max() < 1e-6
 
 
-def test_what_is_asked_for_is_shown_first_and_what_says_nothing_not_at_all(result: FitResult) -> None:
+def test_what_is_asked_for_is_shown_first_and_what_says_nothing_not_at_all(result: Fit) -> None:
     shown = [item.key for item in result.shown]
     asked = [item.key for item in result.parameters if item.role.startswith("FREE")]
     assert shown[: len(asked)] == asked
@@ -107,7 +105,7 @@ def test_what_is_asked_for_is_shown_first_and_what_says_nothing_not_at_all(resul
     assert "\n  c_X " not in text
 
 
-def test_errors_and_intervals_fit_together(result: FitResult) -> None:
+def test_errors_and_intervals_fit_together(result: Fit) -> None:
     for item in result.parameters:
         assert item.low < item.estimate < item.high
         assert -0.05 < item.contraction <= 1
@@ -118,7 +116,7 @@ def test_errors_and_intervals_fit_together(result: FitResult) -> None:
     assert settled.words == "mostly the panel"
 
 
-def test_draws_follow_the_fit(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+def test_draws_follow_the_fit(fitted_problem: Problem, result: Fit) -> None:
     drawn = result.fitted.sample(np.random.default_rng(0), 4000, spec=fitted_problem.spec)
     for key in ("q_a", "lambda_s", "c0"):
         item = result.parameter(key)
@@ -128,7 +126,7 @@ def test_draws_follow_the_fit(fitted_problem: CalibrationProblem, result: FitRes
     assert drawn["dep_u"].tolist() == [0.02] * 4000
 
 
-def test_residuals_are_fitted_less_observed_by_region_and_series(fitted_panel: Data, result: FitResult) -> None:
+def test_residuals_are_fitted_less_observed_by_region_and_series(fitted_panel: Data, result: Fit) -> None:
     frame = result.to_frame()
     assert list(frame.columns) == [
         "region", "year", "measurement", "indicator", "used", "observed", "fitted", "residual", "standardised",
@@ -144,7 +142,7 @@ def test_residuals_are_fitted_less_observed_by_region_and_series(fitted_panel: D
     assert frame[frame["measurement"] == "access_level"]["region"].eq("").all()
 
 
-def test_the_table_has_a_row_for_each_parameter(result: FitResult) -> None:
+def test_the_table_has_a_row_for_each_parameter(result: Fit) -> None:
     table = result.table()
     assert table["key"].tolist() == list(result.fitted.keys)
     assert table.loc[table["key"] == "q_a", "unit"].item() == "1/Year"
@@ -152,7 +150,7 @@ def test_the_table_has_a_row_for_each_parameter(result: FitResult) -> None:
     assert {PRIOR_ONLY, "mostly the panel"} <= set(table["words"])
 
 
-def test_scales_are_reported_with_the_series(result: FitResult) -> None:
+def test_scales_are_reported_with_the_series(result: Fit) -> None:
     by_label = {item.label: item for item in result.series}
     ports = by_label["access:broadband_ports_per_100"]
     assert ports.declared_sd == 0.03
@@ -163,7 +161,7 @@ def test_scales_are_reported_with_the_series(result: FitResult) -> None:
     )
 
 
-def test_shocks_are_handed_to_the_projection(result: FitResult) -> None:
+def test_shocks_are_handed_to_the_projection(result: Fit) -> None:
     assert result.shocks is not None
     assert result.fitted.shock_sd == result.shocks.sd
     assert result.shocks.sd == pytest.approx(0.02 / math.sqrt(1 - 0.27**2), rel=0.3)
@@ -176,7 +174,7 @@ def test_progress_is_told_in_order(told: list[tuple[str, int, int]]) -> None:
     assert told[-1][1] == told[-1][2]
 
 
-def test_saving_and_loading_loses_nothing(result: FitResult, tmp_path: Path) -> None:
+def test_saving_and_loading_loses_nothing(result: Fit, tmp_path: Path) -> None:
     folder = result.save(tmp_path / "fit")
     assert sorted(item.name for item in folder.iterdir()) == [
         "fit.json",
@@ -184,7 +182,7 @@ def test_saving_and_loading_loses_nothing(result: FitResult, tmp_path: Path) -> 
         "parameters.csv",
         "residuals.csv",
     ]
-    loaded = FitResult.load(folder)
+    loaded = Fit.load(folder)
     assert record(loaded) == record(result)
     assert repr(loaded.fitted) == repr(result.fitted)
     assert repr(load_fitted(folder / "fitted.json")) == repr(result.fitted)
@@ -195,9 +193,9 @@ def test_saving_and_loading_loses_nothing(result: FitResult, tmp_path: Path) -> 
     assert loaded.shocks == result.shocks
 
 
-def test_a_folder_without_a_fit_is_refused(result: FitResult, tmp_path: Path) -> None:
+def test_a_folder_without_a_fit_is_refused(result: Fit, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"holds no fit: fitted\.json is missing"):
-        FitResult.load(tmp_path)
+        Fit.load(tmp_path)
     folder = result.save(tmp_path / "fit")
     for text, message in (
         ("{", "not valid JSON"),
@@ -207,7 +205,7 @@ def test_a_folder_without_a_fit_is_refused(result: FitResult, tmp_path: Path) ->
     ):
         (folder / "fit.json").write_text(text, encoding="utf-8")
         with pytest.raises(InvalidInput, match=message):
-            FitResult.load(folder)
+            Fit.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -219,25 +217,25 @@ def test_a_folder_without_a_fit_is_refused(result: FitResult, tmp_path: Path) ->
     ],
 )
 def test_an_entry_of_another_kind_is_refused(
-    result: FitResult, tmp_path: Path, change: Callable[[dict], object], message: str
+    result: Fit, tmp_path: Path, change: Callable[[dict], object], message: str
 ) -> None:
     folder = result.save(tmp_path / "fit")
     resealed(folder / "fit.json", change)
     with pytest.raises(InvalidInput, match=message):
-        FitResult.load(folder)
+        Fit.load(folder)
 
 
-def test_unknown_parameters_get_a_suggestion(result: FitResult) -> None:
+def test_unknown_parameters_get_a_suggestion(result: Fit) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'lam_U'"):
         result.parameter("lam_u")
 
 
-def test_a_fit_needs_a_start(fitted_problem: CalibrationProblem) -> None:
+def test_a_fit_needs_a_start(fitted_problem: Problem) -> None:
     with pytest.raises(InvalidInput, match="starts must be at least 1; found 0"):
         fit(fitted_problem, starts=0)
 
 
-def test_a_search_that_stops_early_is_told(fitted_problem: CalibrationProblem) -> None:
+def test_a_search_that_stops_early_is_told(fitted_problem: Problem) -> None:
     found = fit(fitted_problem, starts=1, optimiser=LeastSquares(evaluations=1))
     assert found.fitted.status == "stopped at limit"
     assert [item.rule for item in found.check()] == ["not-converged"]
@@ -245,20 +243,20 @@ def test_a_search_that_stops_early_is_told(fitted_problem: CalibrationProblem) -
 
 
 def test_two_regions_and_years_give_a_result() -> None:
-    found = fit(CalibrationProblem(model_of(2), made_panel(2, 2, noise=1.0)), starts=1)
+    found = fit(Problem(model_of(2), made_panel(2, 2, noise=1.0)), starts=1)
     assert np.isfinite(estimates(found)).all()
     assert found.shocks is not None
     assert found.fitted.shock_sd > 0
 
 
 def test_nothing_to_estimate_still_gives_a_result(fitted_panel: Data) -> None:
-    found = fit(CalibrationProblem(model_of(COUNT), fitted_panel, free=[]), starts=3)
+    found = fit(Problem(model_of(COUNT), fitted_panel, free=[]), starts=3)
     assert found.fitted.keys == ()
     assert found.fitted.status == "nothing to move"
     assert not found.check()
 
 
-def test_laplace_equals_the_inverse_of_the_curvature(fitted_problem: CalibrationProblem) -> None:
+def test_laplace_equals_the_inverse_of_the_curvature(fitted_problem: Problem) -> None:
     z = fitted_problem.space.centre
     jacobian = fitted_problem.jacobian(z)
     found = laplace(fitted_problem.space, z, jacobian)
@@ -267,7 +265,7 @@ def test_laplace_equals_the_inverse_of_the_curvature(fitted_problem: Calibration
     assert ((found.contraction > -1e-9) & (found.contraction < 1)).all()
 
 
-def test_priors_pull_as_hard_however_far_an_estimate_has_gone(fitted_problem: CalibrationProblem) -> None:
+def test_priors_pull_as_hard_however_far_an_estimate_has_gone(fitted_problem: Problem) -> None:
     space = fitted_problem.space
     for far in (-30.0, 12.0):
         z = np.where(np.isfinite(space.bounds[1]), space.centre, far)
@@ -279,7 +277,7 @@ def test_priors_pull_as_hard_however_far_an_estimate_has_gone(fitted_problem: Ca
         assert np.isfinite(found.covariance).all()
 
 
-def test_a_curvature_without_numbers_is_told(fitted_problem: CalibrationProblem) -> None:
+def test_a_curvature_without_numbers_is_told(fitted_problem: Problem) -> None:
     space = fitted_problem.space
     broken = laplace(space, space.centre, np.full((3, len(space)), np.nan))
     assert not broken.is_positive_definite
@@ -288,14 +286,14 @@ def test_a_curvature_without_numbers_is_told(fitted_problem: CalibrationProblem)
     assert rules == ["covariance"]
 
 
-def test_failed_checks_stand_in_the_parameters(result: FitResult) -> None:
+def test_failed_checks_stand_in_the_parameters(result: Fit) -> None:
     failed, warned = (Finding("x", "It failed.", "error"), Finding("y", "It holds.", "warning"))
     assert result.fitted.provenance["failed_checks"] == []
     assert result.with_findings(warned, failed).fitted.provenance["failed_checks"] == ["It failed."]
     assert result.with_findings(warned, failed).check() == [failed]
 
 
-def test_ends_at_bounds_and_far_away_are_told(result: FitResult) -> None:
+def test_ends_at_bounds_and_far_away_are_told(result: Fit) -> None:
     item = result.parameter("q_a")
     free = list(parameter_findings([replace(item, at_bound="upper")]))
     assert [(found.rule, found.severity) for found in free] == [("at-bound", "error")]
@@ -308,7 +306,7 @@ def test_ends_at_bounds_and_far_away_are_told(result: FitResult) -> None:
     assert "cut by its upper bound, 1.5 1/Year" in cut[0].message
 
 
-def test_other_optima_and_failures_are_told(fitted_problem: CalibrationProblem) -> None:
+def test_other_optima_and_failures_are_told(fitted_problem: Problem) -> None:
     curvature = laplace(
         fitted_problem.space, fitted_problem.space.centre, fitted_problem.jacobian(fitted_problem.space.centre)
     )
@@ -324,7 +322,7 @@ def test_other_optima_and_failures_are_told(fitted_problem: CalibrationProblem) 
     assert not list(search_findings(steep, (), replace(curvature, flattest=5e3)))
 
 
-def test_stages_and_errors_that_disagree_are_told(result: FitResult) -> None:
+def test_stages_and_errors_that_disagree_are_told(result: Fit) -> None:
     assert not list(stage_findings("c0", 0.5))
     (found,) = stage_findings("c0", 4.0)
     assert "c0 differs by 4.0 standard errors" in str(found)
@@ -333,7 +331,7 @@ def test_stages_and_errors_that_disagree_are_told(result: FitResult) -> None:
     assert not list(series_findings([replace(series, observations=10)]))
 
 
-def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> None:
+def test_the_search_is_a_small_protocol(fitted_problem: Problem) -> None:
     """Any object with `minimise` can search."""
 
     class Still:
@@ -348,7 +346,7 @@ def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> N
     assert MultiStart(Still()).optimiser is not None
 
 
-def test_a_fit_as_a_labelled_data_set_holds_its_numbers_and_goes_into_netcdf(result: FitResult, tmp_path: Path) -> None:
+def test_a_fit_as_a_labelled_data_set_holds_its_numbers_and_goes_into_netcdf(result: Fit, tmp_path: Path) -> None:
     from pysd_runner.export import load_netcdf, save_netcdf
 
     dataset = result.to_xarray()
@@ -359,7 +357,7 @@ def test_a_fit_as_a_labelled_data_set_holds_its_numbers_and_goes_into_netcdf(res
     np.testing.assert_array_equal(stored["fitted"].to_numpy(), frame["fitted"].to_numpy())
 
 
-def test_predictions_of_regions_follow_the_data(result: FitResult) -> None:
+def test_predictions_of_regions_follow_the_data(result: Fit) -> None:
     found = result.predict(until=result.fitted.last_year + 3)
     assert list(found) == ["laggard_gap"]
     assert list(found.index) == [result.fitted.last_year + step for step in range(4)]

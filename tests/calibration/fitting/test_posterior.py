@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from calibration import CalibrationProblem
-from calibration.observation import BEND, Noise, Series, Whitening, loss_of
+from calibration import Problem
+from calibration.observation import HUBER_K, Noise, Series, Whitening, loss_of
 from pysd_runner.spec import ErrorModel
 from pysd_runner.study.region_inputs import yearly_memory
 from tests.calibration.panels import made_panel, model_of, scaled
@@ -33,18 +33,18 @@ def noise_of(item: Series) -> Noise:
 
 
 @pytest.fixture(scope="module", params=list(CHOICES))
-def problem(request: pytest.FixtureRequest) -> CalibrationProblem:
+def problem(request: pytest.FixtureRequest) -> Problem:
     panel = made_panel(COUNT, YEARS, {"tau_m": 0.9, "pi": 0.5}, noise=1.0)
     panel = scaled(panel, "ict_employment_share", [(2, 4)], np.nan)
     panel = scaled(panel, "firms_with_ecommerce", [(region, 5) for region in range(COUNT)], np.nan)
     panel = scaled(panel, "output_per_head", [(3, 6)], np.nan)
-    made = CalibrationProblem(
+    made = Problem(
         model_of(COUNT), panel, observations={key: {"errors": item} for key, item in CHOICES[request.param].items()}
     )
     return made.with_noise({item.label: noise_of(item) for item in made.series})
 
 
-def somewhere(problem: CalibrationProblem, seed: int, share: float = 0.4) -> np.ndarray:
+def somewhere(problem: Problem, seed: int, share: float = 0.4) -> np.ndarray:
     rng = np.random.default_rng(seed)
     z = problem.space.centre + share * problem.space.scale * rng.normal(size=len(problem.space))
     lower, upper = problem.space.bounds
@@ -57,11 +57,13 @@ def log_density(errors: ErrorModel, error: float) -> float:
         return float(stats.norm.logpdf(error))
     if errors.family == "student":
         return float(stats.t.logpdf(error, errors.degrees, scale=np.sqrt((errors.degrees - 2) / errors.degrees)))
-    loss = 0.5 * error**2 if abs(error) <= BEND else BEND * abs(error) - 0.5 * BEND**2
-    return -loss - np.log(np.sqrt(2 * np.pi) * (2 * stats.norm.cdf(BEND) - 1) + 2 * np.exp(-(BEND**2) / 2) / BEND)
+    loss = 0.5 * error**2 if abs(error) <= HUBER_K else HUBER_K * abs(error) - 0.5 * HUBER_K**2
+    return -loss - np.log(
+        np.sqrt(2 * np.pi) * (2 * stats.norm.cdf(HUBER_K) - 1) + 2 * np.exp(-(HUBER_K**2) / 2) / HUBER_K
+    )
 
 
-def slow(problem: CalibrationProblem, z: np.ndarray) -> float:
+def slow(problem: Problem, z: np.ndarray) -> float:
     """Cell by cell: the innovation given the last seen year, its Huber density, and every prior's density."""
     total = 0.0
     tau = float(np.ravel(problem.parameters_at(z)["tau_m"])[0])
@@ -86,12 +88,12 @@ def slow(problem: CalibrationProblem, z: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_log_posterior_is_the_sum_over_cells_and_priors(problem: CalibrationProblem, seed: int) -> None:
+def test_the_log_posterior_is_the_sum_over_cells_and_priors(problem: Problem, seed: int) -> None:
     z = somewhere(problem, seed)
     assert problem.log_posterior_batch(z[None])[0] == pytest.approx(slow(problem, z), rel=1e-9)
 
 
-def test_many_vectors_give_what_single_ones_give(problem: CalibrationProblem) -> None:
+def test_many_vectors_give_what_single_ones_give(problem: Problem) -> None:
     z = np.stack([somewhere(problem, seed) for seed in range(4)])
     batch = problem.log_posterior_batch(z)
     assert batch.shape == (4,)
@@ -99,7 +101,7 @@ def test_many_vectors_give_what_single_ones_give(problem: CalibrationProblem) ->
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_is_that_of_differences(problem: CalibrationProblem, seed: int) -> None:
+def test_the_gradient_is_that_of_differences(problem: Problem, seed: int) -> None:
     # Steps so short that hardly a cell crosses the bend of its loss on the way.
     z, width = somewhere(problem, seed), 1e-3 * problem.space.scale
     steps = np.concatenate([k * np.diag(width) for k in (-2, -1, 1, 2)])
@@ -108,7 +110,7 @@ def test_the_gradient_is_that_of_differences(problem: CalibrationProblem, seed: 
     np.testing.assert_allclose(problem.gradient(z), exact, rtol=1e-6, atol=1e-5 * np.abs(exact).max())
 
 
-def test_the_residual_form_is_the_log_posterior_up_to_a_constant(problem: CalibrationProblem) -> None:
+def test_the_residual_form_is_the_log_posterior_up_to_a_constant(problem: Problem) -> None:
     """Priors are normal on their unbounded scale, those on an interval by their normal score."""
     z = np.stack([somewhere(problem, seed) for seed in range(4)])
     halves = -0.5 * (problem.residual_batch(z) ** 2).sum(axis=1)
@@ -118,7 +120,7 @@ def test_the_residual_form_is_the_log_posterior_up_to_a_constant(problem: Calibr
     np.testing.assert_allclose(slopes * problem.space.scale, 1.0, rtol=1e-6)
 
 
-def test_past_a_bound_nothing_is_likely(problem: CalibrationProblem) -> None:
+def test_past_a_bound_nothing_is_likely(problem: Problem) -> None:
     z = problem.space.centre
     place = problem.space.keys.index("g_D")
     z[place] = problem.space.bounds[1][place] + 1e-6
@@ -127,7 +129,7 @@ def test_past_a_bound_nothing_is_likely(problem: CalibrationProblem) -> None:
 
 
 def test_a_failing_simulation_is_minus_infinity_and_spoils_no_other_draw(
-    problem: CalibrationProblem, monkeypatch: pytest.MonkeyPatch
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = somewhere(problem, 0)
     residuals = problem._data_residuals
@@ -144,7 +146,7 @@ def test_a_failing_simulation_is_minus_infinity_and_spoils_no_other_draw(
     assert found[1] == -np.inf
 
 
-def test_larger_errors_make_wild_cells_likelier_and_tame_ones_less(problem: CalibrationProblem) -> None:
+def test_larger_errors_make_wild_cells_likelier_and_tame_ones_less(problem: Problem) -> None:
     """The scale has its price: the best common scale of a series lies where the derivative of its density is zero."""
     z, label = problem.space.centre, "skills:ict_employment_share"
     sds = np.geomspace(0.005, 1.0, 30)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from calibration.fitting.space import ParameterSpace, RidgeChange, applying
 from calibration.optimisers import (
     Coordinates,
@@ -23,25 +23,25 @@ FREE = ("m0", "eps", "lam_S", "lam_U", "dep_S", "q_a", "pi")
 
 
 @pytest.fixture(scope="module")
-def problem() -> CalibrationProblem:
-    return CalibrationProblem(model_of(5), made_panel(5, 6, noise=1.0), free=FREE)
+def problem() -> Problem:
+    return Problem(model_of(5), made_panel(5, 6, noise=1.0), free=FREE)
 
 
 @pytest.fixture(scope="module")
-def result(problem: CalibrationProblem) -> FitResult:
+def result(problem: Problem) -> Fit:
     return fit(problem, starts=2)
 
 
 @pytest.fixture(scope="module")
-def spec(problem: CalibrationProblem) -> ModelSpec:
+def spec(problem: Problem) -> ModelSpec:
     return problem.spec
 
 
-def change_of(problem: CalibrationProblem) -> Coordinates:
+def change_of(problem: Problem) -> Coordinates:
     return Coordinates(problem.ridges.forward, problem.ridges.backward, problem.ridges.slopes)
 
 
-def test_coordinates_are_what_data_know(problem: CalibrationProblem) -> None:
+def test_coordinates_are_what_data_know(problem: Problem) -> None:
     values = {"m0": 0.004, "eps": 1.5, "lam_S": 0.03, "lam_U": 0.2, "dep_S": 0.05, "q_a": 0.3, "pi": 0.5}
     space = problem.space
     y = dict(zip(space.keys, problem.ridges.forward(space.to_vector(values)), strict=True))
@@ -55,9 +55,7 @@ def test_coordinates_are_what_data_know(problem: CalibrationProblem) -> None:
 
 @settings(deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_coordinates_are_inverted_and_their_slopes_are_those_of_differences(
-    problem: CalibrationProblem, seed: int
-) -> None:
+def test_coordinates_are_inverted_and_their_slopes_are_those_of_differences(problem: Problem, seed: int) -> None:
     change, space = problem.ridges, problem.space
     z = space.centre + 2 * space.scale * np.random.default_rng(seed).normal(size=len(space))
     y = change.forward(z)
@@ -68,7 +66,7 @@ def test_coordinates_are_inverted_and_their_slopes_are_those_of_differences(
     np.testing.assert_allclose(change.slopes(y), slopes, atol=1e-8)
 
 
-def test_the_reparametrised_objective_is_the_same_one(problem: CalibrationProblem) -> None:
+def test_the_reparametrised_objective_is_the_same_one(problem: Problem) -> None:
     lower, upper = problem.space.bounds
     old = SumOfSquares(
         linearised=problem.linearised,
@@ -132,7 +130,7 @@ def test_a_bound_across_the_ridge_is_kept() -> None:
     assert end.point[0] == pytest.approx(1.0, abs=1e-6)
 
 
-def test_nothing_is_reparametrised_that_is_not_moved(problem: CalibrationProblem, spec: ModelSpec) -> None:
+def test_nothing_is_reparametrised_that_is_not_moved(problem: Problem, spec: ModelSpec) -> None:
     ridges = tuple(spec.ridges.values())
     assert [ridge.key for ridge in ridges] == ["migration", "skills"]
     fewer = ParameterSpace.of(spec.parameters[key] for key in ("m0", "eps", "lam_S"))
@@ -143,7 +141,7 @@ def test_nothing_is_reparametrised_that_is_not_moved(problem: CalibrationProblem
     np.testing.assert_array_equal(plain.slopes(z), np.eye(len(z)))
 
 
-def test_what_the_panel_knows_is_reported(problem: CalibrationProblem, result: FitResult, tmp_path: object) -> None:
+def test_what_the_panel_knows_is_reported(problem: Problem, result: Fit, tmp_path: object) -> None:
     found = {item.name: item for item in result.ridges}
     assert list(found) == ["m0 x eps", "equilibrium share", "speed a year"]
     values = {key: result.parameter(key).estimate for key in FREE}
@@ -161,11 +159,11 @@ def test_what_the_panel_knows_is_reported(problem: CalibrationProblem, result: F
     assert np.log(product.high / product.estimate) == pytest.approx(1.6448536 * spread, rel=1e-6)
     assert product.contraction == pytest.approx(1 - spread**2 / 0.5, abs=1e-9)
     assert "Ridge skills: equilibrium share 0." in result.summary()
-    assert FitResult.load(result.save(tmp_path / "fit")).ridges == result.ridges  # type: ignore[operator]
+    assert Fit.load(result.save(tmp_path / "fit")).ridges == result.ridges  # type: ignore[operator]
 
 
 def test_the_optimum_is_that_of_the_search_without_coordinates(
-    problem: CalibrationProblem, result: FitResult, monkeypatch: pytest.MonkeyPatch
+    problem: Problem, result: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys
 

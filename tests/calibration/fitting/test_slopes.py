@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem
+from calibration import Problem
 from calibration.fitting.comparison import Comparison
 from calibration.observation import MOST_PERSISTENT, Noise, Whitening
 from pysd_runner.core.errors import UnsupportedFeature
@@ -17,8 +17,8 @@ TRUTH = {"q_a": 0.25, "lam_U": 0.25, "c0": 0.02, "pi": 0.5, "tau_m": 0.9, "lambd
 
 
 @pytest.fixture(scope="module")
-def problem() -> CalibrationProblem:
-    made = CalibrationProblem(model_of(COUNT), made_panel(COUNT, YEARS, TRUTH, noise=1.0))
+def problem() -> Problem:
+    made = Problem(model_of(COUNT), made_panel(COUNT, YEARS, TRUTH, noise=1.0))
     return made.with_noise({item.label: Noise(0.05, 0.6, independent=0.4) for item in made.series})
 
 

@@ -11,9 +11,9 @@ from calibration.forecasting.empirical_intervals import (
     learn_spread,
     over_horizons,
     over_regions,
+    quantile_map,
     quantiles,
     root,
-    stretched,
     student,
 )
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
@@ -122,7 +122,7 @@ def test_quantiles_come_back_and_few_errors_lean_on_student() -> None:
 
 def test_stretched_normal_draws_have_the_quantiles_they_were_given() -> None:
     sizes = np.array(student(5.0))
-    draws = stretched(np.random.default_rng(0).normal(size=200_000), sizes)
+    draws = quantile_map(np.random.default_rng(0).normal(size=200_000), sizes)
     for place in (5, 10, 12):
         assert_allclose(np.quantile(np.abs(draws), GRID[place]), sizes[place], rtol=0.02)
 
@@ -189,6 +189,6 @@ def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_w
     spread = learn_spread(past.errors, past.ages)
     assert spread is not None
     sizes, _ = model._shape(past, spread, origin, 3)
-    alone = np.abs(stretched(np.random.default_rng(0).standard_normal(40_000), sizes)).mean()
+    alone = np.abs(quantile_map(np.random.default_rng(0).standard_normal(40_000), sizes)).mean()
     expected = alone * spread.region_factor[:, None] * spread.by_horizon
     assert_allclose(np.abs(away).mean(), expected.mean(), rtol=0.03)

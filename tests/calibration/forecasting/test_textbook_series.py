@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from calibration import CalibrationProblem, backtest, forecast
+from calibration import Problem, backtest, forecast
 from calibration.filtering.ensemble import Disturbance, filtered, setup_of
-from calibration.filtering.stocks import StockLaw
+from calibration.filtering.stocks import TransitionModel
 from calibration.forecasting import target_of
 from calibration.forecasting.words import verdict
 from pysd_runner import load_data, load_model
@@ -40,7 +40,7 @@ def series(name):
     ("name", "worst", "low", "high"), [("nile", 1.05, 0.82, 0.97), ("co2", 1.05, 0.75, 0.99), ("census", 1.15, 0.7, 1)]
 )
 def test_the_mixture_is_about_as_good_as_its_best_member_and_its_intervals_hold(name, worst, low, high):
-    scored = backtest(CalibrationProblem(load_model(MODELS / f"{name}.mdl"), load_data(series(name)), free=FREE[name]))
+    scored = backtest(Problem(load_model(MODELS / f"{name}.mdl"), load_data(series(name)), free=FREE[name]))
     found = scored.table().set_index(["model", "horizon"])
     crps = found["crps"].unstack("horizon")
     assert (crps.loc["gapsim"] <= worst * crps.drop("gapsim").min()).all()
@@ -50,7 +50,7 @@ def test_the_mixture_is_about_as_good_as_its_best_member_and_its_intervals_hold(
 def test_draws_for_which_the_step_is_too_long_are_replaced():
     # Euler's method overshoots where the adjustment time is shorter than the step of 0.25.
     model = load_model(MODELS / "nile.mdl")
-    law = StockLaw(model, {"Adjustment Time": np.array([[0.09, 0.5, 2.0, 0.12]])}, [], start=1871.0)
+    law = TransitionModel(model, {"Adjustment Time": np.array([[0.09, 0.5, 2.0, 0.12]])}, [], start=1871.0)
     assert law.replaced == 2
     after = law.advance(np.full((4, 1), 1500.0), 1871.0, 1891.0).states
     np.testing.assert_allclose(after[:, 0], 1000, atol=0.1)
@@ -58,25 +58,25 @@ def test_draws_for_which_the_step_is_too_long_are_replaced():
 
 def test_where_the_step_is_too_long_for_every_draw_none_is_replaced():
     model = load_model(MODELS / "nile.mdl")
-    assert StockLaw(model, {"Adjustment Time": np.array([[0.09, 0.1]])}, [], start=1871.0).replaced == 0
+    assert TransitionModel(model, {"Adjustment Time": np.array([[0.09, 0.1]])}, [], start=1871.0).replaced == 0
 
 
 def test_what_was_replaced_is_counted():
     content = {name: values[:12] for name, values in series("nile").items()}
-    problem = CalibrationProblem(load_model(MODELS / "nile.mdl"), load_data(content), free=FREE["nile"])
+    problem = Problem(load_model(MODELS / "nile.mdl"), load_data(content), free=FREE["nile"])
     outlook = forecast(problem, until=1884, draws=100, past=False)
     assert "of 240 draws of the parameters overshoot at the time step" in outlook.disturbance
 
 
 def test_members_that_leave_the_data_are_resampled_with_their_parameters():
     model = load_model(MODELS / "census.mdl")
-    problem = CalibrationProblem(model, load_data(series("census")), free=FREE["census"])
+    problem = Problem(model, load_data(series("census")), free=FREE["census"])
     target, observed = target_of(problem), problem.series
     values = {
         "Growth Rate": np.append(np.full(9, 0.03), 3.0)[None],
         "Capacity": np.append(np.full(9, 200.0), 1e30)[None],
     }
-    law = StockLaw(model, values, observed, start=1790.0)
+    law = TransitionModel(model, values, observed, start=1790.0)
     grid = setup_of(model, law, observed, target.grid, {"population": target.values})
     found = filtered(law, grid, Disturbance(size=0.01, memory=0.0, errors={"population": 0.01}), seed=0, members=20)
     assert found.resampled == 2

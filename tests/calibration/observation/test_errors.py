@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from scipy import stats
 from scipy.integrate import quad
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from calibration.observation import Noise, Series, estimate_noise, loss_of
 from calibration.observation.estimation import PRIOR_OBSERVATIONS, PRIOR_REGION, effective_share
 from pysd_runner.core.errors import InvalidInput, UnknownName
@@ -126,22 +126,22 @@ def test_independent_errors_have_no_persistence() -> None:
 
 
 @pytest.fixture(scope="module")
-def chosen() -> CalibrationProblem:
+def chosen() -> Problem:
     errors = {
         "output": ErrorModel(family="student", degrees=5, memory="momentum", scale="region"),
         "skills": ErrorModel(family="normal", memory="independent"),
     }
     free = ["q_a", "tau_m", "lambda_s", "lam_U"]
     choices = {key: {"errors": item} for key, item in errors.items()}
-    return CalibrationProblem(model_of(5), made_panel(5, 6, noise=1.0), free=free, observations=choices)
+    return Problem(model_of(5), made_panel(5, 6, noise=1.0), free=free, observations=choices)
 
 
 @pytest.fixture(scope="module")
-def found(chosen: CalibrationProblem) -> FitResult:
+def found(chosen: Problem) -> Fit:
     return fit(chosen, starts=2)
 
 
-def test_the_choices_are_described_before_anything_is_fitted(chosen: CalibrationProblem) -> None:
+def test_the_choices_are_described_before_anything_is_fitted(chosen: Problem) -> None:
     text = str(chosen.describe())
     assert (
         "output from output_per_head: 30 changes, errors Student-t with 5 degrees of freedom, fading like the model's "
@@ -152,7 +152,7 @@ def test_the_choices_are_described_before_anything_is_fitted(chosen: Calibration
     assert "Errors of skills (ict_employment_share) are declared independent although levels are compared" in text
 
 
-def test_the_choices_are_reported_and_kept(found: FitResult, tmp_path: object) -> None:
+def test_the_choices_are_reported_and_kept(found: Fit, tmp_path: object) -> None:
     output = next(item for item in found.series if item.measurement == "output")
     assert len(output.region_sds) == 5
     assert np.ptp(output.region_sds) > 0
@@ -162,10 +162,10 @@ def test_the_choices_are_reported_and_kept(found: FitResult, tmp_path: object) -
     assert found.fitted.provenance["likelihood"]["skills:ict_employment_share"].startswith("errors normal, independent")
     kept = found.fitted.provenance["errors"]["output:output_per_head"]["regional"]
     np.testing.assert_allclose(np.array(kept) * output.sd, output.region_sds)
-    assert FitResult.load(found.save(tmp_path / "fit")).series == found.series  # type: ignore[operator]
+    assert Fit.load(found.save(tmp_path / "fit")).series == found.series  # type: ignore[operator]
 
 
-def test_the_fit_is_an_optimum_of_its_own_likelihood(chosen: CalibrationProblem, found: FitResult) -> None:
+def test_the_fit_is_an_optimum_of_its_own_likelihood(chosen: Problem, found: Fit) -> None:
     settled = chosen.with_noise_of(found.fitted)
     z = settled.space.to_vector({key: found.parameter(key).estimate for key in settled.space.keys})
     assert np.abs(settled.gradient(z) * settled.space.scale).max() < 1e-3
@@ -198,4 +198,4 @@ def test_errors_that_do_not_fit_a_measurement(
 ) -> None:
     choices = {key: {"errors": item} for key, item in errors.items()}
     with pytest.raises(kind, match=message):
-        CalibrationProblem(model_of(5), made_panel(5, 6), observations=choices)
+        Problem(model_of(5), made_panel(5, 6), observations=choices)

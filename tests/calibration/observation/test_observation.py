@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from calibration.fitting.panel_tying import line_of
 from calibration.observation import (
-    BEND,
+    HUBER_K,
     Absent,
     HuberLoss,
     Noise,
@@ -273,11 +273,11 @@ def test_few_cells_leave_the_declared_error() -> None:
 
 def test_the_robust_scale_solves_its_equation() -> None:
     values = np.random.default_rng(4).standard_t(3, size=300)
-    inside = 2 * norm.cdf(BEND) - 1
-    expected = inside - 2 * BEND * norm.pdf(BEND) + BEND**2 * (1 - inside)
+    inside = 2 * norm.cdf(HUBER_K) - 1
+    expected = inside - 2 * HUBER_K * norm.pdf(HUBER_K) + HUBER_K**2 * (1 - inside)
 
     def miss(sd: float) -> float:
-        return float(np.minimum(values**2, BEND**2 * sd**2).sum() / expected + 4 * 0.25 - 304 * sd**2)
+        return float(np.minimum(values**2, HUBER_K**2 * sd**2).sum() / expected + 4 * 0.25 - 304 * sd**2)
 
     assert HuberLoss().sd(values, freedom=300, declared=0.5, weight=4) == pytest.approx(brentq(miss, 0.5, 3), rel=1e-6)
 
@@ -285,7 +285,7 @@ def test_the_robust_scale_solves_its_equation() -> None:
 @given(residual=st.floats(-50, 50))
 def test_bounded_residuals_give_hubers_loss(residual: float) -> None:
     size = abs(residual)
-    loss = 0.5 * residual**2 if size <= BEND else BEND * size - 0.5 * BEND**2
+    loss = 0.5 * residual**2 if size <= HUBER_K else HUBER_K * size - 0.5 * HUBER_K**2
     assert 0.5 * float(HuberLoss().bent(np.array([residual]))[0]) ** 2 == pytest.approx(loss, rel=1e-9, abs=1e-12)
 
 

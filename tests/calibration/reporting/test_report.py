@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration import FitResult
+from calibration import Fit
 from calibration.fitting.results import cells_of
 from calibration.reporting import draw_fit, report_of, write_report
 from calibration.reporting.facts import numbers_of, pooled_durbin_watson, say_found, strongest_correlations
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots import save_figure
 from pysd_runner.reports.document import TextTable, to_markdown
-from pysd_runner.text import say
+from pysd_runner.text import translate
 from tests.calibration.conftest import COUNT, YEARS
 
 
 @pytest.fixture(scope="module")
-def written(result: FitResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(result: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     sentences = {}
     for name, figure in draw_fit(result):
@@ -54,7 +54,7 @@ class Reader(HTMLParser):
         self.texts.append(data)
 
 
-def test_the_page_holds_everything_and_needs_nothing(written: Path, result: FitResult) -> None:
+def test_the_page_holds_everything_and_needs_nothing(written: Path, result: Fit) -> None:
     reader = Reader()
     reader.feed((written / "report.html").read_text(encoding="utf-8"))
     assert reader.open == []
@@ -76,14 +76,14 @@ def test_markdown_links_figures_that_are_there(written: Path) -> None:
     assert all((written / file).is_file() for file in files)
 
 
-def test_every_table_is_rectangular(result: FitResult) -> None:
+def test_every_table_is_rectangular(result: Fit) -> None:
     for lang in ("en", "zh"):
         for part in report_of(result, figures={}, lang=lang).parts:
             if isinstance(part, TextTable):
                 assert {len(row) for row in part.rows} == {len(part.header)}
 
 
-def test_parameters_show_the_numbers_of_the_fit(result: FitResult) -> None:
+def test_parameters_show_the_numbers_of_the_fit(result: Fit) -> None:
     text = to_markdown(report_of(result, figures={}))
     for item in result.shown:
         row = next(line for line in text.splitlines() if line.startswith(f"| {item.key}: "))
@@ -92,7 +92,7 @@ def test_parameters_show_the_numbers_of_the_fit(result: FitResult) -> None:
         assert item.words in row
 
 
-def test_a_profile_gives_the_interval_and_says_what_the_data_alone_rule_out(result: FitResult) -> None:
+def test_a_profile_gives_the_interval_and_says_what_the_data_alone_rule_out(result: Fit) -> None:
     from dataclasses import replace
 
     first = result.shown[0]
@@ -106,7 +106,7 @@ def test_a_profile_gives_the_interval_and_says_what_the_data_alone_rule_out(resu
     assert "| data alone |" in text
 
 
-def test_what_was_imputed_set_and_not_observed_is_said(result: FitResult) -> None:
+def test_what_was_imputed_set_and_not_observed_is_said(result: Fit) -> None:
     from dataclasses import replace
 
     text = to_markdown(report_of(result, figures={}))
@@ -120,12 +120,12 @@ def test_what_was_imputed_set_and_not_observed_is_said(result: FitResult) -> Non
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_an_estimate_on_a_bound_is_not_said_to_hold(result: FitResult, lang: str) -> None:
+def test_an_estimate_on_a_bound_is_not_said_to_hold(result: Fit, lang: str) -> None:
     from dataclasses import replace
 
     from calibration.fitting.estimates import parameter_findings
 
-    held = say("fit_report.passed", lang)
+    held = translate("fit_report.passed", lang)
     clean = replace(result, findings=())
     assert held in to_markdown(report_of(clean, figures={}, lang=lang))
     for role, is_failure in (("FREE", True), ("FREE*", False), ("FIX", False)):
@@ -140,7 +140,7 @@ def test_an_estimate_on_a_bound_is_not_said_to_hold(result: FitResult, lang: str
         assert bool(bound.check()) == is_failure
 
 
-def test_fit_of_a_series_is_the_one_of_its_definition(result: FitResult) -> None:
+def test_fit_of_a_series_is_the_one_of_its_definition(result: Fit) -> None:
     frame = result.to_frame()
     frame = frame[frame["used"].astype(bool)]
     for item in result.series:
@@ -153,7 +153,7 @@ def test_fit_of_a_series_is_the_one_of_its_definition(result: FitResult) -> None
         assert found.fit.efficiency == pytest.approx(1 - np.mean(error**2) / part["observed"].var(ddof=0))
 
 
-def test_cells_stand_at_their_region_and_year(result: FitResult) -> None:
+def test_cells_stand_at_their_region_and_year(result: Fit) -> None:
     cells = cells_of(result, result.series[0])
     assert dict(cells.sizes) == {"region": COUNT, "year": YEARS}
     frame = result.to_frame()
@@ -174,7 +174,7 @@ def test_pooled_durbin_watson() -> None:
     assert np.isnan(pooled_durbin_watson(np.full((2, 3), np.nan)))
 
 
-def test_errors_that_follow_each_other_are_reported(result: FitResult) -> None:
+def test_errors_that_follow_each_other_are_reported(result: Fit) -> None:
     from dataclasses import replace
 
     first = replace(result.series[0], leftover=0.9)
@@ -183,14 +183,14 @@ def test_errors_that_follow_each_other_are_reported(result: FitResult) -> None:
     assert "they follow each other" in next(line for line in tests.splitlines() if line.startswith("| output per head"))
 
 
-def test_strong_correlations_are_the_largest(result: FitResult) -> None:
+def test_strong_correlations_are_the_largest(result: Fit) -> None:
     pairs = strongest_correlations(result, least=0.0, most=3)
     matrix = result.correlation().abs().to_numpy()
     above = np.sort(matrix[np.triu_indices(len(matrix), k=1)])[::-1]
     assert [abs(value) for *_, value in pairs] == pytest.approx(above[:3].tolist())
 
 
-def test_chinese(result: FitResult) -> None:
+def test_chinese(result: Fit) -> None:
     text = to_markdown(report_of(result, figures={}, lang="zh"))
     assert "## 残差检验" in text
     assert result.shown[0].zh in text
@@ -198,7 +198,7 @@ def test_chinese(result: FitResult) -> None:
         report_of(result, figures={}, lang="fr")
 
 
-def test_markup_of_a_panel_is_text(result: FitResult) -> None:
+def test_markup_of_a_panel_is_text(result: Fit) -> None:
     from dataclasses import replace
 
     from pysd_runner.reports.document import to_html

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from calibration.reporting import draw_fit, plot_parameters, plot_regions, plot_residuals, plot_series
 from calibration.reporting.report import report_of
 from pysd_runner.core.errors import InvalidInput, UnknownName
@@ -17,7 +17,7 @@ from tests.plots.reading import covered_texts, cut_texts, lines_of, texts_of
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_every_figure_is_readable_and_says_what_it_shows(result: FitResult, lang: str, has_chinese: bool) -> None:
+def test_every_figure_is_readable_and_says_what_it_shows(result: Fit, lang: str, has_chinese: bool) -> None:
     if lang == "zh" and not has_chinese:
         pytest.skip("no font for Chinese on this machine")
     names = []
@@ -32,7 +32,7 @@ def test_every_figure_is_readable_and_says_what_it_shows(result: FitResult, lang
 
 
 @pytest.fixture(scope="module")
-def large(result: FitResult) -> FitResult:
+def large(result: Fit) -> Fit:
     """The same fit with its cells repeated under other names, to 70 regions, each of which parts more than the last."""
     table, count = result.residuals, 70
     old = list(result.region_names)
@@ -51,7 +51,7 @@ def large(result: FitResult) -> FitResult:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_figures_of_many_regions_fit_a_page(large: FitResult, lang: str, has_chinese: bool) -> None:
+def test_figures_of_many_regions_fit_a_page(large: Fit, lang: str, has_chinese: bool) -> None:
     if lang == "zh" and not has_chinese:
         pytest.skip("no font for Chinese on this machine")
     for name, figure in draw_fit(large, lang=lang):
@@ -62,7 +62,7 @@ def test_figures_of_many_regions_fit_a_page(large: FitResult, lang: str, has_chi
             assert "70" in figure.caption, name
 
 
-def test_of_many_regions_those_that_part_most_are_drawn(large: FitResult) -> None:
+def test_of_many_regions_those_that_part_most_are_drawn(large: Fit) -> None:
     figure = plot_regions(large)
     assert len(figure.axes) == 49
     assert set(figure.data["region"]) == {f"N{place:02d}" for place in range(21, 70)}
@@ -70,7 +70,7 @@ def test_of_many_regions_those_that_part_most_are_drawn(large: FitResult) -> Non
     assert "70 regions" in figure.sentence
 
 
-def test_cells_of_many_regions_are_all_there_without_names(large: FitResult) -> None:
+def test_cells_of_many_regions_are_all_there_without_names(large: Fit) -> None:
     figure = plot_residuals(large)
     (cells, *_) = (axes.collections[0] for axes in figure.axes)
     assert np.asarray(cells.get_array()).size == 70 * YEARS
@@ -78,14 +78,14 @@ def test_cells_of_many_regions_are_all_there_without_names(large: FitResult) -> 
     assert set(figure.data["region"]) == set(large.region_names)
 
 
-def test_the_report_of_many_regions_lists_those_with_the_largest_errors(large: FitResult) -> None:
+def test_the_report_of_many_regions_lists_those_with_the_largest_errors(large: Fit) -> None:
     text = to_markdown(report_of(large, figures={}))
     listed = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| Region N")]
     assert listed == [f"Region N{place}" for place in range(50, 70)]
     assert "20 of 70 regions" in text
 
 
-def test_paths_add_up_the_yearly_changes(result: FitResult) -> None:
+def test_paths_add_up_the_yearly_changes(result: Fit) -> None:
     figure = plot_regions(result)
     frame = result.to_frame()
     part = frame[(frame["measurement"] == "output") & (frame["region"] == result.fitted.regions[0])]
@@ -96,14 +96,14 @@ def test_paths_add_up_the_yearly_changes(result: FitResult) -> None:
     assert len(figure.axes) == COUNT
 
 
-def test_a_series_of_levels_starts_where_it_was_observed(result: FitResult) -> None:
+def test_a_series_of_levels_starts_where_it_was_observed(result: Fit) -> None:
     figure = plot_regions(result, "skills:ict_employment_share")
     observed, fitted = (lines_of(figure.axes[1], colour)[0][1] for colour in (INK, SCENARIO))
     assert observed[0] == pytest.approx(fitted[0], abs=1e-3)
     assert "share of ICT employment" in "".join(text.get_text() for text in texts_of(figure))
 
 
-def test_cells_are_the_standardised_innovations(result: FitResult) -> None:
+def test_cells_are_the_standardised_innovations(result: Fit) -> None:
     figure = plot_residuals(result)
     drawn = np.asarray(figure.axes[0].collections[0].get_array(), dtype=float).reshape(COUNT, YEARS)
     frame = result.to_frame()
@@ -111,19 +111,19 @@ def test_cells_are_the_standardised_innovations(result: FitResult) -> None:
     np.testing.assert_allclose(drawn, part["standardised"].to_numpy().reshape(COUNT, YEARS))
 
 
-def test_parameters_are_drawn_in_their_order(result: FitResult) -> None:
+def test_parameters_are_drawn_in_their_order(result: Fit) -> None:
     figure = plot_parameters(result)
     assert figure.data["key"].tolist() == [item.key for item in result.shown]
     assert "mostly the panel" in [text.get_text() for text in texts_of(figure)]
 
 
-def test_scatter_plots_hold_the_used_cells(result: FitResult) -> None:
+def test_scatter_plots_hold_the_used_cells(result: Fit) -> None:
     figure = plot_series(result)
     assert len(figure.data) == int(result.to_frame()["used"].sum())
     assert len(figure.axes) == len(result.series)
 
 
-def test_national_series_are_nothing_to_draw_by_region(result: FitResult) -> None:
+def test_national_series_are_nothing_to_draw_by_region(result: Fit) -> None:
     alone = replace(result, series=tuple(item for item in result.series if item.national))
     assert alone.series
     assert [name for name, _ in draw_fit(alone)] == ["parameters", "series"]
@@ -133,12 +133,12 @@ def test_national_series_are_nothing_to_draw_by_region(result: FitResult) -> Non
 
 
 def test_nothing_estimated_is_nothing_drawn() -> None:
-    nothing = fit(CalibrationProblem(model_of(2), made_panel(2, 4), free=[]), starts=1)
+    nothing = fit(Problem(model_of(2), made_panel(2, 4), free=[]), starts=1)
     assert "parameters" not in [name for name, _ in draw_fit(nothing)]
     with pytest.raises(InvalidInput, match="no parameters to draw"):
         plot_parameters(nothing)
 
 
-def test_an_unknown_series_gets_a_suggestion(result: FitResult) -> None:
+def test_an_unknown_series_gets_a_suggestion(result: Fit) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'skills:ict_employment_share'"):
         plot_regions(result, "skills:ict_employment")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, FitResult, fit
+from calibration import Fit, Problem, fit
 from calibration.observation import Noise
 from calibration.reporting import plot_predictive
 from calibration.uncertainty import PredictiveCheck, predictive_checks
@@ -19,12 +19,12 @@ from tests.plots.reading import covered_texts, cut_texts
 
 
 @pytest.fixture(scope="module")
-def checks(fitted_problem: CalibrationProblem, result: FitResult) -> tuple[PredictiveCheck, ...]:
+def checks(fitted_problem: Problem, result: Fit) -> tuple[PredictiveCheck, ...]:
     return predictive_checks(fitted_problem, result, draws=60)
 
 
 def test_panels_of_the_posterior_look_like_the_one_the_model_made(
-    checks: tuple[PredictiveCheck, ...], fitted_problem: CalibrationProblem
+    checks: tuple[PredictiveCheck, ...], fitted_problem: Problem
 ) -> None:
     assert len(checks) == 2 * len(fitted_problem.series)
     inside = [item.posterior[0] <= item.observed <= item.posterior[2] for item in checks]
@@ -37,7 +37,7 @@ def test_a_series_of_one_value_has_neither_spread_nor_movement(fitted_panel: Dat
     surveyed = fitted_panel.with_national(
         {**fitted_panel.national, "digital_skill_intermediate": {fitted_panel.years[-2]: 0.6}}
     )
-    problem = CalibrationProblem(model_of(COUNT), surveyed, free=["lam_U", "h_s"])
+    problem = Problem(model_of(COUNT), surveyed, free=["lam_U", "h_s"])
     found = fit(problem, starts=1)
     checks = predictive_checks(problem, found, draws=20)
     assert len(checks) == 2 * (len(problem.series) - 1)
@@ -45,7 +45,7 @@ def test_a_series_of_one_value_has_neither_spread_nor_movement(fitted_panel: Dat
     plot_predictive(found, checks)
 
 
-def test_errors_of_the_wrong_size_are_noticed(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+def test_errors_of_the_wrong_size_are_noticed(fitted_problem: Problem, result: Fit) -> None:
     errors = result.fitted.provenance["errors"]
     larger = {label: {**item, "sd": 5 * item["sd"]} for label, item in errors.items()}
     wrong = replace(result, fitted=replace(result.fitted, provenance={**result.fitted.provenance, "errors": larger}))
@@ -54,7 +54,7 @@ def test_errors_of_the_wrong_size_are_noticed(fitted_problem: CalibrationProblem
     assert all(item.below < 0.05 for item in movement)
 
 
-def test_the_figure_shows_every_statistic(checks: tuple[PredictiveCheck, ...], result: FitResult) -> None:
+def test_the_figure_shows_every_statistic(checks: tuple[PredictiveCheck, ...], result: Fit) -> None:
     figure = plot_predictive(result, checks)
     assert not cut_texts(figure)
     assert not covered_texts(figure)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
-from calibration import CalibrationProblem, FitResult
+from calibration import Fit, Problem
 from calibration.fitting.estimates import laplace
 from calibration.fitting.space import ParameterSpace
 from calibration.uncertainty import (
@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
-def verdicts(fitted_problem: CalibrationProblem, result: FitResult) -> Identifiability:
+def verdicts(fitted_problem: Problem, result: Fit) -> Identifiability:
     return identify(fitted_problem, result)
 
 
@@ -114,7 +114,7 @@ def test_directions_are_those_of_the_sensitivities_in_prior_standard_deviations(
 
 
 def test_profiles_of_a_fit_agree_with_the_normal_approximation_where_it_holds(
-    verdicts: Identifiability, result: FitResult
+    verdicts: Identifiability, result: Fit
 ) -> None:
     for item in verdicts.verdicts:
         estimate = result.parameter(item.key)
@@ -128,9 +128,7 @@ def test_profiles_of_a_fit_agree_with_the_normal_approximation_where_it_holds(
         assert curve.gain < 0.01
 
 
-def test_a_profile_is_never_above_a_slice_of_the_posterior(
-    fitted_problem: CalibrationProblem, result: FitResult
-) -> None:
+def test_a_profile_is_never_above_a_slice_of_the_posterior(fitted_problem: Problem, result: Fit) -> None:
     """Estimating the others again can only lower the sum of squares."""
     (found,) = profile(fitted_problem, result, ["lam_U"])
     at = fitted_point(fitted_problem, result)
@@ -142,7 +140,7 @@ def test_a_profile_is_never_above_a_slice_of_the_posterior(
     assert (found.rise < costs - costs.min() - 0.05).any()
 
 
-def test_verdicts_tell_data_from_prior(verdicts: Identifiability, result: FitResult) -> None:
+def test_verdicts_tell_data_from_prior(verdicts: Identifiability, result: Fit) -> None:
     by_key = {item.key: item for item in verdicts.verdicts}
     assert by_key["tau_m"].shape is ProfileShape.ABOVE
     assert by_key["tau_m"].words.startswith("mostly the panel; the data alone only rule out high values")
@@ -176,7 +174,7 @@ def test_the_strongest_partner_comes_first_whatever_its_sign() -> None:
 
 
 def test_verdicts_travel_with_the_fit_and_reports_print_them(
-    verdicts: Identifiability, result: FitResult, fitted_problem: CalibrationProblem
+    verdicts: Identifiability, result: Fit, fitted_problem: Problem
 ) -> None:
     attached = verdicts.attached(result)
     lines = certainty_lines(asdict(attached.fitted), fitted_problem.spec)
@@ -200,7 +198,7 @@ def test_verdicts_travel_with_the_fit_and_reports_print_them(
     assert "主要来自面板" in "".join(chinese)
 
 
-def test_tables_hold_the_numbers_of_the_verdicts(verdicts: Identifiability, result: FitResult) -> None:
+def test_tables_hold_the_numbers_of_the_verdicts(verdicts: Identifiability, result: Fit) -> None:
     table = verdicts.table().set_index("key")
     assert table.loc["tau_m", "low"] == next(item.low for item in verdicts.verdicts if item.key == "tau_m")
     assert list(table.index) == list(result.fitted.keys)
@@ -218,7 +216,7 @@ def test_a_fit_that_is_no_optimum_is_told(verdicts: Identifiability) -> None:
 
 
 def test_no_parameter_of_a_fit_that_a_profile_refutes_is_settled(
-    verdicts: Identifiability, fitted_problem: CalibrationProblem, result: FitResult, monkeypatch: pytest.MonkeyPatch
+    verdicts: Identifiability, fitted_problem: Problem, result: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def praised(found: Identifiability) -> set[str]:
         words = found.table().set_index("key")["words"]
@@ -252,11 +250,11 @@ def test_limits_are_half_the_quantile_of_chi_squared(level: float) -> None:
     assert half_quantile(level) == pytest.approx(0.5 * chi2(1).ppf(level), rel=1e-9)
 
 
-def test_bad_input_is_told(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+def test_bad_input_is_told(fitted_problem: Problem, result: Fit) -> None:
     with pytest.raises(UnknownName, match="'lam_X' is not among the moved parameters"):
         profile(fitted_problem, result, ["lam_X"])
     with pytest.raises(InvalidInput, match="between 0 and 1; found 90"):
         profile(fitted_problem, result, ["q_a"], level=90)
-    other = CalibrationProblem(model_of(6), made_panel(6, 7, seed=4), values={"dep_u": 0.02})
+    other = Problem(model_of(6), made_panel(6, 7, seed=4), values={"dep_u": 0.02})
     with pytest.raises(InvalidInput, match="its panel differ"):
         fitted_point(other, result)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
 
-from calibration import CalibrationProblem, FitResult
+from calibration import Fit, Problem
 from calibration.fitting.space import ParameterSpace
 from calibration.uncertainty import (
     Convergence,
@@ -53,13 +53,11 @@ def linear() -> tuple[FittedPoint, PosteriorSample]:
 
 
 @pytest.fixture(scope="module")
-def sampled(fitted_problem: CalibrationProblem, result: FitResult) -> PosteriorSample:
+def sampled(fitted_problem: Problem, result: Fit) -> PosteriorSample:
     return sample(fitted_problem, result, 300, steps=400, seed=2)
 
 
-def test_the_tree_of_a_panel_has_what_was_observed(
-    fitted_problem: CalibrationProblem, sampled: PosteriorSample
-) -> None:
+def test_the_tree_of_a_panel_has_what_was_observed(fitted_problem: Problem, sampled: PosteriorSample) -> None:
     tree = sampled.to_datatree(fitted_problem)
     assert dict(tree["observed_data"].sizes) == dict(fitted_problem.data.to_xarray().sizes)
     assert "output_per_head" in tree["observed_data"]
@@ -96,14 +94,14 @@ class Bent:
     standard normal above `BOUND`.
     """
 
-    WIDE, BEND, BOUND = 1.5, 0.5, -0.4
+    WIDE, HUBER_K, BOUND = 1.5, 0.5, -0.4
 
     def __init__(self, space: ParameterSpace) -> None:
         self.space = space
 
     def log_posterior_batch(self, z: Array) -> Array:
         along, beside, bounded = z.T
-        middle = self.BEND * (along**2 - self.WIDE**2)
+        middle = self.HUBER_K * (along**2 - self.WIDE**2)
         density = -0.5 * ((along / self.WIDE) ** 2 + (beside - middle) ** 2 + bounded**2)
         return np.where(bounded < self.BOUND, -np.inf, density)
 
@@ -111,7 +109,7 @@ class Bent:
         """Exact ones of every coordinate, shape (coordinate, level); the second by integration over the first."""
         along = np.linspace(-8 * self.WIDE, 8 * self.WIDE, 4001)
         weights = stats.norm.pdf(along, scale=self.WIDE)
-        middle = self.BEND * (along**2 - self.WIDE**2)
+        middle = self.HUBER_K * (along**2 - self.WIDE**2)
 
         def below(value: float) -> float:
             return float((weights * stats.norm.cdf(value - middle)).sum() / weights.sum())
@@ -125,7 +123,7 @@ def test_a_density_that_is_not_normal_is_sampled_as_it_is() -> None:
     """Shares of draws below exact quantiles are the levels, within Monte Carlo error; the approximation is far off."""
     at = linear_point()
     bent = Bent(at.problem.space)
-    mode = np.array([0.0, -bent.BEND * bent.WIDE**2, 0.0])
+    mode = np.array([0.0, -bent.HUBER_K * bent.WIDE**2, 0.0])
     covariance = np.diag([bent.WIDE**2, 1.0, 1.0])
     point = replace(
         at,
@@ -147,7 +145,7 @@ def test_a_density_that_is_not_normal_is_sampled_as_it_is() -> None:
     assert np.abs(stats.norm.cdf(exact[1] - mode[1]) - levels).max() > 0.2
 
 
-def test_the_posterior_of_a_fit_agrees_with_its_profiles(sampled: PosteriorSample, result: FitResult) -> None:
+def test_the_posterior_of_a_fit_agrees_with_its_profiles(sampled: PosteriorSample, result: Fit) -> None:
     table = sampled.table().set_index("key")
     for key in ("q_a", "g_D", "tau_m", "lambda_s"):
         item = result.parameter(key)
@@ -157,7 +155,7 @@ def test_the_posterior_of_a_fit_agrees_with_its_profiles(sampled: PosteriorSampl
 
 
 def test_projections_draw_from_the_sample(
-    sampled: PosteriorSample, fitted_problem: CalibrationProblem, result: FitResult, tmp_path: Path
+    sampled: PosteriorSample, fitted_problem: Problem, result: Fit, tmp_path: Path
 ) -> None:
     attached = sampled.attached(result)
     loaded = load_fitted(attached.fitted.save(tmp_path / "fitted.json"))
@@ -175,7 +173,7 @@ def test_projections_draw_from_the_sample(
 
 
 def test_every_row_of_a_sample_is_drawn_once_before_any_comes_again(
-    sampled: PosteriorSample, fitted_problem: CalibrationProblem, result: FitResult
+    sampled: PosteriorSample, fitted_problem: Problem, result: Fit
 ) -> None:
     """Drawing with replacement would leave a third of the rows out, and their information with them."""
     fitted = sampled.attached(result).fitted
@@ -187,9 +185,7 @@ def test_every_row_of_a_sample_is_drawn_once_before_any_comes_again(
     assert not np.array_equal(rows[:300], rows[300:600])
 
 
-def test_draws_of_a_sample_know_their_walkers(
-    sampled: PosteriorSample, fitted_problem: CalibrationProblem, result: FitResult
-) -> None:
+def test_draws_of_a_sample_know_their_walkers(sampled: PosteriorSample, fitted_problem: Problem, result: Fit) -> None:
     fitted = sampled.attached(result).fitted
     drawn = fitted.sample(np.random.default_rng(6), 400, spec=fitted_problem.spec)
     chains = sampled.chains.reshape(-1, *sampled.chains.shape[2:])
@@ -213,9 +209,7 @@ def test_draws_that_are_kept_are_nearly_independent(linear: tuple[FittedPoint, P
         assert abs(np.corrcoef(pairs[:, :-1].ravel(), pairs[:, 1:].ravel())[0, 1]) < 0.1
 
 
-def test_a_bad_sample_cannot_be_missed(
-    fitted_problem: CalibrationProblem, result: FitResult, sampled: PosteriorSample
-) -> None:
+def test_a_bad_sample_cannot_be_missed(fitted_problem: Problem, result: Fit, sampled: PosteriorSample) -> None:
     bad = sample(fitted_problem, result, 10, steps=16)
     assert not bad.is_trusted
     assert repr(bad).startswith("!!! THE POSTERIOR SAMPLE HAS NOT CONVERGED")
@@ -232,9 +226,7 @@ def test_a_bad_sample_cannot_be_missed(
     assert repr(good).startswith("PosteriorSample(300 draws")
 
 
-def test_a_shift_stands_beside_its_contraction(
-    fitted_problem: CalibrationProblem, result: FitResult, sampled: PosteriorSample
-) -> None:
+def test_a_shift_stands_beside_its_contraction(fitted_problem: Problem, result: Fit, sampled: PosteriorSample) -> None:
     """It is that of the sample, and of the mode before; what moved without data is named in a sentence."""
     prior = fitted_problem.spec.parameters["q_a"].prior
     attached = sampled.attached(result)
@@ -305,16 +297,14 @@ def test_proposals_leave_their_reference_as_it_is() -> None:
         ({"ensembles": 1}, "ensembles must be at least 2; found 1"),
     ],
 )
-def test_bad_numbers_are_told(
-    settings: dict[str, int], message: str, fitted_problem: CalibrationProblem, result: FitResult
-) -> None:
+def test_bad_numbers_are_told(settings: dict[str, int], message: str, fitted_problem: Problem, result: Fit) -> None:
     with pytest.raises(InvalidInput, match=message):
         sample(fitted_problem, result, **settings)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="at least two ensembles"):
         convergence(("a",), np.zeros((1, 4, 20, 1)))
 
 
-def test_nothing_to_sample_is_told(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+def test_nothing_to_sample_is_told(fitted_problem: Problem, result: Fit) -> None:
     at = fitted_point(fitted_problem, result)
 
     class Empty:

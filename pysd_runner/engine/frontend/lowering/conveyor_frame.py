@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.errors import Message
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.syntax import Belt, Node
+from pysd_runner.engine.frontend.syntax import Conveyor, Node
 from pysd_runner.engine.ir import (
     HELD,
     HIDDEN,
@@ -39,7 +39,7 @@ TRANSIT, SLATS = "transit", "slats"
 class ConveyorFrame:
     """The slats and hidden variables of one conveyor."""
 
-    def __init__(self, name: str, node: Belt, scope: Scope) -> None:
+    def __init__(self, name: str, node: Conveyor, scope: Scope) -> None:
         self.name, self.node, self.scope = name, node, scope
         self.dims = tuple(scope.block)
         self.content = self.named(SLATS)

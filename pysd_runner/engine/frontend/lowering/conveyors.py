@@ -18,7 +18,7 @@ from pysd_runner.engine.frontend.lowering.conveyor_frame import ONE, ZERO, Conve
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, static_index
-from pysd_runner.engine.frontend.syntax import Belt, Call, Inflow, Name, Node, Text
+from pysd_runner.engine.frontend.syntax import Call, Conveyor, Inflow, Name, Node, Text
 from pysd_runner.engine.ir import (
     SMALL,
     Axis,
@@ -308,7 +308,7 @@ class Parts:
     slat: str  # range of the slats
 
 
-def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
+def build_conveyor(name: str, node: Conveyor, scope: Scope) -> Parts:
     """Add the hidden variables of a conveyor."""
     dims = scope.dims[key(name)]
     own = replace(scope, owner=name, block=dims, standing={dim: dim for dim in dims}, stock=False)
@@ -368,7 +368,7 @@ def _parts_of(belt: Node, scope: Scope) -> Parts:
     return found
 
 
-def read_conveyor(node: Belt, scope: Scope) -> Expression:
+def read_conveyor(node: Conveyor, scope: Scope) -> Expression:
     """Total content of a conveyor; at the start its initial value, on which the shares of its slats may depend."""
     parts = _parts_of(Name(scope.owner), scope)
     over = f"{parts.slat}!"

@@ -16,7 +16,7 @@ from pysd_runner.engine.frontend.lowering.reductions import REDUCTION_CALLS
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import selected, transposed
 from pysd_runner.engine.frontend.lowering.table_calls import DATA_CALLS, TABLE_CALLS, read_table
-from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Misplaced, Name, Node, Stock, Text, shortened
+from pysd_runner.engine.frontend.syntax import Array, Call, Conveyor, Misplaced, Name, Node, Stock, Text, shortened
 from pysd_runner.engine.ir import INITIAL_TIME, SMALL, Expression, Number, Reference, Table, Time, key, operation
 
 ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "^": "power"}
@@ -228,7 +228,7 @@ NODES: dict[type, Callable[[Any, Scope], Expression]] = {
     syntax.OperatorCall: _operation,
     Call: _call,
     Stock: _integ,
-    Belt: read_conveyor,
+    Conveyor: read_conveyor,
 }
 
 Build = Callable[..., Expression]

@@ -63,7 +63,7 @@ def with_limits(variables: Mapping[str, Variable], label: str, rule: OutflowRule
         takers += [term for term in _terms(stock) if term[0] == IN and not _is_positive(variables.get(term[1]))]
         if reason := _obstacle(stock, takers, variables):
             for name in (stock.name, *(flow for _, flow in takers if flow)):
-                found[name] = replace(variables[name], uncovered=f"{label}: {reason}")
+                found[name] = replace(variables[name], unassigned=f"{label}: {reason}")
         else:
             for place, taker in enumerate(takers):
                 shares[taker].append(_Share(stock.name, tuple(takers[:place])))

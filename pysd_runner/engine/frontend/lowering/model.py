@@ -18,15 +18,22 @@ from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expans
 from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.slips import slips
-from pysd_runner.engine.frontend.lowering.subscripts import Box, box_of, cut, left_side, remaining, takes_whole_arrays
+from pysd_runner.engine.frontend.lowering.subscripts import (
+    SubArray,
+    box_of,
+    cut,
+    left_side,
+    remaining,
+    takes_whole_arrays,
+)
 from pysd_runner.engine.frontend.lowering.table_calls import is_table_function, table_functions
 from pysd_runner.engine.frontend.lowering.tables import NoTable
 from pysd_runner.engine.frontend.source import Source
 from pysd_runner.engine.frontend.syntax import (
     DEFAULT,
-    Belt,
     Budgets,
     Call,
+    Conveyor,
     DefinedVariable,
     Equation,
     Macro,
@@ -167,7 +174,7 @@ def _sketch(drawn: Iterable[Drawn], names: Mapping[str, str]) -> tuple[Drawn, ..
 def _prepare_belt(defined: DefinedVariable, scope: Scope) -> None:
     """Add the hidden variables of a conveyor before anything refers to them."""
     node = defined.equations[0].expression
-    if not isinstance(node, Belt):
+    if not isinstance(node, Conveyor):
         return
     hidden, asked = len(scope.hidden), len(scope.asked)
     try:
@@ -231,15 +238,15 @@ def _variable(defined: DefinedVariable, scope: Scope, source: Source) -> Variabl
     dims = scope.dims[key(name)]
     blocks: tuple[Block, ...] = ()
     kind: Kind = "auxiliary"
-    uncovered = ""
+    unassigned = ""
     hidden, asked = len(scope.hidden), len(scope.asked)
     try:
         if any(equation.expression is None for equation in defined.equations):
-            kind, uncovered = "data", _request(name, defined)
+            kind, unassigned = "data", _request(name, defined)
         else:
             blocks, kind = _blocks(defined, name, dims, scope)
     except UnsupportedFeature as error:
-        uncovered = str(error)
+        unassigned = str(error)
         # Keep hidden variables on which the order of a delay may depend: a later pass needs them.
         if len(scope.asked) == asked:
             del scope.hidden[hidden:]
@@ -251,7 +258,7 @@ def _variable(defined: DefinedVariable, scope: Scope, source: Source) -> Variabl
         doc=defined.doc,
         group=defined.group,
         blocks=blocks,
-        uncovered=uncovered and Message("{path}: {error}", path=source.path, error=uncovered),
+        unassigned=unassigned and Message("{path}: {error}", path=source.path, error=unassigned),
         limits=defined.limits,
     )
 
@@ -289,10 +296,10 @@ def _blocks(defined: DefinedVariable, name: str, dims: tuple[str, ...], scope: S
     return tuple(blocks), _kind(name, defined, blocks)
 
 
-def _boxes(defined: DefinedVariable, dims: tuple[str, ...], scope: Scope) -> list[tuple[Box, list[Box]]]:
+def _boxes(defined: DefinedVariable, dims: tuple[str, ...], scope: Scope) -> list[tuple[SubArray, list[SubArray]]]:
     """For each equation of a variable, the cells it names and those of them that it defines."""
 
-    def box(equation: Equation, labels: Sequence[str]) -> Box:
+    def box(equation: Equation, labels: Sequence[str]) -> SubArray:
         try:
             return box_of(labels, dims, scope)
         except InvalidModel as error:
@@ -345,7 +352,7 @@ def _is_literal(expression: Any) -> bool:
     return isinstance(expression, Number | Table)
 
 
-def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
+def _block(equation: Equation, box: SubArray, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
     """Lower an equation for some of the cells it names."""
     node = equation.expression
     try:
@@ -453,7 +460,7 @@ def with_fixed_times(model: ModelIr) -> ModelIr:
                 f"variable {owner!r}: {label.removeprefix(FIXED).rpartition(' ')[0].strip()} changes while the model "
                 f"runs, which is not covered; make it a constant. Equation: {variables[owner].equation}"
             )
-        variables[owner] = replace(variables[owner], uncovered=reason)
+        variables[owner] = replace(variables[owner], unassigned=reason)
     return replace(model, variables=variables)
 
 

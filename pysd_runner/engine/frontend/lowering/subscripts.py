@@ -190,10 +190,10 @@ def _unqualified(label: str, scope: Scope) -> str:
 
 
 # A set of cells: the positions that it covers along each dimension.
-Box = tuple[tuple[int, ...], ...]
+SubArray = tuple[tuple[int, ...], ...]
 
 
-def remaining(boxes: Sequence[Box], exceptions: Sequence[Sequence[Box]]) -> list[list[Box]]:
+def remaining(boxes: Sequence[SubArray], exceptions: Sequence[Sequence[SubArray]]) -> list[list[SubArray]]:
     """Cells that are left of each box without its exceptions and without cells that later boxes redefine.
 
     >>> remaining([((0, 1, 2),), ((1,),)], [[], []])
@@ -206,7 +206,7 @@ def remaining(boxes: Sequence[Box], exceptions: Sequence[Sequence[Box]]) -> list
         _Alike([box[dim] for box in (*boxes, *(item for part in exceptions for item in part))]) for dim in range(rank)
     ]
 
-    def grid(box: Box) -> Any:
+    def grid(box: SubArray) -> Any:
         return np.ix_(*(known.classes[places] for known, places in zip(alike, box, strict=True))) if rank else ()
 
     owner = np.full([known.count for known in alike], -1)
@@ -237,7 +237,7 @@ class _Alike:
         self.classes = {places: list(dict.fromkeys(self.of[place] for place in places)) for places in distinct}
 
 
-def _places(alike: Sequence[_Alike], box: Box, part: Sequence[Sequence[int]]) -> Box:
+def _places(alike: Sequence[_Alike], box: SubArray, part: Sequence[Sequence[int]]) -> SubArray:
     """Positions of a rectangle of a box, in the order of the box."""
     chosen = []
     for known, places, rows in zip(alike, box, part, strict=True):
@@ -273,7 +273,7 @@ WHOLE_ARRAYS = frozenset(
 )
 
 
-def box_of(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> Box:
+def box_of(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> SubArray:
     """Cells that the subscripts of a left-hand side name."""
     if len(labels) != len(dims):
         raise InvalidModel(
@@ -282,7 +282,7 @@ def box_of(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> Box:
     return tuple(scope.ranges.places(label, dim) for label, dim in zip(labels, dims, strict=True))
 
 
-def left_side(labels: Sequence[str], box: Box, dims: Sequence[str], scope: Scope) -> tuple[Index, ...]:
+def left_side(labels: Sequence[str], box: SubArray, dims: Sequence[str], scope: Scope) -> tuple[Index, ...]:
     """Index of some of the cells an equation names; the axes of its ranges are stored in the scope."""
     scope.block, scope.standing = labels, {}
     standing: dict[str, str] = {}
@@ -313,7 +313,9 @@ def takes_whole_arrays(node: Node) -> bool:
     return any(isinstance(part, Call) and key(part.function) in WHOLE_ARRAYS for part in parts(node))
 
 
-def cut(block: Block, labels: Sequence[str], boxes: Sequence[Box], dims: Sequence[str], scope: Scope) -> list[Block]:
+def cut(
+    block: Block, labels: Sequence[str], boxes: Sequence[SubArray], dims: Sequence[str], scope: Scope
+) -> list[Block]:
     """Split a block that was lowered as a whole; hidden variables hold its values, and the parts refer to them."""
     expression = _hidden(block.expression, scope)
     initial = None if block.initial is None else _hidden(block.initial, scope)

@@ -6,8 +6,8 @@ from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import (
-    Belt,
     Call,
+    Conveyor,
     DefinedVariable,
     Equation,
     Inflow,
@@ -78,7 +78,7 @@ class _Containers:
         length = self._expression(options, "len")
         if length is None:
             raise fault_at(options, "a conveyor needs its transit time, <len>")
-        belt = Belt(
+        belt = Conveyor(
             length=length,
             initial=start,
             inflows=tuple(self._inflow(flow) for flow in _flows(item, "inflow")),

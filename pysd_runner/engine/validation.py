@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pysd_runner.engine.ir import ModelIr
 
 
-def whole(what: str, value: Any, *, least: int | None = None) -> int:
+def check_integer(what: str, value: Any, *, least: int | None = None) -> int:
     """Check that a value is a whole number and at least `least`, and return it as an int.
 
     >>> whole("draws", 3, least=1)
@@ -31,7 +31,7 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
 
 def year(what: str, value: Any) -> int:
     """Check that a time of a panel is a whole number, of any type, and return it as an int."""
-    return whole(what, int(value) if isinstance(value, float) and value.is_integer() else value)
+    return check_integer(what, int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def check_series(model: "ModelIr", name: str, value: Any, dims: tuple[str, ...]) -> None:
