@@ -57,8 +57,6 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
     from benchmarks.instructions import instructions
     from benchmarks.jacobians import jacobians
     from benchmarks.keeping import keeping
-    from benchmarks.limit import limit
-    from benchmarks.linearity import linearity
     from benchmarks.starting import starting
     from benchmarks.threading_gain import threading_gain
 
@@ -67,8 +65,6 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
         "jacobian": jacobians,
         "fit": fitting,
         "calibration": calibrating,
-        "linearity": linearity,
-        "limit": limit,
         "start": starting,
         "calls": calls,
         "chains": chains,

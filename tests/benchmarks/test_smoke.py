@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from benchmarks.ratios import Comparison
 from benchmarks.table import ratio_table
 
 YARDSTICKS = Path(__file__).parents[3] / "shared" / "benchmarks"
+
+# A benchmark as a page names it, and as another imports it.
+NAMED = re.compile(r"python -m\s+benchmarks\.(\w+)")
+IMPORTED = re.compile(r"(?:from|import) benchmarks(?:\.| import )(\w+)")
 
 TINY = ["--rounds", "1", "--draws", "4", "--extra"]
 
@@ -46,6 +51,17 @@ def test_the_command_compares_with_hand_written_c(tmp_path, capsys):
 )
 def test_every_benchmark_finds_what_it_imports(name):
     importlib.import_module(f"benchmarks.{name}")
+
+
+def test_every_benchmark_makes_a_figure_of_a_page():
+    """It is a command that a page names, or one that is named imports it."""
+    root = Path(__file__).parents[2]
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (root / "benchmarks").glob("*.py")}
+    pages = [*root.glob("*.md"), *root.glob("docs/*.md")]
+    named = {found for page in pages for found in NAMED.findall(page.read_text(encoding="utf-8"))} | {"__main__"}
+    while more := {found for name in named & set(texts) for found in IMPORTED.findall(texts[name])} - named:
+        named |= more
+    assert set(texts) - named == {"__init__"}
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path, capsys):
