@@ -10,8 +10,8 @@ from scipy import stats
 
 from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Calibrated
+from calibration.fitting.entering import FromState
 from calibration.fitting.estimates import SeriesFit
-from calibration.fitting.panel_tying import PanelValues
 from calibration.fitting.results import Fit, cells_of
 from calibration.fitting.tying import ModelRuns
 from calibration.sdeval import (
@@ -89,7 +89,7 @@ def level_pairs(calibrated: Calibrated) -> Iterator[ComparedSeries]:
     # Model variables that a panel observes in the same unit, by their name in the panel.
     levels = {"output_per_head": names.output_per_head, "population": names.population}
     first, last = fitted.first_year, fitted.last_year
-    runs = ModelRuns(PanelValues(tied, first), outcomes=list(levels.values()), start=first, stop=last, save_every=1)
+    runs = ModelRuns(FromState(tied, first), outcomes=list(levels.values()), start=first, stop=last, save_every=1)
     found = runs.batch(calibrated.estimates, 1)
     # Without the first year, which the model matches by construction.
     years = list(range(first + 1, last + 1))

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
-from calibration.fitting.tying import Block, Parameters, Tied, unit
+from calibration.fitting.entering import Parameters, unit
+from calibration.fitting.tying import Block, Tied
 from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
 from calibration.observation.estimation import OUTPUT
 from calibration.observation.noise import (
@@ -44,10 +46,13 @@ class Comparison(Tied):
         for item in self.series:
             loading = None
             if item.loading:
-                number = np.asarray(self.runs.entering.number(parameters, item.loading), dtype=float)
+                number = np.asarray(self._loading(parameters, item.loading), dtype=float)
                 loading = np.broadcast_to(number, (draws,))
             found.append(item.predicted(item.compared(item.expression.value(outcomes)), loading))
         return found
+
+    def _loading(self, parameters: Parameters, key: str) -> Any:
+        return parameters.get(key, self.spec.parameters[key].value)
 
     def estimated_noise(self, z: Array) -> dict[str, Noise]:
         """Estimate the error model of every series from the residuals at a point.
@@ -106,7 +111,7 @@ class Comparison(Tied):
                 else:
                     loading, turning = 1.0, None
                     if item.loading:
-                        loading = float(entering.number(parameters, item.loading))
+                        loading = float(self._loading(parameters, item.loading))
                         turning = unit(spreads, item.loading)
                     missed = item.predicted(raw[None], np.array([loading]))[0] - item.values
                     turned = item.slopes(raw, raw_slopes, loading, turning)

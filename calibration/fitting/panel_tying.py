@@ -6,34 +6,30 @@ from typing import Any
 
 import numpy as np
 
+from calibration.fitting.entering import FromState
 from calibration.fitting.space import ParameterSpace, chosen, overrides
 from calibration.fitting.tying import (
     FIRST_YEAR,
     ModelRuns,
-    Parameters,
-    Spreads,
     Tied,
     declarations,
     outcomes_of,
     stages_of,
-    unit,
 )
-from calibration.observation import MOST_PERSISTENT, Series, build_series
+from calibration.observation import Series, build_series
 from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined
-from pysd_runner.core.types import Array, Arrays, Numbers, Values
+from pysd_runner.core.types import Numbers, Values
 from pysd_runner.data import Data
 from pysd_runner.data.checks import JUMPED
 from pysd_runner.data.coverage import LEFT_OUT
 from pysd_runner.data.names import CURRENCY
-from pysd_runner.engine import TimePath, validation
-from pysd_runner.evidence import Beginning, in_state
+from pysd_runner.engine import validation
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, Measurement, ModelSpec, Prior
 from pysd_runner.spec.design import StudyDesign
 from pysd_runner.study.binding import RegionalModel
-from pysd_runner.study.region_inputs import RegionInputs
 
 # Maximum length of the default window in years: parameters are unlikely to be constant for longer.
 LONGEST = 25
@@ -78,7 +74,7 @@ def tied_to_panel(  # noqa: PLR0913 - the arguments of a public entry point
             panel=panel.name,
             why=joined(map(str, told), "; "),
         )
-    entering = PanelValues(RegionalModel(model=whole, panel=seen, yuan_per_unit=yuan_per_unit), first)
+    entering = FromState(RegionalModel(model=whole, panel=seen, yuan_per_unit=yuan_per_unit), first)
     return Tied(
         model=whole,
         data=seen,
@@ -334,109 +330,3 @@ def notes_on(panel: Data, yuan_per_unit: float) -> tuple[str, ...]:
     told = [item.message for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
     notes += [f"{text.removesuffix('?')}." if text.endswith("?") else Message("{said}.", said=text) for text in told]
     return tuple(notes)
-
-
-class PanelValues:
-    """Inputs of a regional model as a function of parameters: the parameters and the start values of the regions."""
-
-    # The model is differentiated with respect to both in one pass: every value that depends on parameters is passed on
-    # together with its derivatives.
-
-    def __init__(self, bound: RegionalModel, year: int) -> None:
-        self.bound, self.year = bound, year
-        assert bound.model.spec is not None  # noqa: S101
-        self._declared = bound.model.spec.parameters
-        self._decay = bound.bindings.parameters.momentum_decay
-        self._entering: frozenset[str] | None = None
-        self.keys: tuple[str, ...] = ()
-
-    @property
-    def model(self) -> Model:
-        """The model that is simulated."""
-        return self.bound.model
-
-    @property
-    def held(self) -> Arrays:
-        """Empty: no other values of the model are overridden."""
-        return {}
-
-    @property
-    def model_sha256(self) -> str:
-        """Hash of the model file."""
-        return self.model.sha256
-
-    def imputed(self, parameters: Parameters) -> tuple[str, ...]:
-        """Start values that were imputed because they were not observed, one line each."""
-        return tuple(str(item) for item in self.inputs(parameters).imputed)
-
-    def inputs(self, parameters: Parameters) -> RegionInputs:
-        """Start values of the regions for given parameters."""
-        return self.bound.at(parameters).inputs(self.year)
-
-    def values(self, parameters: Parameters, draws: int) -> Arrays:  # noqa: ARG002
-        """Values by variable, shape (1, draw, element...)."""
-        return self._values(parameters, self.inputs(parameters))
-
-    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[Arrays, Arrays]:
-        """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
-        keys = list(spreads)
-        entering = [key for key in keys if key in self._read(parameters)]
-        steps = STEP * np.array([spreads[key] for key in entering])
-        draws: dict[str, Array | float] = dict(parameters)
-        for column, key in enumerate(entering):
-            around = np.full(1 + len(_PLACES) * len(entering), parameters[key])
-            around[1 + len(_PLACES) * column : 1 + len(_PLACES) * (column + 1)] += steps[column] * np.array(_PLACES)
-            draws[key] = around
-        start = self.inputs(draws)
-        values, seeds = {}, {}
-        for name, value in sorted(self._values(parameters, start).items()):
-            values[name] = value[:, :1]
-            if value.ndim == 3 and value.shape[1] > 1:
-                beside = value[0, 1:].reshape(len(entering), len(_PLACES), -1)
-                seeds[name] = np.zeros((1, 1, value.shape[2], len(keys)))
-                places = [keys.index(key) for key in entering]
-                seeds[name][..., places] = np.einsum("p,cpr->rc", _WEIGHTS, beside) / steps
-        for column, key in enumerate(keys):
-            if self._declared[key].variable:
-                seeds[self._declared[key].variable] = (np.arange(len(keys)) == column).astype(float)[None, None]
-        return values, seeds
-
-    def number(self, parameters: Parameters, key: str) -> Array | float:
-        """Value of a parameter that is not part of the model, such as a loading."""
-        found: Array | float = parameters.get(key, self._declared[key].value)
-        return found
-
-    def memory(self, parameters: Parameters) -> Array:
-        """Share of the momentum of growth that remains after a year, as the model integrates it."""
-        return np.minimum(self.bound.at(parameters).memory(), MOST_PERSISTENT)
-
-    def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> Array | None:
-        """Derivatives of `memory`, shape (parameter,); None if it does not depend on the parameters."""
-        if self._decay not in spreads:
-            return None
-        bound = self.bound.at(parameters)
-        slope = 0.0 if bound.memory() > MOST_PERSISTENT else float(bound.memory_slope())
-        return slope * unit(spreads, self._decay)
-
-    def record(self, parameters: Parameters) -> Values:
-        """Start values that were imputed."""
-        return {"imputed": list(self.imputed(parameters))}
-
-    def beginning(self, start: float | None, last: float) -> Beginning:  # noqa: ARG002
-        """Experiments begin in the state observed in the last year of data."""
-        bound, rate = self.bound, float(self.bound.yuan_per_unit)
-        return in_state(bound.model, bound.panel, int(last), first_year=self.year, yuan_per_unit=rate)
-
-    def _values(self, parameters: Parameters, start: RegionInputs) -> Arrays:
-        found = {}
-        for name, value in self.bound.at(parameters).values(start).items():
-            if isinstance(value, TimePath):
-                raise TypeError("start values do not change over time")
-            found[name] = value if value.ndim == 3 else np.atleast_1d(value)[None]
-        return found
-
-    def _read(self, parameters: Parameters) -> frozenset[str]:
-        """Parameters on which the start values depend."""
-        if self._entering is None:
-            self._entering = self.inputs(parameters).read
-        return self._entering

@@ -3,88 +3,33 @@
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from calibration.fitting.columns import Binding, Measurements, bound, driven_paths, series_of
+from calibration.fitting.entering import FromFile, Target, targets_of
 from calibration.fitting.space import ParameterSpace, listed
-from calibration.fitting.tying import Block, ModelRuns, Parameters, Spreads, Tied, outcomes_of, whole_steps
+from calibration.fitting.tying import Block, ModelRuns, Tied, outcomes_of, whole_steps
 from calibration.observation import Series
 from pysd_runner.core.calendar import time_of, unit_of_time
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
 from pysd_runner.core.numbers import three_digits
-from pysd_runner.core.types import Array, Arrays, Texts, Values, frozen
+from pysd_runner.core.types import Texts, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import references
-from pysd_runner.evidence import Beginning
 from pysd_runner.model import Model, facts_of
-from pysd_runner.simulation.run import constant_values, element_name, located, simulate
+from pysd_runner.simulation.run import constant_values
 from pysd_runner.simulation.task import time_unit
 from pysd_runner.spec import ErrorModel, FittedParameters, ModelSpec, Observation, Parameter, Prior
 from pysd_runner.spec.design import StudyDesign
 from pysd_runner.spec.own import DECLARED, is_off, left_out, record_of, weak_parameter, with_prior
 from pysd_runner.study.binding import end_of, in_time_of
-from pysd_runner.study.equations import PREFIX, equations_hash, equations_of, with_starts
 
 # Name of the single block of a model without declared blocks.
 BLOCK = Message("Model")
 NOTHING = ParameterSpace.of(())
-
-
-@frozen
-class Target:
-    """A scalar of a model that can be estimated: an element of a constant or the initial value of a stock."""
-
-    name: str  # name with subscripts as in the model file, which is the key of the parameter
-    variable: str  # name of the variable
-    position: tuple[int, ...]  # index of the element; empty for a variable without subscripts
-    is_start: bool  # whether it is the initial value of a stock
-
-    @property
-    def entered(self) -> str:
-        """Name of the constant through which the value is passed to a run."""
-        return f"{PREFIX}{self.variable}" if self.is_start else self.variable
-
-
-def targets_of(model: Model, names: Iterable[str]) -> tuple[Target, ...]:
-    """Scalars selected by names of variables or elements; ``InvalidInput`` if a name cannot be estimated."""
-    found: dict[str, Target] = {}
-    for name in names:
-        variable, position = _located(model, name)
-        item = model.ir.variables[variable]
-        if item.kind not in ("constant", "stock"):
-            raise InvalidInput(
-                "{variable!r} is computed by an equation ({kind}); only constants and starting values of stocks can "
-                "be estimated",
-                variable=variable,
-                kind=Message(item.kind),
-            )
-        shape = model.ir.shape(item.dims)
-        places = product(*(range(size) for size in shape)) if position is None else (position,)
-        for place in places:
-            called = element_name(model.ir, variable, tuple(place))
-            found.setdefault(
-                called, Target(name=called, variable=variable, position=tuple(place), is_start=item.kind == "stock")
-            )
-    return tuple(found.values())
-
-
-def _located(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
-    """Variable and element of a name; ``initial Infected`` stands for the initial value of ``Infected``."""
-    try:
-        return located(model, name)
-    except UnknownName:
-        for prefix in (PREFIX, "initial ", "initial value of "):
-            if name.casefold().startswith(prefix.casefold()):
-                try:
-                    return located(model, name[len(prefix) :])
-                except UnknownName:
-                    continue
-        raise
 
 
 def parameters_of(
@@ -128,86 +73,6 @@ def _computed(model: Model, target: Target) -> float:
             variable=target.variable,
         )
     return float(np.asarray(constant_values(model, target.variable))[target.position])
-
-
-class TargetValues:
-    """Inputs of a model as a function of scalar parameters; `held` overrides other values of the model file."""
-
-    def __init__(self, model: Model, targets: Sequence[Target], *, held: Values) -> None:
-        self._original, self._targets, self.held = model, tuple(targets), dict(held)
-        self.model = with_starts(model, (item.variable for item in self._targets if item.is_start))
-        self.keys = tuple(item.name for item in self._targets)
-        self._bases = {item.entered: self._base(item) for item in self._targets}
-        self._seeds: dict[tuple[str, ...], dict[str, Array]] = {}
-
-    def imputed(self, parameters: Parameters) -> tuple[str, ...]:  # noqa: ARG002
-        """Empty: all start values are from the model."""
-        return ()
-
-    def values(self, parameters: Parameters, draws: int) -> Arrays:
-        """Values by variable, shape (1, draw, element...)."""
-        arrays = {name: np.repeat(base[None, None], draws, axis=1) for name, base in self._bases.items()}
-        for item in self._targets:
-            place: tuple[Any, ...] = (0, slice(None), *item.position)
-            arrays[item.entered][place] = np.ravel(parameters[item.name])
-        return arrays
-
-    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[Arrays, Arrays]:
-        """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
-        # Reuse the same tangent (derivative seed) arrays, so that the engine need not copy them again.
-        if tuple(spreads) not in self._seeds:
-            columns = {key: column for column, key in enumerate(spreads)}
-            seeds = {name: np.zeros((1, 1, *base.shape, len(columns))) for name, base in self._bases.items()}
-            for item in self._targets:
-                seeds[item.entered][(0, 0, *item.position, columns[item.name])] = 1.0
-            self._seeds[tuple(spreads)] = seeds
-        return self.values(parameters, 1), self._seeds[tuple(spreads)]
-
-    def number(self, parameters: Parameters, key: str) -> float:  # noqa: ARG002
-        """Raise ``KeyError``: all parameters are part of the model."""
-        raise KeyError(key)
-
-    def memory(self, parameters: Parameters) -> float:  # noqa: ARG002
-        """Share of momentum of growth that remains after a year: zero."""
-        return 0.0
-
-    def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> None:  # noqa: ARG002
-        """Derivatives of `memory`: None, since it is constant."""
-        return
-
-    @cached_property
-    def equations(self) -> Texts:
-        """Equations of the model, stored with a fit in case the model file is not available later."""
-        return equations_of(self._original)
-
-    @property
-    def model_sha256(self) -> str:
-        """Hash of all equations."""
-        return equations_hash(self.equations)
-
-    def record(self, parameters: Parameters) -> Values:  # noqa: ARG002
-        """Equations of the model."""
-        return {"equations": self.equations}
-
-    def beginning(self, start: float | None, last: float) -> Beginning:
-        """Experiments begin at the start of the runs."""
-
-        def values(parameters: Values, draws: int) -> Values:
-            return {**self.held, **self.values(parameters, draws)}
-
-        return Beginning(model=self.model, values=values, start=start, last=last)
-
-    def _base(self, target: Target) -> Array:
-        """Values of a target's variable, used for the elements that are not estimated."""
-        if target.entered in self.held:
-            return np.asarray(self.held[target.entered], dtype=float)
-        if not target.position:
-            return np.zeros(())
-        if target.is_start:
-            plain = {name: value for name, value in self.held.items() if name in self._original.ir.variables}
-            found = simulate(self._original, plain, outcomes=[target.variable])[target.variable]
-            return np.asarray(found[0, 0, ..., 0], dtype=float)
-        return np.array(constant_values(self._original, target.variable), dtype=float)
 
 
 # Words of a name that mark a quantity somebody measured out.
@@ -346,7 +211,7 @@ def tied_to_table(  # noqa: PLR0913 - the arguments of a public entry point
         stages=(),
         series=series,
         runs=ModelRuns(
-            TargetValues(model, (), held=held),
+            FromFile(model, (), held=held),
             outcomes=outcomes_of(series),
             start=begins,
             stop=stop,
@@ -386,7 +251,7 @@ def with_free(tied: Tied, names: Iterable[str], reasons: Sequence[str] = ()) -> 
         spec=_spec_of(model, space),
         space=space,
         stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
-        runs=ModelRuns(TargetValues(model, targets, held=held), outcomes=tied.runs.outcomes, **tied.runs.bounds),
+        runs=ModelRuns(FromFile(model, targets, held=held), outcomes=tied.runs.outcomes, **tied.runs.bounds),
         notes=(*tied.record["notes"], *told),
         record={
             "declarations": [record_of(item) for item in parameters],

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from calibration.fitting.columns import NO_COLUMNS, Binding
+from calibration.fitting.entering import Entering, Parameters, Spreads
 from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
 from pysd_runner.core.calendar import PLAIN, Calendar
@@ -14,59 +15,11 @@ from pysd_runner.core.errors import InvalidInput, Message, joined
 from pysd_runner.core.types import Array, Arrays, Numbers, Record, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Linearised, Task
-from pysd_runner.evidence import Beginning
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 from pysd_runner.spec.design import StudyDesign
-
-Parameters = Values
-Spreads = Numbers
-
-
-class Entering(Protocol):
-    """Interface that converts parameters to values of the model's variables."""
-
-    @property
-    def model(self) -> Model:
-        """The model that is simulated."""
-
-    @property
-    def held(self) -> Values:
-        """Values that override the model file in every run, by variable."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Parameters that must be given."""
-
-    @property
-    def model_sha256(self) -> str:
-        """Hash that identifies the model of a fit."""
-
-    def imputed(self, parameters: Parameters) -> tuple[str, ...]:
-        """Start values that were imputed because they were not observed, one line each."""
-
-    def values(self, parameters: Parameters, draws: int) -> Arrays:
-        """Values by variable, shape (1, draw, element...)."""
-
-    def moved(self, parameters: Parameters, spreads: Spreads) -> tuple[Arrays, Arrays]:
-        """Values for one parameter vector, and derivatives of those that depend on it (extra trailing axis)."""
-
-    def number(self, parameters: Parameters, key: str) -> Array | float:
-        """Value of a parameter that is not part of the model, such as a loading."""
-
-    def memory(self, parameters: Parameters) -> Array | float:
-        """Share of the momentum of growth that remains after a year."""
-
-    def memory_slopes(self, parameters: Parameters, spreads: Spreads) -> Array | None:
-        """Derivatives of `memory`, shape (parameter,); None if it does not depend on the parameters."""
-
-    def record(self, parameters: Parameters) -> Values:
-        """Entry of the provenance of a fit: what else the model's runs depend on."""
-
-    def beginning(self, start: float | None, last: float) -> Beginning:
-        """How experiments after the last time of data begin."""
 
 
 class ModelRuns:
@@ -149,11 +102,6 @@ def whole_steps(model: Model, held: Values, *, start: float | None, last: float)
     clock = prepared(model, held, start=start, outcomes=[]).clock
     steps = max(int(np.ceil((last - clock.start) / clock.step - 1e-6)), 1)
     return clock.start, clock.start + steps * clock.step, clock.step
-
-
-def unit(spreads: Spreads, key: str) -> Array:
-    """Unit vector of a parameter, shape (parameter,)."""
-    return np.array([float(item == key) for item in spreads])
 
 
 @frozen
