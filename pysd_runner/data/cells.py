@@ -369,12 +369,10 @@ class Grid:
         """Create a finding about one of the values."""
         return self.cells.problem(self.index[place], rule, message, expected, severity=severity)
 
-    def marks(self) -> TextArray | None:
-        """Flag of each value (such as "imputed"); None if no value has one."""
-        if not (self.cells.flags != "").any():
-            return None
-        flags = np.where(is_empty(self.cells.entries), "", self.cells.flags)
-        return np.where(self.index < 0, "", flags[self.index])
+    def marks(self) -> TextArray:
+        """Flag of each value (such as "imputed"), empty for none."""
+        # Grid points without a cell have index -1, which selects the last text.
+        return np.append(np.where(is_empty(self.cells.entries), "", self.cells.flags), "")[self.index]
 
 
 def to_grid(

@@ -15,7 +15,6 @@ from pysd_runner.data.checks import SHOWN
 from pysd_runner.data.dataset import Data
 from pysd_runner.data.mapping import PanelMapping, as_mapping, hash_of, readings_of
 from pysd_runner.data.reading import National, Regions, holds_panel, in_file, read_panel, read_series
-from pysd_runner.data.series import Clock
 from pysd_runner.data.sources import Source, shipped_panels, sources_of
 
 logger = logging.getLogger(__name__)
@@ -229,7 +228,7 @@ def _examined(
         regions, national = onto.regions, {} if national is None else national
     if panel is None:
         told = regions is not None or national is not None or asked.yuan_per_unit is not None or len(files) > 1
-        panel = told or holds_panel(files[0].in_form(tables[0], asked.of_panel)[0], asked.of_panel)
+        panel = told or holds_panel(files[0], tables[0], asked.of_panel)
     others = ("time_unit",) if panel or onto is not None else ("regions", "national", "yuan_per_unit")
     if surplus := [name for name in others if getattr(asked, name) is not None]:
         raise InvalidInput(
@@ -245,8 +244,7 @@ def _examined(
     elif len(files) > 1:
         raise InvalidInput("several files are read together as one panel only; read them one by one")
     else:
-        clock = Clock(time=asked.time, entity=asked.entity or None, unit=asked.time_unit)
-        problems, data = read_series(files[0], tables[0], asked, clock)
+        problems, data = read_series(files[0], tables[0], asked)
     if errors_of(problems):
         # The table may stand on another sheet.
         problems = [replace(item, severity="error") if item.rule == "other-sheets" else item for item in problems]

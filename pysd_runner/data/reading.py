@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -31,12 +31,9 @@ from pysd_runner.data.mapping import (
     Declarations,
     PanelMapping,
     declarations_beside,
-    mapped,
     no_such_heading,
-    selected_rows,
-    variable_name,
 )
-from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, bare, key, split_unit
+from pysd_runner.data.names import CURRENCY, REQUIRED, VARIABLES, Entity, bare, key
 from pysd_runner.data.numbers import numbers_of, styles_of
 from pysd_runner.data.regions import (
     NOT_YEARLY,
@@ -48,7 +45,7 @@ from pysd_runner.data.regions import (
     with_tiles,
     years_of,
 )
-from pysd_runner.data.series import Clock, ObservedQuantity, SeriesTable
+from pysd_runner.data.series import ObservedQuantity, SeriesTable
 from pysd_runner.data.sources import Source, columns_of, shipped_panels
 from pysd_runner.data.units import YUAN, Measure, measures
 
@@ -60,66 +57,58 @@ if TYPE_CHECKING:
 # A file, or its contents as a data frame, a dictionary of columns or a list of rows.
 Regions: TypeAlias = "str | Path | Sequence[Entity] | Rows | None"
 National: TypeAlias = "str | Path | Mapping[str, Mapping[int, float]] | pd.DataFrame | None"
-_Read = TypeVar("_Read")
 SIDECAR = "national.csv"
 MONEY = ("money", "money per head")
-# Creates the finding for a cell whose grid point is already taken.
-Repeated = Callable[[Grid, int, tuple[int, ...]], Finding]
+# A grid, the index of a cell, and the grid point of the cell, which was already taken.
+Repeat: TypeAlias = tuple[Grid, int, tuple[int, ...]]
 
 
 @frozen
 class _Context:
     """Inputs of the panel reader other than tables."""
 
-    files: tuple[Source, ...]
+    files: Sequence[Source]
     mapping: PanelMapping
     declared: Declarations
+    units: Texts  # by variable, where the files give none
     book: RegionBook | None
     national: YearSeries
-    is_part: bool = False  # whether the files may lack columns and years, which another panel has
+    is_part: bool  # whether the files may lack columns and years, which another panel has
 
 
 def gridded(
     observed: Sequence[Cells],
-    places: Sequence[Sequence[IndexArray]] | None,
+    places: Sequence[Sequence[IndexArray]],
     shape: tuple[int, ...],
     mapping: PanelMapping,
-    repeated: Repeated,
     measured: Mapping[str, Measure] = {},
-) -> tuple[list[Grid], list[Finding]]:
-    """Convert the cells of quantities to numbers, and put them on a grid if their positions are known."""
+) -> tuple[list[Grid], list[Finding], list[Repeat]]:
+    """Convert the cells of quantities to numbers, and put them on a grid; also return those whose place was taken."""
     missing = frozenset(mapping.missing)
     styles, problems = styles_of(observed, missing, mapping.decimal)
     grids, repeats = [], []
-    for number, cells in enumerate(observed):
+    for cells, place in zip(observed, places, strict=True):
         measure = measured.get(cells.variable, Measure())
         values, faulty, found = numbers_of(cells, measure, missing, styles[cells.variable])
+        grid, again = to_grid(cells, values, faulty, place, shape)
+        grids.append(grid)
         problems += found
-        if places is not None:
-            grid, again = to_grid(cells, values, faulty, places[number], shape)
-            grids.append(grid)
-            repeats += [repeated(grid, cell, place) for cell, place in again]
-    # A repeated row repeats every variable, but is one problem.
-    return grids, [*problems, *dict.fromkeys(repeats)]
+        repeats += [(grid, *cell) for cell in again]
+    return grids, problems, repeats
 
 
-def read_series(file: Source, raw: TextFile, mapping: PanelMapping, clock: Clock) -> tuple[list[Finding], Data | None]:
+def read_series(file: Source, raw: TextFile, mapping: PanelMapping) -> tuple[list[Finding], Data | None]:
     """Read a file as time series of any kind, in the units of the file."""
-    table, told = selected_rows(raw, mapping)
-    problems = [*table.problems, *told]
-    if errors_of(problems):
-        return problems, None
-    found = SeriesTable(table, mapping, clock)
-    problems += found.problems
+    found = SeriesTable(raw, mapping)
+    problems = found.problems
     if errors_of(problems):
         return problems, None
     used, moments = np.unique(found.moments.numbers, return_inverse=True)
     columns = {}
     for item in found.quantities.values():
         shape = (*(len(found.labels[axis]) for axis in item.axes), len(used))
-        places = [*item.places, moments[item.cells.take]]
-        (grid,), wrong = gridded([item.cells], [places], shape, mapping, _twice(item, found.labels))
-        problems += wrong
+        (grid,), wrong, repeats = gridded([item.cells], [[*item.places, moments[item.cells.take]]], shape, mapping)
+        problems += [*wrong, *dict.fromkeys(_twice(item, found.labels, *again) for again in repeats)]
         columns[item.name] = Column(
             name=item.name, values=grid.values, axes=tuple(item.axes), unit=item.unit, variable=item.target
         )
@@ -127,35 +116,31 @@ def read_series(file: Source, raw: TextFile, mapping: PanelMapping, clock: Clock
             problems.append(_no_value(item.name))
     if errors_of(problems):
         return problems, None
+    over = {axis for column in columns.values() for axis in column.axes}
     data = Data(
-        name=file.path.stem if file.held is None else "table",
+        name=Path(file.name("table")).stem,
         times=used,
         columns=columns,
         time_unit=found.moments.unit,
-        entities={
-            axis: tuple(map(Entity.of, labels))
-            for axis, labels in found.labels.items()
-            if any(axis in column.axes for column in columns.values())
-        },
+        entities={axis: tuple(map(Entity.of, labels)) for axis, labels in found.labels.items() if axis in over},
         dates=tuple(found.moments.dates[moment] for moment in used) if found.moments.dates else (),
         provenance={"file": file.name(file.called)},
     )
     return problems, data
 
 
-def _twice(item: ObservedQuantity, labels: Mapping[str, tuple[str, ...]]) -> Repeated:
-    def problem(grid: Grid, cell: int, place: tuple[int, ...]) -> Finding:
-        names = ", ".join(labels[axis][at] for axis, at in zip(item.axes, place[:-1], strict=True))
-        message = Message(
-            "{name} has a second value at this time{who}; the first stands in row {row}. Name the columns that tell "
-            "the rows apart with `entity` (--entity), or leave one out",
-            name=item.name,
-            who=Message(" for {names}", names=names) if names else "",
-            row=grid.rows[place],
-        )
-        return item.cells.problem(cell, "duplicate", message, Message("one value for each time and entity"))
-
-    return problem
+def _twice(
+    item: ObservedQuantity, labels: Mapping[str, tuple[str, ...]], grid: Grid, cell: int, place: tuple[int, ...]
+) -> Finding:
+    names = ", ".join(labels[axis][at] for axis, at in zip(item.axes, place[:-1], strict=True))
+    message = Message(
+        "{name} has a second value at this time{who}; the first stands in row {row}. Name the columns that tell "
+        "the rows apart with `entity` (--entity), or leave one out",
+        name=item.name,
+        who=Message(" for {names}", names=names) if names else "",
+        row=grid.rows[place],
+    )
+    return item.cells.problem(cell, "duplicate", message, Message("one value for each time and entity"))
 
 
 def _no_value(name: str) -> Finding:
@@ -172,28 +157,19 @@ def read_panel(
     onto: Data | None = None,
 ) -> tuple[list[Finding], Data | None]:
     """Read files as one panel, or as figures for some of the columns and years of the panel `onto`."""
-    context, problems = _context(files, mapping, regions, national)
-    if onto is not None:
-        units = cast("Texts", onto.provenance.get("file_units", {}))
-        declared = replace(context.declared, units={**context.declared.units, **units})
-        context = replace(context, declared=declared, is_part=True)
+    context, problems = _context(files, mapping, regions, national, onto)
     parts: list[tuple[TextFile, Layout, Observations]] = []
-    unused: list[dict[str, Finding]] = []
+    known: set[str] = set()
     for file, raw in zip(files, tables, strict=True):
-        table, selected = file.in_form(raw, mapping)
-        layout, headings = interpret(table, mapping.columns)
-        table, layout = take_unit_row(table, layout)
-        observations, names = observe(table, layout, mapping.columns)
-        found = [*table.problems, *selected, *headings, *names]
+        table, layout, observations, found = _part(file, raw, mapping)
         if len(files) > 1 or context.is_part:
             # Output may be in another file; if it is in none, that is reported below.
             found = [item for item in found if (item.rule, item.column) != ("missing-column", "output")]
         problems += in_file(found, file, files)
-        unused.append({item.column: item for item in _unused_mapping(table, layout, mapping)})
+        known |= _spellings(table, layout)
         parts.append((table, layout, observations))
-    # Report headings of the mapping that are in none of the files.
-    problems += [item for heading, item in unused[0].items() if all(heading in other for other in unused)]
     table, layout, observations = parts[0]
+    problems += [no_such_heading(heading, table, "columns") for heading in mapping.columns if key(heading) not in known]
     if len(parts) > 1:
         roles = {role: meaning for _, other, _ in reversed(parts) for role, meaning in other.roles.items()}
         layout = Layout(shape="long", roles=roles)
@@ -205,42 +181,37 @@ def read_panel(
     return [item for item in problems if item.rule == NOT_YEARLY] or problems, data
 
 
+def _part(file: Source, raw: TextFile, mapping: PanelMapping) -> tuple[TextFile, Layout, Observations, list[Finding]]:
+    """One file of a panel in the form of a panel file, its layout and what it holds."""
+    table, selected = file.in_form(raw, mapping)
+    layout, headings = interpret(table, mapping.columns)
+    table, layout = take_unit_row(table, layout)
+    observations, names = observe(table, layout, mapping.columns)
+    return table, layout, observations, [*table.problems, *selected, *headings, *names]
+
+
 def _assembled(
     context: _Context, table: TextFile, layout: Layout, observations: Observations
 ) -> tuple[list[Finding], Data | None]:
     mapping, keys, observed = context.mapping, observations.keys, observations.cells
     heading = layout.roles["region"].heading if "region" in layout.roles else "region"
-    measured, problems = measures(observed, mapping.units, context.declared.units, frozenset(mapping.missing))
+    measured, problems = measures(observed, mapping.units, context.units, frozenset(mapping.missing))
     regions: tuple[Entity, ...] = ()
-    index: IndexArray = np.full(len(keys.rows), -1)
+    index = of_row = np.full(len(keys.rows), -1)
     if "region" in layout.roles:
         regions, index, found = places_of(keys, heading, context.book)
         problems += found
-    of_cells, found = _years(observations, layout)
-    problems += found
-    years = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *of_cells]))
+    if "year" in layout.roles:
+        of_row, found = years_of(keys.years, keys.rows, layout.roles["year"].heading)
+        problems += found
+    years = np.unique(np.concatenate([of_row[:0], *(of_row[cells.take] for cells in observed)]))
     years = years[years >= 0]
-    is_placed = {"region", "year"} <= {*layout.roles}
-    places = [
-        (index[cells.take], np.where(of >= 0, np.searchsorted(years, of), -1))
-        for cells, of in zip(observed, of_cells, strict=False)
-    ]
-
-    def repeated(grid: Grid, cell: int, place: tuple[int, ...]) -> Finding:
-        region, year = regions[place[0]].code, years[place[1]]
-        first, row = int(grid.rows[place]), int(grid.cells.rows[cell])
-        return Finding(
-            "duplicate",
-            Message("region {region} in {year} already stands in row {row}", region=region, year=year, row=first),
-            row=row,
-            found=Message("{what} in rows {first} and {second}", what=f"{region}, {year}", first=first, second=row),
-            expected=Message("one row for each region and year"),
-        )
-
-    shape = (len(regions), len(years))
-    grids, found = gridded(observed, places if is_placed else None, shape, mapping, repeated, measured)
-    problems += found
-    if not grids:
+    at = np.where(of_row >= 0, np.searchsorted(years, of_row), -1)
+    places = [(index[cells.take], at[cells.take]) for cells in observed]
+    grids, found, repeats = gridded(observed, places, (len(regions), len(years)), mapping, measured)
+    # A repeated row repeats every variable, but is one problem.
+    problems += [*found, *dict.fromkeys(_repeated(regions, years, *again) for again in repeats)]
+    if not (grids and {"region", "year"} <= {*layout.roles}):
         return problems, None
     draft = Draft(
         regions=regions,
@@ -251,55 +222,58 @@ def _assembled(
     )
     for check in () if context.is_part else CHECKS:
         problems += check(draft)
-    return problems, _panel(context, draft, _provenance(context, table, layout, measured))
+    return problems, _panel(context, draft, table, layout)
 
 
-def _years(observations: Observations, layout: Layout) -> tuple[list[IndexArray], list[Finding]]:
-    """Year of every cell; the year column is checked only once for all variables."""
-    if "year" not in layout.roles:
-        return [], []
-    keys = observations.keys
-    years, problems = years_of(keys.years, keys.rows, layout.roles["year"].heading)
-    return [years[cells.take] for cells in observations.cells], problems
+def _repeated(regions: Sequence[Entity], years: IndexArray, grid: Grid, cell: int, place: tuple[int, ...]) -> Finding:
+    region, year = regions[place[0]].code, years[place[1]]
+    first, row = int(grid.rows[place]), int(grid.cells.rows[cell])
+    return Finding(
+        "duplicate",
+        Message("region {region} in {year} already stands in row {row}", region=region, year=year, row=first),
+        row=row,
+        found=Message("{what} in rows {first} and {second}", what=f"{region}, {year}", first=first, second=row),
+        expected=Message("one row for each region and year"),
+    )
 
 
-def _panel(context: _Context, draft: Draft, provenance: Mapping[str, object]) -> Data:
+def _panel(context: _Context, draft: Draft, table: TextFile, layout: Layout) -> Data:
     """Assemble the panel in canonical units, and add derived variables to the observed ones."""
-    rate = context.mapping.yuan_per_unit or 1.0
-    currency = draft.currency if context.mapping.yuan_per_unit is None else YUAN
-    columns = {}
-    for name, grid in draft.grids.items():
-        known = VARIABLES.get(name)
-        is_money = known is not None and known.kind in MONEY
-        unit = draft.measured[name].unit
-        columns[name] = Column(
-            name=name,
-            values=grid.values * rate if is_money else grid.values,
-            axes=(REGION,),
-            unit=unit if known is None else unit.replace(CURRENCY, currency),
-            marks=_marks(grid, context.declared, draft.years),
-        )
-    columns |= {
-        name: Column(
-            name=name,
-            values=array,
-            axes=(REGION,),
-            unit=VARIABLES[name].unit.replace(CURRENCY, currency),
-            marks=np.where(np.isfinite(array), DERIVED, "").astype(object),
-        )
-        for name, array in derived({name: column.values for name, column in columns.items()}).items()
+    mapping, files = context.mapping, context.files
+    rate = mapping.yuan_per_unit or 1.0
+    currency = draft.currency if mapping.yuan_per_unit is None else YUAN
+    values = {
+        name: grid.values * (rate if name in VARIABLES and VARIABLES[name].kind in MONEY else 1.0)
+        for name, grid in draft.grids.items()
     }
+    columns = {}
+    for name, array in {**values, **derived(values)}.items():
+        # Units of variables of the user's own are as in the file.
+        unit = VARIABLES[name].unit.replace(CURRENCY, currency) if name in VARIABLES else draft.measured[name].unit
+        marks = (
+            _marks(draft.grids[name], context.declared, draft.years)
+            if name in values
+            else np.where(np.isfinite(array), DERIVED, "").astype(object)
+        )
+        columns[name] = Column(name=name, values=array, axes=(REGION,), unit=unit, marks=marks)
     bases = (measure.price_basis for measure in draft.measured.values() if measure.price_basis)
-    file = context.files[0]
     data = Data(
-        name=context.declared.name or (file.path.stem if file.held is None else "panel"),
+        name=context.declared.name or Path(files[0].name("panel")).stem,
         times=np.array(draft.years, dtype=float),
         columns=columns,
         entities={REGION: draft.regions},
         time_unit="year",
         currency=currency,
-        price_basis=context.mapping.price_basis or next(bases, ""),
-        provenance=provenance,
+        price_basis=mapping.price_basis or next(bases, ""),
+        provenance={
+            "file": ", ".join(file.name("panel") for file in files),
+            "file_sha256": " ".join(file.sha256 for file in files),
+            "encoding": table.encoding,
+            "shape": layout.shape,
+            "headings": {meaning.name: meaning.heading for meaning in (*layout.roles.values(), *layout.observed)},
+            "file_units": {name: measure.text for name, measure in draft.measured.items()},
+            "yuan_per_unit": mapping.yuan_per_unit,
+        },
     )
     return data.with_national(context.national)
 
@@ -315,17 +289,12 @@ def derived(values: Arrays) -> Arrays:
     return found
 
 
-def holds_panel(table: TextFile, mapping: PanelMapping) -> bool:
+def holds_panel(file: Source, raw: TextFile, mapping: PanelMapping) -> bool:
     """Whether a file has regions, years and output."""
-    if not table.header:
+    if not raw.header:
         return False
-    layout, _ = interpret(table, mapping.columns)
-    position = layout.position("variable")
-    names = {meaning.name for meaning in layout.observed}
-    if position is not None and layout.shape != "wide":
-        texts = set(texts_of(table.columns[position]))
-        names |= {variable_name(mapped(text, mapping.columns) or split_unit(text)[0]) for text in texts}
-    return {"region", "year"} <= {*layout.roles} and not names.isdisjoint(REQUIRED)
+    _, layout, observations, _ = _part(file, raw, mapping)
+    return {"region", "year"} <= {*layout.roles} and any(cells.variable in REQUIRED for cells in observations.cells)
 
 
 def in_file(problems: Sequence[Finding], file: Source, files: Sequence[Source]) -> list[Finding]:
@@ -337,12 +306,12 @@ def in_file(problems: Sequence[Finding], file: Source, files: Sequence[Source]) 
 
 
 def _context(
-    files: Sequence[Source], mapping: PanelMapping, regions: Regions, national: National
+    files: Sequence[Source], mapping: PanelMapping, regions: Regions, national: National, onto: Data | None
 ) -> tuple[_Context, list[Finding]]:
     problems: list[Finding] = []
-    path, files = files[0].path, tuple(files)
+    path = files[0].path
 
-    def tried(read: Callable[[], _Read], otherwise: _Read, rule: str, expected: str) -> _Read:
+    def tried(read: Callable[[], Any], otherwise: Any, rule: str, expected: str) -> Any:
         try:
             return read()
         except InvalidPanel as error:
@@ -353,10 +322,18 @@ def _context(
     of_regions = regions if regions is not None else mapping.regions or declared.regions
     book = tried(lambda: _book(of_regions), None, "region-file", Message("a usable region file"))
     beside = national if national is not None else mapping.national or declared.national
-    expected = Message("a usable file of national series")
-    nothing: YearSeries = {}
-    series = tried(lambda: _national(beside, path), nothing, "national-file", expected)
-    return _Context(files=files, mapping=mapping, declared=declared, book=book, national=series), problems
+    series = tried(lambda: _national(beside, path), {}, "national-file", Message("a usable file of national series"))
+    known: Any = {} if onto is None else onto.provenance.get("file_units", {})
+    context = _Context(
+        files=files,
+        mapping=mapping,
+        declared=declared,
+        units={**declared.units, **known},
+        book=book,
+        national=series,
+        is_part=onto is not None,
+    )
+    return context, problems
 
 
 def _book(regions: Regions) -> RegionBook | None:
@@ -392,13 +369,11 @@ def _national(given: National, path: Path) -> YearSeries:
     return national_of(beside, beside) if beside.is_file() and beside != path else {}
 
 
-def _unused_mapping(table: TextFile, layout: Layout, mapping: PanelMapping) -> list[Finding]:
-    names = set(table.header)
+def _spellings(table: TextFile, layout: Layout) -> set[str]:
+    """Keys by which a mapping may name the columns and variables of a file."""
     position = layout.position("variable")
-    if position is not None:
-        names |= set(texts_of(table.columns[position]))
-    loose = {spelled for name in names for spelled in (key(name), bare(name))}
-    return [no_such_heading(heading, table, "columns") for heading in mapping.columns if key(heading) not in loose]
+    names = {*table.header, *(() if position is None else texts_of(table.columns[position]))}
+    return {spelled for name in names for spelled in (key(name), bare(name))}
 
 
 def _undeclared(observations: Observations, layout: Layout, table: TextFile) -> list[Finding]:
@@ -425,28 +400,8 @@ def _undeclared(observations: Observations, layout: Layout, table: TextFile) -> 
     ]
 
 
-def _marks(grid: Grid, declared: Declarations, years: Sequence[int]) -> TextArray | None:
-    name, marks = grid.cells.variable, grid.marks()
-    if marks is None and name not in declared.marks:
-        return None
-    marks = np.full(grid.values.shape, "", dtype=object) if marks is None else marks
-    of_years = np.array(years)
-    for mark in declared.marks.get(name, ()):
-        marked = np.isfinite(grid.values) & (of_years >= mark.first) & (of_years <= mark.last)
-        marks[marked] = mark.flag
+def _marks(grid: Grid, declared: Declarations, years: Sequence[int]) -> TextArray:
+    marks, of_years = grid.marks(), np.array(years)
+    for mark in declared.marks.get(grid.cells.variable, ()):
+        marks[np.isfinite(grid.values) & (of_years >= mark.first) & (of_years <= mark.last)] = mark.flag
     return marks
-
-
-def _provenance(
-    context: _Context, table: TextFile, layout: Layout, measured: Mapping[str, Measure]
-) -> dict[str, object]:
-    headings = {meaning.name: meaning.heading for meaning in (*layout.roles.values(), *layout.observed)}
-    return {
-        "file": ", ".join(file.name("panel") for file in context.files),
-        "file_sha256": " ".join(file.sha256 for file in context.files),
-        "encoding": table.encoding,
-        "shape": layout.shape,
-        "headings": headings,
-        "file_units": {name: measure.text for name, measure in measured.items()},
-        "yuan_per_unit": context.mapping.yuan_per_unit,
-    }

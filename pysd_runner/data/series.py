@@ -11,7 +11,7 @@ import numpy as np
 from pysd_runner.core.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, errors_of, with_hint
-from pysd_runner.core.types import Array, frozen
+from pysd_runner.core.types import Array
 from pysd_runner.data.cells import (
     Cells,
     Entries,
@@ -26,7 +26,7 @@ from pysd_runner.data.cells import (
     text_of,
     texts_of,
 )
-from pysd_runner.data.mapping import IGNORE, PanelMapping, mapped
+from pysd_runner.data.mapping import IGNORE, PanelMapping, mapped, selected_rows
 from pysd_runner.data.names import ROLE_OF, bare, key, split_unit, visible
 from pysd_runner.data.numbers import STYLES, NumberStyle
 
@@ -50,15 +50,6 @@ _TIMES = {
     "\u6708",
 }
 _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
-
-
-@frozen
-class Clock:
-    """Columns of times and entities and the time unit, as given by the caller; None to detect them."""
-
-    time: str | None = None
-    entity: Sequence[str] | None = None
-    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +84,12 @@ class SeriesTable:
     quantities: Mapping[str, ObservedQuantity]  # by name
     moments: RowTimes
 
-    def __init__(self, table: TextFile, asked: PanelMapping, clock: Clock) -> None:
-        self._asked, self._clock = asked, clock
-        self.problems: list[Finding] = []
+    def __init__(self, raw: TextFile, asked: PanelMapping) -> None:
+        self._asked = asked
+        table, told = selected_rows(raw, asked)
+        self.problems: list[Finding] = [*table.problems, *told]
+        if errors_of(self.problems):
+            return
         self.labels: dict[str, tuple[str, ...]] = {}  # names of the entities on each axis
         self._other_times: set[int] = set()  # further columns of times, which are not used
         # Invisible characters would make equal names differ.
@@ -128,8 +122,8 @@ class SeriesTable:
         header = self._table.header
         known = {item for heading in header for item in (key(heading), bare(heading))}
         known |= {key(item.partition("[")[0]) for item in header} | {key(item) for item in values}
-        named = [*self._asked.columns, *self._asked.units, *(self._clock.entity or ())]
-        for heading in (*named, *([self._clock.time] if self._clock.time else [])):
+        named = [*self._asked.columns, *self._asked.units, *self._asked.entity]
+        for heading in (*named, *([self._asked.time] if self._asked.time else [])):
             if key(heading) not in known:
                 self._problem(
                     "unknown-column",
@@ -147,8 +141,8 @@ class SeriesTable:
         return next((place for place, item in enumerate(self._table.header) if _role_of(item) == role), None)
 
     def _time_column(self) -> int | None:
-        if self._clock.time is not None:
-            return self._position(self._clock.time)
+        if self._asked.time is not None:
+            return self._position(self._asked.time)
         header = self._table.header
         times = [place for place, item in enumerate(header) if _is_time(item)]
         # Numbers called `Time`, as models call theirs, count in the unit of the model where dates may not.
@@ -170,7 +164,7 @@ class SeriesTable:
 
     def _leave_other_times(self, time: int) -> None:
         """Leave out further columns that are called times, unless nothing is left or the caller says what they are."""
-        named = {key(item) for item in (*self._asked.columns, *(self._clock.entity or ()))}
+        named = {key(item) for item in (*self._asked.columns, *self._asked.entity)}
         for place, item in enumerate(self._table.header):
             if place != time and _is_time(item) and not {key(item), bare(item)} & named:
                 self._other_times.add(place)
@@ -192,8 +186,8 @@ class SeriesTable:
 
     def _entities(self, taken: set[int]) -> list[int]:
         """Columns that name entities: those given by the caller, or text columns in which no cell is a number."""
-        if self._clock.entity is not None:
-            return [place for item in self._clock.entity if (place := self._position(item)) is not None]
+        if self._asked.entity:
+            return [place for item in self._asked.entity if (place := self._position(item)) is not None]
         return [
             place
             for place, (item, column) in enumerate(self._table.named)
@@ -307,7 +301,7 @@ class SeriesTable:
         dates = None if is_typed(column) else read_dates([text for text in held if text])
         if dates is not None:
             days, written = dates
-            unit = checked_unit(self._clock.unit) if self._clock.unit else written
+            unit = checked_unit(self._asked.time_unit) if self._asked.time_unit else written
             numbers = counted(days, unit, min(days))
             known = iter(numbers)
             every = [next(known) if text else np.nan for text in held]
@@ -324,7 +318,7 @@ class SeriesTable:
                     expected=Message("a number, or a date such as 2020-03-01, 2020-03 or 2020Q1"),
                 )
         label, inner = split_unit(heading)
-        unit = self._clock.unit or inner or unit_of_time(label)
+        unit = self._asked.time_unit or inner or unit_of_time(label)
         if not unit and ROLE_OF.get(key(label)) == "year" and all(1500 <= item <= 2500 for item in every):
             unit = "year"
         return RowTimes(np.array([*every, np.nan])[codes], unit)
