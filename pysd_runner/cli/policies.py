@@ -170,6 +170,7 @@ def _money(
 ) -> "tuple[Costs, Costs, dict[str, str]] | None":
     """Costs of a policy and of marginal additional money; None if its budget or mix changes over time."""
     from pysd_runner.policy.cost import costs, marginal_budgets, money_variables, spent_money
+    from pysd_runner.text import name_in
 
     money = (spent_money(study.model), money_variables(study.model))
     whole = costs(study, {name: policy}, *money, outcome=outcome, against=none)
@@ -180,7 +181,7 @@ def _money(
     more = costs(study, policies, *money, outcome=outcome, against=policy)
     names = {f"lever.{key}": lever.label(session.lang) for key, lever in study.levers.items()}
     names |= {f"region.{item.code}": item.name(session.lang) for item in panel.regions}
-    return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
+    return whole, more, {key: names.get(key) or name_in(session.lang, *key.split(".", 1)) for key in policies}
 
 
 # Maximum number of loops shown on the screen.

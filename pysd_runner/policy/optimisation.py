@@ -32,7 +32,10 @@ from pysd_runner.policy.search import (
     searched,
 )
 from pysd_runner.policy.space import DecisionVariable, Space, rounded
-from pysd_runner.policy.study import Outcome, Study, end_effects
+from pysd_runner.policy.study import Lever, Outcome, Study, end_effects
+from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.spec import PolicyClass
+from pysd_runner.text import LANGUAGES
 
 # Maximum number of draws in the first, coarse stage of each search.
 COARSE = 32
@@ -74,8 +77,8 @@ class Optimum(Tabled):
         Relative loss of the objective when shares are rounded to multiples of 5 per cent; NaN if the objective is 0.
     outcomes
         Outcomes of the study, by key.
-    levers
-        Labels of the levers by key and language.
+    labels
+        Labels of the levers, and of the classes of regions that have mixes of their own, by key and language.
     elements
         Names of the elements (regions) of watched outcomes.
     notes
@@ -100,7 +103,7 @@ class Optimum(Tabled):
     ranges: Mapping[str, Interval]
     rounding: float
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
-    levers: Mapping[str, Texts] = field(default_factory=dict)
+    labels: Mapping[str, Texts] = field(default_factory=dict)
     elements: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -269,6 +272,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
     rated, breaking = _rated(judged, known, root, judged.miss(point) + SLACK)
     measured = [*study.outcomes.values(), *study.watched.values()]
     every = end_effects(other, [space.policy(other, point)], measured, none=root)
+    named: list[PolicyClass | Lever] = [*load_vocabulary(study.model).classes.values(), *study.levers.values()]
     ranges: dict[str, Interval] = {}
     loss = float("nan")
     if describe:
@@ -295,7 +299,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
         ranges=ranges,
         rounding=loss,
         outcomes={**study.outcomes, **study.watched},
-        levers={key: {"en": lever.label("en"), "zh": lever.label("zh")} for key, lever in study.levers.items()},
+        labels={item.key: {lang: item.label(lang) for lang in LANGUAGES} for item in named},
         elements=study.elements,
         notes=study.notes,
     )

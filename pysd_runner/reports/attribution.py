@@ -21,7 +21,7 @@ from pysd_runner.reports.document import (
     saved_picture,
     screen_of,
 )
-from pysd_runner.text import translate
+from pysd_runner.text import translate, translated
 
 if TYPE_CHECKING:
     from pysd_runner.plots.figure import ReportFigure
@@ -156,7 +156,7 @@ def write_attribution(
             _cost_table(more, names, lang),
         ]
         tables["costs"] = pd.concat([whole.table(), more.table()]).reset_index()
-    parts += [Heading(translate("policy.notes", lang)), Bullets(found.notes)]
+    parts += [Heading(translate("policy.notes", lang)), Bullets([translated(note, lang) for note in found.notes])]
     title = translate("policy.attribution", lang, policy=own)
     save_analysis(folder, "attribution", title=title, lang=lang, parts=parts, tables=tables)
 

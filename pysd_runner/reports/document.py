@@ -332,6 +332,7 @@ def to_docx(document: ReportDocument) -> bytes:
         # Fixed, because line heights of Chinese fonts differ by a sixth.
         form.line_spacing, form.space_before, form.space_after = Pt(1.2 * size), Pt(before), Pt(2)
     page.core_properties.title, page.core_properties.author = printable(document.title), "gapsim"
+    page.core_properties.comments = ""
     page.core_properties.language = "zh-CN" if document.lang == "zh" else "en"
     page.add_paragraph(printable(document.title), style="Title")
     rows = sum(len(part.rows) for part in document.parts if isinstance(part, TextTable))

@@ -26,7 +26,7 @@ from pysd_runner.reports.document import (
 )
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.spec.evidence import Z90, EvidenceTerm
-from pysd_runner.text import translate, translated
+from pysd_runner.text import name_in, translate, translated
 
 NAME = "evidence"
 # Fewest years after the programme of a long follow-up, and least rating of a comparison with others.
@@ -242,7 +242,7 @@ class _Page:
             [
                 f"{row['id']} {_dated(row)}, {row['programme']}, {row['units']}",
                 f"{row['horizon']:g}",
-                self.say("none") if np.isnan(row["size"]) else f"{_number(row['size'])} {row['unit']}",
+                self.say("none") if np.isnan(row["size"]) else f"{_number(row['size'])} {self._unit(row['unit'])}",
                 _number(row["error"]),
                 "" if np.isnan(row["ratio"]) else written(row["ratio"], 1),
             ]
@@ -258,7 +258,9 @@ class _Page:
         for (parameter, unit), own in costs.groupby(["parameter", "unit"], sort=False):
             mark = self.say("policy.yes") if (own["is_model_unit"] == "yes").any() else ""
             china = own.loc[own["country"] == "China", "yuan_2024"]
-            rows.append([f"`{parameter}`", str(unit), mark, f"{len(own)}", _range(china), _range(own["yuan_2024"])])
+            rows.append(
+                [f"`{parameter}`", self._unit(str(unit)), mark, f"{len(own)}", _range(china), _range(own["yuan_2024"])]
+            )
         yield Heading(self.say("explorer.costs"))
         yield Paragraph(self.say("costs_note"))
         missing = sorted(unsupported_costs(self.found.model.source))
@@ -288,6 +290,9 @@ class _Page:
         spec = self.found.model.spec
         assert spec is not None  # noqa: S101
         return str(getattr(spec.parameters[key], self.lang))
+
+    def _unit(self, name: str) -> str:
+        return name_in(self.lang, "evidence.unit", name)
 
     def _lever(self, key: str) -> str:
         lever = load_vocabulary(self.found.model).levers.get(key)

@@ -12,7 +12,7 @@ from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import Bullets, Heading, Part, TextTable, save_analysis, saved_picture, screen_of
 from pysd_runner.scenarios.vocabulary import exponent_said
-from pysd_runner.text import translate
+from pysd_runner.text import name_in, translate, translated
 
 if TYPE_CHECKING:
     from pysd_runner.plots.figure import ReportFigure
@@ -127,7 +127,8 @@ def write_optimum(found: Optimum, labels: Texts, folder: Path, lang: str) -> Non
     ]
     if len(_shares(found, lang)):
         parts.append(saved_picture(figure_of(shares)(lang), folder, "policy"))
-    parts += [*_others(found, labels, lang), Heading(translate("policy.notes", lang)), Bullets(found.notes)]
+    notes = Bullets([translated(note, lang) for note in found.notes])
+    parts += [*_others(found, labels, lang), Heading(translate("policy.notes", lang)), notes]
     title = translate("policy.optimum", lang, outcome=found.outcome.label(lang))
     save_analysis(folder, "optimum", title=title, lang=lang, parts=parts, tables=tables)
 
@@ -188,5 +189,6 @@ def _shares(found: Optimum, lang: str) -> pd.DataFrame:
     for decision, value in zip(found.space.decisions, found.point, strict=True):
         if found.space.sums.get(decision.group) == 1:
             lever = decision.key.removeprefix(f"{decision.group}.")
-            rows.setdefault(decision.group, {})[found.levers.get(lever, {}).get(lang, lever)] = float(value)
+            own = found.labels.get(decision.group, {}).get(lang) or name_in(lang, "policy_outcome", decision.group)
+            rows.setdefault(own, {})[found.labels.get(lever, {}).get(lang, lever)] = float(value)
     return pd.DataFrame.from_dict(rows, orient="index")

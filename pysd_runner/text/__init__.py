@@ -45,9 +45,14 @@ def translated(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> s
     return message.said(templates(lang), names) if isinstance(message, Message) else names.get(message, message)
 
 
+def name_in(lang: str, kind: str, name: str) -> str:
+    """Text of a name of a kind, such as a class of regions or a unit; the name itself where it has none."""
+    return translate(f"{kind}.{name}", lang) if has_text(f"{kind}.{name}") else name
+
+
 def panel_title(name: str, lang: str) -> str:
     """Title of a shipped panel; the name of any other panel."""
-    return translate(f"panel.{name}", lang) if has_text(f"panel.{name}") else name
+    return name_in(lang, "panel", name)
 
 
 def variable_names(entries: Iterable[Any], lang: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ from pysd_runner.spec.own import Fact
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.projection import outcomes_of
 from pysd_runner.study.values import observed_of
-from pysd_runner.text import LANGUAGES, in_both, texts
+from pysd_runner.text import LANGUAGES, in_both, texts, translate
 
 DIMENSIONLESS = "Dmnl"
 
@@ -103,6 +103,7 @@ def page_of(explored: Explored, *, lang: str = "en", command: str = "") -> str:
     parts = {
         "lang": {"zh": "zh-CN"}.get(lang, lang),
         "title": html.escape(explored.title[lang]),
+        "script": translate("page.script", lang),
         "style": _asset("page.css"),
         "data": _inert(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))),
         "shared": "\n".join(_asset(name) for name in SHARED),

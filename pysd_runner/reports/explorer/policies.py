@@ -19,7 +19,7 @@ from pysd_runner.simulation.task import prepared
 from pysd_runner.spec.design import MONEY
 from pysd_runner.study.inputs import ProjectionInputs
 from pysd_runner.study.values import scenario_values
-from pysd_runner.text import LANGUAGES, has_text, in_both, panel_title, translate
+from pysd_runner.text import LANGUAGES, name_in, panel_title, translate
 
 # Outcomes that the program saves, and outcomes that the page can plot.
 SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")
@@ -131,7 +131,7 @@ def _per_person(currency: str, lang: str) -> str:
 def _groups(inputs: ProjectionInputs) -> dict[str, dict[str, str]]:
     """Names of the groups of regions."""
     names = sorted({item.group for item in inputs.panel.regions if item.group})
-    return {name: in_both(f"class.{name}") if has_text(f"class.{name}") else {"en": name, "zh": name} for name in names}
+    return {name: {lang: name_in(lang, "class", name) for lang in LANGUAGES} for name in names}
 
 
 def _words(entries: Iterable[Any]) -> list[dict[str, str]]:
