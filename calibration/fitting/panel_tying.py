@@ -1,8 +1,7 @@
 """Set up a regional model for a panel: calibration window, observed series, and inputs that depend on parameters."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from calibration.fitting.tying import (
     FIRST_YEAR,
     ModelRuns,
     Tied,
-    declarations,
     outcomes_of,
     stages_of,
 )
@@ -27,8 +25,10 @@ from pysd_runner.data.coverage import LEFT_OUT
 from pysd_runner.data.names import CURRENCY
 from pysd_runner.engine import validation
 from pysd_runner.model import Model
-from pysd_runner.spec import ErrorModel, Measurement, ModelSpec, Prior
+from pysd_runner.spec import Measurement, ModelSpec, Prior
 from pysd_runner.spec.design import StudyDesign
+from pysd_runner.spec.load import check_measurement
+from pysd_runner.spec.reader import fail_at
 from pysd_runner.study.binding import RegionalModel
 
 # Maximum length of the default window in years: parameters are unlikely to be constant for longer.
@@ -58,14 +58,16 @@ def tied_to_panel(  # noqa: PLR0913 - the arguments of a public entry point
     """Set up a model for a panel; see `calibration.Problem`."""
     if priors:
         raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
-    spec = with_observations(declarations(model), observations or {})
+    spec = with_observations(model.spec or ModelSpec(name=model.name), observations or {})
     fixed = overrides(spec, values)
     space = ParameterSpace.of(chosen(spec, free=free, fixed=fixed))
     first, last = (
         None if at is None else validation.year(name, at) for name, at in (("start", start), ("until", until))
     )
     first, last = window_of(spec, panel, first, last)
-    seen, whole = panel.until(last), _with_regions(model, len(panel.regions))
+    count = len(panel.regions)
+    whole = model if len(model.ranges[model.design.ranges.region]) == count else model.with_regions(count)
+    seen = panel.until(last)
     series, absent = build_series(spec, seen, first_year=first, last_year=last, sizes=design.errors)
     if not series:
         told = [item for item in absent if item.indicator in panel] or absent
@@ -111,31 +113,17 @@ def with_observations(spec: ModelSpec, changes: Mapping[str, Values]) -> ModelSp
         if key not in measurements:
             raise UnknownName("the model declares no measurement {name!r}.{suggestion}", name=key, among=measurements)
         for name in fields:
-            if name not in _CHECKS:
+            if name not in _SETTABLE:
                 raise UnknownName(
                     "{name!r} of measurement {measurement!r} cannot be set.{suggestion}",
                     measurement=key,
                     name=name,
-                    among=_CHECKS,
+                    among=_SETTABLE,
                 )
-            _CHECKS[name](measurements[key], fields[name])
+        _check_national(measurements[key], fields.get("national", measurements[key].national))
         measurements[key] = replace(measurements[key], **fields)
+        check_measurement(measurements[key], fail_at(f'measurements["{key}"]'))
     return replace(spec, measurements=measurements)
-
-
-def _check_errors(item: Measurement, errors: ErrorModel) -> None:
-    if item.national and errors.scale == "region":
-        raise InvalidInput("measurement {name!r} is a national series and has one scale", name=item.key)
-    if errors.is_count:
-        raise InvalidInput(
-            "measurement {name!r} compares logarithms or shares; {kind} is for counts",
-            name=item.key,
-            kind=errors.family,
-        )
-    if errors.memory == "momentum" and not item.increments:
-        raise InvalidInput(
-            "measurement {name!r} compares levels; momentum is the memory of yearly changes", name=item.key
-        )
 
 
 def _check_national(item: Measurement, series: str) -> None:
@@ -151,18 +139,8 @@ def _check_national(item: Measurement, series: str) -> None:
         )
 
 
-# Entries of a declared measurement that a caller may change, with their checks.
-_CHECKS: Mapping[str, Callable[[Measurement, Any], None]] = {"errors": _check_errors, "national": _check_national}
-
-
-def _with_regions(model: Model, count: int) -> Model:
-    """Return the model with as many regions as the panel."""
-    regions = model.design.ranges.region
-    if regions not in model.ranges:
-        raise InvalidInput("{model} has no range of regions, so a panel cannot be tied to it", model=model.path.name)
-    if len(model.ranges[regions]) == count:
-        return model
-    return model.with_regions(count)
+# Entries of a declared measurement that a caller may change.
+_SETTABLE = ("errors", "national")
 
 
 def window_of(spec: ModelSpec, panel: Data, first_year: int | None, last_year: int | None) -> tuple[int, int]:

@@ -340,9 +340,7 @@ def _entered(model: Model, values: Values) -> Values:
 
 def _spec_of(model: Model, space: ParameterSpace) -> ModelSpec:
     """Declarations of a fit: those of the model, with the estimated parameters added or replaced."""
-    declared = model.spec or ModelSpec(
-        name=model.name, parameters={}, inputs={}, outcomes={}, measurements={}, levers={}, classes={}
-    )
+    declared = model.spec or ModelSpec(name=model.name)
     return replace(declared, parameters={**declared.parameters, **{item.key: item for item in space.parameters}})
 
 

@@ -11,7 +11,7 @@ from calibration.fitting.entering import Entering, Parameters, Spreads
 from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
 from pysd_runner.core.calendar import PLAIN, Calendar
-from pysd_runner.core.errors import InvalidInput, Message, joined
+from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.types import Array, Arrays, Numbers, Record, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.engine import Linearised, Task
@@ -122,7 +122,7 @@ def stages_of(model: Model) -> tuple[Block, ...]:
     # A stock observed in levels forms a block with the parameters of its group in the model file and the loadings of
     # its measurement. A national series belongs to the block whose start values it determines, or to that of its group.
     # All others, and the measurements in yearly changes, form the last block.
-    spec, last = declarations(model), model.bindings.variables.output
+    spec, last = model.spec or ModelSpec(name=model.name), model.bindings.variables.output
     home = {key: _home(model, spec, item) for key, item in spec.measurements.items()}
     names = [name for name in dict.fromkeys(home.values()) if name != last]
     owner = {key: _owner(model, spec, item, home) for key, item in spec.parameters.items()}
@@ -134,16 +134,6 @@ def stages_of(model: Model) -> tuple[Block, ...]:
         )
         for name in (*names, last)
     )
-
-
-def declarations(model: Model) -> ModelSpec:
-    """Declarations of a model; ``InvalidInput`` if it has none."""
-    if model.spec is None:
-        raise InvalidInput(
-            "{model} has no declarations, so nothing ties it to a panel; load a model that ships with a model.toml",
-            model=model.path.name,
-        )
-    return model.spec
 
 
 def _group(model: Model, variable: str) -> str:

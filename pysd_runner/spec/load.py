@@ -205,7 +205,8 @@ def _check_input(item: RegionInput, fail: Fail) -> None:
         fail("fallback", Message('is missing; rule = "{rule}" needs it', rule=item.rule))
 
 
-def _check_measurement(item: Measurement, fail: Fail) -> None:
+def check_measurement(item: Measurement, fail: Fail) -> None:
+    """Check what a measurement observes and that its errors can be had."""
     if item.sd <= 0:
         fail("sd", Message("must be positive; found {found:g}", found=item.sd))
     if bool(item.indicators) == bool(item.national):
@@ -270,7 +271,7 @@ READER = Reader(
         Bindings: check_bindings,
         DeclaredLever: _check_lever,
         EvidenceTerm: check_evidence,
-        Measurement: _check_measurement,
+        Measurement: check_measurement,
         Parameter: _check_parameter,
         PlausibleRange: _check_order,
         RegionInput: _check_input,

@@ -190,7 +190,7 @@ def test_impossible_errors_are_refused(choices: dict[str, object], message: str)
     [
         ({"skill": ErrorModel()}, UnknownName, "Did you mean 'skills'"),
         ({"access_level": ErrorModel(scale="region")}, InvalidInput, "national series"),
-        ({"skills": ErrorModel(memory="momentum")}, InvalidInput, "compares levels"),
+        ({"skills": ErrorModel(memory="momentum")}, InvalidInput, "is for yearly changes"),
     ],
 )
 def test_errors_that_do_not_fit_a_measurement(
