@@ -68,9 +68,9 @@ CHOSEN = (
     ("pysd_runner.data.checks", "JUMP", "factor of a yearly change from which on a value is doubted"),
     ("pysd_runner.data.checks", "LEAP", "factor of a yearly change that is taken for another unit"),
     ("pysd_runner.data.checks", "STRANGE", "factor from the middle region that is taken for another unit"),
-    ("calibration.fitting.panel_tying", "LONGEST", "years a calibration looks back at most"),
+    ("calibration.fitting.window", "LONGEST", "years a calibration looks back at most"),
     (
-        "calibration.fitting.panel_tying",
+        "calibration.fitting.window",
         "SHORTEST",
         "years below which an indicator does not decide where the window starts",
     ),

@@ -34,13 +34,14 @@ class Binding:
 NO_COLUMNS = Binding(observations={}, driven={}, notes=())
 
 
-def bound(model: Model, table: Data, *, spec: ModelSpec | None, measurements: Measurements | None) -> Binding:
+def matched_columns(model: Model, table: Data, measurements: Measurements | None) -> Binding:
     """Match the columns of a table to the variables of a model."""
-    declared = {**({} if spec is None else spec.observations), **_by_key(measurements)}
+    given = _by_key(measurements)
+    declared = {**(model.spec or ModelSpec(name=model.name)).observations, **given}
     observations: dict[str, Observation] = {}
     for key, item in declared.items():
         if item.column not in table:
-            if measurements is not None and key in _by_key(measurements):
+            if key in given:
                 table.column(item.column)
             continue
         observations[key] = replace(item, column=table.column(item.column).name)

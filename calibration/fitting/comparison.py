@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from calibration.fitting.entering import Parameters, unit
-from calibration.fitting.tying import Block, Tied
+from calibration.fitting.tying import Block, Bound
 from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
 from calibration.observation.estimation import OUTPUT
 from calibration.observation.noise import (
@@ -24,7 +24,7 @@ from pysd_runner.core.types import Array, Indices
 LEAST_FREEDOM = 3.0
 
 
-class Comparison(Tied):
+class Comparison(Bound):
     """Predictions, residuals and likelihood of the observed series, for many parameter vectors at once."""
 
     noise: Mapping[str, Noise]  # error model in use, by label of the series

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from html import escape
@@ -11,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calibration.fitting.bind import bind, with_free
 from calibration.fitting.comparison import Comparison
-from calibration.fitting.panel_tying import tied_to_panel
 from calibration.fitting.screening import selected
 from calibration.fitting.space import RidgeChange, applying
-from calibration.fitting.table_tying import tied_to_table, with_free
-from calibration.fitting.tying import Block, Description, ModelRuns, Tied, whole_steps
+from calibration.fitting.tying import Block, Bound, Choices, Description, ModelRuns, whole_steps
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.core.types import Array, Values
@@ -37,23 +37,6 @@ STEP = 1e-3
 # Step of finite differences for models with discontinuities.
 WIDE_STEP = 0.1
 Observations = Mapping[str, Observation | Values] | Iterable[Observation]
-
-
-def _distinguished(tied: Tied, problem: "Problem", seed: int) -> Tied:
-    """Estimate the parameters that the data can distinguish, if none were named."""
-    return with_free(tied, *selected(problem, seed=seed))
-
-
-def _declared(tied: Tied, problem: "Problem", seed: int) -> Tied:  # noqa: ARG001
-    """Estimate all declared parameters, if none were named."""
-    return tied
-
-
-# How data are tied to a model and parameters are chosen, by the target of a design.
-TIES: Mapping[str, tuple[Callable[..., Tied], Callable[[Tied, "Problem", int], Tied]]] = {
-    "columns": (tied_to_table, _distinguished),
-    "relative_output": (tied_to_panel, _declared),
-}
 
 
 class Problem(Comparison):
@@ -140,18 +123,26 @@ class Problem(Comparison):
             priors = {name: Uniform(lower=float(low), upper=float(high)) for name, (low, high) in free.items()} | dict(
                 priors or {}
             )
-        asked: dict[str, Any] = {"priors": priors, "observations": observations, "start": start, "until": until}
         found, design = studied(found, model.design)
-        tie, choose = TIES[design.target]
-        tied = tie(model, found, design, free=free, values=values, yuan_per_unit=yuan_per_unit, seed=seed, **asked)
+        asked = Choices(
+            free=free,
+            values=values,
+            priors=priors,
+            observations=observations,
+            start=start,
+            until=until,
+            yuan_per_unit=yuan_per_unit,
+            seed=seed,
+        )
         self.experiments: ExperimentRuns | None = None
-        self._hold(tied)
-        if free is None:
-            self._hold(choose(tied, self, seed))
+        bound = bind(model, found, design, asked)
+        self._hold(bound)
+        if bound.is_open:
+            self._hold(with_free(bound, *selected(self, seed=seed)))
         self.experiments = self._experiments(evidence)
 
-    def _hold(self, tied: Tied) -> None:
-        super().__init__(**vars(tied))
+    def _hold(self, bound: Bound) -> None:
+        super().__init__(**vars(bound))
         self._step = STEP
         self.noise = {item.label: Noise(item.declared_sd) for item in self.series}
 
@@ -487,9 +478,8 @@ class Problem(Comparison):
         """Build the problem again with another last fitted time and other parameters to estimate."""
         seen = {item.label: item.observation for item in self.series}
         terms = () if self.experiments is None else [item.key for item in self.experiments.terms]
-        return Problem(
-            self.model, self.data, free=free, until=until, observations=seen, evidence=terms or False, **self.asked
-        )
+        asked = replace(self.asked, free=free, until=until, observations=seen)
+        return Problem(self.model, self.data, evidence=terms or False, **vars(asked))
 
     def with_noise_of(self, fitted: FittedParameters) -> "Problem":
         """Copy of the problem with the error models estimated by a fit."""

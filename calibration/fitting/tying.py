@@ -1,6 +1,6 @@
 """A model set up for data: its runs as a function of parameters, blocks fitted in sequence, and a description."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
-from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
+from pysd_runner.spec import Measurement, ModelSpec, Parameter, Prior, Proxy
 from pysd_runner.spec.design import StudyDesign
 
 
@@ -230,8 +230,22 @@ def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
     return [title, *(Message("  {line}", line=item) for item in items)] if items else []
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a caller chose of a problem; see `calibration.Problem`."""
+
+    free: str | Iterable[str] | None = None
+    values: Values | None = None
+    priors: Mapping[str, Prior] | None = None
+    observations: Any = None
+    start: Any = None
+    until: Any = None
+    yuan_per_unit: float = 1.0
+    seed: int = 0
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
-class Tied:
+class Bound:
     """A model set up for data: parameters, observed series and runs."""
 
     model: Model  # with as many regions as the panel
@@ -253,8 +267,8 @@ class Tied:
     codes: tuple[str, ...] = ()  # codes of the regions; empty for a table
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # English and Chinese labels of the regions
     record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
-    # Arguments of the caller, to build the same problem again; for tables only.
-    asked: Values = field(default_factory=dict)
+    asked: Choices  # arguments of the caller, to build the same problem again
+    is_open: bool = False  # whether the parameters are candidates, of which those that the data distinguish are chosen
     binding: Binding = NO_COLUMNS  # assignment of columns
     until: float | None = None  # last fitted time if later observations are held out
     time_unit: str = ""  # unit of the model's time; empty for a panel of regions

@@ -272,7 +272,7 @@ def _whole_fit(fit: FittedParameters | Fit | str | Path | None) -> Fit | None:
 
 def _settings_of(fit: Fit, model: Model | None) -> Record:
     """Settings of the problem that was fitted."""
-    from calibration.fitting.table_tying import measurements_of
+    from calibration.fitting.bind import measurements_of
 
     start = fit.fitted.provenance["start"]
     if model is not None and start == prepared(model, None, outcomes=[]).clock.start:

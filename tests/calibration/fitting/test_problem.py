@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from calibration import Problem, fit
-from calibration.fitting.panel_tying import window_of
+from calibration.fitting.window import window_of
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.data import Data, load_data

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from calibration.fitting.panel_tying import line_of
+from calibration.fitting.bind import line_of
 from calibration.observation import (
     HUBER_K,
     Absent,
