@@ -1,7 +1,8 @@
 """Pages made from the code: every command with its options, every key of a scenario file, and every former name."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,24 +110,12 @@ def _safe(text: str) -> str:
     return text.replace("<", "&lt;")
 
 
-def scenario_keys() -> Iterator[tuple[str, dict[str, Any]]]:
+def scenario_keys(part: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every key of a scenario file with what the schema says of it."""
-    schema = scenario_schema("regional_digital")
-    yield from _keys(schema, schema, "")
-
-
-def _keys(part: dict[str, Any], schema: dict[str, Any], before: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, found in part.get("properties", {}).items():
         yield f"{before}{name}", found
-        yield from _keys(_object(found, schema), schema, f"{before}{name}.")
-
-
-def _object(found: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The part of a schema with keys of its own that are always the same."""
-    if "$ref" in found:
-        return dict(schema["$defs"][found["$ref"].rpartition("/")[2]])
-    options = found.get("anyOf") or found.get("oneOf") or [found]
-    return next((option for option in options if option.get("type") == "object" and "properties" in option), {})
+        options = [option for option in found.get("oneOf", [found]) if "patternProperties" not in option]
+        yield from scenario_keys(next((option for option in options if "properties" in option), {}), f"{before}{name}.")
 
 
 def keys_page() -> str:
@@ -139,7 +128,9 @@ def keys_page() -> str:
         "| key | meaning | values |",
         "|---|---|---|",
     ]
-    lines += [f"| `{name}` | {_described(found)} | {_values(found)} |" for name, found in scenario_keys()]
+    lines += [
+        f"| `{name}` | {_described(found)} | {_values(found)} |" for name, found in scenario_keys(scenario_schema())
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -148,14 +139,13 @@ def _described(found: dict[str, Any]) -> str:
 
 
 def _values(found: dict[str, Any]) -> str:
-    options = found.get("anyOf") or found.get("oneOf") or [found]
     parts = []
-    for option in options:
-        if "enum" in option or "const" in option:
-            parts += [f"`{value}`" for value in option.get("enum", [option.get("const")])]
-        elif "$ref" in option:
-            parts.append("by year" if option["$ref"].endswith("Path") else "keys below")
-        elif option.get("type") and option["type"] != "null":
+    for option in found.get("oneOf", [found]):
+        if "enum" in option:
+            parts += [f"`{value if isinstance(value, str) else json.dumps(value)}`" for value in option["enum"]]
+        elif "patternProperties" in option:
+            parts.append("by year")
+        elif option.get("type"):
             low, high = option.get("minimum"), option.get("maximum")
             kind = WORDS.get(option["type"], option["type"])
             parts.append(kind + (f" {low} to {high}" if low is not None and high is not None else ""))

@@ -2,15 +2,14 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
-
-from pydantic import BaseModel, ValidationError
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.schema import Fault, KeyPath, faults, quoted
 from pysd_runner.core.types import Record
-from pysd_runner.scenarios.document import InvalidScenarioFile, KeyPath, ScenarioDocument, join_path, quoted
+from pysd_runner.scenarios.document import InvalidScenarioFile, ScenarioDocument, join_path
 from pysd_runner.scenarios.policy import (
     BUDGET_LIMIT,
     BUDGET_USUAL,
@@ -19,17 +18,9 @@ from pysd_runner.scenarios.policy import (
     REDISTRIBUTION_USUAL,
     SCHEMA_VERSION,
 )
-from pysd_runner.scenarios.schema import (
-    INTERPOLATE,
-    TAGS,
-    Languages,
-    PolicyPart,
-    ScenarioFile,
-    Targets,
-    is_schedule,
-    parse_year,
-)
+from pysd_runner.scenarios.schema import INTERPOLATE, file_schema, is_schedule, parse_year
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
+from pysd_runner.text import LANGUAGES
 
 EARLIEST_YEAR = 1000
 _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
@@ -43,7 +34,6 @@ _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
 
 def meaning_problems(document: ScenarioDocument, names: Vocabulary) -> Iterator[Finding]:
     """Check values, sums, names and years of a document."""
-    yield from _empty_values(document.data, (), document)
     policy = _mapping(_mapping(document.data).get("policy"))
     yield from _schedules(policy, document)
     for path, mix in _mixes(policy):
@@ -54,7 +44,7 @@ def meaning_problems(document: ScenarioDocument, names: Vocabulary) -> Iterator[
     yield from _unusual(policy, document)
 
 
-def stored_file(stored: Record, extra: Sequence[str]) -> ScenarioFile:
+def stored_file(stored: Record, extra: Sequence[str]) -> Record:
     """Validate a stored scenario as a scenario file; `extra` lists keys that such files do not have."""
     if not isinstance(stored, Mapping):
         raise InvalidScenario("a stored scenario is a mapping; found {found}", found=quoted(stored))
@@ -63,12 +53,11 @@ def stored_file(stored: Record, extra: Sequence[str]) -> ScenarioFile:
         place=Message("stored scenario {name}", name=name) if name else Message("stored scenario"),
         data={key: value for key, value in stored.items() if key not in extra},
     )
-    file, problems = validation_problems(document)
-    problems += meaning_problems(document, Vocabulary())
+    problems = [*validation_problems(document), *meaning_problems(document, Vocabulary())]
     errors = [problem for problem in problems if problem.severity == "error"]
-    if file is None or file.name is None or errors:
+    if name is None or errors:
         raise InvalidScenarioFile(errors or [document.report(("name",), Message("the key is missing"))])
-    return file
+    return document.data  # type: ignore[no-any-return]
 
 
 def _mapping(value: Any) -> Record:
@@ -78,19 +67,6 @@ def _mapping(value: Any) -> Record:
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value read from a file is a finite number and not a boolean."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _empty_values(value: Any, path: KeyPath, document: ScenarioDocument) -> Iterator[Finding]:
-    if value is None and path and path not in _MAY_BE_EMPTY:
-        yield document.report(path, Message("the key has no value"), remedy=Message("Give one, or remove the key."))
-    for key, entry in _entries(value):
-        yield from _empty_values(entry, (*path, key), document)
-
-
-def _entries(value: Any) -> Iterable[tuple[str | int, Any]]:
-    if isinstance(value, dict):
-        return value.items()
-    return enumerate(value) if isinstance(value, list) else ()
 
 
 def _schedules(policy: Record, document: ScenarioDocument) -> Iterator[Finding]:
@@ -224,146 +200,86 @@ def _unusual(policy: Record, document: ScenarioDocument) -> Iterator[Finding]:
         yield document.report(("policy", "redistribution"), message, found=f"{exponent:g}", severity="warning")
 
 
-Details = dict[str, str]
-ErrorDetails = Record
-
-_PARTS: dict[KeyPath, type[BaseModel]] = {
-    (): ScenarioFile,
-    ("policy",): PolicyPart,
-    ("policy", "targets"): Targets,
-    ("label",): Languages,
-    ("note",): Languages,
+_FILE = file_schema(Vocabulary())
+_POLICY = _FILE["properties"]["policy"]["properties"]
+# Permitted keys of the parts of a file.
+KEYS: Mapping[KeyPath, tuple[str, ...]] = {
+    (): tuple(_FILE["properties"]),
+    ("policy",): tuple(_POLICY),
+    ("policy", "targets"): tuple(_POLICY["targets"]["properties"]),
+    ("label",): LANGUAGES,
 }
 
 
-def validation_problems(document: ScenarioDocument) -> tuple[ScenarioFile | None, list[Finding]]:
-    """Validate a document with the data model; return the file, or None, and the problems."""
-    try:
-        return ScenarioFile.model_validate(document.data), []
-    except ValidationError as error:
-        return None, [_problem(document, details) for details in error.errors(include_url=False)]
+def validation_problems(document: ScenarioDocument) -> list[Finding]:
+    """What is wrong with a document by the schema of scenario files."""
+    found = faults(document.data, _FILE)
+    return [_problem(fault, document) for fault in found if fault.found is not None or fault.path not in _MAY_BE_EMPTY]
 
 
-def _problem(document: ScenarioDocument, error: ErrorDetails) -> Finding:
-    path = tuple(key for key in error["loc"] if key not in TAGS)
-    if error["type"] == "extra_forbidden" and error["loc"][-1] in TAGS:
-        path = (*path, error["loc"][-1])  # an unknown key that equals one of the tags
-    describe = _DESCRIPTIONS.get(error["type"], _other)
-    details = describe(path, error)
-    return document.report(path, details.pop("message"), **details)
-
-
-def part_keys(part: type[BaseModel]) -> tuple[str, ...]:
-    """Permitted keys of a part of the file."""
-    return tuple(field.alias or name for name, field in part.model_fields.items())
-
-
-def _unknown_key(path: KeyPath, _: ErrorDetails) -> Details:
-    key = str(path[-1])
-    known = part_keys(_PARTS.get(path[:-1], ScenarioFile))
-    home = next((parent for parent, part in _PARTS.items() if key in part_keys(part)), None)
-    remedy = suggest(key, known)
-    if not remedy and home is not None:
-        remedy = (
-            Message("Move it under `{join_path}`.", join_path=join_path(home))
-            if home
-            else Message("Move it to the top level.")
-        )
-    return {
-        "message": Message("unknown key {setting!r}", setting=key),
-        "expected": Message("one of {names}", names=", ".join(known)),
-        "remedy": remedy,
-    }
-
-
-def _missing(path: KeyPath, _: ErrorDetails) -> Details:
-    remedy = Message("Write `schema: {schema_version}`.", schema_version=SCHEMA_VERSION) if path == ("schema",) else ""
-    return {"message": Message("the key is missing"), "remedy": remedy}
-
-
-def _literal(path: KeyPath, error: ErrorDetails) -> Details:
-    found = error["input"]
+def _problem(fault: Fault, document: ScenarioDocument) -> Finding:
+    path, rule = fault.path, fault.rule
+    if rule == "additionalProperties":
+        key = str(fault.found)
+        message = Message("unknown key {setting!r}", setting=key)
+        return document.report(path, message, expected=fault.expected, remedy=_place_of(key, fault.wanted))
+    if rule == "required":
+        remedy = Message("Write `schema: {schema_version}`.", schema_version=SCHEMA_VERSION)
+        return document.report(path, Message("the key is missing"), remedy=remedy)
+    if fault.found is None and path:
+        return document.report(path, Message("the key has no value"), remedy=Message("Give one, or remove the key."))
+    message, found, expected = _SAID[fault.wanted if rule == "type" else rule], quoted(fault.found), fault.expected
     if path[1:2] == ("targets",):
-        return {
-            "message": Message("not a list"),
-            "found": quoted(found),
-            "expected": Message("[{found}] or `all`", found=found),
-        }
-    message = Message("unknown version of the file format") if path == ("schema",) else Message("unknown word")
-    return {"message": message, "found": quoted(found), "expected": str(error["ctx"]["expected"])}
+        if rule == "minItems":
+            message = Message("nothing would be left to target")
+            found, expected = "", Message("at least one name, or `all`")
+        elif rule == "enum":
+            message, expected = Message("not a list"), Message("[{found}] or `all`", found=fault.found)
+    elif rule == "enum" and path == ("schema",):
+        message = Message("unknown version of the file format")
+    elif rule == "pattern":
+        expected = Message("at most 64 letters, digits, _, . or -, starting with a letter or digit")
+    return document.report(path, message, found=found, expected=expected, remedy=_remedy(fault))
 
 
-def _not_a_number(_: KeyPath, error: ErrorDetails) -> Details:
-    found, remedy = quoted(error["input"]), _number_remedy(error["input"])
-    return {"message": Message("not a number"), "found": found, "expected": Message("a number"), "remedy": remedy}
+def _place_of(key: str, known: Sequence[str]) -> str:
+    """The most similar key that is permitted here, or the part of the file in which a key is permitted."""
+    home = next((parent for parent, keys in KEYS.items() if key in keys), None)
+    near = suggest(key, known)
+    if near or home is None:
+        return near
+    return (
+        Message("Move it under `{join_path}`.", join_path=join_path(home))
+        if home
+        else Message("Move it to the top level.")
+    )
 
 
-def _number_remedy(found: object) -> str:
-    if not isinstance(found, str):
-        return ""
-    if found.strip().endswith(("%", "％")):
-        return Message("Write a fraction: 30% is 0.30.")
-    if "," in found or "，" in found:
-        return Message("Write a decimal point.")
+def _remedy(fault: Fault) -> str:
+    found, rule = fault.found, fault.rule
+    if rule == "maximum" and fault.path[1:2] == ("budget",):
+        return Message("The budget is a share of national output: 0.3% is 0.003.")
+    if rule == "maximum" and fault.wanted == 1:
+        return Message("Shares are fractions: 30% is 0.30.")
+    if rule == "type" and fault.wanted == "number" and isinstance(found, str):
+        if found.strip().endswith(("%", "％")):
+            return Message("Write a fraction: 30% is 0.30.")
+        if "," in found or "，" in found:
+            return Message("Write a decimal point.")
     return ""
 
 
-def _range(path: KeyPath, error: ErrorDetails) -> Details:
-    limits = error["ctx"]
-    expected = (
-        Message("at most {high:g}", high=limits["le"])
-        if "le" in limits
-        else Message("at least {low:g}", low=limits["ge"])
-    )
-    remedy = ""
-    if "le" in limits and path[1:2] == ("budget",):
-        remedy = Message("The budget is a share of national output: 0.3% is 0.003.")
-    elif limits.get("le") == 1:
-        remedy = Message("Shares are fractions: 30% is 0.30.")
-    return {"message": Message("out of range"), "found": f"{error['input']:g}", "expected": expected, "remedy": remedy}
-
-
-def _empty(path: KeyPath, _: ErrorDetails) -> Details:
-    if path[1:2] == ("targets",):
-        return {
-            "message": Message("nothing would be left to target"),
-            "expected": Message("at least one name, or `all`"),
-        }
-    return {"message": Message("empty"), "expected": Message("at least one entry")}
-
-
-def _name(_: KeyPath, error: ErrorDetails) -> Details:
-    return {
-        "message": Message("not usable as a name"),
-        "found": quoted(error["input"]),
-        "expected": Message("at most 64 letters, digits, _, . or -, starting with a letter or digit"),
-    }
-
-
-def _other(_: KeyPath, error: ErrorDetails) -> Details:
-    if error["type"] in _SHAPES:
-        message, expected, remedy = _SHAPES[error["type"]]
-        return {"message": message, "found": quoted(error["input"]), "expected": expected, "remedy": remedy}
-    return {"message": str(error["msg"]), "found": quoted(error["input"])}
-
-
-_MAPPING = (Message("not a mapping"), Message("keys with values"), "")
-_SHAPES = {
-    "string_type": (Message("not a text"), Message("a text"), Message("Put it in quotes.")),
-    "bool_type": (Message("not a switch"), "true or false", ""),
-    "list_type": (Message("not a list"), Message("a list, as [first, second]"), ""),
-    "dict_type": _MAPPING,
-    "model_type": _MAPPING,
-    "model_attributes_type": _MAPPING,
-}
-_DESCRIPTIONS: dict[str, Callable[[KeyPath, ErrorDetails], Details]] = {
-    "extra_forbidden": _unknown_key,
-    "missing": _missing,
-    "literal_error": _literal,
-    "float_type": _not_a_number,
-    "finite_number": _not_a_number,
-    "less_than_equal": _range,
-    "greater_than_equal": _range,
-    "too_short": _empty,
-    "string_pattern_mismatch": _name,
+_SAID = {
+    "string": Message("not a text"),
+    "number": Message("not a number"),
+    "boolean": Message("not a switch"),
+    "array": Message("not a list"),
+    "object": Message("not a mapping"),
+    "enum": Message("unknown word"),
+    "pattern": Message("not usable as a name"),
+    "minimum": Message("out of range"),
+    "maximum": Message("out of range"),
+    "minItems": Message("empty"),
+    "minLength": Message("empty"),
+    "minProperties": Message("empty"),
 }

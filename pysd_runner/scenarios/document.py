@@ -5,7 +5,7 @@ Nothing in the text is evaluated.
 
 import io
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,28 +16,16 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pysd_runner.core.errors import InvalidScenario, Message, joined, of_parser
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.schema import KeyPath, quoted
 from pysd_runner.core.types import Numbers, Record, frozen
 from pysd_runner.core.yaml_text import guard, read_text, reader
 from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule
-from pysd_runner.scenarios.schema import (
-    ALL,
-    INTERPOLATE,
-    BudgetPath,
-    MixPath,
-    PolicyPart,
-    ScenarioFile,
-    SwitchPath,
-    Targets,
-    parse_year,
-    write_year,
-)
+from pysd_runner.scenarios.schema import ALL, INTERPOLATE, is_schedule, parse_year, write_year
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
 
-LONGEST_QUOTE = 60
 ENDINGS = (".yaml", ".yml", ".json", ".toml")
 
 _TAG = "tag:yaml.org,2002:"
-KeyPath = tuple[str | int, ...]
 
 
 class InvalidScenarioFile(InvalidScenario):
@@ -58,12 +46,6 @@ class InvalidScenarioFile(InvalidScenario):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.problems,)
-
-
-def quoted(value: object) -> str:
-    """Representation of a value found in a file, truncated for messages."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
 
 
 def join_path(keys: Iterable[str | int]) -> str:
@@ -197,8 +179,8 @@ _TAGS = frozenset((*_READERS, "str", "map", "seq", "timestamp", "merge", "value"
 
 
 SCHEDULED = ("budget", "mix")
+TARGETED = ("regions", "groups", "classes", "pilots")
 _NUMBERS = ("start", "differentiation", "redistribution", "rural_broadband", "basic_training")
-_PLAIN = (*_NUMBERS, "rolling_evaluation")
 
 
 @frozen(eq=False)
@@ -206,37 +188,39 @@ class Delta:
     """Content of one scenario file; each file is read once, so deltas are compared by identity."""
 
     path: Path
-    file: ScenarioFile
+    file: Record
     assumptions: Numbers  # by model variable if a loaded model was given, else by key as written
     settings: Record  # policy settings in the file, by dotted key; None resets a target
     interpolation: Interpolation | None  # new interpolation of inherited schedules; None keeps it
 
 
-def read_delta(path: Path, file: ScenarioFile, assumptions: Numbers, vocabulary: Vocabulary) -> Delta:
+def read_delta(path: Path, file: Record, assumptions: Numbers, vocabulary: Vocabulary) -> Delta:
     """Build the delta of a validated file."""
-    policy = file.policy or PolicyPart()
-    settings = dict(policy_settings(policy, vocabulary))
+    policy = file.get("policy") or {}
+    settings = policy_settings(policy, vocabulary)
     writes_schedule = any(isinstance(settings.get(key), Schedule) for key in SCHEDULED)
-    interpolation = None if writes_schedule else policy.interpolate
+    interpolation = None if writes_schedule else policy.get(INTERPOLATE)
     return Delta(path=path, file=file, assumptions=assumptions, settings=settings, interpolation=interpolation)
 
 
-def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> Record:
+def policy_settings(policy: Record, vocabulary: Vocabulary) -> Record:
     """Policy settings of a file, by dotted key."""
-    default = policy.interpolate or "step"
-    settings: dict[str, Any] = {key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None}
-    for key in _NUMBERS:
-        if key in settings:
-            settings[key] = float(settings[key])
-    if policy.budget is not None:
-        settings["budget"] = _budget(policy.budget, default)
-    if policy.mix is not None:
-        settings["mix"] = _mix_setting(policy.mix, vocabulary.levers, default)
-    for name, mix in (policy.class_mixes or {}).items():
-        settings[f"class_mixes.{_canonical(name, vocabulary.classes)}"] = _mix(mix, vocabulary.levers)
-    for name, switch in (policy.levers or {}).items():
-        settings[f"levers.{_canonical(name, vocabulary.levers)}"] = _switch(switch)
-    return settings | _targets(policy.targets or Targets(), vocabulary.classes)
+    settings: dict[str, Any] = {key: float(policy[key]) for key in _NUMBERS if key in policy}
+    mix = partial(_mix, levers=vocabulary.levers)
+    for key, read in (("rolling_evaluation", bool), ("budget", float), ("mix", mix)):
+        if key in policy:
+            settings[key] = _over_time(policy[key], read, policy.get(INTERPOLATE, "step"))
+    for name, entry in (policy.get("class_mixes") or {}).items():
+        settings[f"class_mixes.{_canonical(name, vocabulary.classes)}"] = mix(entry)
+    for name, switch in (policy.get("levers") or {}).items():
+        is_on = _over_time(switch, lambda entry: entry in (True, "on"), "step")
+        settings[f"levers.{_canonical(name, vocabulary.levers)}"] = is_on
+    targets = policy.get("targets") or {}
+    for key in sorted(targets, key=TARGETED.index):
+        words = vocabulary.classes if key == "classes" else {}
+        chosen = None if targets[key] == ALL else tuple(_canonical(name, words) for name in targets[key])
+        settings[f"targets.{key}"] = chosen
+    return settings
 
 
 def add_settings(deltas: Iterable[Delta]) -> Record:
@@ -250,35 +234,23 @@ def add_settings(deltas: Iterable[Delta]) -> Record:
     return settings
 
 
-def _budget(budget: float | BudgetPath, default: Interpolation) -> float | Schedule[float]:
-    if isinstance(budget, BudgetPath):
-        amounts = {key: float(amount) for key, amount in budget.__pydantic_extra__.items()}
-        return _schedule(amounts, budget.interpolate or default)
-    return float(budget)
-
-
-def _mix_setting(mix: dict[str, float] | MixPath, levers: Words, default: Interpolation) -> Mix | Schedule[Mix]:
-    if isinstance(mix, MixPath):
-        mixes = {key: _mix(entry, levers) for key, entry in mix.__pydantic_extra__.items()}
-        return _schedule(mixes, mix.interpolate or default)
-    return _mix(mix, levers)
-
-
-def _switch(switch: bool | str | SwitchPath) -> bool | Schedule[bool]:
-    if isinstance(switch, SwitchPath):
-        return _schedule({key: _switch(entry) for key, entry in switch.__pydantic_extra__.items()}, "step")
-    return switch if isinstance(switch, bool) else switch == "on"
-
-
-def _schedule(entries: Record, interpolation: Interpolation) -> Schedule[Any]:
-    years = [(year, value) for year, value in ((parse_year(key), value) for key, value in entries.items()) if year]
-    years.sort(key=lambda entry: entry[0].time)
+def _over_time(value: Any, read: Callable[[Any], Any], interpolation: Interpolation) -> Any:
+    """A setting, or its schedule."""
+    if not is_schedule(value):
+        return read(value)
+    entries = [(parse_year(key), read(entry)) for key, entry in value.items() if key != INTERPOLATE]
+    years = sorted(((year, entry) for year, entry in entries if year), key=lambda pair: pair[0].time)
     return Schedule(
         times=tuple(year.time for year, _ in years),
-        values=tuple(value for _, value in years),
+        values=tuple(entry for _, entry in years),
         since_start=years[0][0].since_start,
-        interpolate=interpolation,
+        interpolate=value.get(INTERPOLATE, interpolation),
     )
+
+
+def as_list(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of which a single one may stand without a list."""
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _mix(mix: Numbers, levers: Words) -> Mix:
@@ -290,22 +262,6 @@ def _mix(mix: Numbers, levers: Words) -> Mix:
 def _canonical(name: str, words: Words) -> str:
     word = find_word(name, words)
     return name if word is None else word.key
-
-
-def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for key in ("regions", "groups", "classes", "pilots"):
-        if (names := getattr(targets, key)) is not None:
-            settings[f"targets.{key}"] = None if names == ALL else tuple(names)
-    chosen = settings.get("targets.classes")
-    if chosen:
-        settings["targets.classes"] = tuple(_canonical(name, classes) for name in chosen)
-    return settings
-
-
-def stored_policy(file: ScenarioFile) -> Policy:
-    """The policy of a self-contained file, which extends no other."""
-    return Policy.from_settings(policy_settings(file.policy or PolicyPart(), Vocabulary()))
 
 
 def plain_policy(policy: Policy) -> Record:

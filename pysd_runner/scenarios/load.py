@@ -9,24 +9,23 @@ from typing import TYPE_CHECKING, Any
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.paths import is_shipped, is_there, model_file
+from pysd_runner.core.schema import KeyPath, quoted
 from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.engine import SUFFIXES
-from pysd_runner.scenarios.checks import is_number, meaning_problems, part_keys, validation_problems
+from pysd_runner.scenarios.checks import KEYS, is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.document import (
     ENDINGS,
     Delta,
     InvalidScenarioFile,
-    KeyPath,
     ScenarioDocument,
     add_settings,
-    quoted,
+    as_list,
     read_delta,
     read_document,
     read_yaml,
 )
 from pysd_runner.scenarios.policy import CHANGES_SCHEMA, FrozenMapping, Policy
 from pysd_runner.scenarios.scenario import BASELINE, Scenario, both_languages, notices
-from pysd_runner.scenarios.schema import ScenarioFile
 from pysd_runner.scenarios.vocabulary import Vocabulary, examine, load_vocabulary, model_name
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _check_no_folder(path: Path) -> None:
 
 def holds_changes(content: Record) -> bool:
     """Whether a mapping holds changes by name of a constant, and not the content of a scenario file."""
-    return content.keys().isdisjoint({*_KEYS, *part_keys(ScenarioFile)})
+    return content.keys().isdisjoint({*_KEYS, *KEYS[()]})
 
 
 def load_changes(path: str | Path | Record) -> Scenario:
@@ -193,15 +192,14 @@ class _Reader:
             self.problems.extend(error.problems)
             return []
         _keep_as_written(document)
-        content, problems = validation_problems(document)
-        problems += [*document.problems, *meaning_problems(document, self.names)]
+        problems = [*validation_problems(document), *document.problems, *meaning_problems(document, self.names)]
         problems += self._unknown_companions(document)
         assumptions = self._assumptions(document, problems)
         parents = self._parents(file, document, (*trail, key), problems)
         self.problems.extend(sorted(problems, key=lambda problem: problem.row or 0))
         chain = [link for parent in parents for link in self.chain(parent, (*trail, key))]
-        if content is not None and all(problem.severity == "warning" for problem in problems):
-            chain.append(read_delta(key, content, assumptions, self.names))
+        if all(problem.severity == "warning" for problem in problems):
+            chain.append(read_delta(key, document.data, assumptions, self.names))
         self.links[key] = list(dict.fromkeys(chain))
         return self.links[key]
 
@@ -305,19 +303,19 @@ def _scenario(chain: Sequence[Delta], reader: _Reader) -> Scenario:
     before, after = add_settings(base), add_settings((*base, *rest))
     written = {key for delta in rest for key in delta.settings}
     changed = tuple(key for key, value in after.items() if key in written or before.get(key) != value)
-    companions = [delta.file.compare_with for delta in chain if delta.file.compare_with is not None]
+    companions = [delta.file["compare_with"] for delta in chain if "compare_with" in delta.file]
     assumed = [_name(delta) for delta in rest if delta.assumptions]
     last, name = chain[-1].file, _name(chain[-1])
     scenario = Scenario(
         name=name,
-        label=both_languages(last.label, name),
-        note=both_languages(last.note),
+        label=both_languages(last.get("label"), name),
+        note=both_languages(last.get("note")),
         policy=Policy.from_settings(add_settings(chain)),
         assumptions={key: value for delta in chain for key, value in delta.assumptions.items()},
         assumption_set=assumed[-1] if assumed else "",
         written=changed if is_delta else (),
         reference=replace(_scenario(base, reader), warnings=()) if is_delta else None,
-        compare_with=tuple(companions[-1]) if companions else (),
+        compare_with=as_list(companions[-1]) if companions else (),
         model=model_name(reader.model),
         warnings=tuple(str(problem) for problem in reader.problems),
     )
@@ -325,7 +323,7 @@ def _scenario(chain: Sequence[Delta], reader: _Reader) -> Scenario:
 
 
 def _name(delta: Delta) -> str:
-    return delta.file.name or delta.path.stem
+    return delta.file.get("name") or delta.path.stem
 
 
 def shipped_files(model: "str | Model") -> dict[str, Path]:

@@ -21,7 +21,7 @@ from pysd_runner.scenarios.policy import (
 )
 from pysd_runner.text import LANGUAGES, in_both
 
-if TYPE_CHECKING:  # numpy and pydantic are not imported by a session that only lists scenarios
+if TYPE_CHECKING:  # numpy is not imported by a session that only lists scenarios
     from pathlib import Path
 
     from numpy.typing import ArrayLike
@@ -29,7 +29,6 @@ if TYPE_CHECKING:  # numpy and pydantic are not imported by a session that only 
     from pysd_runner.data import Entity
     from pysd_runner.engine import TimePath
     from pysd_runner.model import Model
-    from pysd_runner.scenarios.schema import Languages
 
     ModelValue = float | Array | TimePath
 
@@ -356,20 +355,21 @@ class Scenario:
         if isinstance(stored, Mapping) and stored.get("schema") == CHANGES_SCHEMA:
             return Scenario.of(stored["name"], stored["changes"], label=stored["label"], note=stored["note"])
         from pysd_runner.scenarios.checks import stored_file
-        from pysd_runner.scenarios.document import stored_policy
+        from pysd_runner.scenarios.document import as_list, policy_settings
+        from pysd_runner.scenarios.vocabulary import Vocabulary
 
         file = stored_file(stored, _EXTRA)
         reference = stored.get("reference")
         return Scenario(
-            name=file.name or "",
-            label=both_languages(file.label, file.name or ""),
-            note=both_languages(file.note),
-            policy=stored_policy(file),
-            assumptions={key: float(value) for key, value in (file.assumptions or {}).items()},
+            name=file["name"],
+            label=both_languages(file.get("label"), file["name"]),
+            note=both_languages(file.get("note")),
+            policy=Policy.from_settings(policy_settings(file.get("policy") or {}, Vocabulary())),
+            assumptions={key: float(value) for key, value in (file.get("assumptions") or {}).items()},
             assumption_set=str(stored.get("assumption_set", "")),
             written=tuple(stored.get("changes", ())),
             reference=None if reference is None else Scenario.from_dict(reference),
-            compare_with=tuple(file.compare_with or ()),
+            compare_with=as_list(file.get("compare_with", ())),
             model=str(stored.get("model", "")),
         )
 
@@ -392,7 +392,7 @@ def _read(name: str, changes: Record) -> dict[str, Change]:
     return found
 
 
-def both_languages(text: "str | Languages | Texts | None", default: str = "") -> FrozenMapping[str]:
+def both_languages(text: str | Texts | None, default: str = "") -> FrozenMapping[str]:
     """Text by language; a missing language falls back to the other, then to `default`."""
     given = {"en": text} if text is None or isinstance(text, str) else dict(text)
     other = next((item for item in given.values() if item), default)

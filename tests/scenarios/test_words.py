@@ -126,14 +126,14 @@ def test_every_commented_setting_of_the_template_is_tried() -> None:
 
 def test_the_schema_completes_levers_and_classes() -> None:
     schema = scenario_schema()
-    assert schema["properties"]["schema"] == {**schema["properties"]["schema"], "const": 1}
+    assert schema["properties"]["schema"] == {**schema["properties"]["schema"], "enum": [1]}
     assert schema["required"] == ["schema"]
     assert schema["additionalProperties"] is False
-    policy = schema["$defs"]["PolicyPart"]["properties"]
+    policy = schema["properties"]["policy"]["properties"]
     constant, path = policy["mix"]["oneOf"]
     assert set(constant["properties"]) == {lever.lower() for lever in LEVERS}
     assert constant["additionalProperties"] is False
-    assert path == {"$ref": "#/$defs/MixPath"}
+    assert path["patternProperties"] == {YEAR_PATTERN: constant}
     classes = policy["class_mixes"]
     assert set(classes["properties"]) == {name.lower() for name in CLASSES}
     assert set(classes["properties"]["lagging"]["properties"]) == {lever.lower() for lever in LEVERS}
@@ -142,7 +142,7 @@ def test_the_schema_completes_levers_and_classes() -> None:
 
 
 def test_the_schema_accepts_the_keys_that_the_reader_accepts() -> None:
-    (pattern,) = scenario_schema()["$defs"]["BudgetPath"]["patternProperties"]
+    (pattern,) = scenario_schema()["properties"]["policy"]["properties"]["budget"]["oneOf"][1]["patternProperties"]
     assert pattern == YEAR_PATTERN
     for key in ("2025", "2025.5", "start", "start+5", "start + 5", "20x5", "start-5", "interpolate"):
         assert (re.search(pattern, key) is not None) == (parse_year(key) is not None)
@@ -151,7 +151,7 @@ def test_the_schema_accepts_the_keys_that_the_reader_accepts() -> None:
 def test_the_schema_of_another_model_has_its_levers(tmp_path: Path) -> None:
     levers = {"roads": DeclaredLever(key="roads", element="Roads", en="roads", zh="roads")}
     own = SmallModel(name="own", path=tmp_path / "own.mdl", spec=replace(SPEC, levers=levers, classes={}))
-    constant = scenario_schema(own)["$defs"]["PolicyPart"]["properties"]["mix"]["oneOf"][0]
+    constant = scenario_schema(own)["properties"]["policy"]["properties"]["mix"]["oneOf"][0]
     assert set(constant["properties"]) == {"roads"}
 
 
