@@ -4,17 +4,32 @@ The same as ``gapsim evaluate --seed 0``: calibrates the shipped panel and appli
 found in short; the command writes every number.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from calibration import Problem, fit
 from calibration.evaluation import Evaluation, Subject, evaluate
+from calibration.evaluation.fit import ComparedSeries, point_fit_tests
 from calibration.reporting.pages import number_text, summary_line
 from pysd_runner.data import load_data
+from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 from pysd_runner.model import load_model
+from pysd_runner.simulation import simulate
+from pysd_runner.spec import FittedParameters
+from pysd_runner.study.binding import RegionalModel
 
+# Measures of gaps, of output per head and population, shape (region, year).
+MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "mean gap to leader": lambda heads, _: gap_to_leader(heads).mean(axis=0),
+    "sigma dispersion": lambda heads, _: sigma_dispersion(heads),
+    "Theil index": lambda heads, people: theil(heads * people, people),
+    "output per head of the nation": lambda heads, people: (heads * people).sum(axis=0) / people.sum(axis=0),
+}
 PAGE = Path(__file__).with_name("evaluation.md")
 MODEL, PANEL, STARTS, SEED = "regional_digital", "china", 4, 0
 
@@ -29,10 +44,12 @@ prove it. `python docs/evaluation.py` writes the page from what
 gapsim evaluate --seed 0
 ```
 
-finds; the command also writes every test and table as CSV. It takes your own fit as well
-(`gapsim evaluate fit --data mine.csv`) and any model file by itself (`gapsim evaluate --model mine.mdl`: units, the
-rules and experiments of a `checks.toml` beside it, numerics), and answers with exit code 4 when a test of structure or
-numerics failed, with 3 when another one did. [Evaluation statistics](evaluation_statistics) explains the numbers."""
+finds, and holds levels and gaps of output per head, which are not fitted, against what was observed as well. The
+command writes all tests but these, and every table, as CSV. It takes your own fit (`gapsim evaluate fit --data
+mine.csv`, of any other model `gapsim evaluate fit --model mine.mdl`) and any model file by itself (`gapsim evaluate
+--model mine.mdl`: units, the rules and experiments of a `checks.toml` beside it, numerics), and answers with exit code
+4 when a test of structure or numerics failed, with 3 when another one did.
+[Evaluation statistics](evaluation_statistics) explains the numbers."""
 
 
 def evaluated() -> Evaluation:
@@ -40,7 +57,35 @@ def evaluated() -> Evaluation:
     panel = load_data(PANEL, panel=True)
     model = load_model(MODEL, regions=len(panel.regions))
     result = fit(Problem(model, panel), starts=STARTS, seed=SEED)
-    return evaluate(Subject.of_fit(result, panel), seed=SEED)
+    subject = Subject.of_fit(result, panel)
+    found = evaluate(subject, seed=SEED)
+    return replace(found, sections=(point_fit_tests(list(_levels(subject, result.fitted))), *found.sections))
+
+
+def _levels(subject: Subject, fitted: FittedParameters) -> Iterator[ComparedSeries]:
+    """Output per head, population and gaps, simulated over the window of the fit at its estimates."""
+    model, panel = subject.model, subject.past[0]
+    first, names = fitted.first_year, model.bindings.variables
+    bound = RegionalModel(model=model, panel=panel, parameters=subject.estimates)
+    read = {"output_per_head": names.output_per_head, "population": names.population}
+    settings = {"start": first, "stop": fitted.last_year, "save_every": 1}
+    run = simulate(model, bound.values(bound.inputs(first)), outcomes=list(read.values()), **settings)
+    # Without the first year, which the model matches by construction.
+    begin = panel.years.index(first) + 1
+    seen = [panel.array(name)[:, begin:] for name in read]
+    made = [run[variable][0, 0, :, 1:] for variable in read.values()]
+    for name, *pair in zip(read, seen, made, strict=True):
+        yield _compared(name, *pair)
+    for name, measure in MEASURES.items():
+        yield _compared(name, *(measure(*both)[None] for both in (seen, made)))
+
+
+def _compared(name: str, observed: np.ndarray, simulated: np.ndarray) -> ComparedSeries:
+    """A series that is not fitted; the calibration compares regions with each other."""
+    pair = (xr.DataArray(values, dims=("region", "year")) for values in (observed, simulated))
+    coords = {"region": np.arange(len(observed))}
+    left, right = (item.assign_coords(coords) for item in pair)
+    return ComparedSeries(name=f"{name} (not fitted)", unit="", observed=left, simulated=right)
 
 
 def page(evaluation: Evaluation) -> str:

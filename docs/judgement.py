@@ -102,8 +102,6 @@ CHOSEN = (
     ("calibration.evaluation.structure", "LEAST_CHANGE", "share of its own variation a loop must move an outcome by"),
     ("calibration.evaluation.evaluate", "TOLERANCE", "integration error, relative to the largest value, that may be"),
     ("calibration.evaluation.sensitivity", "CHANGE", "share by which one parameter at a time is moved"),
-    ("calibration.evaluation.sensitivity", "BEST_FLIPS", "share of draws in which another policy may be the best"),
-    ("calibration.evaluation.sensitivity", "PAIR_FLIPS", "share of draws in which two policies may change places"),
 )
 
 START = """\

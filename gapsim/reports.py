@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.model import Model
 from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from calibration.evaluation import Subject
     from calibration.evaluation.judgement import Evaluation
     from pysd_runner.data import Data
     from pysd_runner.data.sources import AnySource
@@ -32,14 +30,14 @@ def evaluate(
     quick: bool = False,
     progress: Any = None,
 ) -> "Evaluation":
-    """Apply every test to a model: structure, numerics and sensitivity, and with a fit of regions its residuals.
+    """Apply every test to a model: structure and numerics, and with a fit its residuals and sensitivity.
 
     Parameters
     ----------
     model, data
         As for `project`.
     fit
-        What `fit` returned for regions, or its folder. A fit of any other model gives the values of the runs alone.
+        What `fit` returned, or its folder; None for the model by itself.
     seed, quick, progress
         As for `calibration.evaluation.evaluate`.
 
@@ -58,28 +56,10 @@ def evaluate(
 
     known, read = loaded(model, data)
     found = Fit.load(fit) if isinstance(fit, str | Path) else fit
-    subject = Subject.of_model(known) if found is None else _SUBJECTS[known.design.start](known, read, found)
+    if not (found is None or isinstance(found, Fit)):
+        raise InvalidInput("an evaluation needs what `fit` returned, or its folder; found {found!r}", found=found)
+    subject = Subject.of_model(known) if found is None else Subject.of_fit(found, read, model=known)
     return judged(subject, seed=seed, quick=quick, progress=progress)
-
-
-def _in_state(model: Model, data: "Data | None", fit: Any) -> "Subject":
-    """A fit whose residuals are tested, too, run from its last year."""
-    from calibration.evaluation import Subject
-    from calibration.fitting.results import Fit
-
-    if data is None or not isinstance(fit, Fit):
-        raise InvalidInput("the tests of a fit of regions need what `fit` returned, and its data")
-    return Subject.of_fit(fit, data, model=model)
-
-
-def _as_file(model: Model, data: "Data | None", fit: Any) -> "Subject":
-    """A model with the values of a fit, run as its file says."""
-    from calibration.evaluation import Subject
-
-    return Subject.of_values(model, data, parameters_of(fit))
-
-
-_SUBJECTS = {"state": _in_state, "file": _as_file}
 
 
 def explore(  # noqa: PLR0913 - a public entry point

@@ -72,9 +72,9 @@ def evaluate(
 ) -> int:
     """Evaluate a calibrated model: what passed, what failed, what could not be tested and why.
 
-    Fit, residuals, patterns of behaviour, structure, numerics, sensitivity and ranking of policies, as Markdown, HTML
-    and CSV. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit code 4 when a test of
-    structure or numerics failed, 3 when another one did; the report is written anyway.
+    Fit, residuals, structure, numerics and sensitivity, as Markdown, HTML and CSV. Without a fit the panel is
+    calibrated first, and the fit kept in the folder; a model of one's own is then evaluated by itself. Exit code 4 when
+    a test of structure or numerics failed, 3 when another one did; the report is written anyway.
     """
     from calibration.evaluation import evaluate as all_tests
     from calibration.fitting.results import Fit
@@ -90,17 +90,16 @@ def evaluate(
     with session.stage(Message("Evaluating")) as stage:
         found = all_tests(subject, seed=seed, quick=quick, progress=stage.at)
     with folder:
-        if fit is None and subject.calibrated is not None:
-            subject.calibrated.result.save(folder.draft / steps.FIT)
+        if fit is None and subject.fit is not None:
+            subject.fit.save(folder.draft / steps.FIT)
         with session.stage(Message("Writing the report")):
             write_evaluation(found, folder.draft, lang=session.lang)
     return _tell(session, found, folder.path)
 
 
-def _calibrated(session: Session, found: "Fit | None", choice: DataChoice, until: float | None, seed: int) -> "Subject":
-    """Read the panel of a fit; calibrate first if no fit is given."""
+def _with_data(session: Session, found: "Fit | None", choice: DataChoice, until: float | None, seed: int) -> "Subject":
+    """Read the data of a fit; calibrate first if no fit is given."""
     from calibration.evaluation import Subject
-    from calibration.evaluation.subject import UNTIL
     from calibration.fitting.problem import Problem
 
     if found is not None and choice.model is None and found.fitted.model != MODEL:
@@ -116,18 +115,18 @@ def _calibrated(session: Session, found: "Fit | None", choice: DataChoice, until
         for item in found.findings:
             session.warn(Message("calibration: {said}", said=item.message))
     model = None if choice.model is None else choice.load_model()
-    return Subject.of_fit(found, panel, until=UNTIL if until is None else int(until), model=model)
+    return Subject.of_fit(found, panel, until=until, model=model)
 
 
 def _alone(_session: Session, found: "Fit | None", choice: DataChoice, _until: float | None, _seed: int) -> "Subject":
-    """A model by itself, with the values of its fit if there is one."""
+    """A model by itself, or at the estimates of its fit, which holds what was observed."""
     from calibration.evaluation import Subject
 
     model = choice.load_model()
-    return Subject.of_model(model) if found is None else Subject.of_values(model, None, found.fitted)
+    return Subject.of_model(model) if found is None else Subject.of_fit(found, model=model)
 
 
-_SUBJECTS = {"relative_output": _calibrated, "columns": _alone}
+_SUBJECTS = {"relative_output": _with_data, "columns": _alone}
 
 
 def _tell(session: Session, found: "Evaluation", folder: Path) -> int:

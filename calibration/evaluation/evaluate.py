@@ -2,23 +2,15 @@
 
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from calibration.evaluation.fit import (
-    fitted_pairs,
-    gap_pairs,
-    level_pairs,
-    pattern_tests,
-    point_fit_tests,
-    residual_tests,
-)
+from calibration.evaluation.fit import fitted_pairs, point_fit_tests, residual_tests
 from calibration.evaluation.judgement import NOTHING, Evaluation, Judgement, Phrase, Section
-from calibration.evaluation.sensitivity import QUICK, Effort, ranking_tests, sensitivity_tests
+from calibration.evaluation.sensitivity import QUICK, TRAJECTORIES, sensitivity_tests
 from calibration.evaluation.structure import structure_tests
 from calibration.evaluation.subject import Subject
 from calibration.sdeval import integration_error
@@ -27,7 +19,6 @@ from pysd_runner.checks.declarations import Balance
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined
 from pysd_runner.core.progress import Callback, ProgressCallback, callback_of, with_progress
 from pysd_runner.core.types import Record, Texts
-from pysd_runner.scenarios import load_scenario, shipped_scenarios
 
 # Packages whose versions affect the results.
 PACKAGES = ("gapsim", "numpy", "scipy", "pysd", "SALib")
@@ -43,7 +34,7 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
     Parameters
     ----------
     subject
-        A calibrated model, or a model alone, without the tests that need observations or declared parameters.
+        A fitted model, or a model alone, without the tests that need observations or ranges of parameters.
     seed
         Seed of designs and draws, a non-negative integer.
     quick
@@ -65,16 +56,16 @@ def evaluate(subject: Subject, *, seed: int = 0, quick: bool = False, progress: 
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InvalidInput("seed must be a whole number from 0; found {found!r}", found=seed)
-    effort = QUICK if quick else Effort()
-    made = _provenance(subject, effort, seed, quick)
-    sections = tuple(_sections(subject, effort, seed, _Steps(callback_of(progress))))
+    trajectories = QUICK if quick else TRAJECTORIES
+    made = _provenance(subject, trajectories, seed, quick)
+    sections = tuple(_sections(subject, trajectories, seed, _Steps(callback_of(progress))))
     return Evaluation(sections=sections, title=_title(subject), provenance=made, names=_names(subject))
 
 
 class _Steps:
     """Counts finished steps and reports the progress."""
 
-    TOTAL = 8
+    TOTAL = 5
 
     def __init__(self, tell: Callback) -> None:
         self._tell, self._done = tell, 0
@@ -84,38 +75,30 @@ class _Steps:
         self._done += 1
 
 
-def _sections(subject: Subject, effort: Effort, seed: int, tell: _Steps) -> Iterator[Section]:
+def _sections(subject: Subject, trajectories: int, seed: int, tell: _Steps) -> Iterator[Section]:
     tell(Message("comparing with what was observed"))
     yield from _observed(subject)
     tell(Message("structure: units, extremes, reality checks, loops"))
     yield structure_tests(subject)
     tell(Message("numerics: steps, methods, balances"))
     yield numerical_tests(subject)
-    yield sensitivity_tests(subject, effort, seed=seed, progress=tell)
-    tell(Message("ranking of policies"))
-    yield ranking_tests(subject, effort.draws, seed=seed)
+    yield sensitivity_tests(subject, trajectories, seed=seed, progress=tell)
     yield Section(key="forecasts", judgements=(Judgement.untested("back_test", "back_tests"),))
 
 
 def _observed(subject: Subject) -> Iterator[Section]:
     """The sections that need observations."""
-    if subject.calibrated is None:
-        tests = {"fit": "efficiency", "residuals": "autocorrelation", "patterns": "pattern_trend"}
-        for key, test in tests.items():
+    if subject.fit is None:
+        for key, test in {"fit": "efficiency", "residuals": "autocorrelation"}.items():
             yield Section(key=key, judgements=(Judgement.untested(test, "no_fit"),))
         return
-    fitted = list(fitted_pairs(subject.calibrated.result))
-    levels = list(level_pairs(subject.calibrated))
-    gaps = list(gap_pairs({item.name: item for item in levels}))
-    yield point_fit_tests(fitted, levels, gaps)
+    fitted = list(fitted_pairs(subject.fit))
+    yield point_fit_tests(fitted)
     yield residual_tests(fitted)
-    yield pattern_tests(fitted, gaps)
 
 
 def _title(subject: Subject) -> str:
-    if subject.calibrated is None:
-        return subject.model.name
-    return f"{subject.model.name}, {subject.calibrated.panel.name}"
+    return subject.model.name if subject.fit is None else f"{subject.model.name}, {subject.fit.fitted.panel}"
 
 
 def _names(subject: Subject) -> Texts:
@@ -130,16 +113,15 @@ def _names(subject: Subject) -> Texts:
     )
     # What is put in stands before the colon, what must follow after it.
     found = {item.name: item.zh.partition("：")[0].rstrip("。") for item in items}
-    if model.spec is None or subject.calibrated is None:
+    if model.spec is None or subject.fit is None:
         return found
-    found |= {item.variable: item.zh for item in model.spec.outcomes.values()}
+    found |= {name: item.zh for key, item in model.spec.outcomes.items() for name in (key, item.variable)}
     for key, item in model.spec.parameters.items():
         found |= {item.variable: item.zh, f"{item.variable} ({key})": f"{item.zh}（`{key}`）"}
-    scenarios = [load_scenario(name, model=model) for name in shipped_scenarios(model)]
-    return found | {item.name: item.label["zh"] for item in scenarios}
+    return found
 
 
-def _provenance(subject: Subject, effort: Effort, seed: int, quick: bool) -> Record:
+def _provenance(subject: Subject, trajectories: int, seed: int, quick: bool) -> Record:
     made = dict(subject.base.provenance)
     found: dict[str, Any] = {
         "model": subject.model.name,
@@ -147,13 +129,13 @@ def _provenance(subject: Subject, effort: Effort, seed: int, quick: bool) -> Rec
         "run": {name: made[name] for name in ("start", "stop", "step", "save_every", "method", "engine")},
         "seed": seed,
         "quick": quick,
-        "effort": asdict(effort),
+        "effort": {"trajectories": trajectories},
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
         "panel": None,
         "fit": None,
     }
-    if subject.calibrated is not None:
-        fitted = subject.calibrated.result.fitted
+    if subject.fit is not None:
+        fitted = subject.fit.fitted
         found["panel"] = {"name": fitted.panel, "sha256": fitted.panel_sha256, "regions": len(fitted.regions)}
         found["fit"] = {
             "first_year": fitted.first_year,

@@ -90,10 +90,10 @@ def _experiment(subject: Subject, experiment: Experiment) -> Judgement:
 
 def _parameters(subject: Subject) -> Iterator[Judgement]:
     """Test that estimates are inside their bounds and consistent with their sources."""
-    if subject.calibrated is None:
+    if subject.fit is None:
         yield Judgement.untested("parameter", "no_fit")
         return
-    for item in subject.calibrated.result.parameters:
+    for item in subject.fit.parameters:
         holds = not item.at_bound and abs(item.score) <= FAR if item.is_shown else None
         note = _plausibility(item) if item.is_shown else Phrase("prior_only")
         yield Judgement.of("parameter", f"{item.name} ({item.key})", holds, value=item.estimate, note=note)
@@ -164,8 +164,8 @@ def invariance_tests(subject: Subject) -> Iterator[Judgement]:
     ----------
     Barenblatt, G. I. (1996), Scaling, Self-similarity, and Intermediate Asymptotics, Cambridge University Press, ch. 1.
     """
-    if subject.calibrated is None or subject.base.failed.any():
-        reason = "no_fit" if subject.calibrated is None else "base_fails"
+    if not subject.past or subject.base.failed.any():
+        reason = "base_fails" if subject.past else "no_state"
         yield from (Judgement.untested(test, reason) for test in ("unit_of_measure", "order"))
         return
     units = _other_units(subject)

@@ -10,55 +10,13 @@ import numpy as np
 from calibration.fitting.results import Fit
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.core.types import Arrays, Numbers, Values, frozen
+from pysd_runner.core.types import Arrays, Numbers, Values
 from pysd_runner.data import Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import Run, simulate
-from pysd_runner.spec import FittedParameters
-from pysd_runner.spec.baseline import check_ahead
-from pysd_runner.study.binding import RegionalModel
-from pysd_runner.study.draws import check_fit, panel_differences
-from pysd_runner.study.inputs import inputs_of
-
-UNTIL = 2040
-
-
-@frozen(eq=False)
-class Calibrated:
-    """A fit, its panel, and the conversion of parameters to inputs of the model."""
-
-    result: Fit
-    panel: Data  # observations up to the origin
-    model: Model  # with as many regions as the panel
-
-    @property
-    def origin(self) -> int:
-        """Last year of the data of the fit, where projections start."""
-        return self.result.fitted.last_year
-
-    @property
-    def yuan_per_unit(self) -> float:
-        """Value of one unit of the panel's currency in yuan."""
-        return float(self.result.fitted.provenance.get("yuan_per_unit", 1.0))
-
-    @property
-    def estimates(self) -> Numbers:
-        """Estimates and declared values by key, without policy parameters."""
-        spec = self.model.spec
-        declared = {} if spec is None else spec.parameters
-        central = {key: item.value for key, item in declared.items() if item.role != "POL"}
-        return central | self.result.fitted.as_values()
-
-    def values(self, parameters: Values) -> dict[str, Any]:
-        """Inputs of a run that starts at the origin, as in `pysd_runner.project`, without shocks."""
-        bound = RegionalModel(
-            model=self.model,
-            panel=self.panel,
-            parameters={key: np.atleast_1d(np.asarray(value, dtype=float)) for key, value in parameters.items()},
-            yuan_per_unit=self.yuan_per_unit,
-        )
-        return bound.values(bound.start(self.origin, self.result.fitted.first_year))
+from pysd_runner.study.draws import panel_differences
+from pysd_runner.study.inputs import ProjectionInputs, declared_in, inputs_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,9 +30,11 @@ class Subject:
     values
         Inputs of the base run, by variable.
     start, stop, save_every
-        First and last year of the base run and its saving interval; None for those of the model file.
-    calibrated
+        First and last time of the base run and its saving interval; None for those of the model file.
+    fit
         The fit that determined the inputs; None for a model without a fit.
+    inputs
+        Inputs of a projection from the fit, at its estimates and without shocks; None without a fit.
     """
 
     model: Model
@@ -82,59 +42,49 @@ class Subject:
     start: float | None = None
     stop: float | None = None
     save_every: float | None = None
-    calibrated: Calibrated | None = None
+    fit: Fit | None = None
+    inputs: ProjectionInputs | None = None
 
     @classmethod
-    def of_fit(cls, result: Fit, panel: Data, *, until: int = UNTIL, model: Model | None = None) -> "Subject":
-        """A calibrated model, run from the last year of its fit.
+    def of_fit(
+        cls, result: Fit, data: Data | None = None, *, until: float | None = None, model: Model | None = None
+    ) -> "Subject":
+        """A model at the estimates of its fit, without policy: from the last year of the fit, or as its file says.
 
         Parameters
         ----------
         result
             The fit.
-        panel
-            The panel the fit was made on.
+        data
+            The data that the fit was made on; needed where runs start in the state that they show.
         until
-            Last year of the base run.
+            Last time of the base run; None for the default of a projection.
         model
-            The model of the fit, with any number of regions; None for the shipped model of that name.
+            The model of the fit, with any number of entities; None for the shipped model of that name.
 
         Returns
         -------
         Subject
-            The model at the estimates, without policy.
+            The model with the inputs that a projection has.
 
         Raises
         ------
         InvalidInput
-            If the fit belongs to another panel or another version of the model, or `until` is invalid.
+            If the fit belongs to other data or another version of the model, or `until` is invalid.
         """
         fitted = result.fitted
-        differences = panel_differences(fitted, panel)
-        if differences:
-            raise InvalidInput(
-                "{why} An evaluation needs the panel of the fit: give it with --data, or calibrate again",
-                why=differences[0],
-            )
-        if until <= fitted.last_year:
-            raise InvalidInput(
-                "until must lie after the last year of the fit, {year}; found {found}",
-                year=fitted.last_year,
-                found=until,
-            )
-        check_ahead(until, fitted.last_year)
-        count = len(panel.regions)
-        model = load_model(fitted.model, regions=count) if model is None else model.with_regions(count)
-        check_fit(fitted, model, fitted.last_year)
-        seen = panel.subset(times=range(panel.years[0], fitted.last_year + 1))
-        calibrated = Calibrated(result=result, panel=seen, model=model)
+        known = load_model(fitted.model) if model is None else model
+        known, data, origin = _BEGIN[known.design.start](known, data, result)
+        rate = float(fitted.provenance.get("yuan_per_unit", 1.0))
+        inputs = inputs_of(known, data, fitted, until=until, draws=1, origin=origin, shocks=False, yuan_per_unit=rate)
         return cls(
-            model=model,
-            values=calibrated.values(calibrated.estimates),
-            start=float(fitted.last_year),
-            stop=float(until),
-            save_every=1.0,
-            calibrated=calibrated,
+            model=inputs.run_model,
+            values=inputs.common.values,
+            start=inputs.bounds[0],
+            stop=inputs.bounds[1],
+            save_every=inputs.design.save_every,
+            fit=result,
+            inputs=inputs,
         )
 
     @classmethod
@@ -153,15 +103,19 @@ class Subject:
         """
         return cls(model=model, values={})
 
-    @classmethod
-    def of_values(cls, model: Model, data: Data | None, fitted: FittedParameters | None) -> "Subject":
-        """A model with the estimates of a fit, run as its file says; tests that need observations are left out."""
-        inputs = inputs_of(model, data, fitted, draws=1)
-        values = {
-            name: value if isinstance(value, int | float) or not hasattr(value, "shape") else value[0, 0]
-            for name, value in inputs.common.values.items()
-        }
-        return cls(model=inputs.run_model, values=values, start=inputs.bounds[0], stop=inputs.bounds[1])
+    @property
+    def past(self) -> tuple[Data, ...]:
+        """Data of the entities in whose state the base run starts; empty if it starts as the file says."""
+        return () if self.inputs is None else self.inputs.past
+
+    @property
+    def estimates(self) -> Numbers:
+        """Estimates of the fit, and declared values of other parameters that are no choices of policy, by key."""
+        if self.fit is None:
+            return {}
+        declared = declared_in(self.fit.fitted, self.model).parameters
+        central = {key: item.value for key, item in declared.items() if item.role != "POL"}
+        return central | self.fit.fitted.as_values()
 
     @cached_property
     def base(self) -> Run:
@@ -284,3 +238,24 @@ class Subject:
         array = np.asarray(value, dtype=float)
         axis = array.ndim - len(dims) + dims.index(region)
         return array[(slice(None),) * axis + (kept,)]
+
+
+def _in_state(model: Model, data: Data | None, result: Fit) -> tuple[Model, Data | None, int | None]:
+    """Begin in the state that the data of the fit show in its last year."""
+    if data is None:
+        raise InvalidInput("an evaluation of this fit starts from what was observed: give the data it was made on")
+    differences = panel_differences(result.fitted, data)
+    if differences:
+        raise InvalidInput(
+            "{why} An evaluation needs the panel of the fit: give it with --data, or calibrate again",
+            why=differences[0],
+        )
+    return model.with_regions(len(data.codes)), data, result.fitted.last_year
+
+
+def _as_file(model: Model, data: Data | None, _result: Fit) -> tuple[Model, Data | None, int | None]:
+    """Begin as the file says."""
+    return model, data, None
+
+
+_BEGIN = {"state": _in_state, "file": _as_file}

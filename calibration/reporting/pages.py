@@ -85,9 +85,9 @@ def _what(evaluation: Evaluation, lang: str) -> str:
     parts = {
         "fit": Message(made["fit"]["status"]),
         "panel": made["panel"]["name"],
-        "regions": made["panel"]["regions"],
-        "first": made["fit"]["first_year"],
-        "last": made["fit"]["last_year"],
+        "first": f"{made['fit']['first_year']:g}",
+        "last": f"{made['fit']['last_year']:g}",
+        "start": f"{made['run']['start']:g}",
         "until": f"{made['run']['stop']:g}",
     }
     return Phrase("what", parts).text(lang)

@@ -12,11 +12,6 @@ from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from calibration.sdeval.fit import PointFit as PointFit, Run as Run, Simulate as Simulate, point_fit as point_fit
-    from calibration.sdeval.patterns import (
-        BehaviourPatterns as BehaviourPatterns,
-        PatternStep as PatternStep,
-        behaviour_patterns as behaviour_patterns,
-    )
     from calibration.sdeval.residuals import (
         HypothesisTest as HypothesisTest,
         autocorrelation as autocorrelation,
@@ -34,12 +29,6 @@ if TYPE_CHECKING:
         mode_differs as mode_differs,
         turning_points as turning_points,
     )
-    from calibration.sdeval.sensitivity import (
-        Batch as Batch,
-        RankingSensitivity as RankingSensitivity,
-        Sensitivity as Sensitivity,
-        morris as morris,
-        ranking_sensitivity as ranking_sensitivity,
-    )
+    from calibration.sdeval.sensitivity import Batch as Batch, Sensitivity as Sensitivity, morris as morris
 else:
     __getattr__, __dir__, __all__ = lazy_exports(__name__, __file__)

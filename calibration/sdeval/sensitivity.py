@@ -1,17 +1,14 @@
-"""Global sensitivity of every outcome for every element and time, by SALib, and of a ranking of policies.
+"""Global sensitivity of every outcome for every element and time, by SALib.
 
 SALib draws the designs and computes the indices. This module adds support for outcomes of any shape and failed runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
 
 from calibration.sdeval.fit import BREAKDOWNS, Run, Simulate, arrays_of
 from pysd_runner.core.errors import InvalidInput
@@ -214,107 +211,3 @@ def _attempt(simulate: Simulate, parameters: Numbers) -> Run | None:
         return simulate(parameters)
     except BREAKDOWNS:
         return None
-
-
-@frozen
-class RankingSensitivity:
-    """Robustness of a ranking of policies over draws.
-
-    Attributes
-    ----------
-    order
-        Policies by their mean score, best first.
-    used, failed
-        Number of draws in which all scores are finite, and of draws left out.
-    probability_best
-        Share of draws in which each policy is best, from 0 to 1, summing to 1; tied policies share a draw.
-    best_flips
-        Share of draws in which the first of ``order`` is not best, from 0 (robust) to 1.
-    kendall
-        Mean of Kendall's tau between the ranking of a draw and ``order``, from 1 (robust) to -1.
-    flips
-        One row per pair: ``better`` and ``worse`` by the mean, ``share`` of draws with a reversal, in which the worse
-        one scores higher, from 0 (robust) to about 0.5.
-    """
-
-    order: tuple[str, ...]
-    used: int
-    failed: int
-    probability_best: pd.Series
-    best_flips: float
-    kendall: float
-    flips: pd.DataFrame
-
-
-def ranking_sensitivity(scores: Mapping[str, ArrayLike]) -> RankingSensitivity:
-    r"""How often the ranking of policies is reversed over draws.
-
-    .. math:: \text{share}_{ij} = \frac1n\sum_d \mathbf 1[s_{jd} > s_{id}] \text{ for } \bar s_i \ge \bar s_j, \qquad
-       \bar\tau = \frac{1}{|P|}\sum_{(i,j)\in P}\frac1n\sum_d\operatorname{sign}(s_{id}-s_{jd})
-
-    Parameters
-    ----------
-    scores
-        Scores of each policy by draw, with the same draws for all, shape ``(draw,)``; higher is better.
-
-    Returns
-    -------
-    RankingSensitivity
-        Draws in which a score is not finite are left out for all policies, and counted.
-
-    Raises
-    ------
-    InvalidInput
-        If there are fewer than two policies or two complete draws, or the lengths differ.
-
-    References
-    ----------
-    Kendall, M. G. (1938), A new measure of rank correlation, Biometrika 30(1-2), 81-93.
-
-    Examples
-    --------
-    >>> scores = {"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 1.0, 1.0, 1.0]}
-    >>> found = ranking_sensitivity(scores)
-    >>> found.order, found.best_flips
-    (('a', 'b'), 0.25)
-    """
-    table, failed = _draws(scores)
-    names = list(scores)
-    by_mean = np.argsort(-table.mean(axis=1), kind="stable")
-    best = table == table.max(axis=0)
-    probability = (best / best.sum(axis=0)).mean(axis=1)
-    flips, agreement = [], []
-    for first, second in combinations(by_mean, 2):
-        agreement.append(np.sign(table[first] - table[second]).mean())
-        share = float((table[second] > table[first]).mean())
-        flips.append({"better": names[first], "worse": names[second], "share": share})
-    ordered = [names[index] for index in by_mean]
-    return RankingSensitivity(
-        order=tuple(ordered),
-        used=table.shape[1],
-        failed=failed,
-        probability_best=pd.Series(probability, index=names, name="probability_best")[ordered],
-        best_flips=float(1 - probability[by_mean[0]]),
-        kendall=float(np.mean(agreement)),
-        flips=pd.DataFrame(flips),
-    )
-
-
-def _draws(scores: Mapping[str, ArrayLike]) -> tuple[Array, int]:
-    """Scores (policy, draw) of the complete draws, and the number of incomplete ones."""
-    if len(scores) < 2:
-        raise InvalidInput("a ranking needs at least two policies; there are {count}", count=len(scores))
-    rows = {name: np.asarray(item, dtype=float) for name, item in scores.items()}
-    shapes = {item.shape for item in rows.values()}
-    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
-        told = ", ".join(f"{name} {item.shape}" for name, item in rows.items())
-        raise InvalidInput("scores must have one number for each draw; the shapes are {shapes}", shapes=told)
-    table = np.stack(list(rows.values()))
-    complete = np.isfinite(table).all(axis=0)
-    if complete.sum() < 2:
-        raise InvalidInput(
-            "{count} of {draws} draws are complete; at least two are needed",
-            count=int(complete.sum()),
-            draws=len(complete),
-        )
-    return table[:, complete], int((~complete).sum())

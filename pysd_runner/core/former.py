@@ -41,6 +41,8 @@ FORMER = {
     "calibration.optimisers.Turned": "calibration.optimisers.Reparametrised",
     "calibration.sdeval.Loop": "calibration.sdeval.KnockOut",
     "calibration.sdeval.Theil": "calibration.sdeval.PointFit",
+    "calibration.sdeval.behaviour_patterns": "calibration.sdeval.point_fit; um, us and uc split its error",
+    "calibration.sdeval.ranking_sensitivity": "gapsim.project, whose Future compares policies on the same draws",
     "calibration.sdeval.theil": "calibration.sdeval.point_fit",
     "calibration.uncertainty.Direction": "calibration.uncertainty.PosteriorDirection",
     "calibration.uncertainty.Shape": "calibration.uncertainty.ProfileShape",

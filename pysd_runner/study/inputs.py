@@ -20,7 +20,7 @@ from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.spec.baseline import check_ahead
 from pysd_runner.spec.design import DRAWS as DRAWS, PLAIN as PLAIN_DESIGN, StudyDesign
 from pysd_runner.spec.own import parameter_of
-from pysd_runner.study.binding import calendar_of, end_of, in_time_of
+from pysd_runner.study.binding import RegionalModel, calendar_of, end_of, in_time_of
 from pysd_runner.study.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.study.equations import PREFIX, check_equations, with_starts
 from pysd_runner.study.region_inputs import RegionInputs, time_step
@@ -278,6 +278,29 @@ def _from_file(
 
 
 _BEGIN = {"state": _from_state, "file": _from_file}
+
+
+def values_at(inputs: ProjectionInputs, parameters: Arrays) -> Values:
+    """Values of runs without shocks for other parameter vectors, shape (1, draw, element...), by variable."""
+    return _AT[inputs.design.start](inputs, parameters)
+
+
+def _state_at(inputs: ProjectionInputs, parameters: Arrays) -> Values:
+    bound = RegionalModel(
+        model=inputs.model,
+        panel=inputs.panel,
+        parameters=parameters,
+        yuan_per_unit=inputs.common.yuan_per_unit,
+    )
+    return bound.values(bound.start(inputs.years[0], None if inputs.fitted is None else inputs.fitted.first_year))
+
+
+def _file_at(inputs: ProjectionInputs, parameters: Arrays) -> Values:
+    assert inputs.fitted is not None  # noqa: S101
+    return entered(inputs.model, inputs.fitted, parameters)
+
+
+_AT = {"state": _state_at, "file": _file_at}
 
 
 def _check_regions(model: Model, panel: Data) -> None:

@@ -20,7 +20,7 @@ ROOTS = (gapsim, pysd_runner, calibration)
 DOORS = {
     "calibration": 6,
     "calibration.evaluation": 6,
-    "calibration.sdeval": 25,
+    "calibration.sdeval": 20,
     "gapsim": 40,
     "pysd_runner": 13,
     "pysd_runner.checks": 12,

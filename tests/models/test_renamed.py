@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from calibration.evaluation.fit import level_pairs
-from calibration.evaluation.sensitivity import policy_scores
+from calibration.evaluation.sensitivity import OutcomeRuns
 from calibration.evaluation.subject import Subject
 from calibration.fitting.fit import fit
 from calibration.fitting.problem import Problem
@@ -18,7 +17,6 @@ from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.policy import policy_of, space_of
 from pysd_runner.scenarios import load_scenario
-from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.projection import project
 from tests.models.renamed import SHIPPED, renamed_folder
@@ -47,10 +45,7 @@ def everything(model: Model) -> dict[str, np.ndarray]:
     data = project(model, panel, "zoned_need", fitted, until=UNTIL, draws=4, baseline=outlook.baseline).data
     found |= {key: data[key].to_numpy() for key in data.data_vars}
     subject = Subject.of_fit(result, panel, until=UNTIL, model=model)
-    assert model.spec is not None
-    scores = policy_scores(subject, parameter_draws(model.spec, fitted, 2, np.random.default_rng(0)))
-    found |= {f"score {key}": values for key, values in scores.items()}
-    found |= {f"level {item.name}": item.simulated.to_numpy() for item in level_pairs(subject.calibrated)}
+    found |= {f"evaluated {key}": values for key, values in OutcomeRuns(subject=subject).one({"c0": 0.02}).items()}
     inputs = inputs_of(model, panel, fitted, until=UNTIL, draws=2)
     scenario = load_scenario("zoned_need", model=model)
     found["start"] = space_of(inputs, scenario)[1]

@@ -54,18 +54,9 @@ OF_OTHERS = (
     *("elements", "equations", "auxiliary", "stock", "lookup", "initial", "control", "memory", "pipe"),
     *("a text in single quotes", "+ or -", "* or /", "a comparison", "the end"),
     *("Access", "Skills", "Application", "Output"),
-    # What an experiment expects and where, statistics of a pattern, and how a search ended.
+    # What an experiment expects and where, and how a search ended.
     *(f"expected {item}" for item in get_args(Relation)),
-    *(
-        "others",
-        "pulsed",
-        "mean",
-        "observed 1",
-        "simulated 1",
-        "standard errors apart 1",
-        "relative difference 1",
-        "error",
-    ),
+    *("others", "pulsed", "mean", "error"),
     *(item.word for item in SearchOutcome),
 )
 

@@ -10,28 +10,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import gapsim
 from calibration import Fit, Problem
-from calibration.evaluation import Subject, Verdict
+from calibration.evaluation import Subject, Verdict, evaluate
 from calibration.evaluation.evaluate import numerical_tests
-from calibration.evaluation.fit import fitted_pairs, gap_pairs, level_pairs, residual_tests
+from calibration.evaluation.fit import fitted_pairs, residual_tests
 from calibration.evaluation.judgement import Phrase
-from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, policy_scores, ranking_tests
+from calibration.evaluation.sensitivity import OutcomeRuns, factor_ranges, sensitivity_tests
 from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.declarations import Expectation, Experiment
 from pysd_runner.cli import main
 from pysd_runner.cli.data_options import DataChoice
-from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.data import Data
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
-from pysd_runner.study.binding import RegionalModel
 from pysd_runner.study.future import Future
-from pysd_runner.study.inputs import inputs_of
+from pysd_runner.study.inputs import inputs_of, values_at
 from pysd_runner.study.projection import projected as projection_of
 from tests.calibration.panels import without
 
 UNTIL = 2026
-TINY = Effort(trajectories=2, draws=6)
+TINY = 2
 
 CONTROL = """
 INITIAL TIME = 0 ~ Year ~ |
@@ -93,7 +93,7 @@ def test_the_command_writes_every_table_and_test(report: tuple[int, Path]) -> No
     assert min(counted) > 0
     line = f"passed {counted[0]}, failed {counted[1]}, not tested {counted[2]}"
     assert line in (folder / "evaluation.md").read_text(encoding="utf-8")
-    needed = {"point_fit", "residuals", "loops", "integration", "morris", "ranking"}
+    needed = {"point_fit", "residuals", "loops", "integration", "modes", "morris"}
     assert needed <= {path.stem for path in (folder / "tables").iterdir() if len(pd.read_csv(path))}
     broken = set(tests.loc[tests["verdict"] == "failed", "section"])
     assert code == (4 if broken & {"structure", "numerics"} else 3)
@@ -113,7 +113,7 @@ def test_a_model_by_itself_is_evaluated_as_far_as_it_can_be(tmp_path: Path, capf
     data = json.loads(capfd.readouterr().out)["data"]
     assert (code, data["failed"]) == (0, 0)
     untested = {item["section"] for item in data["tests"] if item["verdict"] == "not tested"}
-    assert {"fit", "residuals", "patterns", "sensitivity", "ranking", "forecasts"} <= untested
+    assert {"fit", "residuals", "sensitivity", "forecasts"} <= untested
     assert {"structure", "numerics"} <= {item["section"] for item in data["tests"]}
 
 
@@ -146,7 +146,7 @@ def test_a_fit_to_a_panel_that_does_not_ship_asks_for_it(report, capfd, tmp_path
 
 @pytest.fixture(scope="module")
 def projected(subject: Subject, fitted_panel: Data) -> Future:
-    fitted = subject.calibrated.result.fitted
+    fitted = subject.fit.fitted
     inputs = inputs_of(subject.model, fitted_panel, fitted, until=UNTIL, draws=1, shocks=False)
     return projection_of(inputs, fitted_panel, "zoned_need")
 
@@ -154,14 +154,6 @@ def projected(subject: Subject, fitted_panel: Data) -> Future:
 def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, projected: Future) -> None:
     baseline = projected.data["output_per_head"].sel(scenario=projected.baselines["zoned_need"])
     np.testing.assert_allclose(subject.base["Output per Capita"][0, 0], baseline.to_numpy()[0], rtol=1e-12)
-
-
-def test_policies_are_scored_as_the_projection_does(subject: Subject, projected: Future) -> None:
-    gap = 1 - projected.data["national_output_per_head"] / projected.data["output_per_head"].max("region")
-    baseline = projected.baselines["zoned_need"]
-    closed = 100 * (gap.sel(scenario=baseline) - gap.sel(scenario="zoned_need")).isel(year=-1).item()
-    scores = policy_scores(subject, {key: np.array([value]) for key, value in subject.calibrated.estimates.items()})
-    assert scores["zoned_need"][0] == pytest.approx(closed, rel=1e-9)
 
 
 def test_fitted_values_are_those_of_the_problem(result: Fit, fitted_problem: Problem) -> None:
@@ -177,24 +169,6 @@ def test_fitted_values_are_those_of_the_problem(result: Fit, fitted_problem: Pro
         np.testing.assert_allclose(pair.simulated.to_numpy(), np.where(np.isfinite(used), fitted[:, kept], np.nan))
 
 
-def test_levels_are_simulated_over_the_window_of_the_fit(subject: Subject, fitted_panel: Data) -> None:
-    calibrated = subject.calibrated
-    first, last = calibrated.result.fitted.first_year, calibrated.result.fitted.last_year
-    bound = RegionalModel(model=subject.model, panel=fitted_panel, parameters=calibrated.estimates)
-    values = bound.values(bound.inputs(first))
-    run = simulate(subject.model, values, start=first, stop=last, save_every=1, outcomes=["Output per Capita"])
-    pairs = {pair.name: pair for pair in level_pairs(calibrated)}
-    np.testing.assert_allclose(
-        pairs["output_per_head"].simulated.to_numpy(), run["Output per Capita"][0, 0, :, 1:], rtol=1e-12
-    )
-    gaps = {pair.name: pair for pair in gap_pairs(pairs)}
-    heads = pairs["output_per_head"].observed.to_numpy()
-    np.testing.assert_allclose(gaps["sigma dispersion"].observed.to_numpy()[0], np.log(heads).std(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(
-        gaps["mean gap to leader"].observed.to_numpy()[0], (1 - heads / heads.max(axis=0)).mean(axis=0), rtol=1e-12
-    )
-
-
 def test_residuals_are_the_innovations_of_the_fit(result: Fit) -> None:
     pairs = list(fitted_pairs(result))
     table = residual_tests(pairs).tables["residuals"]
@@ -208,28 +182,28 @@ def test_residuals_are_the_innovations_of_the_fit(result: Fit) -> None:
 
 
 def test_a_batch_of_runs_is_the_same_runs_one_by_one(subject: Subject) -> None:
-    runs = GapRuns(subject=subject)
+    runs = OutcomeRuns(subject=subject)
     rows = [{"c0": 0.02}, {"lam_I": 0.05, "pi": 0.3}]
-    batch = runs.batch(rows)
-    for row, found in zip(rows, batch, strict=True):
-        values = subject.calibrated.values(subject.calibrated.estimates | row)
+    for row, found in zip(rows, runs.batch(rows), strict=True):
+        parameters = {key: np.array([value]) for key, value in (subject.estimates | row).items()}
+        values = values_at(subject.inputs, parameters)
         run = simulate(subject.model, values, start=subject.start, stop=subject.stop, save_every=1)
         for name, variable in (("sigma", "Sigma Dispersion"), ("gap_to_leader", "Gap to Leader")):
-            expected = run[variable][0, 0][..., -1]
-            np.testing.assert_allclose(found[name], expected, rtol=1e-12)
+            np.testing.assert_allclose(found[name], run[variable][0, 0][..., -1], rtol=1e-12)
             np.testing.assert_allclose(runs.one(row)[name], run[variable][0, 0], rtol=1e-12)
 
 
 def test_a_run_that_fails_is_left_out_and_the_others_stay(subject: Subject) -> None:
-    runs = GapRuns(subject=subject)
+    runs = OutcomeRuns(subject=subject)
     wild, good = runs.batch([{"g0": 500.0}, {"c0": 0.02}])
     assert wild is None
     np.testing.assert_array_equal(good["sigma"], runs.batch([{"c0": 0.02}])[0]["sigma"])
-    assert np.isnan(runs.one({"g0": 500.0})["sigma"]).all()
+    with pytest.raises(SimulationFailed):
+        runs.one({"g0": 500.0})
 
 
 def test_parameters_move_within_what_is_believed(subject: Subject) -> None:
-    ranges = factor_ranges(subject.calibrated)
+    ranges = factor_ranges(subject)
     spec = subject.model.spec
     assert "dep_u" not in ranges  # set by the user, not estimated
     assert "b" not in ranges  # a policy choice
@@ -238,13 +212,37 @@ def test_parameters_move_within_what_is_believed(subject: Subject) -> None:
         assert spec.parameters[key].lower <= low < high <= spec.parameters[key].upper
 
 
-def test_a_ranking_is_over_draws_of_all_parameters(subject: Subject) -> None:
-    section = ranking_tests(subject, TINY.draws, seed=0)
-    table = section.tables["ranking"]
-    assert table["mean"].is_monotonic_decreasing
-    assert table["probability_best"].sum() == pytest.approx(1)
-    assert {"zoned", "zoned_need", "uniform_sevenths"} <= set(table["policy"])
-    pd.testing.assert_frame_equal(table, ranking_tests(subject, TINY.draws, seed=0).tables["ranking"])
+# ---- a model of one's own with a fit
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """A tank that leaks at a rate of 0.2, fitted with errors of one litre."""
+    model = alone(tmp_path_factory.mktemp("tank"), TANK).model
+    times = np.arange(1.0, 20.0)
+    water = simulate(model, {"Rate": 0.2}, outcomes=["Water"])["Water"][0, 0, 1:20]
+    water = water + np.random.default_rng(3).standard_normal(times.size)
+    data = pd.DataFrame({"Time": times, "Water": water})
+    return Subject.of_fit(gapsim.fit(model, data, free={"Rate": (0.05, 0.5)}), model=model)
+
+
+def test_a_fit_of_ones_own_is_tested_as_one_of_regions(leaking: Subject) -> None:
+    found = {item.test: item for item in evaluate(leaking, quick=True).judgements}
+    passed = ("efficiency", "bias", "no_change", "autocorrelation", "heteroscedasticity", "parameter", "draws_fail")
+    assert {found[test].verdict for test in passed} == {Verdict.PASSED}
+    assert found["no_change"].value == 1
+    assert (found["modes"].subject, found["modes"].verdict) == ("Water", Verdict.PASSED)
+    assert found["order"].verdict is Verdict.NOT_TESTED
+
+
+def test_effects_on_a_stock_are_those_of_the_runs(leaking: Subject) -> None:
+    ((name, (low, high)),) = factor_ranges(leaking).items()
+    table = sensitivity_tests(leaking, TINY).tables["morris"].set_index("outcome")
+    ends = [simulate(leaking.model, {"Rate": value}, outcomes=["Water"])["Water"][0, 0, -1] for value in (low, high)]
+    assert name == "Rate"
+    # One parameter: an effect is the change over two thirds of its range, and water falls all the way.
+    assert table.loc["Water", "mu"] == pytest.approx(-table.loc["Water", "mu_star"])
+    assert table.loc["Water", "mu_star"] == pytest.approx(ends[0] - ends[1], rel=0.2)
 
 
 # ---- the shipped model
