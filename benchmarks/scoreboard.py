@@ -71,8 +71,7 @@ def final_table(title: str, result: Backtest) -> str:
     ]
     rows = result.table()
     rows = rows[rows["model"] == FINAL]
-    for (_, row), (_, scores) in zip(rows.iterrows(), intervals(rows).iterrows(), strict=True):
-        ratio, crps, *coverage = scores
+    for (_, row), (ratio, crps, *coverage) in zip(rows.iterrows(), intervals(rows), strict=True):
         p = "-" if pd.isna(row["dm_squared_p"]) else f"{row['dm_squared_p']:.3f}"
         cells = [str(row["horizon"]), str(row["origins"]), ratio, p, crps, *coverage]
         lines.append("| " + " | ".join(cells) + " |")

@@ -1,6 +1,8 @@
 """The command that scores forecasts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,9 +26,10 @@ from pysd_runner.cli.options import (
     time_option,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import Message
+from pysd_runner.core.errors import Message, joined
 from pysd_runner.engine.validation import cores
 from pysd_runner.reports.folders import check_file, save_whole
+from pysd_runner.text import translated
 
 if TYPE_CHECKING:  # slow imports (numpy)
     import pandas as pd
@@ -38,7 +41,13 @@ if TYPE_CHECKING:  # slow imports (numpy)
 SMALL_PANEL = 400
 # The best single member, reported next to the final forecast.
 ALONE = "error_correction_shrunken"
-SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
+SHOWN = {
+    "rmse": Message("rmse"),
+    "rmse_ratio_to_persistence": Message("rmse ratio to persistence"),
+    "crps_ratio_to_persistence": Message("crps ratio to persistence"),
+    "coverage_50": Message("coverage 50"),
+    "coverage_90": Message("coverage 90"),
+}
 # Columns that are printed with intervals, and the prefix of the columns of the interval's ends in the table.
 WITH_INTERVALS = {
     "rmse_ratio_to_persistence": "rmse_ratio",
@@ -175,6 +184,8 @@ def _processes(data: "Data") -> int:
 
 def _say(session: Session, result: "Backtest") -> None:
     """Print the table, and store all results for the JSON object."""
+    from pysd_runner.reports.document import aligned
+
     table = result.table()
     origins = [moment(float(time)) for time in result.scores["origin"].values]
     codes = [str(code) for code in result.scores[result.rows].values]
@@ -201,28 +212,35 @@ def _say(session: Session, result: "Backtest") -> None:
         )
     )
     session.say(_counted(table))
-    for column in SHOWN:
+    for column, head in SHOWN.items():
         wide = table.pivot(index="model", columns="horizon", values=column).loc[list(dict.fromkeys(table["model"]))]
-        wide.columns = [f"{horizon} y" for horizon in wide.columns]
-        wide.index.name = None
         session.say()
-        session.say(column.replace("_", " "))
-        session.say(wide.astype(float).to_string(float_format="{:.3f}".format, na_rep="-"))
+        session.say(head)
+        numbers = [[str(name), *map(_number, row)] for name, *row in wide.astype(float).itertuples()]
+        for line in aligned([["", *_ahead(wide.columns, session.lang)], *numbers]):
+            session.say(line)
     last = str(table["model"].iloc[-1])
     for name in dict.fromkeys((last, ALONE)):
         rows = table[table["model"] == name]
         if rows["coverage_90_low"].notna().any():
             session.say()
             session.say(Message("{name}, with 90 % block-bootstrap intervals over origins", name=name))
-            session.say(intervals(rows).to_string())
+            heads = ["", *(translated(SHOWN[column], session.lang) for column in WITH_INTERVALS)]
+            cells = [
+                [step, *row] for step, row in zip(_ahead(rows["horizon"], session.lang), intervals(rows), strict=True)
+            ]
+            for line in aligned([heads, *cells]):
+                session.say(line)
     if len(regret := result.regret(last)):
-        told = ", ".join(f"{100 * value:+.1f} % ({step} y)" for step, value in regret.items())
+        parts = [
+            Message("{value:+.1f} % ({step} ahead)", value=100 * value, step=step) for step, value in regret.items()
+        ]
         session.say()
         session.say(
             Message(
                 "regret of {last}, its rmse over that of the best other forecaster picked with hindsight: {told}",
                 last=last,
-                told=told,
+                told=joined(parts, ", "),
             )
         )
 
@@ -234,30 +252,30 @@ def _counted(table: "pd.DataFrame") -> str:
     counts = table.groupby("horizon")["origins"].max()
     few = Message("; fewer than {least} are too few to judge by", least=LEAST_ORIGINS)
     return Message(
-        "origins at {steps} year(s) ahead: {counts}{few}",
+        "origins at {steps} ahead: {counts}{few}",
         steps=", ".join(map(str, counts.index)),
         counts=", ".join(map(str, counts)),
         few=few if (counts < LEAST_ORIGINS).any() else "",
     )
 
 
-def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":
+def intervals(rows: "pd.DataFrame") -> list[list[str]]:
     """Scores of one forecaster with their intervals, one row per horizon."""
-    import pandas as pd
-
-    cells = {
-        column.replace("_", " "): [
-            _cell(row[column], row[f"{stem}_low"], row[f"{stem}_high"]) for _, row in rows.iterrows()
-        ]
-        for column, stem in WITH_INTERVALS.items()
-    }
-    return pd.DataFrame(cells, index=[f"{horizon} y" for horizon in rows["horizon"]])
+    return [
+        [_cell(row[column], row[f"{stem}_low"], row[f"{stem}_high"]) for column, stem in WITH_INTERVALS.items()]
+        for _, row in rows.set_index("model").astype(float).iterrows()
+    ]
 
 
-def _cell(value: float | None, low: float | None, high: float | None) -> str:
-    import pandas as pd
+def _ahead(horizons: Iterable[object], lang: str) -> list[str]:
+    """Headings of horizons."""
+    return [translated(Message("{step} ahead", step=step), lang) for step in horizons]
 
-    if pd.isna(value):
-        return "-"
+
+def _cell(value: float, low: float, high: float) -> str:
     # If all bootstrap samples of origins have the same score, there is no interval.
-    return f"{value:.3f}" if pd.isna(low) or low == high else f"{value:.3f} ({low:.3f}-{high:.3f})"
+    return _number(value) if isnan(low) or low == high else f"{value:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _number(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.3f}"

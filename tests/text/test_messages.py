@@ -45,6 +45,8 @@ OF_OTHERS = (
         "macro",
         "range",
         "regions",
+        "row",
+        "rows",
         "series",
         "Person",
         "None",

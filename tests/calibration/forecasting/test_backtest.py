@@ -350,9 +350,9 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
         )
     ]
     after = told.split("mean_reversion, with 90 % block-bootstrap intervals over origins")[1].splitlines()
-    assert " ".join(after[3].split()) == " ".join(["2 y", *cells])
+    assert " ".join(after[3].split()) == " ".join(["2 ahead", *cells])
     # Five years ahead five origins are fewer than a block and one more.
-    (row,) = (line for line in after if line.startswith("5 y"))
+    (row,) = (line for line in after if line.startswith("5 ahead"))
     assert "nan" not in row
     # From two origins no interval can be told.
     assert main([*line, "--draws", "20", "--first-origin", "2006"]) == 0
@@ -373,7 +373,7 @@ def test_regret_and_error_correction_alone_stand_beside_the_last(
     assert main(line) == 0
     told = capsys.readouterr().out
     assert told.index("mean_reversion, with 90 %") < told.index("error_correction_shrunken, with 90 %")
-    assert f"picked with hindsight: {100 * expected.iloc[0]:+.1f} % (1 y), " in told
+    assert f"picked with hindsight: {100 * expected.iloc[0]:+.1f} % (1 ahead), " in told
 
 
 def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
