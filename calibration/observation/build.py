@@ -1,6 +1,6 @@
 """Build observed series from declared measurements and a panel, and the expressions of model variables they observe."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,45 +68,21 @@ def build_series(
 
 
 def _of_measurement(
-    spec: ModelSpec, measurement: Measurement, panel: Data, window: tuple[int, ...]
+    spec: ModelSpec, item: Measurement, panel: Data, window: tuple[int, ...]
 ) -> Iterator[Series | Absent]:
-    if measurement.requires and measurement.requires not in panel:
-        for indicator in measurement.indicators:
-            yield Absent(
-                measurement.key, indicator, Message("needs {what!r}, which the panel lacks", what=measurement.requires)
-            )
-        return
-    if measurement.national:
-        yield _national(measurement, panel, window)
-        return
-    for indicator in measurement.indicators:
-        yield _of_indicator(measurement, indicator, panel, window)
-    share = share_of(spec, measurement)
-    if share and share in panel:
-        sd = measurement.sd / spec.parameters[measurement.loading].value
-        yield _series(
-            measurement, share, window, _columns(panel, share, window), labels=panel.codes, sd=sd, direct=True
-        )
-
-
-def _national(measurement: Measurement, panel: Data, window: tuple[int, ...]) -> Series | Absent:
-    if measurement.national not in panel.national:
-        return Absent(measurement.key, measurement.national, Message("no such national series beside the panel"))
-    known: Mapping[int, float] = panel.national[measurement.national]
-    values = np.array([[known.get(year, np.nan) for year in window]], dtype=float)
-    return _series(measurement, measurement.national, window, values, sd=measurement.sd)
-
-
-def _of_indicator(measurement: Measurement, indicator: str, panel: Data, window: tuple[int, ...]) -> Series | Absent:
-    if indicator not in panel:
-        return Absent(measurement.key, indicator, Message("not in the panel"))
-    if measurement.relative and len(panel.regions) < 2:
-        return Absent(
-            measurement.key, indicator, Message("compares regions, and there is only one; add at least a second")
-        )
-    raw = _columns(panel, indicator, window)
-    joints = recounts(panel, window) if measurement.increments else None
-    return _series(measurement, indicator, window, raw, labels=panel.codes, sd=measurement.sd, joints=joints)
+    known: Container[str] = panel.national if item.national else panel
+    gone = Message("no such national series beside the panel") if item.national else Message("not in the panel")
+    lacking = Message("needs {what!r}, which the panel lacks", what=item.requires)
+    lacking = lacking if item.requires and item.requires not in panel else ""
+    for name in item.indicators or (item.national,):
+        found = lacking or (_series(item, name, panel, window) if name in known else gone)
+        yield found if isinstance(found, Series) else Absent(item.key, name, found)
+    share = share_of(spec, item)
+    if share in panel and not lacking:
+        sd = item.sd / spec.parameters[item.loading].value
+        own = replace(item, loading="", relative=False, increments=False, sd=sd)
+        found = _series(own, share, panel, window)
+        yield found if isinstance(found, Series) else Absent(item.key, share, found)
 
 
 def recounts(panel: Data, years: tuple[int, ...]) -> Flags:
@@ -141,67 +117,53 @@ def share_of(spec: ModelSpec, measurement: Measurement) -> str:
     return keys[0] if keys and keys[0] not in measurement.indicators else ""
 
 
-def _columns(panel: Data, variable: str, window: tuple[int, ...]) -> Array:
-    """Values of a variable in the years of a window, shape (region, year)."""
+def _columns(panel: Data, name: str, window: tuple[int, ...], *, national: bool = False) -> Array:
+    """Values of a variable, or of a national series, in the years of a window, shape (region, year)."""
     import pandas as pd
 
-    return pd.DataFrame(panel.array(variable), columns=panel.years).reindex(columns=window).to_numpy()
+    found = pd.DataFrame([panel.national[name]]) if national else pd.DataFrame(panel.array(name), columns=panel.years)
+    return found.reindex(columns=window).to_numpy(dtype=float)
 
 
-def _series(
-    measurement: Measurement,
-    name: str,
-    window: tuple[int, ...],
-    raw: Array,
-    *,
-    sd: float,
-    labels: tuple[str, ...] = ("",),
-    direct: bool = False,
-    joints: Flags | None = None,
-) -> Series | Absent:
-    national = bool(measurement.national)
-    relative = measurement.relative and not direct
-    increments = measurement.increments and not direct
+def _series(item: Measurement, name: str, panel: Data, window: tuple[int, ...]) -> Series | str:
+    """A series, or the reason why there is none."""
+    national = bool(item.national)
+    raw = _columns(panel, name, window, national=national)
     logs = raw if national else to_scale(raw, "log")
-    values, seen = _terms(logs, relative=relative, increments=increments, joints=joints)
+    joints = np.zeros(raw.shape, dtype=bool)
+    seen = np.isfinite(logs)
+    if item.increments:
+        joints = joints if national else recounts(panel, window)
+        seen = seen & np.concatenate([np.zeros_like(seen[:, :1]), seen[:, :-1]], axis=1) & ~joints
+    if item.relative:
+        # With a single region in a year there is no difference between regions.
+        seen = seen & (seen.sum(axis=0) > 1)
+    values = in_terms(logs, seen, relative=item.relative, increments=item.increments)
     if not seen[:, 1:].any():
-        why = Message(
+        return Message(
             "no {change} to compare after {year} and until {last}",
-            change=Message("change from one year to the next") if increments else Message("value"),
+            change=Message("change from one year to the next") if item.increments else Message("value"),
             year=window[0],
             last=window[-1],
         )
-        return Absent(measurement.key, name, why)
     if never_changes(logs):
-        return Absent(measurement.key, name, FILLED_IN)
-    if relative and not np.nan_to_num(values).any():
-        return Absent(measurement.key, name, Message("the regions never differ, so there is nothing to compare"))
+        return FILLED_IN
+    if item.relative and not np.nan_to_num(values).any():
+        return Message("the regions never differ, so there is nothing to compare")
     return Series(
-        measurement=measurement.key,
+        measurement=item.key,
         indicator=name,
-        expression=variable_itself(measurement.outcome, () if national else REGIONS),
+        expression=variable_itself(item.outcome, () if national else REGIONS),
         scale="level" if national else "log",
-        loading="" if direct else measurement.loading,
-        relative=relative,
-        increments=increments,
-        labels=labels,
-        declared_sd=sd,
+        loading=item.loading,
+        relative=item.relative,
+        increments=item.increments,
+        labels=("",) if national else panel.codes,
+        declared_sd=item.sd,
         times=np.array(window, dtype=float),
         values=values,
         missing=int((~seen[:, 1:]).sum()),
-        errors=measurement.errors,
+        errors=item.errors,
         unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
-        recounted=0 if joints is None else int(joints[:, 1:].sum()),
+        recounted=int(joints[:, 1:].sum()),
     )
-
-
-def _terms(logs: Array, *, relative: bool, increments: bool, joints: Flags | None) -> tuple[Array, Flags]:
-    seen = np.isfinite(logs)
-    if increments:
-        seen = seen & np.concatenate([np.zeros_like(seen[:, :1]), seen[:, :-1]], axis=1)
-    if joints is not None:
-        seen = seen & ~joints
-    if relative:
-        # With a single region in a year there is no difference between regions.
-        seen = seen & (seen.sum(axis=0) > 1)
-    return in_terms(logs, seen, relative=relative, increments=increments), seen
