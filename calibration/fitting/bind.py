@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from calibration.fitting.candidates import candidates, known_numbers, parameters_of
-from calibration.fitting.columns import Binding, driven_paths, matched_columns, series_of
-from calibration.fitting.entering import FromFile, FromState, Target, targets_of
+from calibration.fitting.columns import driven_paths, matched_columns, series_of
+from calibration.fitting.entering import FromFile, FromState, targets_of
 from calibration.fitting.space import ParameterSpace, chosen, listed, overrides
 from calibration.fitting.tying import (
     FIRST_YEAR,
@@ -42,7 +42,6 @@ from pysd_runner.study.binding import RegionalModel, end_of, in_time_of
 
 # Name of the single block of a model without declared blocks.
 BLOCK = Message("Model")
-NOTHING = ParameterSpace.of(())
 
 
 def bind(model: Model, data: Data, design: StudyDesign, asked: Choices) -> Bound:
@@ -210,50 +209,42 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
     start = None if asked.start is None else calendar.moment_of(time_of(asked.start))
     until = None if asked.until is None else end_of(model, asked.until, table, None, calendar)
     kept = clocked if until is None else clocked.until(until)
-    binding = matched_columns(model, kept, asked.observations)
-    paths, ends = driven_paths(model, kept, binding.driven)
+    observations, driven, unused = matched_columns(model, kept, asked.observations)
+    paths, ends = driven_paths(model, kept, driven)
     held = {**paths, **_entered(model, asked.values or {})}
     begins, stop, step = _span_of(model, kept, held, start)
     moments = np.asarray(begins + step * np.arange(round((stop - begins) / step) + 1), dtype=float)
-    series, left_out = series_of(model, kept, binding, held=held, moments=moments, step=step, sizes=design.errors)
-    notes = (*calendar.told, *binding.notes, *ends, *left_out, *_too_close(model, kept, step))
+    series, left_out = series_of(model, kept, observations, held=held, moments=moments, step=step, sizes=design.errors)
+    notes = (*calendar.told, *unused, *ends, *left_out, *_too_close(model, kept, step))
     known = known_numbers(model, series, begins) if asked.free is None else {}
     names, off = candidates(model, held, asked.priors or {}, known) if asked.free is None else (listed(asked.free), [])
-    notes = (*notes, *known.values(), *off)
-    unit, cells = time_unit(model), sum(len(item.cells) for item in series)
-    spelled = "" if unit_of_time(unit) == "year" else unit
+    unit = time_unit(model)
     found = Bound(
         model=model,
         data=clocked,
         design=design,
-        spec=_spec_of(model, NOTHING),
+        # A problem that is made again finds its calendar anew from dates, but has years as moments already.
+        asked=asked if clocked.dates else replace(asked, start=start),
+        spec=model.spec or ModelSpec(name=model.name),
         fixed={name: float(value) for name, value in (asked.values or {}).items() if np.ndim(value) == 0},
-        space=NOTHING,
         first_year=begins,
         last_year=stop,
-        stages=(),
         series=series,
         runs=ModelRuns(
-            FromFile(model, (), held=held),
-            outcomes=outcomes_of(series),
-            start=begins,
-            stop=stop,
-            save_every=step,
+            FromFile(model, (), held=held), outcomes=outcomes_of(series), start=begins, stop=stop, save_every=step
         ),
         lines=tuple(map(_line, series)),
         opening=Message(
             "Table {table}: {count} observations; {model} runs from {first} to {last}.",
             table=clocked.name,
-            count=cells,
+            count=sum(len(item.cells) for item in series),
             model=model.name,
             first=calendar.said(begins),
-            last=calendar.said(stop, spelled),
+            last=calendar.said(stop, "" if unit_of_time(unit) == "year" else unit),
         ),
         calendar=calendar,
-        record={"notes": list(notes)},
-        # A problem that is made again finds its calendar anew from dates, but has years as moments already.
-        asked=asked if clocked.dates else replace(asked, start=start),
-        binding=binding,
+        record={"notes": [*notes, *known.values(), *off]},
+        observations=observations,
         until=until,
         time_unit=unit,
         is_open=asked.free is None,
@@ -265,14 +256,18 @@ def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -
     """Copy of a setup in which the named scalars are estimated; `reasons` for the selection go into its notes."""
     model, held, priors = bound.model, bound.runs.entering.held, bound.asked.priors or {}
     targets = targets_of(model, names)
-    _check_free(model, bound.binding, targets, bound.asked.values or {})
-    parameters = parameters_of(model, targets, spec=model.spec, priors=priors)
+    given = {item.name for name in bound.asked.values or {} for item in targets_of(model, [name])}
+    for target in targets:
+        if target.name in given or isinstance(held.get(target.variable), TimePath):
+            raise InvalidInput("parameter {name!r} is both set and to be estimated; leave it in one", name=target.name)
+    parameters = parameters_of(model, targets, priors)
+    declared = model.spec or ModelSpec(name=model.name)
     space = ParameterSpace.of(parameters)
     told = (*reasons, *(Message("{key}: prior {note}.", key=item.key, note=item.note) for item in parameters))
     keys = tuple(item.measurement for item in bound.series)
     return replace(
         bound,
-        spec=_spec_of(model, space),
+        spec=replace(declared, parameters={**declared.parameters, **{item.key: item for item in parameters}}),
         space=space,
         stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
         runs=ModelRuns(FromFile(model, targets, held=held), outcomes=bound.runs.outcomes, **bound.runs.bounds),
@@ -291,14 +286,6 @@ def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -
             "until": bound.until,
         },
     )
-
-
-def _check_free(model: Model, binding: Binding, targets: Sequence[Target], values: Values) -> None:
-    """Raise ``InvalidInput`` if a parameter to estimate is also set to a value or given by a column."""
-    given = {item.name for name in values for item in targets_of(model, [name])}
-    for target in targets:
-        if target.name in given or target.variable in binding.driven:
-            raise InvalidInput("parameter {name!r} is both set and to be estimated; leave it in one", name=target.name)
 
 
 def _held(value: Any) -> Any:
@@ -360,12 +347,6 @@ def _entered(model: Model, values: Values) -> Values:
         if np.ndim(value) > 0:
             plain[model.find(name)] = np.asarray(value, dtype=float)
     return plain
-
-
-def _spec_of(model: Model, space: ParameterSpace) -> ModelSpec:
-    """Declarations of a fit: those of the model, with the estimated parameters added or replaced."""
-    declared = model.spec or ModelSpec(name=model.name)
-    return replace(declared, parameters={**declared.parameters, **{item.key: item for item in space.parameters}})
 
 
 def _line(series: Series) -> str:

@@ -14,13 +14,11 @@ from pysd_runner.core.types import Texts, Values
 from pysd_runner.engine.ir import references
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values
-from pysd_runner.spec import ModelSpec, Parameter, Prior
+from pysd_runner.spec import Parameter, Prior
 from pysd_runner.spec.own import DECLARED, is_off, left_out, weak_parameter, with_prior
 
 
-def parameters_of(
-    model: Model, targets: Iterable[Target], *, spec: ModelSpec | None, priors: Mapping[str, Prior]
-) -> tuple[Parameter, ...]:
+def parameters_of(model: Model, targets: Iterable[Target], priors: Mapping[str, Prior]) -> tuple[Parameter, ...]:
     """Parameter declarations of scalars: priors from the caller, the model's declarations, or weak default priors."""
     wanted = tuple(targets)
     facts = facts_of(model.ir)
@@ -35,7 +33,7 @@ def parameters_of(
     found = []
     for target in wanted:
         fact = facts[target.name]
-        declared = None if spec is None else spec.parameters.get(target.name)
+        declared = None if model.spec is None else model.spec.parameters.get(target.name)
         value = fact.value if fact.value is not None else _computed(model, target)
         label = fact.label or (f"Starting value of {target.name}" if target.is_start else target.name)
         if target.name in own:
@@ -144,7 +142,7 @@ def candidates(
 def _parameter(model: Model, target: Target) -> Parameter | None:
     """Declaration of a scalar; None if there is nothing to build a prior from."""
     try:
-        (found,) = parameters_of(model, [target], spec=model.spec, priors={})
+        (found,) = parameters_of(model, [target], {})
     except InvalidInput:
         return None
     return found

@@ -7,7 +7,7 @@ import numpy as np
 
 from calibration.observation.series import Series, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message, UnknownName, joined, suggest
-from pysd_runner.core.types import Array, Indices, Values, frozen
+from pysd_runner.core.types import Array, Indices, Values
 from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
@@ -22,20 +22,10 @@ START_SD = 0.5
 Measurements = Mapping[str, Observation] | Iterable[Observation]
 
 
-@frozen
-class Binding:
-    """Assignment of a table's columns to observed variables and to inputs of a model, with notes for the user."""
-
-    observations: Mapping[str, Observation]
-    driven: Mapping[str, Column]
-    notes: tuple[str, ...]
-
-
-NO_COLUMNS = Binding(observations={}, driven={}, notes=())
-
-
-def matched_columns(model: Model, table: Data, measurements: Measurements | None) -> Binding:
-    """Match the columns of a table to the variables of a model."""
+def matched_columns(
+    model: Model, table: Data, measurements: Measurements | None
+) -> tuple[dict[str, Observation], dict[str, Column], list[str]]:
+    """Columns as observations, columns that are inputs by variable, and notes on those that match neither."""
     given = _by_key(measurements)
     declared = {**(model.spec or ModelSpec(name=model.name)).observations, **given}
     observations: dict[str, Observation] = {}
@@ -63,7 +53,7 @@ def matched_columns(model: Model, table: Data, measurements: Measurements | None
     if not observations:
         raise InvalidPanel(_nothing(model, table, unused))
     notes = [Message("Column {name!r} matches no variable and is not used.", name=name) for name in unused]
-    return Binding(observations=observations, driven=driven, notes=tuple(notes))
+    return observations, driven, notes
 
 
 def _by_key(measurements: Measurements | None) -> dict[str, Observation]:
@@ -93,12 +83,19 @@ def _nothing(model: Model, table: Data, unused: Sequence[str]) -> str:
 
 
 def series_of(
-    model: Model, table: Data, binding: Binding, *, held: Values, moments: Array, step: float, sizes: ErrorSizes
+    model: Model,
+    table: Data,
+    observations: Mapping[str, Observation],
+    *,
+    held: Values,
+    moments: Array,
+    step: float,
+    sizes: ErrorSizes,
 ) -> tuple[tuple[Series, ...], list[str]]:
     """Build the series of a table within the time span of a run, with notes on omitted values."""
     found: list[Series] = []
     notes: list[str] = []
-    for key, observation in binding.observations.items():
+    for key, observation in observations.items():
         series, told = _series(model, table, key, observation, moments=moments, step=step)
         notes += told
         if series is not None and _starts_at_zero(model, series, held, moments[0], step):

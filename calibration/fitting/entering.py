@@ -112,10 +112,8 @@ class FromState(Entering):
         entering = [key for key in keys if key in self._read(parameters)]
         steps = STEP * np.array([spreads[key] for key in entering])
         draws: dict[str, Array | float] = dict(parameters)
-        for column, key in enumerate(entering):
-            around = np.full(1 + len(_PLACES) * len(entering), parameters[key])
-            around[1 + len(_PLACES) * column : 1 + len(_PLACES) * (column + 1)] += steps[column] * np.array(_PLACES)
-            draws[key] = around
+        for key, around in zip(entering, np.kron(np.diag(steps), _PLACES), strict=True):
+            draws[key] = parameters[key] + np.append(0.0, around)
         start = self.inputs(draws)
         values, seeds = {}, {}
         for name, value in sorted(self._values(parameters, start).items()):
@@ -125,9 +123,9 @@ class FromState(Entering):
                 seeds[name] = np.zeros((1, 1, value.shape[2], len(keys)))
                 places = [keys.index(key) for key in entering]
                 seeds[name][..., places] = np.einsum("p,cpr->rc", _WEIGHTS, beside) / steps
-        for column, key in enumerate(keys):
+        for key in keys:
             if self._declared[key].variable:
-                seeds[self._declared[key].variable] = (np.arange(len(keys)) == column).astype(float)[None, None]
+                seeds[self._declared[key].variable] = unit(spreads, key)[None, None]
         return values, seeds
 
     def memory(self, parameters: Parameters) -> Array:

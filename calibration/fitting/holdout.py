@@ -66,7 +66,7 @@ def held_out(problem: Problem, result: Fit, *, seed: int) -> tuple[HeldOut, ...]
     series, _ = series_of(
         problem.model,
         problem.data,
-        problem.binding,
+        problem.observations,
         held=problem.runs.entering.held,
         moments=run.moments,
         step=step,

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from calibration.fitting.columns import NO_COLUMNS, Binding
 from calibration.fitting.entering import Entering, Parameters, Spreads
 from calibration.fitting.space import ParameterSpace
 from calibration.observation import Series
@@ -18,7 +17,7 @@ from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
-from pysd_runner.spec import Measurement, ModelSpec, Parameter, Prior, Proxy
+from pysd_runner.spec import Measurement, ModelSpec, Observation, Parameter, Prior, Proxy
 from pysd_runner.spec.design import StudyDesign
 
 
@@ -230,6 +229,9 @@ def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
     return [title, *(Message("  {line}", line=item) for item in items)] if items else []
 
 
+NOTHING = ParameterSpace.of(())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Choices:
     """What a caller chose of a problem; see `calibration.Problem`."""
@@ -253,10 +255,10 @@ class Bound:
     design: StudyDesign  # how the data are studied
     spec: ModelSpec  # declarations, with changes by the caller
     fixed: Numbers  # values set by the caller, by key
-    space: ParameterSpace  # parameters to estimate
+    space: ParameterSpace = NOTHING  # parameters to estimate
     first_year: Any  # start time of the simulation
     last_year: Any  # end time of the simulation
-    stages: tuple[Block, ...]  # blocks that are fitted one after the other
+    stages: tuple[Block, ...] = ()  # blocks that are fitted one after the other
     series: tuple[Series, ...]  # observed series in the order of the residuals
     runs: ModelRuns  # outcomes of the model as a function of its parameters
     lines: tuple[str, ...]  # the series in words
@@ -269,6 +271,6 @@ class Bound:
     record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
     asked: Choices  # arguments of the caller, to build the same problem again
     is_open: bool = False  # whether the parameters are candidates, of which those that the data distinguish are chosen
-    binding: Binding = NO_COLUMNS  # assignment of columns
+    observations: Mapping[str, Observation] = field(default_factory=dict)  # how columns observe variables
     until: float | None = None  # last fitted time if later observations are held out
     time_unit: str = ""  # unit of the model's time; empty for a panel of regions
