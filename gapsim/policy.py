@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
-from pysd_runner.spec.declarations import DeclaredLever, DeclaredOutcome, ModelSpec
+from pysd_runner.spec.declarations import DeclaredLever, DeclaredOutcome
 from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of, subject_of
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _declared(model: Model, outcome: str, levers: Mapping[str, tuple[float, floa
         raise InvalidInput(
             "{model} has the levers and outcomes of its declarations; leave out `levers` and `better`", model=model.name
         )
-    spec = model.spec or ModelSpec(name=model.name)
+    spec = model.declarations
     named = {}
     for name, (low, high) in levers.items():
         variable, position = located(model, name)

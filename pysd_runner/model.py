@@ -73,7 +73,12 @@ class Model:
     @property
     def bindings(self) -> Bindings:
         """Bindings of a regional model: the roles of its variables and ranges."""
-        return (self.spec or ModelSpec(name=self.name)).bound
+        return self.declarations.bound
+
+    @property
+    def declarations(self) -> ModelSpec:
+        """Declarations of the model; empty where it has none."""
+        return self.spec or ModelSpec(name=self.name)
 
     @property
     def source(self) -> str:

@@ -53,7 +53,7 @@ def _of_measurements(model: Model, panel: Data, design: StudyDesign, asked: Choi
     """Compare a panel by declared measurements; runs start in the state of its regions."""
     if asked.priors:
         raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
-    spec = _with_observations(model.spec or ModelSpec(name=model.name), asked.observations or {})
+    spec = _with_observations(model.declarations, asked.observations or {})
     fixed = overrides(spec, asked.values)
     space = ParameterSpace.of(chosen(spec, free=asked.free, fixed=fixed))
     first, last = window_of(spec, panel, asked.start, asked.until)
@@ -225,7 +225,7 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
         design=design,
         # A problem that is made again finds its calendar anew from dates, but has years as moments already.
         asked=asked if clocked.dates else replace(asked, start=start),
-        spec=model.spec or ModelSpec(name=model.name),
+        spec=model.declarations,
         fixed={name: float(value) for name, value in (asked.values or {}).items() if np.ndim(value) == 0},
         first_year=begins,
         last_year=stop,
@@ -261,10 +261,10 @@ def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -
         if target.name in given or isinstance(held.get(target.variable), TimePath):
             raise InvalidInput("parameter {name!r} is both set and to be estimated; leave it in one", name=target.name)
     parameters = parameters_of(model, targets, priors)
-    declared = model.spec or ModelSpec(name=model.name)
     space = ParameterSpace.of(parameters)
     told = (*reasons, *(Message("{key}: prior {note}.", key=item.key, note=item.note) for item in parameters))
     keys = tuple(item.measurement for item in bound.series)
+    declared = model.declarations
     return replace(
         bound,
         spec=replace(declared, parameters={**declared.parameters, **{item.key: item for item in parameters}}),

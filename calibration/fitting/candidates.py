@@ -33,7 +33,7 @@ def parameters_of(model: Model, targets: Iterable[Target], priors: Mapping[str, 
     found = []
     for target in wanted:
         fact = facts[target.name]
-        declared = None if model.spec is None else model.spec.parameters.get(target.name)
+        declared = model.declarations.parameters.get(target.name)
         value = fact.value if fact.value is not None else _computed(model, target)
         label = fact.label or (f"Starting value of {target.name}" if target.is_start else target.name)
         if target.name in own:
@@ -79,7 +79,7 @@ def known_numbers(model: Model, series: Sequence[Series], start: float) -> Texts
         for item in series
         if item.kind == "level" and item.expression.text == item.outcome and item.times[0] <= start
     }
-    declared = {} if model.spec is None else model.spec.parameters
+    declared = model.declarations.parameters
     wanted = {key for key, item in declared.items() if item.note.startswith(DECLARED)}
     found = {}
     for name, fact in facts_of(model.ir).items():
@@ -107,7 +107,7 @@ def candidates(
     model: Model, held: Values, own: Mapping[str, Prior], known: Container[str]
 ) -> tuple[list[str], list[str]]:
     """Scalars that could be estimated, those with priors from the caller first, and notes on what is off."""
-    declared = {} if model.spec is None else model.spec.parameters
+    declared = model.declarations.parameters
     facts = facts_of(model.ir)
     if declared:
         names = [key for key, item in declared.items() if item.role.startswith("FREE") and item.prior is not None]
@@ -121,7 +121,7 @@ def candidates(
     found = [item for item in targets_of(model, names) if item.variable not in held]
     found = [item for item in found if item.name in given or item.name not in known]
     weak = {item.name: _parameter(model, item) for item in found}
-    levers = set() if model.spec is None else {item.element for item in model.spec.levers.values()}
+    levers = {item.element for item in model.declarations.levers.values()}
     off = {
         name: facts[name].value or 0.0
         for name, item in weak.items()

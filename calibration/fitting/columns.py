@@ -12,7 +12,7 @@ from pysd_runner.data import Column, Data
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import prepared
-from pysd_runner.spec import ModelSpec, Observation
+from pysd_runner.spec import Observation
 from pysd_runner.spec.design import ErrorSizes
 from pysd_runner.study.binding import matched, same
 from pysd_runner.study.equations import Expression, expression_of
@@ -24,10 +24,10 @@ Measurements = Mapping[str, Observation] | Iterable[Observation]
 
 def matched_columns(
     model: Model, table: Data, measurements: Measurements | None
-) -> tuple[dict[str, Observation], dict[str, Column], list[str]]:
+) -> tuple[dict[str, Observation], dict[str, Column], list[Message]]:
     """Columns as observations, columns that are inputs by variable, and notes on those that match neither."""
     given = _by_key(measurements)
-    declared = {**(model.spec or ModelSpec(name=model.name)).observations, **given}
+    declared = {**model.declarations.observations, **given}
     observations: dict[str, Observation] = {}
     for key, item in declared.items():
         if item.column not in table:

@@ -89,8 +89,7 @@ class FromState(Entering):
     def __init__(self, bound: RegionalModel, year: int) -> None:
         super().__init__(bound.model)
         self.bound, self.year = bound, year
-        assert bound.model.spec is not None  # noqa: S101
-        self._declared = bound.model.spec.parameters
+        self._declared = bound.model.declarations.parameters
         self._decay = bound.bindings.parameters.momentum_decay
         self._entering: frozenset[str] | None = None
 

@@ -121,7 +121,7 @@ def stages_of(model: Model) -> tuple[Block, ...]:
     # A stock observed in levels forms a block with the parameters of its group in the model file and the loadings of
     # its measurement. A national series belongs to the block whose start values it determines, or to that of its group.
     # All others, and the measurements in yearly changes, form the last block.
-    spec, last = model.spec or ModelSpec(name=model.name), model.bindings.variables.output
+    spec, last = model.declarations, model.bindings.variables.output
     home = {key: _home(model, spec, item) for key, item in spec.measurements.items()}
     names = [name for name in dict.fromkeys(home.values()) if name != last]
     owner = {key: _owner(model, spec, item, home) for key, item in spec.parameters.items()}

@@ -72,8 +72,8 @@ def _of_measurement(
 ) -> Iterator[Series | Absent]:
     known: Container[str] = panel.national if item.national else panel
     gone = Message("no such national series beside the panel") if item.national else Message("not in the panel")
-    lacking = Message("needs {what!r}, which the panel lacks", what=item.requires)
-    lacking = lacking if item.requires and item.requires not in panel else ""
+    is_lacking = item.requires and item.requires not in panel
+    lacking = Message("needs {what!r}, which the panel lacks", what=item.requires) if is_lacking else ""
     for name in item.indicators or (item.national,):
         found = lacking or (_series(item, name, panel, window) if name in known else gone)
         yield found if isinstance(found, Series) else Absent(item.key, name, found)

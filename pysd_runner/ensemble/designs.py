@@ -390,7 +390,7 @@ def _bounds(model: Model, name: str, value: Any) -> Interval:
             )
         return low, high
     name, _ = located(model, name)
-    groups: Iterable[Any] = () if model.spec is None else (model.spec.parameters, model.spec.inputs)
+    groups: Iterable[Any] = (model.declarations.parameters, model.declarations.inputs)
     for item in (item for group in groups for item in group.values()):
         if item.variable == name:
             return item.lower, item.upper

@@ -141,8 +141,7 @@ class Findings:
     @property
     def terms(self) -> Mapping[str, EvidenceTerm]:
         """The evidence terms of the model, by key."""
-        assert self.model.spec is not None  # noqa: S101
-        return self.model.spec.evidence
+        return self.model.declarations.evidence
 
     def conflict(self, key: str) -> float:
         """Two-sided probability that the prior, with the spread of a term, gives an effect beyond its centre."""
@@ -174,8 +173,7 @@ def findings(model: Model, data: Data | None, fitted: FittedParameters | None = 
         If the model declares no measured effects, the fit is of another version of it, or it has no regions and no fit.
     """
     terms_of(model)
-    spec = model.spec
-    assert spec is not None  # noqa: S101
+    spec = model.declarations
     asked: Asked = partial(experiments_of, begun=beginning_of(model, data, fitted))
     if fitted is not None:
         spec = replace(declared_in(fitted, model), evidence=spec.evidence)

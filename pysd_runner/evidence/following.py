@@ -168,7 +168,7 @@ def reweighted(
     audience: Audience, model: Model, data: Data | None, fitted: FittedParameters, seed: int
 ) -> FittedParameters:
     """Weigh a fit by the measured effects of the model, unless it used them; warn if too few draws agree."""
-    declared = {} if model.spec is None else model.spec.evidence
+    declared = model.declarations.evidence
     if is_weighed(fitted) or not any(item.is_used for item in declared.values()):
         return fitted
     with audience.stage(Message("Weighing the fit by measured effects")):

@@ -73,7 +73,7 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
     UnknownName
         If there is no term of a key.
     """
-    declared = {} if model.spec is None else model.spec.evidence
+    declared = model.declarations.evidence
     if not declared:
         raise InvalidInput(
             "model {model} declares no measured effects; add [evidence.NAME] to the file beside it", model=model.name

@@ -145,7 +145,7 @@ def costs(
 def unit_costs(model: Model) -> Texts:
     """Variables declared as unit costs, by parameter key, or by variable name if they have elements."""
     found: dict[str, str] = {}
-    for key, item in ({} if model.spec is None else model.spec.parameters).items():
+    for key, item in model.declarations.parameters.items():
         if item.role == "COST" and not item.switch:
             variable, position = located(model, key)
             found.setdefault(variable, key if position is None else variable)
@@ -191,12 +191,11 @@ def switching_values(model: Model, values: Values, first: Callable[[Values], str
     first
         Function from such values to the policy that is first in most draws.
     """
-    assert model.spec is not None  # noqa: S101
     found = []
     for key, variable in unit_costs(model).items():
         if key not in unsupported_costs(model.source):
             continue
-        item, drawn = model.spec.parameters[key], np.asarray(values[variable], dtype=float)
+        item, drawn = model.declarations.parameters[key], np.asarray(values[variable], dtype=float)
         middle = float(np.median(drawn))
 
         def leader(value: float, variable: str = variable, drawn: Array = drawn) -> str:

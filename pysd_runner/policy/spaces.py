@@ -20,7 +20,7 @@ from pysd_runner.policy.study import Study
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, REDISTRIBUTION_USUAL
 from pysd_runner.scenarios.vocabulary import load_vocabulary
-from pysd_runner.spec import FittedParameters, ModelSpec, PolicyClass
+from pysd_runner.spec import FittedParameters, PolicyClass
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of
 from pysd_runner.text import in_both, translate
 
@@ -202,7 +202,7 @@ def _worth(study: Study, periods: Sequence[float]) -> Array:
 
 def _of_levers(study: Study) -> Space:
     """Search space of a model without regions: every lever from off to its upper bound, with the budget spent."""
-    spec = study.model.spec or ModelSpec(name=study.model.name)
+    spec = study.model.declarations
     total = spec.budget
     decisions = []
     for lever in study.levers.values():

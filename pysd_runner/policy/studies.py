@@ -52,7 +52,7 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
         If every draw fails without a policy.
     """
     model, design = inputs.model, inputs.design
-    spec = model.spec or ModelSpec(name=model.name)
+    spec = model.declarations
     _check_whole(inputs)
     levers = {key: _lever(model, key, spec, element) for key, element in design.levers.items()}
     # What the policies of scenario files set keeps the value of the file without one.
@@ -146,7 +146,7 @@ def _loops(model: Model) -> list[SwitchableLoop]:
     file = model.path.parent / "checks.toml"
     if not file.is_file():
         return []
-    chosen = set() if model.spec is None else {key for key, item in model.spec.parameters.items() if item.role == "POL"}
+    chosen = {key for key, item in model.declarations.parameters.items() if item.role == "POL"}
     return [loop for loop in load_experiments(file).loops if not chosen & set(loop.values)]
 
 

@@ -287,8 +287,7 @@ class _Page:
         yield Folded(caption, [self.table(list(cells), rows, 1, 2, 3)])
 
     def _meaning(self, key: str) -> str:
-        spec = self.found.model.spec
-        assert spec is not None  # noqa: S101
+        spec = self.found.model.declarations
         return str(getattr(spec.parameters[key], self.lang))
 
     def _unit(self, name: str) -> str:

@@ -163,7 +163,7 @@ def _examine_one(key: str, value: float, model: "Model") -> Assumed:
 
 
 def _out_of_bounds(name: str, value: float, model: "Model") -> str:
-    parameters = model.spec.parameters.values() if model.spec is not None else ()
+    parameters = model.declarations.parameters.values()
     for parameter in parameters:
         if parameter.variable == name and not parameter.lower <= value <= parameter.upper:
             return Message(

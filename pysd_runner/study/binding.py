@@ -111,13 +111,12 @@ class RegionalModel:
     @property
     def _momentum_decay(self) -> Array:
         key = self.bindings.parameters.momentum_decay
-        assert self.model.spec is not None  # noqa: S101
-        return np.asarray(self.parameters.get(key, self.model.spec.parameters[key].value), dtype=float)
+        return np.asarray(self.parameters.get(key, self.model.declarations.parameters[key].value), dtype=float)
 
     def values(self, inputs: RegionInputs) -> dict[str, Array | TimePath]:
         """Values of model variables from initial values and parameters."""
         values: dict[str, Array | TimePath] = dict(inputs.values)
-        declared = {} if self.model.spec is None else self.model.spec.parameters
+        declared = self.model.declarations.parameters
         for name, value in self.parameters.items():
             variable = declared[name].variable if name in declared else self.model.find(name)
             if variable:
@@ -169,7 +168,7 @@ def uses_of(model: Model, table: Data) -> dict[str, str]:
         variable = model.ir.variables.get(target)
         drives = variable is not None and variable.kind in ("constant", "data")
         found[name] = Message("drives {name}", name=target) if drives else Message("observes {name}", name=target)
-    for item in () if model.spec is None else model.spec.observations.values():
+    for item in model.declarations.observations.values():
         if item.column in table:
             found[table.column(item.column).name] = Message("observes {name}", name=item.outcome)
     return found

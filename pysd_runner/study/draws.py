@@ -193,9 +193,8 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     # A draw is one parameter vector with the state that it implies at the origin, and one draw of the baseline, whose
     # growth path determines the shocks. A larger number of draws leaves the first ones unchanged.
     check_rate(fitted, yuan_per_unit)
-    assert model.spec is not None  # noqa: S101
     parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
-    parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
+    parameters = parameter_draws(model.declarations, fitted, draws, parameter_rng)
     bound = RegionalModel(model=model, panel=panel, parameters=parameters, yuan_per_unit=yuan_per_unit)
     inputs = bound.start(bounds[0], None if fitted is None else fitted.first_year)
     values: dict[str, Any] = bound.values(inputs)
@@ -301,8 +300,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
             year=fitted.last_year,
             origin=origin,
         )
-    assert model.spec is not None  # noqa: S101
-    fitted.check_bounds(model.spec)
+    fitted.check_bounds(model.declarations)
 
 
 def check_rate(fitted: FittedParameters | None, yuan_per_unit: float) -> None:

@@ -93,8 +93,7 @@ class ProjectionInputs:
     @property
     def spec(self) -> ModelSpec:
         """Declarations of the model."""
-        assert self.model.spec is not None  # noqa: S101
-        return self.model.spec
+        return self.model.declarations
 
     @property
     def panel(self) -> Data:
@@ -376,7 +375,7 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
 
 def declared_in(fitted: FittedParameters, model: Model) -> ModelSpec:
     """Declarations of the parameters of a fit: those that it carries, else those of the model."""
-    return spec_of(fitted) if model.spec is None or "declarations" in fitted.provenance else model.spec
+    return spec_of(fitted) if model.spec is None or "declarations" in fitted.provenance else model.declarations
 
 
 def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: int) -> Values:

@@ -424,7 +424,7 @@ def loops(
     graph, longest = Graph(links, [(variable, cell) for cell in cells]), None
     if of and not graph.through:
         return graph.shares({}, (), longest=None, of=of, calendar=calendar)
-    declared = {} if model.spec is None else model.spec.loops
+    declared = model.declarations.loops
     named = {name: graph.along(item.path) for name, item in declared.items()}
     groups: Mapping[Any, Collection[Cycle]] = named
     if find == "all":

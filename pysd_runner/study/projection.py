@@ -228,7 +228,7 @@ def _future(
         raise SimulationFailed(failure_message(run.failed, run.failures))
     model, common, design = inputs.model, inputs.common, inputs.design
     found = with_formulas(labelled(run, cast, inputs, saved), formulas, run.years, inputs.clocked if formulas else None)
-    declared = {} if model.spec is None else model.spec.outcomes
+    declared = model.declarations.outcomes
     return Future(
         data=found,
         baselines={item.name: item.baseline_name for item in cast},
@@ -327,7 +327,7 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts, desi
     if asked is not None:
         names = [asked] if isinstance(asked, str) else asked
         return list(dict.fromkeys(model.find(name) for name in names))
-    known = {} if model.spec is None else model.spec.outcomes
+    known = model.declarations.outcomes
     declared = [item.variable for name, item in known.items() if name not in design.outcomes]
     leading = [name for name in design.leading if name in model.variables]
     stocks = [name for name, item in model.variables.items() if item.kind == "stock"]

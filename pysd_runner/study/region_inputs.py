@@ -110,7 +110,6 @@ def region_inputs(
     """Compute the initial values of every region in one year of a panel."""
     check_money(yuan_per_unit)
     bindings = model.bindings
-    assert model.spec is not None  # noqa: S101
     if year not in panel.years:
         raise InvalidPanel(
             "panel {panel!r} has no year {year}; it has {first} to {last}",
@@ -119,14 +118,14 @@ def region_inputs(
             first=panel.years[0],
             last=panel.years[-1],
         )
-    known = {name: item.value for name, item in model.spec.parameters.items()}
+    known = {name: item.value for name, item in model.declarations.parameters.items()}
     given = {
         name: np.atleast_1d(np.asarray(value, dtype=float))[:, None]
         for name, value in {**known, **(parameters or {})}.items()
     }
     held = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in (carried or {}).items()}
     keys = bindings.inputs
-    work = _Work(model.spec, bindings, panel, year, given, held)
+    work = _Work(model.declarations, bindings, panel, year, given, held)
     rules = {
         "required": _required,
         "equal_shares": _equal_shares,
@@ -134,14 +133,14 @@ def region_inputs(
         "constant": _constant,
         "latest": _latest,
     }
-    for item in model.spec.inputs.values():
+    for item in model.declarations.inputs.values():
         work.found[item.key] = rules[item.rule](work, item)
         if item.key == keys.output_per_head:
             work.found[item.key] = work.found[item.key] * yuan_per_unit
     work.found[keys.momentum] = _momentum(work, time_step(model))
     if reference_years:
         work.found[keys.reference_shift] = _reference_shift(work, reference_years)
-    values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
+    values = {model.declarations.inputs[name].variable: array[None] for name, array in work.found.items()}
     return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings), frozenset(work.read))
 
 

@@ -200,7 +200,7 @@ def _records_of(model: Model, fitted: FittedParameters | None) -> list[Record]:
     """Column, outcome and kind of the measurements of a fit, or else of the declarations."""
     if fitted is not None:
         return list(fitted.provenance.get("measurements", {}).values())
-    declared = {} if model.spec is None else model.spec.observations
+    declared = model.declarations.observations
     return [asdict(item) for item in declared.values()]
 
 

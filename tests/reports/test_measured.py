@@ -14,6 +14,7 @@ from pysd_runner.evidence.ledger import QUANTITIES, load_ledger
 from pysd_runner.evidence.weights import terms_of
 from pysd_runner.plots.policies import plot_forest
 from pysd_runner.reports.measured import write_evidence
+from pysd_runner.spec import ModelSpec
 from pysd_runner.text import translate
 from tests.plots.reading import covered_texts, cut_texts, texts_of
 
@@ -114,7 +115,7 @@ def test_the_chinese_page_has_no_english_sentence(pages):
 
 def test_a_model_without_evidence_is_refused():
     with pytest.raises(InvalidInput, match="declares no measured effects"):
-        terms_of(SimpleNamespace(spec=None, name="mine"))
+        terms_of(SimpleNamespace(declarations=ModelSpec(name="mine"), name="mine"))
 
 
 def forest(**more):

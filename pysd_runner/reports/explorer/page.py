@@ -188,7 +188,7 @@ def constants_explored(
 def _sliders(model: Model, common: Record) -> Iterator[dict[str, Any]]:
     """Sliders for the declared parameters, or else for the constants of the model file."""
     facts = facts_of(model.ir)
-    declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
+    declared = {item.variable or key: item for key, item in model.declarations.parameters.items()}
     names = [name for name in declared if name in facts] or list(facts)
     for name in names:
         fact = facts[name]
@@ -240,7 +240,7 @@ def _range(fact: Fact, declared: Parameter | None) -> Interval:
 def _outcome(ir: ModelIr, model: Model, name: str) -> Record:
     variable = ir.variables[name]
     labels = [", ".join(item) for item in product(*(ir.ranges[dim] for dim in variable.dims))]
-    declared = {} if model.spec is None else {item.variable: item for item in model.spec.outcomes.values()}
+    declared = {item.variable: item for item in model.declarations.outcomes.values()}
     label = declared[name].en if name in declared and declared[name].en else name
     elements = labels[:MOST_ELEMENTS] or [""]
     return {"key": name, **dict.fromkeys(LANGUAGES, label), "unit": variable.unit, "elements": elements}
