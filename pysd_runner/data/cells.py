@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,6 @@ DERIVED = "derived"
 VALUE = "value"  # heading of the values of a table that had a column for each time
 
 _THOUSANDS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
-_Arrays = TypeVar("_Arrays", "Keys", "Cells")
 
 
 @frozen(eq=False)
@@ -54,18 +53,33 @@ class TextFile:
         """Pairs of heading and column."""
         return list(zip(self.header, self.columns, strict=True))
 
+    def problem(
+        self,
+        rule: str,
+        message: str,
+        position: int,
+        place: int | None = None,
+        expected: str = "",
+        severity: Severity = "error",
+    ) -> Finding:
+        """Create a finding about a cell, or about the heading of a column."""
+        heading = self.header[position]
+        return Finding(
+            rule,
+            message,
+            severity,
+            row=self.header_row if place is None else int(self.rows[place]),
+            column=heading,
+            found=heading if place is None else text_of(self.columns[position][place]),
+            expected=expected,
+        )
+
     def without_variable(self, position: int) -> list[Finding]:
         """Report empty cells in a column of variables."""
-        return [
-            Finding(
-                "empty-variable",
-                Message("the row does not say which variable it holds"),
-                row=int(self.rows[place]),
-                column=self.header[position],
-                expected=Message("the name of a variable"),
-            )
-            for place in np.flatnonzero(texts_of(self.columns[position]) == "")
-        ]
+        message = Message("the row does not say which variable it holds")
+        expected = Message("the name of a variable")
+        empty = np.flatnonzero(texts_of(self.columns[position]) == "").tolist()
+        return [self.problem("empty-variable", message, position, place, expected) for place in empty]
 
     def taken(self, kept: NDArray[Any] | slice) -> "TextFile":
         """Return a copy with the selected rows only."""
@@ -204,17 +218,6 @@ def _of_series(series: "pd.Series[Any]") -> Entries:
 
 
 @frozen
-class Keys:
-    """Region and year labels, one entry for each row of a panel file."""
-
-    rows: IndexArray  # row of the file
-    regions: TextArray
-    names: TextArray
-    groups: TextArray
-    years: TextArray
-
-
-@frozen
 class Cells:
     """Raw observations of one quantity, one entry for each cell of the file."""
 
@@ -250,40 +253,38 @@ class Cells:
 
 @frozen
 class Observations:
-    """Raw contents of a panel file: keys of its rows, and cells by variable."""
+    """Raw contents of a panel file: cells by variable, and by role what its rows say of region, year and the like."""
 
-    keys: Keys
-    cells: tuple[Cells, ...]
+    keys: Mapping[str, Entries]  # one entry for each row; ``"row"`` is the row of the file
+    cells: Sequence[Cells]
 
 
 def joined(parts: Sequence[tuple[str, Observations]]) -> Observations:
     """Combine the observations of several named files as if they were one long file."""
-    keys: list[Keys] = []
+    keys: dict[str, list[Entries]] = {}
     cells: dict[str, list[Cells]] = {}
     count = 0
     for name, observations in parts:
         for found in observations.cells:
-            own = observations.keys
-            known = {item.name: getattr(own, item.name)[found.take] for item in fields(Keys)}
-            keys.append(Keys(**known))
+            for role, texts in observations.keys.items():
+                keys.setdefault(role, []).append(texts[found.take])
             take = np.arange(count, count + len(found.take))
             count += len(take)
-            columns = np.array([f"{name}: {heading}" for heading in found.columns], dtype=object)
+            columns = of_texts([f"{name}: {heading}" for heading in found.columns])
             cells.setdefault(found.variable, []).append(replace(found, take=take, columns=columns, unit_row=None))
-    return Observations(keys=merged(keys) if keys else parts[0][1].keys, cells=tuple(map(merged, cells.values())))
+    of_rows = {role: stacked(texts) for role, texts in keys.items()} or parts[0][1].keys
+    return Observations(keys=of_rows, cells=[*map(merged, cells.values())])
 
 
-def merged(parts: "Sequence[_Arrays]") -> "_Arrays":
-    """Concatenate the cells of one quantity, or the keys, from several columns or files."""
+def merged(parts: Sequence[Cells]) -> Cells:
+    """Concatenate the cells of one quantity from several columns or files."""
     first = parts[0]
     if len(parts) == 1:
         return first
     names = [item.name for item in fields(first) if isinstance(getattr(first, item.name), np.ndarray)]
     whole: dict[str, Any] = {name: stacked([getattr(part, name) for part in parts]) for name in names}
-    if isinstance(first, Cells):
-        labels = zip(*(part.labels for part in parts if isinstance(part, Cells)), strict=True)
-        whole["labels"] = tuple(map(stacked, labels))
-    return replace(first, **whole)
+    labels = zip(*(part.labels for part in parts), strict=True)
+    return replace(first, labels=tuple(map(stacked, labels)), **whole)
 
 
 @frozen(eq=False, repr=False)

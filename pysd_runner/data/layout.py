@@ -14,10 +14,10 @@ from pysd_runner.core.errors import Message, suggest
 from pysd_runner.core.findings import Finding, with_hint
 from pysd_runner.core.types import Texts, frozen
 from pysd_runner.data.cells import (
+    Cells,
+    Entries,
     IndexArray,
-    Keys,
     Observations,
-    TextArray,
     TextFile,
     each_once,
     same,
@@ -55,7 +55,7 @@ class Layout:
 
     shape: Shape
     roles: Mapping[str, Meaning] = field(default_factory=dict)  # column of each role
-    observed: tuple[Meaning, ...] = ()  # columns of one variable each
+    observed: Sequence[Meaning] = ()  # columns of one variable each
 
     def position(self, role: str) -> int | None:
         """Column of a role, or None."""
@@ -64,19 +64,14 @@ class Layout:
 
 def interpret(table: TextFile, columns: Texts) -> tuple[Layout, list[Finding]]:
     """Interpret the headings of a panel file."""
-    header, row = table.header, table.header_row
-    problems = _mapping_faults(columns)
-    meanings = [_meaning(position, heading, columns) for position, heading in enumerate(header)]
-    problems += _repeated(header, row)
-    meanings, clashes = _settle(meanings, row)
-    problems += clashes
+    found = [_meaning(position, heading, columns) for position, heading in enumerate(table.header)]
+    meanings, clashes = _settle(found, table.header_row)
     roles = {meaning.name: meaning for meaning in meanings if meaning.name in ROLES}
-    observed = tuple(meaning for meaning in meanings if meaning.name and meaning.name not in (*ROLES, IGNORE))
-    is_long = "variable" in roles and "value" in roles
-    layout = Layout(shape="long", roles=roles) if is_long else Layout(shape="wide", roles=roles, observed=observed)
-    problems += _unused(meanings, layout, row)
-    problems += _missing(layout, table)
-    return layout, problems
+    is_long = {"variable", "value"} <= {*roles}
+    observed = [meaning for meaning in meanings if meaning.name not in ("", *ROLES, IGNORE) and not is_long]
+    layout = Layout(shape="long" if is_long else "wide", roles=roles, observed=observed)
+    problems = [*_mapping_faults(columns), *_repeated(table), *clashes, *_unused(meanings, layout, table.header_row)]
+    return layout, [*problems, *_missing(layout, table)]
 
 
 def _mapping_faults(columns: Texts) -> list[Finding]:
@@ -111,18 +106,17 @@ def _meaning(position: int, heading: str, columns: Texts) -> Meaning:
     return Meaning(position=position, heading=heading, name="")
 
 
-def _repeated(header: Sequence[str], row: int) -> list[Finding]:
+def _repeated(table: TextFile) -> list[Finding]:
+    header = table.header
     return [
-        Finding(
+        table.problem(
             "repeated-heading",
             Message(
                 "the heading stands over columns {first} and {second}",
                 first=header.index(heading) + 1,
                 second=position + 1,
             ),
-            row=row,
-            column=heading,
-            found=heading,
+            position,
             expected=Message("each heading once; rename or remove one"),
         )
         for position, heading in enumerate(header)
@@ -160,13 +154,10 @@ def _ambiguous(rule: str, names: Sequence[str], variable: str, row: int, column:
 
 
 def _winner(rivals: list[Meaning], name: str) -> Meaning | None:
-    if len(rivals) == 1 or name in {"region_name", "source", "flag"}:
-        return rivals[0]
     explicit = [rival for rival in rivals if rival.explicit]
-    if explicit:
-        return explicit[0] if len(explicit) == 1 else None
     own = [rival for rival in rivals if bare(rival.heading) == key(name)]
-    return own[0] if len(own) == 1 else None
+    chosen = rivals[:1] if name in {"region_name", "source", "flag"} else explicit or own or rivals
+    return chosen[0] if len(chosen) == 1 else None
 
 
 def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Finding]:
@@ -256,53 +247,45 @@ def _levels(found: Sequence[str]) -> str:
 
 def take_unit_row(table: TextFile, layout: Layout) -> tuple[TextFile, Layout]:
     """Remove a row of units from the data, and store the units in the layout."""
-    if layout.shape != "wide" or not len(table.rows) or not _is_unit_row(table, layout):
+    if not len(table.rows):
         return table, layout
-    row = int(table.rows[0])
-    observed = tuple(
-        meaning if meaning.unit else replace(meaning, unit=text_of(table.columns[meaning.position][0]), unit_row=row)
-        for meaning in layout.observed
-    )
-    return table.taken(slice(1, None)), replace(layout, observed=observed)
-
-
-def _is_unit_row(table: TextFile, layout: Layout) -> bool:
     cells = [text_of(column[0]) for column in table.columns]
     keys = [cells[meaning.position] for role, meaning in layout.roles.items() if role in {"region", "year"}]
     units = [text for meaning in layout.observed if (text := cells[meaning.position])]
     nameless = all(not text or ROLE_OF.get(key(text)) == "unit" for text in keys)
-    return nameless and bool(units) and not any(_is_number(text) or known_unit(text) is None for text in units)
+    if not nameless or not units or any(_is_number(text) or known_unit(text) is None for text in units):
+        return table, layout
+    row = int(table.rows[0])
+    observed = [
+        meaning if meaning.unit else replace(meaning, unit=cells[meaning.position], unit_row=row)
+        for meaning in layout.observed
+    ]
+    return table.taken(slice(1, None)), replace(layout, observed=observed)
 
 
 def observe(table: TextFile, layout: Layout, columns: Texts) -> tuple[Observations, list[Finding]]:
     """Collect the cells of each variable."""
     table, problems = _with_names(table, layout)
-    region, name, group, year, units, flags = (
-        same("", len(table.rows)) if (place := layout.position(role)) is None else table.columns[place]
+    keys: dict[str, Entries] = {
+        role: same("", len(table.rows)) if (place := layout.position(role)) is None else table.columns[place]
         for role in ("region", "region_name", "group", "year", "unit", "flag")
-    )
-    keys = Keys(rows=table.rows, regions=region, names=name, groups=group, years=year)
+    }
     if layout.shape == "wide":
         alone = len(layout.observed) == 1
         cells = [
             table.cells(
                 item.position,
                 variable=item.name,
-                units=units if alone and not item.unit else same(item.unit, len(table.rows)),
-                flags=flags,
+                units=keys["unit"] if alone and not item.unit else same(item.unit, len(table.rows)),
+                flags=keys["flag"],
                 unit_row=item.unit_row or table.header_row,
             )
             for item in layout.observed
         ]
     else:
-        place = layout.roles["value"].position
-        chosen, found = _named(table, layout, columns, units)
+        cells, found = _named(table, layout, columns, keys)
         problems += found
-        cells = [
-            table.cells(place, rows, variable=variable, units=here, flags=flags[rows])
-            for variable, rows, here in chosen
-        ]
-    return Observations(keys=keys, cells=tuple(cells)), problems
+    return Observations(keys={**keys, "row": table.rows}, cells=cells), problems
 
 
 def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding]]:
@@ -322,7 +305,7 @@ def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding
                 "invisible",
                 Message("the name holds characters that cannot be seen, and is read as {seen!r}", seen=seen),
                 "warning",
-                row=int(table.rows[int(np.flatnonzero(columns[position] == found)[0])]),
+                row=int(table.rows[(columns[position] == found).argmax()]),
                 column=table.header[position],
                 found=ascii(found),
                 expected=seen,
@@ -336,54 +319,52 @@ def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding
 
 
 def _named(
-    table: TextFile, layout: Layout, columns: Texts, units: TextArray
-) -> tuple[list[tuple[str, IndexArray, TextArray]], list[Finding]]:
-    """Rows of each variable named in the variable column, with the units that it gives."""
+    table: TextFile, layout: Layout, columns: Texts, keys: Mapping[str, Entries]
+) -> tuple[list[Cells], list[Finding]]:
+    """Cells of each variable named in the variable column, with the units that it gives."""
     import pandas as pd
 
-    meaning = layout.roles["variable"]
-    codes, found = pd.factorize(table.columns[meaning.position])
+    position = layout.roles["variable"].position
+    codes, found = pd.factorize(table.columns[position])
+    firsts = np.unique(codes, return_index=True)[1]
     names = list(map(str, found))
-    firsts = [int(table.rows[place]) for place in np.unique(codes, return_index=True)[1]]
-    problems = table.without_variable(meaning.position)
-    chosen, clashes = _variables(names, columns, firsts, meaning.heading)
-    of_variables = []
+    chosen, clashes = _variables(names, columns, table, position, firsts)
+    cells = []
     for code, variable in chosen.items():
-        rows, unit = np.flatnonzero(codes == code), split_unit(names[code])[1]
-        of_variables.append((variable, rows, np.where(units[rows] == "", unit, units[rows])))
-    return of_variables, problems + clashes
+        rows = np.flatnonzero(codes == code)
+        units, flags = keys["unit"][rows], keys["flag"][rows]
+        units = np.where(units == "", split_unit(names[code])[1], units)
+        cells.append(table.cells(layout.roles["value"].position, rows, variable=variable, units=units, flags=flags))
+    return cells, table.without_variable(position) + clashes
 
 
 def _variables(
-    names: Sequence[str], columns: Texts, firsts: Sequence[int], heading: str
+    names: Sequence[str], columns: Texts, table: TextFile, position: int, firsts: IndexArray
 ) -> tuple[dict[int, str], list[Finding]]:
     """Choose the variable of each name; an alias of a variable that the user has mapped keeps its own name."""
-    explicit = {
+    chosen = {
         code: variable_name(target) for code, name in enumerate(names) if (target := mapped(name, columns)) is not None
     }
-    chosen = dict(explicit)
+    explicit = {*chosen.values()}
     problems: list[Finding] = []
     for code, name in enumerate(names):
-        if code in explicit or not name:
+        if code in chosen or not name:
             continue
         label = split_unit(name)[0]
         known = VARIABLE_OF.get(key(name)) or VARIABLE_OF.get(key(label))
-        taken = known in explicit.values() and key(label) != key(known or "")
-        chosen[code] = label if known is None or taken else known
         if known is None:
             message = Message(
                 "no variable of that name is known; it is kept as it stands{hint}",
                 hint=with_hint(suggest(name, VARIABLES)),
             )
             expected = Message("a known variable, or a mapping to one or to 'ignore'")
-            row = firsts[code]
-            problems.append(
-                Finding("own-variable", message, "warning", row=row, column=heading, found=name, expected=expected)
-            )
+            problems.append(table.problem("own-variable", message, position, firsts[code], expected, "warning"))
+        chosen[code] = label if known is None or (known in explicit and key(label) != key(known)) else known
     for variable in dict.fromkeys(chosen.values()):
         rivals = [code for code, other in chosen.items() if other == variable]
         if len(rivals) > 1 and variable != IGNORE:
             told = [names[code] for code in rivals]
-            problems.append(_ambiguous("ambiguous-variable", told, variable, firsts[rivals[1]], heading))
-            chosen |= {code: names[code] for code in rivals[1:]}
+            row = int(table.rows[firsts[rivals[1]]])
+            problems.append(_ambiguous("ambiguous-variable", told, variable, row, table.header[position]))
+            chosen |= {code: names[code] if names[code] != variable else IGNORE for code in rivals[1:]}
     return {code: variable for code, variable in chosen.items() if variable != IGNORE}, problems

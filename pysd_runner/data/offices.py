@@ -92,14 +92,9 @@ def _unpacked(table: TextFile, names: Sequence[str]) -> TextFile:
     parts = [text.split(",") for text in table.columns[0]]
     uneven = next((place for place, part in enumerate(parts) if len(part) != len(names)), None)
     if uneven is not None:
-        problem = Finding(
-            "row-length",
-            Message("the first column does not have a key for each name in its heading"),
-            row=int(table.rows[uneven]),
-            column=table.header[0],
-            found=str(table.columns[0][uneven]),
-            expected=Message("{count} keys with commas between", count=len(names)),
-        )
+        message = Message("the first column does not have a key for each name in its heading")
+        expected = Message("{count} keys with commas between", count=len(names))
+        problem = table.problem("row-length", message, 0, uneven, expected)
         return replace(table, problems=(*table.problems, problem))
     keys = [of_texts([part.strip() for part in column]) for column in zip(*parts, strict=True)]
     return replace(table, header=(*names, *table.header[1:]), columns=(*keys, *table.columns[1:]))

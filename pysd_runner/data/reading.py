@@ -103,7 +103,7 @@ def read_series(file: Source, raw: TextFile, mapping: PanelMapping) -> tuple[lis
     problems = found.problems
     if errors_of(problems):
         return problems, None
-    used, moments = np.unique(found.moments.numbers, return_inverse=True)
+    used, moments = np.unique(found.times, return_inverse=True)
     columns = {}
     for item in found.quantities.values():
         shape = (*(len(found.labels[axis]) for axis in item.axes), len(used))
@@ -121,9 +121,9 @@ def read_series(file: Source, raw: TextFile, mapping: PanelMapping) -> tuple[lis
         name=Path(file.name("table")).stem,
         times=used,
         columns=columns,
-        time_unit=found.moments.unit,
+        time_unit=found.time_unit,
         entities={axis: tuple(map(Entity.of, labels)) for axis, labels in found.labels.items() if axis in over},
-        dates=tuple(found.moments.dates[moment] for moment in used) if found.moments.dates else (),
+        dates=tuple(found.dates[moment] for moment in used) if found.dates else (),
         provenance={"file": file.name(file.called)},
     )
     return problems, data
@@ -197,12 +197,12 @@ def _assembled(
     heading = layout.roles["region"].heading if "region" in layout.roles else "region"
     measured, problems = measures(observed, mapping.units, context.units, frozenset(mapping.missing))
     regions: tuple[Entity, ...] = ()
-    index = of_row = np.full(len(keys.rows), -1)
+    index = of_row = np.full(len(keys["row"]), -1)
     if "region" in layout.roles:
         regions, index, found = places_of(keys, heading, context.book)
         problems += found
     if "year" in layout.roles:
-        of_row, found = years_of(keys.years, keys.rows, layout.roles["year"].heading)
+        of_row, found = years_of(keys["year"], keys["row"], layout.roles["year"].heading)
         problems += found
     years = np.unique(np.concatenate([of_row[:0], *(of_row[cells.take] for cells in observed)]))
     years = years[years >= 0]
@@ -211,7 +211,7 @@ def _assembled(
     grids, found, repeats = gridded(observed, places, (len(regions), len(years)), mapping, measured)
     # A repeated row repeats every variable, but is one problem.
     problems += [*found, *dict.fromkeys(_repeated(regions, years, *again) for again in repeats)]
-    if not (grids and {"region", "year"} <= {*layout.roles}):
+    if not (grids and regions and "year" in layout.roles):
         return problems, None
     draft = Draft(
         regions=regions,

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil, sqrt
 from pathlib import Path
@@ -14,7 +14,7 @@ from pysd_runner.core.calendar import read_dates
 from pysd_runner.core.errors import InvalidPanel, Message, suggest
 from pysd_runner.core.findings import Finding, listed, with_hint
 from pysd_runner.core.types import Texts
-from pysd_runner.data.cells import IndexArray, Keys, TextArray, TextFile, same, texts_of
+from pysd_runner.data.cells import Entries, IndexArray, TextArray, TextFile, same, texts_of
 from pysd_runner.data.files import read_table
 from pysd_runner.data.names import ROLE_OF, Entity, by_label, key, label_key, split_unit
 from pysd_runner.data.units import known_unit, scaled
@@ -140,38 +140,38 @@ def with_tiles(regions: Iterable[Entity]) -> list[Entity]:
 
 
 def places_of(
-    keys: Keys, heading: str, book: RegionBook | None
+    keys: Mapping[str, Entries], heading: str, book: RegionBook | None
 ) -> tuple[tuple[Entity, ...], IndexArray, list[Finding]]:
     """Regions in order of first appearance, and the place of each row among them, -1 for no known region."""
     import pandas as pd
 
-    codes, texts = pd.factorize(keys.regions)
+    codes, texts = pd.factorize(keys["region"])
     _, firsts = np.unique(codes, return_index=True)
     names = [str(text) for text in texts]
     problems = [
         Finding(
             "no-region",
             Message("the row does not say which region it is about"),
-            row=int(keys.rows[place]),
+            row=int(keys["row"][place]),
             column=heading,
             expected=Message("a region code"),
         )
-        for place in np.flatnonzero(keys.regions == "")
+        for place in np.flatnonzero(keys["region"] == "")
     ]
     if book is None:
         found: list[Entity | None] = [replace(Entity.of(name), row=-1, column=-1) if name else None for name in names]
-        problems += _spelling(names, keys.rows[firsts], heading)
+        problems += _spelling(names, keys["row"][firsts], heading)
     else:
         found = [book.find(name) if name else None for name in names]
         counts = np.bincount(codes, minlength=len(names))
-        problems += _unknown(names, found, keys.rows[firsts], counts, heading, book)
+        problems += _unknown(names, found, keys["row"][firsts], counts, heading, book)
     regions = list(dict.fromkeys(region for region in found if region is not None))
     position = {region.code: place for place, region in enumerate(regions)}
     of_text = np.array([-1 if region is None else position[region.code] for region in found], dtype=np.int64)
     index = of_text[codes]
     if book is None:
-        for texts, fields, what in ((keys.names, ("name_en", "name_zh"), "name"), (keys.groups, ("group",), "group")):
-            said, clashing = _one_each(regions, index, texts, keys.rows, what)
+        for role, fields, what in (("region_name", ("name_en", "name_zh"), "name"), ("group", ("group",), "group")):
+            said, clashing = _one_each(regions, index, keys[role], keys["row"], what)
             problems += clashing
             regions = [
                 replace(region, **dict.fromkeys(fields, text)) if text else region  # type: ignore[arg-type]

@@ -230,3 +230,37 @@ def test_a_blank_row_within_a_table_hides_no_row_below(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("day,ill,well\n0,5,1\n\n2,9,\n3,8,\nSource: us\n", encoding="utf-8")
     assert [problem.rule for problem in check_data(tmp_path / "a.csv")] == ["blank-row"]
     assert len(load_data(tmp_path / "a.csv").times) == 3
+
+
+MUDDLED = {
+    "elements of unlike depth": ({"day": [0, 1], "ill[a]": [1, 2], "ill[a,b]": [3, 4]}, {}, "repeated-heading"),
+    "elements beside their whole": (
+        {"day": [0, 1], "ill": [1, 2], "ill[a]": [3, 4], "ill[b]": [1, 1]},
+        {},
+        "repeated-heading",
+    ),
+    "a time without a name": ({"day": [0, 1], "ill": [1, 2]}, {"time": ""}, "unknown-column"),
+    "no region of the region file": (
+        {"region": ["A"] * 4, "year": [2000, 2001, 2003, 2004], "output [yuan]": [5e4] * 4},
+        {"regions": {"code": ["X"]}, "panel": True},
+        "unknown-region",
+    ),
+    "two names for one variable": (
+        {
+            "region": ["A"] * 3,
+            "year": [2000, 2001, 2002],
+            "variable": ["access", "access", "x"],
+            "value": [1, 1, 1],
+            "unit": ["%", "km", "%"],
+        },
+        {"roles": {"x": "access"}, "panel": True},
+        "ambiguous-variable",
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "settings", "rule"), MUDDLED.values(), ids=MUDDLED)
+def test_a_muddled_table_is_refused_in_words(
+    table: dict[str, list[object]], settings: dict[str, object], rule: str
+) -> None:
+    assert rule in [problem.rule for problem in errors_of(check_data(table, **settings))]
