@@ -156,8 +156,6 @@ def _series(
         )
     kept = inside & np.isfinite(raw).any(axis=0)
     times, raw = np.clip(table.times[kept], moments[0], moments[-1]), raw[:, kept]
-    if not times.size:
-        return None, [*notes, Message("Column {column!r} has no value in that time.", column=column.name)]
     scale = chosen_scale(observation, raw)
     settled = replace(observation, scale=scale)
     values = to_scale(raw, scale)

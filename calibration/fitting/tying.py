@@ -17,7 +17,7 @@ from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
-from pysd_runner.spec import Measurement, ModelSpec, Observation, Parameter, Prior, Proxy
+from pysd_runner.spec import ModelSpec, Observation, Prior
 from pysd_runner.spec.design import StudyDesign
 
 
@@ -122,9 +122,31 @@ def stages_of(model: Model) -> tuple[Block, ...]:
     # its measurement. A national series belongs to the block whose start values it determines, or to that of its group.
     # All others, and the measurements in yearly changes, form the last block.
     spec, last = model.declarations, model.bindings.variables.output
-    home = {key: _home(model, spec, item) for key, item in spec.measurements.items()}
+    measured = [*spec.measurements.items()]
+
+    def group(variable: str) -> str:
+        return model.variables[model.find(variable)].group
+
+    local = {key: last if item.increments else group(item.outcome) for key, item in measured if not item.national}
+    # Of several the first counts, so that those of later ones are overwritten.
+    alike = {item.indicators: local[key] for key, item in measured[::-1] if key in local}
+    of, level = (
+        {getattr(proxy, name): alike.get(proxy.indicators, last) for proxy in spec.proxies[::-1]}
+        for name in ("of", "level")
+    )
+
+    def block(variable: str) -> str:
+        return group(variable) if group(variable) in local.values() else last
+
+    home = {
+        key: local.get(key) or (last if item.increments else of.get(item.national) or block(item.outcome))
+        for key, item in measured
+    }
+    loadings = level | {item.loading: home[key] for key, item in measured[::-1]}
+    owner = {
+        key: block(item.variable) if item.variable else loadings.get(key, last) for key, item in spec.parameters.items()
+    }
     names = [name for name in dict.fromkeys(home.values()) if name != last]
-    owner = {key: _owner(model, spec, item, home) for key, item in spec.parameters.items()}
     return tuple(
         Block(
             name=name,
@@ -133,43 +155,6 @@ def stages_of(model: Model) -> tuple[Block, ...]:
         )
         for name in (*names, last)
     )
-
-
-def _group(model: Model, variable: str) -> str:
-    return model.variables[model.find(variable)].group
-
-
-def _home(model: Model, spec: ModelSpec, measurement: Measurement) -> str:
-    if measurement.increments:
-        return model.bindings.variables.output
-    if not measurement.national:
-        return _group(model, measurement.outcome)
-    for item in spec.inputs.values():
-        if item.proxy is not None and item.proxy.of == measurement.national:
-            return _home_of_proxy(model, spec, item.proxy)
-    group = _group(model, measurement.outcome)
-    return group if group in {_home(model, spec, item) for item in _local(spec)} else model.bindings.variables.output
-
-
-def _home_of_proxy(model: Model, spec: ModelSpec, proxy: Proxy) -> str:
-    """Block of the regional measurement with the same indicators as the proxy, or else the last block."""
-    for item in _local(spec):
-        if item.indicators == proxy.indicators:
-            return _home(model, spec, item)
-    return model.bindings.variables.output
-
-
-def _local(spec: ModelSpec) -> list[Measurement]:
-    return [item for item in spec.measurements.values() if not item.national]
-
-
-def _owner(model: Model, spec: ModelSpec, parameter: Parameter, home: dict[str, str]) -> str:
-    if parameter.variable:
-        group = _group(model, parameter.variable)
-        return group if group in home.values() else model.bindings.variables.output
-    places = [home[key] for key, item in spec.measurements.items() if item.loading == parameter.key]
-    places += [_home_of_proxy(model, spec, proxy) for proxy in spec.proxies if proxy.level == parameter.key]
-    return places[0] if places else model.bindings.variables.output
 
 
 FIRST_YEAR = Message(

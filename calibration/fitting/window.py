@@ -23,9 +23,7 @@ def window_of(spec: ModelSpec, panel: Data, start: float | None, until: float | 
     """First and last year of a calibration."""
     # By default, the last year is the latest in which every region has output. The first is the year in which the last
     # of the indicators begins, so that all start values are observed, but at most `LONGEST` years before the last.
-    first_year, last_year = (
-        None if at is None else validation.year(name, at) for name, at in (("start", start), ("until", until))
-    )
+    asked = {name: validation.year(name, at) for name, at in (("start", start), ("until", until)) if at is not None}
     if len(panel.regions) < 2:
         raise InvalidPanel(
             "panel {panel!r} has one region, {region}; a calibration needs at least two, because the model explains "
@@ -34,11 +32,10 @@ def window_of(spec: ModelSpec, panel: Data, start: float | None, until: float | 
             region=panel.codes[0],
         )
     complete = _complete_years(panel)
-    for name, year in (("start", first_year), ("until", last_year)):
-        if year is not None:
-            _check_year(panel, complete, name, year)
-    last = complete[-1] if last_year is None else last_year
-    first = _first(spec, panel, complete, last) if first_year is None else first_year
+    for name, year in asked.items():
+        _check_year(panel, complete, name, year)
+    last = asked.get("until", complete[-1])
+    first = asked["start"] if "start" in asked else _first(spec, panel, complete, last)
     if first >= last:
         raise InvalidInput("start must lie before until; found {first} and {end}", first=first, end=last)
     return first, last
