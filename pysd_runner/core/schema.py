@@ -25,7 +25,10 @@ _TYPES: Mapping[str, tuple[Any, str]] = {
     "array": (list, Message("a list, as [first, second]")),
 }
 # Schemas of types that have no parts.
-LEAVES: Record = {kind: {"type": name} for name, (kind, _) in _TYPES.items()} | {float: {"type": "number"}, Any: {}}
+LEAVES: Mapping[Any, Record] = {kind: {"type": name} for name, (kind, _) in _TYPES.items()} | {
+    float: {"type": "number"},
+    Any: {},
+}
 
 
 def _is_long(value: Any, least: float) -> bool:
@@ -38,8 +41,8 @@ _RULES: Mapping[str, tuple[Callable[[Any, Any], object], str]] = {
     "maximum": (le, Message("at most {high:g}")),
     "minItems": (_is_long, Message("at least one entry")),
     "minProperties": (_is_long, Message("at least one entry")),
-    "minLength": (_is_long, Message("a text that is not empty")),
-    "pattern": (lambda value, pattern: re.search(pattern, value), ""),
+    "pattern": (lambda value, pattern: re.search(pattern, value), Message("a text that is not empty")),
+    "uniqueItems": (lambda value, _: len(set(map(str, value))) == len(value), Message("entries that differ")),
     "enum": (lambda value, words: (value, type(value)) in [(word, type(word)) for word in words], ""),
 }
 
@@ -63,8 +66,8 @@ class Fault:
     def expected(self) -> str:
         """Description of a valid value."""
         if self.rule == "type":
-            is_infinite = self.wanted == "number" and isinstance(self.found, float)
-            return Message("a finite number") if is_infinite else _TYPES[self.wanted][1]
+            is_number = isinstance(self.found, int | float) and not isinstance(self.found, bool)
+            return Message("a finite number") if is_number and self.wanted == "number" else _TYPES[self.wanted][1]
         if self.rule in ("minimum", "maximum"):
             return Message(_RULES[self.rule][1], low=self.wanted, high=self.wanted)
         if self.rule in _RULES and self.rule != "enum":
@@ -73,16 +76,16 @@ class Fault:
         return words[0] if len(words) == 1 else Message("one of {names}", names=", ".join(words))
 
 
-def schema_of(hint: Any, leaves: Record = LEAVES) -> Record:
-    """JSON Schema of the values of a type; `leaves` are schemas of types and of fields, by name."""
+def schema_of(hint: Any, leaves: Mapping[Any, Record] = LEAVES, without: tuple[str, ...] = ()) -> Record:
+    """JSON Schema of the values of a type; `leaves` are schemas of types and of fields by name."""
     if hint in leaves:
-        return leaves[hint]  # type: ignore[no-any-return]
+        return leaves[hint]
     if is_dataclass(hint):
         hints = get_type_hints(hint)
-        own = fields(hint)
+        own = [item for item in fields(hint) if item.name not in without]
         return {
             "type": "object",
-            "properties": {item.name: schema_of(hints[item.name], leaves) for item in own},
+            "properties": {item.name: leaves.get(item.name) or schema_of(hints[item.name], leaves) for item in own},
             "required": [item.name for item in own if item.default is item.default_factory is MISSING],
             "additionalProperties": False,
         }

@@ -1,30 +1,34 @@
 """Files with schema version and checksum (seal): JSON records, and checkpoints of finished work as arrays."""
 
-import dataclasses
 import hashlib
 import io
 import json
 import math
-import types
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, of_parser, of_system, suggest
+from pysd_runner.core.schema import LEAVES, faults, quoted, schema_of
 from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
 SCHEMA, SEAL = "schema", "seal"
 # Template and values of each message in a record, by its English sentence, so that it can be translated later.
 MESSAGES = "messages"
-# Fields with years of a panel or times of a table, which may be fractional.
-TIMES = frozenset({"first_year", "last_year", "year"})
+_NUMBER: Record = {"type": "number"}
+# Schemas of numbers, and of fields with years of a panel or times of a table, which may be fractional.
+_LEAVES: Mapping[Any, Record] = {
+    **LEAVES,
+    float: {"anyOf": [_NUMBER, {"type": "null"}]},
+    **dict.fromkeys(("first_year", "last_year"), _NUMBER),
+    "year": {"type": "array", "items": _NUMBER},
+}
 
 
 def write_record(
@@ -128,20 +132,21 @@ def check_entries(
     kind: type, content: Record, where: str, remedy: str, *, without: tuple[str, ...] = (), is_open: bool = False
 ) -> None:
     """Validate a record against a data class; null stands for NaN, and extra entries need `is_open`."""
-    from pydantic import ValidationError
-
-    try:
-        _model_of(kind, without, is_open).model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
+    schema = schema_of(kind, _LEAVES, without)
+    for fault in faults(content, {**schema, "additionalProperties": {}} if is_open else schema):
+        complaint = Message("expected {expected}; found {what}", expected=fault.expected, what=quoted(fault.found))
+        if fault.rule == "required":
+            complaint = Message("is missing")
+        elif fault.rule == "additionalProperties":
+            near = suggest(str(fault.found), fault.wanted)
+            complaint = Message("unknown entry.{suggestion}", suggestion=near) if near else Message("unknown entry")
         raise InvalidInput(
             "{where}: {place}: {complaint}; {remedy}",
             where=where,
-            place=place,
-            complaint=_complaint(kind, first),
+            place=".".join(map(str, fault.path)) or Message("the whole file"),
+            complaint=complaint,
             remedy=remedy,
-        ) from error
+        )
 
 
 def nan_to_null(value: Any) -> Any:
@@ -164,59 +169,6 @@ def null_to_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: null_to_nan(item) for key, item in value.items()}
     return value
-
-
-def _complaint(kind: type, error: Record) -> str:
-    if error["type"] == "missing":
-        return Message("is missing")
-    if error["type"] == "extra_forbidden":
-        known = [item.name for item in dataclasses.fields(kind)]
-        near = suggest(str(error["loc"][-1]), known)
-        return Message("unknown entry.{suggestion}", suggestion=near) if near else Message("unknown entry")
-    found = repr(error["input"])
-    return Message(
-        "expected {expected}; found {what}",
-        expected=Message(error["msg"].removeprefix("Input should be ")),
-        what=found if len(found) < 60 else found[:60] + "...",
-    )
-
-
-@lru_cache(maxsize=64)
-def _model_of(kind: type, without: tuple[str, ...] = (), is_open: bool = False) -> Any:
-    """Pydantic model of the JSON form of a data class."""
-    from pydantic import ConfigDict, create_model
-
-    hints = get_type_hints(kind)
-    fields: dict[str, Any] = {}
-    for item in dataclasses.fields(kind):
-        if item.name in without:
-            continue
-        optional = item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
-        hint = _as_json(hints[item.name], is_time=item.name in TIMES)
-        fields[item.name] = (hint, None if optional else ...)
-    config = ConfigDict(strict=True, extra="allow" if is_open else "forbid")
-    return create_model(kind.__name__, __config__=config, **fields)
-
-
-def _as_json(hint: Any, *, is_time: bool) -> Any:
-    """Type of the JSON form of values of a type."""
-    if hint is float:
-        return float | None
-    if hint is int and is_time:
-        return int | float
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return _model_of(hint)
-    outer, inner = get_origin(hint), tuple(_as_json(part, is_time=is_time) for part in get_args(hint))
-    if outer is tuple:
-        return list[inner[0]]  # type: ignore[valid-type]
-    if outer in (Mapping, dict):
-        return dict[str, inner[1]]  # type: ignore[valid-type]
-    if outer is types.UnionType:
-        whole = inner[0]
-        for part in inner[1:]:
-            whole = whole | part
-        return whole
-    return hint
 
 
 Arrays = Mapping[str, NDArray[Any]]

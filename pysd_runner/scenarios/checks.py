@@ -237,7 +237,7 @@ def _problem(fault: Fault, document: ScenarioDocument) -> Finding:
             message, expected = Message("not a list"), Message("[{found}] or `all`", found=fault.found)
     elif rule == "enum" and path == ("schema",):
         message = Message("unknown version of the file format")
-    elif rule == "pattern":
+    elif rule == "pattern" and path == ("name",):
         expected = Message("at most 64 letters, digits, _, . or -, starting with a letter or digit")
     return document.report(path, message, found=found, expected=expected, remedy=_remedy(fault))
 
@@ -280,6 +280,5 @@ _SAID = {
     "minimum": Message("out of range"),
     "maximum": Message("out of range"),
     "minItems": Message("empty"),
-    "minLength": Message("empty"),
     "minProperties": Message("empty"),
 }

@@ -67,7 +67,7 @@ NUMBER, TEXT, SHARE = {"type": "number"}, {"type": "string"}, {"type": "number",
 WAY = {"enum": list(INTERPOLATIONS)}
 LIST = {"type": "array", "items": TEXT}
 NAMES = {"oneOf": [LIST, TEXT]}
-TARGET = {"oneOf": [{"type": "array", "items": {**TEXT, "minLength": 1}, "minItems": 1}, {**TEXT, "enum": [ALL]}]}
+TARGET = {"oneOf": [{"type": "array", "items": {**TEXT, "pattern": r"\S"}, "minItems": 1}, {**TEXT, "enum": [ALL]}]}
 
 
 def _table(properties: Record, **more: Any) -> Record:

@@ -22,7 +22,7 @@ from pysd_runner.spec.declarations import (
 from pysd_runner.spec.design import MONEY, PLAIN, REGIONAL, StudyDesign
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import FAMILIES, Beta, Prior, Uniform
-from pysd_runner.spec.reader import Fail, Reader, fail_at, inside, word
+from pysd_runner.spec.reader import Fail, Reader, checked, fail_at, inside
 
 SCHEMA = 1
 # Prefix of switches that are policy settings, which are off unless a scenario uses them.
@@ -136,7 +136,7 @@ def read_prior(given: Any, place: str, lower: float, upper: float) -> Prior:
     content = Reader().value(dict, given, place)
     if "family" not in content:
         fail_at(place)("family", Message("is missing"))
-    kind = FAMILIES[word(content["family"], inside(place, "family"), tuple(FAMILIES))]
+    kind = FAMILIES[checked(content["family"], {"enum": tuple(FAMILIES)}, inside(place, "family"))]
     numbers = {key: value for key, value in content.items() if key != "family"}
     if kind not in (Beta, Uniform):
         return Reader().read(kind, numbers, place, lower=lower, upper=upper)

@@ -1,13 +1,13 @@
 """Read data classes from the tables of a TOML file, with error messages that name the entry and the problem."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
+from pysd_runner.core.schema import LEAVES, faults, schema_of
 from pysd_runner.core.types import Record
 
 if TYPE_CHECKING:
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     Declared = TypeVar("Declared", bound=DataclassInstance)
 
+# What declarations hold: a count is a positive whole number, and the texts of a list differ and are not empty.
+_DECLARED: Mapping[Any, Record] = {
+    **LEAVES,
+    int: {"type": "integer", "minimum": 1},
+    tuple[str, ...]: {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "uniqueItems": True},
+}
 # Function of a key and a message that raises an error about an entry.
 Fail = Callable[[str, Message], NoReturn]
 # Metadata of a field that is not read from files.
@@ -47,7 +53,7 @@ class Reader:
     ) -> "Declared":
         """Read a data class from a table at `place` in the file; fields in `given` are not read from it."""
         if not isinstance(values, dict):
-            raise InvalidModel("{place}: expected a table, found {what!r}", place=place, what=values)
+            _refuse(place, Message("a table"), values)
         found: dict[str, Any] = dict(given)
         keys = {
             key: item for item in fields(kind) if item.name not in given and (key := _key(item)) and key not in without
@@ -77,43 +83,60 @@ class Reader:
         kind = str if str in kinds and isinstance(value, str) else kinds[0]
         if kind in self._readers:
             return self._readers[kind](value, place, found or {})
-        if kind in _PLAIN:
-            return _PLAIN[kind](value, place)
         if is_dataclass(kind) and isinstance(kind, type):
             return self.read(kind, value, place)
-        inner = get_args(kind)
-        if get_origin(kind) is Literal:
-            return word(value, place, inner)
-        if get_origin(kind) is tuple:
-            return _LISTS[inner[0]](value, place) if inner[0] in _LISTS else self._entries(inner[0], value, place)
-        return self._table(inner[1], value, place)
+        inner = get_args(kind)[-1:] if get_origin(kind) is Mapping else get_args(kind)[:1]
+        if not inner or not is_dataclass(inner[0]):
+            return checked(value, schema_of(kind, _DECLARED), place)
+        entry: Any = inner[0]
+        name = place.rpartition(".")[2].rpartition(" ")[2]
+        if get_origin(kind) is Mapping:
+            if not isinstance(value, dict):
+                _refuse(place, Message("tables such as [{name}.name]", name=name), value)
+            keyed = any(item.name == "key" for item in fields(entry))
+            return {
+                key: self.read(entry, item, f'{place}["{key}"]', **({"key": key} if keyed else {}))
+                for key, item in value.items()
+            }
+        # A list of tables, such as repeated ``[[rule]]``.
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            _refuse(place, Message("tables that start with [[{name}]]", name=name), value)
+        return tuple(self.read(entry, item, f"{place}[{number}]") for number, item in enumerate(value, start=1))
 
-    def _entries(self, kind: Any, values: Any, place: str) -> tuple[Any, ...]:
-        """Read a list of tables, such as repeated ``[[rule]]``."""
-        if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
-            name = place.rpartition(".")[2].rpartition(" ")[2]
-            raise InvalidModel(
-                "{place}: expected tables that start with [[{name}]], found {what!r}",
-                place=place,
-                name=name,
-                what=values,
-            )
-        return tuple(self.read(kind, item, f"{place}[{number}]") for number, item in enumerate(values, start=1))
 
-    def _table(self, kind: Any, values: Any, place: str) -> Record:
-        """Read entries of one type with arbitrary names, such as ``[parameters.q_a]``, ``[parameters.c0]``."""
-        is_section = is_dataclass(kind) and isinstance(kind, type)
-        if not isinstance(values, dict):
-            name = place.rpartition(" ")[2]
-            what = Message("tables such as [{name}.name]", name=name) if is_section else Message("a table")
-            raise InvalidModel("{place}: expected {expected}, found {what!r}", place=place, expected=what, what=values)
-        if not is_section:
-            return {name: self.value(kind, item, inside(place, name)) for name, item in values.items()}
-        keyed = any(item.name == "key" for item in fields(kind))
-        return {
-            name: self.read(kind, item, f'{place}["{name}"]', **({"key": name} if keyed else {}))
-            for name, item in values.items()
-        }
+def checked(value: Any, schema: Record, place: str) -> Any:
+    """Value of an entry, a text without blanks around it; raises for the first thing that is wrong with it."""
+    if isinstance(value, str):
+        value = value.strip()
+    elif schema.get("type") == "integer" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    for fault in faults(value, schema):
+        near = suggest(str(fault.found), fault.wanted) if fault.rule == "enum" else ""
+        _refuse("".join([place, *map(_below, fault.path)]), fault.expected, fault.found, near)
+    return _converted(value, schema)
+
+
+def _below(key: str | int) -> str:
+    return f".{key}" if isinstance(key, str) else f"[{key + 1}]"
+
+
+def _refuse(place: str, expected: str, found: object, suggestion: str = "") -> NoReturn:
+    raise InvalidModel(
+        "{place}: expected {expected}, found {what!r}.{suggestion}",
+        place=place,
+        expected=expected,
+        what=found,
+        suggestion=suggestion,
+    )
+
+
+def _converted(value: Any, schema: Record) -> Any:
+    """Numbers as floats, and lists as tuples, where a schema says what they hold."""
+    if "items" in schema:
+        return tuple(_converted(item, schema["items"]) for item in value)
+    if "additionalProperties" in schema:
+        return {key: _converted(item, schema["additionalProperties"]) for key, item in value.items()}
+    return float(value) if schema.get("type") == "number" else value
 
 
 def inside(place: str, key: str) -> str:
@@ -140,72 +163,6 @@ def refuse_unknown(values: Record, keys: Record, place: str) -> None:
                     "unknown key; known: {known}.{suggestion}", known=", ".join(keys), suggestion=suggest(key, keys)
                 ),
             )
-
-
-def word(value: Any, place: str, allowed: tuple[str, ...]) -> str:
-    """Read a text that must be one of the allowed words."""
-    found = _text(value, place)
-    if found not in allowed:
-        raise InvalidModel(
-            "{place}: expected one of {names}, found {value!r}.{suggestion}",
-            place=place,
-            names=", ".join(allowed),
-            value=value,
-            suggestion=suggest(found, allowed),
-        )
-    return found
-
-
-def _text(value: Any, place: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidModel("{place}: expected a text in quotes, found {what!r}", place=place, what=value)
-    return value.strip()
-
-
-def _number(value: Any, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidModel("{place}: expected a number without quotes, found {what!r}", place=place, what=value)
-    # An integer may be too large for a float.
-    if not abs(value) <= sys.float_info.max:
-        raise InvalidModel("{place}: expected a finite number, found {what!r}", place=place, what=value)
-    return float(value)
-
-
-def _count(value: Any, place: str) -> int:
-    number = _number(value, place)
-    if number < 1 or not number.is_integer():
-        raise InvalidModel("{place}: expected a whole number from 1, found {what:g}", place=place, what=number)
-    return int(number)
-
-
-def _flag(value: Any, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidModel("{place}: expected true or false, found {what!r}", place=place, what=value)
-    return value
-
-
-def _texts(value: Any, place: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-        raise InvalidModel("{place}: expected a list of texts, found {what!r}", place=place, what=value)
-    if len(set(value)) < len(value):
-        raise InvalidModel("{place}: an entry is repeated: {value!r}", place=place, value=value)
-    return tuple(value)
-
-
-def _numbers(value: Any, place: str) -> tuple[float, ...]:
-    if not isinstance(value, list):
-        raise InvalidModel("{place}: expected a list of numbers, found {what!r}", place=place, what=value)
-    return tuple(_number(item, place) for item in value)
-
-
-def _untyped(value: Any, place: str) -> Record:
-    if not isinstance(value, dict):
-        raise InvalidModel("{place}: expected a table, found {what!r}", place=place, what=value)
-    return value
-
-
-_PLAIN: Mapping[Any, Callable[[Any, str], Any]] = {str: _text, float: _number, int: _count, bool: _flag, dict: _untyped}
-_LISTS: Mapping[Any, Callable[[Any, str], Any]] = {str: _texts, float: _numbers}
 
 
 @lru_cache(maxsize=64)

@@ -35,7 +35,6 @@ PHRASE = re.compile("[a-z]{2,} +[a-z]{2,}")
 OF_OTHERS = (
     *("Permission denied", "No such file or directory", "No space left on device", "Is a directory", "Not a directory"),
     *("File exists", "Read-only file system", "File name too long", "Too many open files"),
-    *("a valid integer", "a valid number", "a valid string", "a valid boolean", "a valid list", "a valid dictionary"),
     # Words that are kept as they are, and blocks of the shipped model.
     *(
         "lower",
