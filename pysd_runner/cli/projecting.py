@@ -1,22 +1,19 @@
 """Project scenarios from data and a fit, and write a folder of results; shared by several commands."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.cli.options import RunOptions, need
+from pysd_runner.cli.options import RunOptions
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import definitions_of, reweighted, started
 from pysd_runner.core.errors import Message
-from pysd_runner.text import translate
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.checks.behaviour import ModelChecks
     from pysd_runner.data import Data
     from pysd_runner.model import Model
-    from pysd_runner.plots.figure import ReportFigure
     from pysd_runner.policy.ranking import Answer
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.replay import Inputs
@@ -205,15 +202,7 @@ def write(
     *,
     answer: "Answer | None" = None,
 ) -> Report:
-    """Write the results of a projection."""
-    assert inputs is not None  # noqa: S101
-    return _WRITERS[projection.axis](session, projection, inputs, folder, answer)
-
-
-def _write_compared(
-    session: Session, projection: "Future", inputs: "Inputs", folder: "WholeFolder", answer: "Answer | None"
-) -> Report:
-    """Write results in which policies are compared: tables, figures and a summary in both languages."""
+    """Write the results of a projection: tables, figures, and a summary in both languages."""
     from pysd_runner.reports.evidence import noticed
     from pysd_runner.reports.headline import three_sentences
     from pysd_runner.reports.results import (
@@ -223,6 +212,8 @@ def _write_compared(
         overview,
         write_results,
     )
+
+    assert inputs is not None  # noqa: S101
 
     def finished(name: str) -> None:
         folder.finished(name)
@@ -255,6 +246,8 @@ def _write_compared(
         "policies": [] if answer is None else answer.main.table().reset_index().to_dict("records"),
         "robust": None if answer is None else answer.robust or None,
         "levels": level_table(projection).to_dict("records"),
+        "end": projection.table().to_dict("records"),
+        "sentences": projection.sentences(session.lang),
         "imputed": list(projection.imputed),
         "figures": list(results.figures),
     }
@@ -273,73 +266,6 @@ def counted_draws(count: int) -> Message:
 def counted_scenarios(count: int) -> Message:
     """Number of scenarios as text, such as ``3 scenarios``."""
     return Message("{count} {scenarios}", count=count, scenarios="scenario" if count == 1 else "scenarios")
-
-
-def figures_of(future: "Future", **chosen: Sequence[str]) -> "list[tuple[str, Callable[..., ReportFigure]]]":
-    """Figures of a projection without regions: the difference and the observed outcomes first, then all others."""
-    for name in (name for name, value in chosen.items() if value):
-        need([f"--{name[:-1]}"], Message("results of regions"))
-    names = [name for name in map(str, future.data.data_vars) if future[name].ndim == 3 or name in future.observed]
-    names.sort(key=lambda name: name not in future.observed)
-    wanted = [(name, False) for name in names]
-    moved = [name for name in names if future[name].ndim == 3 and name in (*future.observed, future.leading)]
-    if len(future.cast) > 1 and moved:
-        seen = sum(name in future.observed for name in names) or 1
-        wanted = [(moved[0], True), *wanted[:seen], *((name, True) for name in moved[1:]), *wanted[seen:]]
-    return [
-        (f"{_plain(name)}{'_difference' * moves}", partial(future.plot, name, difference=moves))
-        for name, moves in wanted
-    ]
-
-
-def _plain(name: str) -> str:
-    return "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
-
-
-def _write_own(
-    session: Session, projection: "Future", inputs: "Inputs", whole: "WholeFolder", _answer: "Answer | None"
-) -> Report:
-    """Write the results of a model without regions: the answer, figures, and what scenarios change."""
-    from pysd_runner.reports.document import (
-        Bullets,
-        Folded,
-        Heading,
-        Lead,
-        Paragraph,
-        Part,
-        ReportDocument,
-        save_document,
-        saved_picture,
-    )
-    from pysd_runner.reports.results import overview, save_with_inputs
-
-    folder = whole.draft
-    future = save_with_inputs(projection, inputs, folder)
-    for text in future.warnings:
-        session.warn(text)
-    lang = session.lang
-    answer = future.answer(lang)
-    pictures = []
-    for name, draw in figures_of(future):
-        figure = draw(lang=lang)
-        pictures.append(saved_picture(figure, folder, name))
-    first = max(2 * len(future.observed), 2)
-    parts: list[Part] = [Lead(answer), *pictures[:first]]
-    parts += [Heading(translate("own.changes", lang))] * (len(future.cast) > 1)
-    for scenario in future.cast[1:]:
-        parts += [Paragraph(text) for text in (scenario.label[lang], scenario.note[lang]) if text]
-        parts.append(Bullets(list(scenario.describe())))
-    parts.append(
-        Folded(translate("own.each", lang), [Bullets([*future.sentences(lang), *map(session.said, future.warnings)])])
-    )
-    parts += [Folded(translate("own.others", lang), pictures[first:])] * (len(pictures) > first)
-    title = f"{', '.join(item.label[lang] for item in future.cast[1:] or future.cast)}: {future.model}"
-    save_document(ReportDocument(title=title, lang=lang, parts=parts), folder, "report")
-    data = {"answer": answer, "end": future.table().to_dict("records"), "sentences": future.sentences(lang)}
-    return Report(lines=overview(future, None, lang=lang), data=data, page="report", again="run.json")
-
-
-_WRITERS = {"year": _write_compared, "time": _write_own}
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:

@@ -1,9 +1,8 @@
 """``gapsim run``: project scenarios, or run a recorded projection again; ``gapsim plot`` draws its figures again."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,7 +25,6 @@ from pysd_runner.cli.projecting import (
     answered,
     check_names,
     counted_draws,
-    figures_of,
     files_of,
     project_job,
     target,
@@ -199,8 +197,7 @@ def plot(
 
     at = result.parent if result.is_file() else result
     projection = load_future(at)
-    figures: Mapping[str, Callable[..., Any]] = {"year": figure_jobs, "time": figures_of}
-    jobs = figures[projection.axis](projection, kinds=kind or (), scenarios=scenario or (), regions=region or ())
+    jobs = figure_jobs(projection, kinds=kind or (), scenarios=scenario or (), regions=region or ())
     target = at / "figures" if out is None else out
     written: list[Path] = []
     pictures: list[Picture] = []

@@ -1,7 +1,7 @@
 """All figures of a projection."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -38,22 +38,19 @@ def figure_jobs(
     projection: Future, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = (), regions: Sequence[str] = ()
 ) -> Jobs:
     """Figures of a projection: for each, the name of its files and a function that draws it."""
+    known = [name for name, kind in KINDS.items() if kind.needs in ("", *projection.data)]
     for kind in kinds:
-        if kind not in KINDS:
-            raise UnknownName("no figure is of kind {kind!r}; choose from {known}.{suggestion}", kind=kind, among=KINDS)
+        if kind not in known:
+            raise UnknownName("no figure is of kind {kind!r}; choose from {known}.{suggestion}", kind=kind, among=known)
     check_scenarios(projection, scenarios)
+    for name in regions:
+        find_place(name, regions_of(projection))
     shown = list(scenarios or projection.policies or projection.scenarios)
-    codes = list(regions) or spread_regions(projection)
     several = kinds or scenarios
     return [
         job
-        for kind in kinds or USUAL
-        for job in KINDS[kind].jobs(
-            projection,
-            shown if several or KINDS[kind].of_all else shown[:1],
-            # Mixes are drawn only for the nation if no region is requested.
-            list(regions) if KINDS[kind].of_places else codes,
-        )
+        for kind in kinds or projection.design.figures
+        for job in KINDS[kind].jobs(projection, shown if several or KINDS[kind].of_all else shown[:1], list(regions))
     ]
 
 
@@ -123,11 +120,12 @@ def _classes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs
 
 
 def _gaps(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    return _compared(partial(plot_gaps, regions=list(regions)), projection, "gaps", shown)
+    codes = list(regions) or spread_regions(projection)
+    return _compared(partial(plot_gaps, regions=codes), projection, "gaps", shown)
 
 
 def _tiles(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
-    return _compared(partial(plot_tiles, told=regions[0]), projection, "tiles", shown)
+    return _compared(partial(plot_tiles, told=(regions or spread_regions(projection))[0]), projection, "tiles", shown)
 
 
 def _compared(plot: Callable[..., ReportFigure], projection: Future, kind: str, shown: Sequence[str]) -> Jobs:
@@ -145,23 +143,43 @@ def _of_each(
     return [(f"{kind}_{name}", partial(draw, scenario=name, baseline=projection.baselines[name])) for name in shown]
 
 
+def _outcomes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs:
+    """Differences of observed outcomes, or of the first one, from the baseline; then all outcomes, observed first."""
+    kept = [name for name in projection.scenarios if name in shown or projection.baselines[name] == name]
+    future = replace(projection, data=projection.data.sel(scenario=kept))
+    names = [name for name in future.outcomes if future[name].ndim == 3 or name in future.observed]
+    names.sort(key=lambda name: name not in future.observed)
+    changes = [name for name in names if future[name].ndim == 3 and name in (*future.observed, future.leading)]
+    return [
+        *(
+            (f"{_plain(name)}_difference", partial(future.plot, name, difference=True))
+            for name in changes
+            if future.policies
+        ),
+        *((_plain(name), partial(future.plot, name)) for name in names),
+    ]
+
+
+def _plain(name: str) -> str:
+    return "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "outcome"
+
+
 @dataclass(frozen=True, slots=True)
 class FigureKind:
     """A kind of figure."""
 
     jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # arguments: projection, scenarios and regions
-    is_usual: bool = True  # drawn by default
     of_all: bool = False  # shows all policies at once
-    of_places: bool = False  # shows the nation if no region is requested
+    needs: str = ""  # outcome without which there is none
 
 
-# Not drawn by default: differences, which the mixes and the table show, and gaps, which the tiles show.
+# Which are drawn by default is part of the design of a study.
 KINDS = {
-    "mixes": FigureKind(_mixes, of_all=True, of_places=True),
-    "output": FigureKind(partial(_differences, quantities=(OUTPUT,)), of_all=True),
-    "differences": FigureKind(_differences, is_usual=False, of_all=True),
-    "classes": FigureKind(_classes),
-    "gaps": FigureKind(_gaps, is_usual=False),
-    "tiles": FigureKind(_tiles),
+    "mixes": FigureKind(_mixes, of_all=True, needs="gap_to_leader"),
+    "output": FigureKind(partial(_differences, quantities=(OUTPUT,)), of_all=True, needs=OUTPUT),
+    "differences": FigureKind(_differences, of_all=True, needs="gap_to_leader"),
+    "classes": FigureKind(_classes, needs="gap_to_leader"),
+    "gaps": FigureKind(_gaps, needs="gap_to_leader"),
+    "tiles": FigureKind(_tiles, needs="gap_to_leader"),
+    "outcomes": FigureKind(_outcomes, of_all=True),
 }
-USUAL = tuple(name for name, kind in KINDS.items() if kind.is_usual)

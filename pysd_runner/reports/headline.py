@@ -42,11 +42,10 @@ def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en
     if answer is not None:
         lines += _by_need(projection, answer, lang)
         lines += _missed(projection, answer, lang)
-    if behind.any():
-        lines.append(_without_policy(projection, int(behind.sum()), lang))
+    lines += [_without_policy(projection, int(behind.sum()), lang)] if behind.any() else projection.sentences(lang)
     if answer is not None:
         lines += [*_cost(projection, answer.main, lang), _constrained(projection, answer, lang)]
-    return [*lines, *rests(projection, answer, lang)]
+    return [*lines, *(text for _ in projection.design.totals for text in rests(projection, answer, lang))]
 
 
 def is_assumed(projection: Future, scenario: str) -> bool:
@@ -260,10 +259,10 @@ def three_sentences(projection: Future, answer: Answer | None, *, lang: str = "e
     """What happens without policy, what to do for whom and what it does, how sure that is and what would change it.
 
     A sentence on failed checks of the fit comes before them; one on costs of another country, or on regions that start
-    alike for want of an indicator, follows.
+    alike for want of an indicator, follows. Without regions below the mean the answer is that of the projection.
     """
     if not below_mean(projection).any():
-        return []
+        return list(projection.answer(lang))
     advice = [] if answer is None else [_advice(projection, answer, lang)]
     cautions = (*filter(None, [foreign_costs(projection, lang)]), *alike(projection, lang))
     failed = failed_checks(projection, lang)

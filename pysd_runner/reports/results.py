@@ -1,7 +1,7 @@
 """Results on the screen and as a folder: projection, tables, figures, summary, and the inputs for a replay."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.numbers import percent, three_digits, written
 from pysd_runner.core.types import frozen
@@ -67,17 +68,22 @@ CONTENTS = (
     "ranking.csv",
     "levels.csv",
     "events.csv",
+    "end.csv",
+    "quantiles.csv",
     "below_baseline.csv",
     "regional_effects.csv",
     "projection.nc",
     "history.nc",
     "parameters.nc",
+    "observed.csv",
     "data.json",
     "fitted.json",
     "fitted_before.json",
     "baseline.nc",
     "run.json",
 )
+# Maximum number of figures that are visible on a page at once.
+MOST_FIGURES = 8
 # The summary in both languages, its schema, and what to do if it cannot be read.
 SUMMARY, SCHEMA = "summary.json", 1
 REMEDY = Message("run the scenarios again")
@@ -117,8 +123,8 @@ def write_results(
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
     jobs = figure_jobs(projection, scenarios=scenarios, regions=inputs.regions)
-    pages = {item: _page(projection, answer, shares, inputs.regions, folder, item) for item in LANGUAGES}
-    write_record(folder / SUMMARY, {item: to_record(page) for item, page in pages.items()}, schema=SCHEMA)
+    pages = {item: to_record(_page(projection, answer, shares, inputs.regions, folder, item)) for item in LANGUAGES}
+    write_record(folder / SUMMARY, pages, schema=SCHEMA)
     save_summary(folder, lang, ())
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
@@ -128,21 +134,28 @@ def write_results(
         pictures[name] = saved_picture(draw(lang=lang), folder, name)
         if progress is not None:
             progress(1)
-    save_summary(folder, lang, pictures.values())
+    save_summary(folder, lang, list(pictures.values()))
     return Results(folder=folder, figures=tuple(pictures), events=shares)
 
 
-def save_summary(folder: Path, lang: str, pictures: Collection[Picture]) -> None:
+def save_summary(folder: Path, lang: str, pictures: Sequence[Picture]) -> None:
     """Write the summary page of a folder of results in one of the languages it is kept in, with its figures."""
     kept = read_record(folder / SUMMARY, schema=SCHEMA, what=Message("summary"), remedy=REMEDY)
     page = of_record(kept[lang])
     if pictures:
-        at = page.parts.index(Heading(translate("report.evidence", lang)))
-        heading: list[Part] = [
+        after = [Heading(translate(f"report.{name}", lang)) for name in ("evidence", "warnings", "files")]
+        at = next(place for place, part in enumerate(page.parts) if part in after)
+        shown: list[Part] = [
             Heading(translate("report.figures", lang)),
             Paragraph(translate("report.figures note", lang)),
+            *pictures[:MOST_FIGURES],
+            *(
+                [Folded(translate("report.more figures", lang), pictures[MOST_FIGURES:])]
+                if pictures[MOST_FIGURES:]
+                else ()
+            ),
         ]
-        page = dataclasses.replace(page, parts=[*page.parts[:at], *heading, *pictures, *page.parts[at:]])
+        page = dataclasses.replace(page, parts=[*page.parts[:at], *shown, *page.parts[at:]])
     save_document(page, folder, "summary")
 
 
@@ -176,9 +189,10 @@ def _write_tables(projection: Future, answer: Answer | None, folder: Path, lang:
         save_csv(regional.join(names, on="region"), folder / "regional_effects.csv")
         cases = case_table(projection, answer, lang)
         save_csv(pd.DataFrame(cases.rows, columns=list(cases.header)), folder / "ranking.csv")
-    if projection.policies:
-        save_csv(_below(projection), folder / "below_baseline.csv")
-    save_csv(level_table(projection), folder / "levels.csv")
+    for _ in projection.design.totals:
+        save_csv(level_table(projection), folder / "levels.csv")
+        if projection.policies:
+            save_csv(_below(projection), folder / "below_baseline.csv")
 
 
 def _together(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -226,34 +240,48 @@ def _page(
     projection: Future, answer: Answer | None, shares: pd.DataFrame | None, told: Sequence[str], folder: Path, lang: str
 ) -> ReportDocument:
     """Summary page of the folder: main results first, then the evidence and the list of files."""
-    panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])
-    detail = Bullets(headline_lines(projection, answer, lang=lang))
     parts: list[Part] = [
         Lead(projection.provenance["answer"][lang]),
-        Folded(translate("answer.details", lang), [detail]),
+        Folded(translate("answer.details", lang), [Bullets(headline_lines(projection, answer, lang=lang))]),
     ]
-    if answer is not None:
-        parts += _compared(projection, answer, year, lang)
+    parts += _changes(projection, lang) if answer is None else _compared(projection, answer, lang)
     if shares is not None:
         parts += [Heading(translate("report.events", lang)), event_table(projection, shares, lang)]
     parts += _behind(projection, lang)
     for key, lines in (("warnings", projection.warnings), ("inferred", projection.imputed)):
         parts += titled(translate(f"report.{key}", lang), Bullets(noticed(projection, lines, lang)))
-    if projection.policies:
-        parts += list(_losers(projection, answer, told, lang))
+    for _ in projection.design.totals:
+        parts += _losers(projection, answer, told, lang) if projection.policies else ()
     present = [name for name in CONTENTS if name in PAGES or (folder / name).exists()]
     files = [f"`{name}`: {translate(f'report.file {name}', lang)}" for name in present]
     parts += titled(translate("report.files", lang), Bullets(files))
     return ReportDocument(
-        title=translate("report.report", lang, year=year, panel=panel_title(panel, lang)),
+        title=translate(
+            projection.design.title,
+            lang,
+            year=said_time(projection.data[projection.axis].to_numpy()[-1], projection.time_unit),
+            panel=panel_title(str((projection.provenance["panel"] or {}).get("name", "")), lang),
+            scenarios=", ".join(projection.label(name, lang) for name in projection.policies or projection.scenarios),
+            model=projection.model,
+        ),
         lang=lang,
-        parts=[*parts, Paragraph(_made(projection, lang))],
+        parts=[*parts, *(Paragraph(_made(projection, lang)) for _ in projection.design.totals)],
     )
 
 
-def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Iterator[Part]:
+def _changes(projection: Future, lang: str) -> Iterator[Part]:
+    """Section on what the scenarios change, where they are not ranked."""
+    if projection.policies:
+        yield Heading(translate("own.changes", lang))
+    for scenario in projection.cast:
+        if scenario.name in projection.policies:
+            yield from (Paragraph(text) for text in (scenario.label[lang], scenario.note[lang]) if text)
+            yield Bullets(list(scenario.describe()))
+
+
+def _compared(projection: Future, answer: Answer, lang: str) -> Iterator[Part]:
     """Tables that compare the policies, split the effect of the first, and show the ranking by assumption."""
-    yield Heading(translate("report.table", lang, year=year))
+    yield Heading(translate("report.table", lang, year=int(projection.data["year"][-1])))
     yield policy_table(projection, answer, lang)
     yield Paragraph(how_made(projection, answer, lang))
     split = split_table(projection, answer, projection.policies[0], lang)
@@ -270,12 +298,14 @@ def _compared(projection: Future, answer: Answer, year: int, lang: str) -> Itera
         yield Bullets([switching_line(projection, answer, item, lang) for item in answer.main.switching])
 
 
-def _behind(projection: Future, lang: str) -> list[Part]:
-    """Section on how far the results rest on data or on priors."""
-    parts: list[Part] = [Heading(translate("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
-    fitted = projection.provenance.get("fitted")
-    lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
-    return [*parts, Listing("\n".join(lines))] if lines else parts
+def _behind(projection: Future, lang: str) -> Iterator[Part]:
+    """Section on how far the results of regions rest on data or on priors."""
+    for _ in projection.design.totals:
+        yield Heading(translate("report.evidence", lang))
+        yield Bullets(evidence_lines(projection, lang=lang))
+        fitted = projection.provenance.get("fitted")
+        lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
+        yield from [Listing("\n".join(lines))] if lines else ()
 
 
 def _losers(projection: Future, answer: Answer | None, told: Sequence[str], lang: str) -> Iterator[Part]:
@@ -355,7 +385,8 @@ def overview(projection: Future, answer: Answer | None, *, lang: str = "en") -> 
     """Main results of a projection on one screen: a few sentences, then a table that compares the policies."""
     texts = three_sentences(projection, answer, lang=lang)
     if answer is None:
-        return screen_of(texts) or [*projection.answer(lang), "", *projection.sentences(lang)]
+        sentences = projection.sentences(lang)
+        return [*screen_of(texts), *[""] * bool(sentences), *sentences]
     table = policy_table(projection, answer, lang, is_short=True)
     return [*screen_of(texts, table), "", *filled(how_made(projection, answer, lang))]
 

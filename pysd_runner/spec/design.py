@@ -120,6 +120,10 @@ class StudyDesign:
         Relative rounding error of stored outcomes; None to store them as they are.
     tables
         Tables that are saved beside the outcomes.
+    figures
+        Kinds of figures on the page of results.
+    title
+        Text that heads the page of results.
     draws, until
         Defaults; None for the last time of the file.
     caveats
@@ -163,6 +167,8 @@ class StudyDesign:
     leading_places: tuple[str, ...] = ()
     rounding: float | None = None
     tables: tuple[str, ...] = ("end", "quantiles")
+    figures: tuple[str, ...] = ("outcomes",)
+    title: str = "own.title"
     draws: int = DRAWS
     until: int | None = None
     caveats: tuple[str, ...] = ()
@@ -181,7 +187,7 @@ class StudyDesign:
 
 
 # What tables, figures and sentences need.
-_KEPT = ("entity", "time", "totals", "leading", "leading_places", "rounding", "tables")
+_KEPT = ("entity", "time", "totals", "leading", "leading_places", "rounding", "tables", "figures", "title")
 
 
 PLAIN = StudyDesign()
@@ -210,6 +216,8 @@ REGIONAL = StudyDesign(
     leading_places=("relative_output", "gap_to_leader"),
     rounding=KEPT_ERROR,
     tables=(),
+    figures=("mixes", "output", "classes", "tiles"),
+    title="report.report",
     draws=REGIONAL_DRAWS,
     until=UNTIL,
     caveats=(

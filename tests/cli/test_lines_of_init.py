@@ -238,4 +238,4 @@ def test_the_lines_that_init_prints_run_as_printed(gapsim, tmp_path, no_pictures
     declared = load_model(tmp_path / model).spec.parameters
     fitted = json.loads((tmp_path / "fit" / "fitted.json").read_text(encoding="utf-8"))
     assert set(fitted["keys"]) <= set(declared)
-    assert (tmp_path / "results" / "report.html").is_file()
+    assert (tmp_path / "results" / "summary.html").is_file()

@@ -131,7 +131,7 @@ def test_the_commands_that_init_prints_run_as_printed(gapsim, tmp_path, monkeypa
         done = subprocess.run([*shell, line], check=False, capture_output=True, text=True, env={"PATH": path})
         assert done.returncode in (0, 3), done.stderr
     assert "2020-04-30" in done.stdout
-    assert (tmp_path / "".join(folder) / "results" / "report.html").is_file()
+    assert (tmp_path / "".join(folder) / "results" / "summary.html").is_file()
 
 
 def test_declarations_that_init_writes_are_read_where_the_file_contradicts_itself(gapsim, tmp_path, monkeypatch):
@@ -156,3 +156,22 @@ def test_a_forecast_takes_the_measurements_of_its_fit(gapsim, tmp_path, monkeypa
     gapsim("calibrate", *words, "--free", "Inflow", "--without", "profiles", "--out", "fit", code=0)
     told = gapsim("forecast", *words, "--fit", "fit", "--until", "30", "--without", "past")
     assert (told.code, "seen at 30 month" in told.out) == (0, True)
+
+
+def test_results_have_the_same_pages_as_those_of_regions(gapsim, files):
+    (files / "a.yaml").write_text("changes: {Duration: 3}\nlabel: {en: Sooner, zh: 更快}\n", encoding="utf-8")
+    gapsim("run", "a.yaml", "--model", "mine.mdl", "--data", "obs.csv", "--out", "out", code=0)
+    page = Path("out/summary.md").read_text(encoding="utf-8")
+    assert page.startswith("# Sooner: mine\n")
+    assert {"## What the scenarios change", "## Figures", "## Files"} <= set(page.splitlines())
+    assert "figures/infected_difference.png" in page
+    drawn = gapsim("plot", "out", "--lang", "zh", code=0).out
+    assert [Path(line).stem for line in drawn.split()][:2] == ["infected_difference", "infected"]
+    chinese = Path("out/summary.md").read_text(encoding="utf-8")
+    assert chinese.startswith("# 更快：mine\n")
+    assert chinese.count("\n## ") == page.count("\n## ")
+    assert "choose from outcomes" in gapsim("plot", "out", "--kind", "tiles", code=2).err
+    assert "have no regions" in gapsim("plot", "out", "--region", "Gansu", code=2).err
+    alone = gapsim("plot", "out", "--scenario", "baseline", "--out", "alone", code=0)
+    assert "infected.png" in alone.out
+    assert "difference" not in alone.out

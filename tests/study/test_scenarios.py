@@ -8,10 +8,10 @@ import pytest
 
 from calibration import Problem, fit
 from pysd_runner import load_data, load_model, project, simulate, together
-from pysd_runner.cli.projecting import figures_of
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
 from pysd_runner.engine import TimePath
 from pysd_runner.plots.over_time import plot_fan
+from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.load import load_changes
 from pysd_runner.spec import Observation
@@ -54,7 +54,7 @@ def test_years_of_the_data_are_those_of_a_run_that_counts_from_nought(tmp_path):
     kept = load_future(future.save(tmp_path / "kept"))
     assert kept.cast[1].label["zh"] == "更多"
     assert kept.observations.moments.tolist() == list(range(2012, 2025))
-    assert [name for name, _ in figures_of(kept)] == ["stock_difference", "stock"]
+    assert [name for name, _ in figure_jobs(kept)] == ["stock_difference", "stock"]
     for lang, words in (("en", ("in 2024", "in 2040", "“More”", "nine of ten")), ("zh", ("更多", "2040 年"))):
         said = " ".join(kept.answer(lang))
         assert all(word in said for word in words)
