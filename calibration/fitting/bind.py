@@ -53,7 +53,7 @@ def _of_measurements(model: Model, panel: Data, design: StudyDesign, asked: Choi
     """Compare a panel by declared measurements; runs start in the state of its regions."""
     if asked.priors:
         raise InvalidInput("priors do not apply to a panel: those of the model are declared beside it")
-    spec = _with_observations(model.declarations, asked.observations or {})
+    spec = _with_observations(model.declarations, asked.observations)
     fixed = overrides(spec, asked.values)
     space = ParameterSpace.of(chosen(spec, free=asked.free, fixed=fixed))
     first, last = window_of(spec, panel, asked.start, asked.until)
@@ -82,8 +82,6 @@ def _of_measurements(model: Model, panel: Data, design: StudyDesign, asked: Choi
         stages=stages_of(whole),
         series=series,
         runs=ModelRuns(entering, outcomes=outcomes_of(series), start=first, stop=last, save_every=design.save_every),
-        codes=seen.codes,
-        names={item.code: (item.name_en, item.name_zh) for item in seen.regions},
         lines=tuple(map(line_of, series)),
         absent=tuple(map(str, absent)),
         notes=(*_notes_on(seen, asked.yuan_per_unit), *_notes_on_errors(series)),
@@ -211,13 +209,13 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
     kept = clocked if until is None else clocked.until(until)
     observations, driven, unused = matched_columns(model, kept, asked.observations)
     paths, ends = driven_paths(model, kept, driven)
-    held = {**paths, **_entered(model, asked.values or {})}
+    held = {**paths, **_entered(model, asked.values)}
     begins, stop, step = _span_of(model, kept, held, start)
     moments = np.asarray(begins + step * np.arange(round((stop - begins) / step) + 1), dtype=float)
     series, left_out = series_of(model, kept, observations, held=held, moments=moments, step=step, sizes=design.errors)
     notes = (*calendar.told, *unused, *ends, *left_out, *_too_close(model, kept, step))
     known = known_numbers(model, series, begins) if asked.free is None else {}
-    names, off = candidates(model, held, asked.priors or {}, known) if asked.free is None else (listed(asked.free), [])
+    names, off = candidates(model, held, asked.priors, known) if asked.free is None else (listed(asked.free), [])
     unit = time_unit(model)
     found = Bound(
         model=model,
@@ -226,7 +224,7 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
         # A problem that is made again finds its calendar anew from dates, but has years as moments already.
         asked=asked if clocked.dates else replace(asked, start=start),
         spec=model.declarations,
-        fixed={name: float(value) for name, value in (asked.values or {}).items() if np.ndim(value) == 0},
+        fixed={name: float(value) for name, value in asked.values.items() if np.ndim(value) == 0},
         first_year=begins,
         last_year=stop,
         series=series,
@@ -254,9 +252,9 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
 
 def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -> Bound:
     """Copy of a setup in which the named scalars are estimated; `reasons` for the selection go into its notes."""
-    model, held, priors = bound.model, bound.runs.entering.held, bound.asked.priors or {}
+    model, held, priors = bound.model, bound.runs.entering.held, bound.asked.priors
     targets = targets_of(model, names)
-    given = {item.name for name in bound.asked.values or {} for item in targets_of(model, [name])}
+    given = {item.name for name in bound.asked.values for item in targets_of(model, [name])}
     for target in targets:
         if target.name in given or isinstance(held.get(target.variable), TimePath):
             raise InvalidInput("parameter {name!r} is both set and to be estimated; leave it in one", name=target.name)

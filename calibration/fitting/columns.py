@@ -23,7 +23,7 @@ Measurements = Mapping[str, Observation] | Iterable[Observation]
 
 
 def matched_columns(
-    model: Model, table: Data, measurements: Measurements | None
+    model: Model, table: Data, measurements: Measurements
 ) -> tuple[dict[str, Observation], dict[str, Column], list[Message]]:
     """Columns as observations, columns that are inputs by variable, and notes on those that match neither."""
     given = _by_key(measurements)
@@ -56,9 +56,7 @@ def matched_columns(
     return observations, driven, notes
 
 
-def _by_key(measurements: Measurements | None) -> dict[str, Observation]:
-    if measurements is None:
-        return {}
+def _by_key(measurements: Measurements) -> dict[str, Observation]:
     if isinstance(measurements, Mapping):
         return dict(measurements)
     found = {}

@@ -126,9 +126,9 @@ class Problem(Comparison):
         found, design = studied(found, model.design)
         asked = Choices(
             free=free,
-            values=values,
-            priors=priors,
-            observations=observations,
+            values=values or {},
+            priors=priors or {},
+            observations=observations or {},
             start=start,
             until=until,
             yuan_per_unit=yuan_per_unit,
@@ -504,7 +504,7 @@ class Problem(Comparison):
         imputed = self.runs.entering.imputed(self.parameters_at(self.space.centre))
         return Description(
             panel=self.data.name,
-            regions=len(self.codes),
+            regions=len(self.entities),
             first_year=self.first_year,
             last_year=self.last_year,
             series=self.lines,

@@ -246,14 +246,10 @@ def _log_share(odds: Array) -> Array:
     return -np.logaddexp(0.0, -odds)
 
 
-Free = Iterable[str] | None
-Values = Numbers | None
-
-
-def overrides(spec: ModelSpec, values: Values) -> Numbers:
+def overrides(spec: ModelSpec, values: Numbers) -> Numbers:
     """Check user-supplied parameter values by key or model name, and return them by key."""
     checked: dict[str, float] = {}
-    for name, value in (values or {}).items():
+    for name, value in values.items():
         parameter = spec.parameter(name)
         number = _number(name, value)
         if not parameter.lower <= number <= parameter.upper:
@@ -269,7 +265,7 @@ def overrides(spec: ModelSpec, values: Values) -> Numbers:
     return checked
 
 
-def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parameter, ...]:
+def chosen(spec: ModelSpec, *, free: Iterable[str] | None, fixed: Iterable[str]) -> tuple[Parameter, ...]:
     """Parameters to estimate, in the order of the file: those in `free`, or all with a prior except policy choices."""
     held = set(fixed)
     if free is None:

@@ -12,7 +12,7 @@ from calibration.observation import Series
 from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.types import Array, Arrays, Numbers, Record, Values, frozen
-from pysd_runner.data import Data
+from pysd_runner.data import Data, Entity
 from pysd_runner.engine import Linearised, Task
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import Run, simulate
@@ -222,9 +222,9 @@ class Choices:
     """What a caller chose of a problem; see `calibration.Problem`."""
 
     free: str | Iterable[str] | None = None
-    values: Values | None = None
-    priors: Mapping[str, Prior] | None = None
-    observations: Any = None
+    values: Values
+    priors: Mapping[str, Prior]
+    observations: Any
     start: Any = None
     until: Any = None
     yuan_per_unit: float = 1.0
@@ -251,11 +251,14 @@ class Bound:
     notes: tuple[str, ...] = ()  # further notes for the user
     opening: str = ""  # first line of a description, if the data are a table
     calendar: Calendar = PLAIN  # years or dates of the moments of a model that does not count years itself
-    codes: tuple[str, ...] = ()  # codes of the regions; empty for a table
-    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # English and Chinese labels of the regions
     record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
     asked: Choices  # arguments of the caller, to build the same problem again
     is_open: bool = False  # whether the parameters are candidates, of which those that the data distinguish are chosen
     observations: Mapping[str, Observation] = field(default_factory=dict)  # how columns observe variables
     until: float | None = None  # last fitted time if later observations are held out
     time_unit: str = ""  # unit of the model's time; empty for a panel of regions
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """Entities of the data in whose observed state runs start; empty if they start as the file says."""
+        return self.data.entities.get(self.design.entity, ())
