@@ -438,21 +438,13 @@ def _column_used(body: Rows, position: int, width: int) -> bool:
 
 
 def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list[Finding]]:
-    numbers: list[int] = []
-    kept: list[list[str]] = []
-    problems: list[Finding] = []
-    blank: list[int] = []
-    last = max((number for number, cells in body if any(cell.strip() for cell in cells)), default=0)
-    for number, cells in body:
-        if not any(cell.strip() for cell in cells):
-            blank += [number] if number < last else []
-            continue
-        trimmed = cells[:width] + [""] * (width - len(cells))
-        extra = [cell for cell in cells[width:] if cell.strip()]
-        if extra or len(cells) < width:
-            problems.append(_uneven(number, len(cells), width))
-        numbers.append(number)
-        kept.append(trimmed)
+    filled = {number: cells for number, cells in body if any(map(str.strip, cells))}
+    blank = [number for number, _ in body if number not in filled]
+    problems = [
+        _uneven(number, len(cells), width)
+        for number, cells in filled.items()
+        if len(cells) < width or any(map(str.strip, cells[width:]))
+    ]
     if blank:
         problems.append(
             Finding(
@@ -462,7 +454,8 @@ def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list
                 severity="warning",
             )
         )
-    return numbers, kept, problems
+    rows = [cells[:width] + [""] * (width - len(cells)) for cells in filled.values()]
+    return list(filled), rows, problems
 
 
 def _uneven(number: int, found: int, width: int) -> Finding:

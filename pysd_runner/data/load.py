@@ -227,19 +227,20 @@ def _examined(
     if onto is not None:
         regions, national = onto.regions, {} if national is None else national
     if panel is None:
-        told = regions is not None or national is not None or asked.yuan_per_unit is not None or len(files) > 1
-        panel = told or holds_panel(files[0], tables[0], asked.of_panel)
-    others = ("time_unit",) if panel or onto is not None else ("regions", "national", "yuan_per_unit")
+        given = [item for item in (regions, national, asked.yuan_per_unit) if item is not None]
+        panel = len(given) + len(files) > 1 or holds_panel(files[0], tables[0], asked.of_panel)
+    is_panel = panel or onto is not None
+    others = ("time_unit",) if is_panel else ("regions", "national", "yuan_per_unit")
     if surplus := [name for name in others if getattr(asked, name) is not None]:
         raise InvalidInput(
             "{names}: {kind} takes nothing of the kind; leave it out of how {file} is read",
             names=", ".join(surplus),
-            kind=Message("a panel of regions by year") if panel or onto is not None else Message("a table of series"),
+            kind=Message("a panel of regions by year") if is_panel else Message("a table of series"),
             file=", ".join(item.called for item in files),
         )
     if unreadable is not None:
         problems, data = in_file(tables[unreadable].problems, files[unreadable], files), None
-    elif panel or onto is not None:
+    elif is_panel:
         problems, data = read_panel(files, tables, asked.of_panel, regions, national, onto)
     elif len(files) > 1:
         raise InvalidInput("several files are read together as one panel only; read them one by one")

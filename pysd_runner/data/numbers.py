@@ -164,18 +164,14 @@ def _parse(cells: Cells, missing: frozenset[str], style: NumberStyle) -> tuple[A
     """Numbers, and the indices of cells that are not numbers."""
     empty = is_empty(cells.entries, missing)
     if is_typed(cells.entries):
-        numbers = np.where(empty, np.nan, cells.entries.astype(float))
-        bad = np.flatnonzero(np.isinf(numbers)).tolist()
+        numbers = cells.entries.astype(float)
+        bad = np.isinf(numbers) & ~empty
     else:
-        numbers, bad = np.full(len(empty), np.nan), []
-        for position in np.flatnonzero(~empty).tolist():
-            text = cells.entries[position]
-            if style.fits(text):
-                numbers[position] = float(style.plain(text))
-            else:
-                bad.append(position)
-    numbers[bad] = np.nan
-    return numbers, bad
+        found = [float(style.plain(text)) if style.fits(text) else np.nan for text in cells.entries]
+        numbers = np.array(found, dtype=float)
+        bad = np.isnan(numbers) & ~empty
+    numbers[empty | bad] = np.nan
+    return numbers, np.flatnonzero(bad).tolist()
 
 
 def _not_a_number(cells: Cells, place: int) -> Finding:

@@ -12,7 +12,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.paths import models_folder
 from pysd_runner.core.types import Record, frozen
-from pysd_runner.data.cells import TextFile, is_typed, of_frame
+from pysd_runner.data.cells import TextFile, is_typed, of_frame, of_texts
 from pysd_runner.data.files import read_table
 from pysd_runner.data.mapping import PanelMapping, selected_rows
 from pysd_runner.data.offices import in_panel_form, parted, with_years_below
@@ -106,29 +106,24 @@ def sources_of(source: "AnySource") -> tuple[Source, ...]:
         return (Source(called=str(source), path=panel_file(source)),)
     import pandas as pd
 
-    kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
-    if kind in ("xarray.DataArray", "xarray.Dataset"):
-        return _held("xarray", of_frame(_frame_of_labelled(source, kind)))
+    called = "data frame"
     if isinstance(source, pd.Series):
         if source.name is None:
             raise InvalidInput("a series needs the name of what it observes, as in series.rename('Infected')")
         source = source.to_frame()
-    if isinstance(source, pd.DataFrame):
-        return _held("data frame", columns_of(source))
-    if isinstance(source, Mapping):
+    elif hasattr(source, "to_dataframe"):
+        called, source = "xarray", _frame_of_labelled(source)
+    elif isinstance(source, Mapping):
         try:
-            frame = pd.DataFrame(dict(source))
+            called, source = "dictionary", pd.DataFrame(dict(source))
         except ValueError as error:
             raise InvalidInput("the dictionary is no table: {error}; give lists of one length", error=error) from error
-        return _held("dictionary", columns_of(frame))
-    raise InvalidInput(
-        "data are read from a file, a data frame, a dictionary of columns or an xarray object; found {found!r}",
-        found=source,
-    )
-
-
-def _held(called: str, table: TextFile) -> tuple[Source, ...]:
-    return (Source(called=called, path=Path("data"), held=table),)
+    if not isinstance(source, pd.DataFrame):
+        raise InvalidInput(
+            "data are read from a file, a data frame, a dictionary of columns or an xarray object; found {found!r}",
+            found=source,
+        )
+    return (Source(called=called, path=Path("data"), held=columns_of(source)),)
 
 
 def columns_of(frame: "pd.DataFrame") -> TextFile:
@@ -142,9 +137,9 @@ def columns_of(frame: "pd.DataFrame") -> TextFile:
     return of_frame(frame)
 
 
-def _frame_of_labelled(source: Any, kind: str) -> "pd.DataFrame":
+def _frame_of_labelled(source: Any) -> "pd.DataFrame":
     """Convert an xarray object to a data frame, with units in the headings."""
-    if kind == "xarray.DataArray":
+    if not hasattr(source, "data_vars"):
         source = source.to_dataset(name=source.name or "value")
     units = {str(item): str(source[item].attrs.get("units", "")) for item in source.data_vars}
     frame = source.to_dataframe().reset_index()
@@ -186,23 +181,20 @@ def frame(data: "Data") -> "pd.DataFrame":
     """Long table, one row per observation; for a panel also missing ones, with units and marks."""
     import pandas as pd
 
-    labels = {axis: np.array(codes, dtype=object) for axis, codes in data.labels.items()}
-    times = np.array(data.years, dtype=np.int64) if data.is_panel else data.moments
-    frames = []
-    for name, values in data.values.items():
-        column = data.columns[name]
-        kept = np.ones(values.shape, dtype=bool) if data.is_panel else np.isfinite(values)
-        *places, moments = np.nonzero(kept)
-        count = len(moments)
-        part = {axis: labels[axis][place] for axis, place in zip(column.axes, places, strict=True)}
-        part |= {data.axis: times[moments], "value": values[kept], "variable": np.full(count, name, dtype=object)}
-        part["unit"] = np.full(count, column.unit, dtype=object)
-        part["flag"] = np.full(count, "", dtype=object) if column.marks is None else column.marks[kept]
-        frames.append(pd.DataFrame(part))
-    whole = pd.concat(frames, ignore_index=True)
+    labels = {axis: of_texts(codes) for axis, codes in data.labels.items()}
+    labels[data.axis] = np.array(data.years, dtype=np.int64) if data.is_panel else data.moments
+    order = ["time", *data.entities, "column", "value"]
     if data.is_panel:
-        return whole[[*data.entities, "year", "variable", "value", "unit", "flag"]]
-    return whole.rename(columns={"variable": "column"})[["time", *data.entities, "column", "value"]]
+        order = [*data.entities, "year", "variable", "value", "unit", "flag"]
+    frames = []
+    for column in map(data.column, data.variables):
+        kept = np.isfinite(column.values) | data.is_panel
+        axes = zip((*column.axes, data.axis), np.nonzero(kept), strict=True)
+        part = {axis: labels[axis][place] for axis, place in axes}
+        flags = "" if column.marks is None else column.marks[kept]
+        more = {"column": column.name, "value": column.values[kept], "unit": column.unit, "flag": flags}
+        frames.append(pd.DataFrame({**part, **more, "variable": column.name})[order])
+    return pd.concat(frames, ignore_index=True)
 
 
 def by_time(data: "Data", name: str) -> "pd.Series[float] | pd.DataFrame":
