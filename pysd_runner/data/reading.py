@@ -204,6 +204,8 @@ def _assembled(
     if "year" in layout.roles:
         of_row, found = years_of(keys["year"], keys["row"], layout.roles["year"].heading)
         problems += found
+    # Rows of an unknown region count for no year.
+    of_row = np.where(index < 0, -1, of_row)
     years = np.unique(np.concatenate([of_row[:0], *(of_row[cells.take] for cells in observed)]))
     years = years[years >= 0]
     at = np.where(of_row >= 0, np.searchsorted(years, of_row), -1)

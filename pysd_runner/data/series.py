@@ -24,6 +24,7 @@ from pysd_runner.data.cells import (
     merged,
     same,
     stacked,
+    text_of,
     texts_of,
 )
 from pysd_runner.data.mapping import IGNORE, PanelMapping, mapped, selected_rows
@@ -105,9 +106,10 @@ class SeriesTable:
 
     def _check_mapping(self) -> None:
         """Report headings named by the caller that are not in the table."""
-        asked, header, variable = self._asked, self._table.header, self._role("variable")
-        values = () if variable is None else filter(None, dict.fromkeys(texts_of(self._table.columns[variable])))
-        known = [*header, *values]
+        asked, table, variable = self._asked, self._table, self._role("variable")
+        values = [] if variable is None else dict.fromkeys(each_once(text_of, table.columns[variable]))
+        header = table.header
+        known = [*header, *filter(None, values)]
         keys = {item for heading in header for item in (key(heading), bare(heading), key(heading.partition("[")[0]))}
         keys |= set(map(key, known))
         times = [] if asked.time is None else [asked.time]
@@ -185,7 +187,7 @@ class SeriesTable:
         ]
 
     def _is_names(self, column: Entries) -> bool:
-        held = {*texts_of(column)} - {*self._asked.missing, ""}
+        held = {*each_once(text_of, column)} - {*self._asked.missing, ""}
         return bool(held) and not any(style.fits(text) for text in held for style in STYLES)
 
     def _wide(self, taken: set[int]) -> dict[str, ObservedQuantity]:
@@ -247,7 +249,7 @@ class SeriesTable:
 
         texts, unit = texts_of(self._table.columns[variable]), self._role("unit")
         self.problems += self._table.without_variable(variable)
-        units = same("", len(texts)) if unit is None else texts_of(self._table.columns[unit])
+        units = same("", len(texts)) if unit is None else each_once(text_of, self._table.columns[unit])
         inner = each_once(lambda text: split_unit(text)[1], texts)
         codes, names = pd.factorize(each_once(lambda text: split_unit(text)[0], texts))
         found: dict[str, ObservedQuantity] = {}
@@ -267,7 +269,7 @@ class SeriesTable:
 
         table, asked = self._table, self._asked
         heading, column = table.named[position]
-        texts = texts_of(column)
+        texts = each_once(text_of, column)
         codes, held = pd.factorize(texts)
         told = [text for text in held if text]
         message, expected = Message("the time is empty"), Message("a number or a date")

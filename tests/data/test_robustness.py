@@ -245,6 +245,11 @@ MUDDLED = {
         {"regions": {"code": ["X"]}, "panel": True},
         "unknown-region",
     ),
+    "years of an unknown region alone": (
+        {"region": ["A", "B", "B", "B"], "year": [2004, 2000, 2001, 2003], "output [yuan]": [5e4] * 4},
+        {"regions": {"code": ["A"]}, "panel": True},
+        "unknown-region",
+    ),
     "two names for one variable": (
         {
             "region": ["A"] * 3,
