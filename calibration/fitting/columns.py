@@ -302,21 +302,16 @@ def driven_paths(model: Model, table: Data, driven: Mapping[str, Column]) -> tup
         expression = expression_of(model, variable)
         _, elements, raw = _rows(model, table, column, expression)
         kept = np.isfinite(raw).all(axis=0)
-        if not kept.any():
+        size = int(np.prod(model.ir.shape(dims)))
+        if not kept.any() or len(elements) < size:
             raise InvalidInput(
                 "column {column!r} drives {variable!r} and never has a value for every element",
                 column=column.name,
                 variable=variable,
             )
-        if dims and len(elements) < np.prod(model.ir.shape(dims)):
-            raise InvalidInput(
-                "column {column!r} drives {variable!r} and lacks some of its elements",
-                column=column.name,
-                variable=variable,
-            )
-        values = np.empty((int(kept.sum()), int(np.prod(model.ir.shape(dims), dtype=int))))
+        values = np.empty((int(kept.sum()), size))
         values[:, elements] = raw[:, kept].T
-        shaped = values.reshape(-1, *model.ir.shape(dims)) if dims else values[:, 0]
+        shaped = values.reshape(-1, *model.ir.shape(dims))
         times = table.times[kept]
         paths[variable] = TimePath(times=times, values=shaped, interpolate="linear")
         notes.append(

@@ -459,14 +459,12 @@ class Problem(Comparison):
         """Data residuals (or another function) at a point, shape (cell,), and their differences, (cell, column)."""
         lower, upper = self.space.bounds
         step = self._step * self.space.scale
-        points = np.repeat(z[None, :], 2 * len(columns) + 1, axis=0)
-        for place, column in enumerate(columns):
-            points[2 * place, column] = min(z[column] + step[column], upper[column])
-            points[2 * place + 1, column] = max(z[column] - step[column], lower[column])
+        ends = np.stack([np.minimum(z + step, upper), np.maximum(z - step, lower)], axis=1)[list(columns)]
+        points = np.repeat(z[None, :], ends.size + 1, axis=0)
+        points[np.arange(ends.size), np.repeat(columns, 2)] = ends.ravel()
         values = (function or self._data_residuals)(points)
-        above, below = values[:-1:2], values[1:-1:2]
-        widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
-        return values[-1], np.asarray(((above - below) / widths[:, None]).T, dtype=float)
+        slopes = (values[:-1:2] - values[1:-1:2]) / (ends[:, 0] - ends[:, 1])[:, None]
+        return values[-1], np.asarray(slopes.T, dtype=float)
 
     def with_wide_steps(self) -> "Problem":
         """Copy of the problem that uses finite differences with wide steps, for models with discontinuities."""

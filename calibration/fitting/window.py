@@ -109,8 +109,7 @@ def _first(spec: ModelSpec, panel: Data, complete: tuple[int, ...], last: int) -
         raise InvalidInput(
             "no year before {year} has output for every region in panel {panel!r}", year=last, panel=panel.name
         )
-    begins = sorted({begin for begin in _beginnings(spec, panel) if last - begin >= SHORTEST})
-    wanted = begins[-1] if begins else allowed[0]
+    wanted = max((begin for begin in _beginnings(spec, panel) if last - begin >= SHORTEST), default=allowed[0])
     return next((year for year in allowed if year >= wanted), allowed[-1])
 
 
