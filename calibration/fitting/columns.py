@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
@@ -30,12 +31,9 @@ def matched_columns(
     declared = {**model.declarations.observations, **given}
     observations: dict[str, Observation] = {}
     for key, item in declared.items():
-        if item.column not in table:
-            if key in given:
-                table.column(item.column)
-            continue
-        observations[key] = replace(item, column=table.column(item.column).name)
-        expression_of(model, item.outcome)
+        if key in given or item.column in table:
+            observations[key] = replace(item, column=table.column(item.column).name)
+            expression_of(model, item.outcome)
     taken = {item.column for item in observations.values()}
     driven: dict[str, Column] = {}
     found = matched(model, table)
@@ -155,10 +153,9 @@ def _series(
     kept = inside & np.isfinite(raw).any(axis=0)
     times, raw = np.clip(table.times[kept], moments[0], moments[-1]), raw[:, kept]
     scale = chosen_scale(observation, raw)
-    settled = replace(observation, scale=scale)
     values = to_scale(raw, scale)
     if observation.errors.is_count:
-        values = _counts(column, raw)
+        _check_counts(column, raw)
     lost = int((np.isfinite(raw) & ~np.isfinite(values)).sum())
     if lost:
         why = Message("have no logarithm (zero or less)") if scale == "log" else Message("lie outside 0 to 1")
@@ -188,14 +185,14 @@ def _series(
         raw=raw,
         values=values,
         weights=_weights(times, values, moments, observation.kind, step),
-        declared_sd=_start_sd(settled, values),
+        declared_sd=_start_sd(observation, values),
         spacing=float(np.median(np.diff(times))) if times.size > 1 else 1.0,
         missing=int((~np.isfinite(values)).sum()),
         unusable=lost,
     ), notes
 
 
-def _counts(column: Column, raw: Array) -> Array:
+def _check_counts(column: Column, raw: Array) -> None:
     seen = raw[np.isfinite(raw)]
     bad = seen[(seen < 0) | (seen != np.round(seen))]
     if bad.size:
@@ -204,7 +201,6 @@ def _counts(column: Column, raw: Array) -> Array:
             column=column.name,
             found=bad[0],
         )
-    return raw
 
 
 def _start_sd(observation: Observation, values: Array) -> float:
@@ -265,10 +261,8 @@ def _rows(model: Model, table: Data, column: Column, expression: Expression) -> 
             example=f"{expression.text}[{', '.join(model.ir.ranges[dim][0] for dim in expression.dims)}]",
         )
     places = [_places(model, table, column, axis, dim) for axis, dim in zip(column.axes, expression.dims, strict=True)]
-    grid = np.meshgrid(*places, indexing="ij")
-    elements = np.ravel_multi_index([item.ravel() for item in grid], shape)
-    names = np.meshgrid(*(np.array(table.labels[axis], dtype=object) for axis in column.axes), indexing="ij")
-    labels = tuple(", ".join(parts) for parts in zip(*(item.ravel() for item in names), strict=True))
+    elements = np.arange(np.prod(shape), dtype=np.intp).reshape(shape)[np.ix_(*places)].ravel()
+    labels = [", ".join(parts) for parts in product(*(table.labels[axis] for axis in column.axes))]
     raw = column.values.reshape(-1, column.values.shape[-1])
     seen = np.isfinite(raw).any(axis=1)
     return tuple(np.array(labels, dtype=object)[seen]), elements[seen], raw[seen]
@@ -298,22 +292,20 @@ def driven_paths(model: Model, table: Data, driven: Mapping[str, Column]) -> tup
     paths: dict[str, TimePath] = {}
     notes: list[str] = []
     for variable, column in driven.items():
-        dims = model.ir.variables[variable].dims
         expression = expression_of(model, variable)
+        shape = model.ir.shape(expression.dims)
         _, elements, raw = _rows(model, table, column, expression)
         kept = np.isfinite(raw).all(axis=0)
-        size = int(np.prod(model.ir.shape(dims)))
-        if not kept.any() or len(elements) < size:
+        if not kept.any() or len(elements) < np.prod(shape):
             raise InvalidInput(
                 "column {column!r} drives {variable!r} and never has a value for every element",
                 column=column.name,
                 variable=variable,
             )
-        values = np.empty((int(kept.sum()), size))
+        values = np.empty((int(kept.sum()), len(elements)))
         values[:, elements] = raw[:, kept].T
-        shaped = values.reshape(-1, *model.ir.shape(dims))
         times = table.times[kept]
-        paths[variable] = TimePath(times=times, values=shaped, interpolate="linear")
+        paths[variable] = TimePath(times=times, values=values.reshape(-1, *shape), interpolate="linear")
         notes.append(
             Message(
                 "{variable} follows column {column!r} to {end:g}; after that its last value holds unless a scenario "
