@@ -4,16 +4,19 @@ Values, priors and notes come from the declarations of the model, the constants 
 """
 
 import importlib
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from pysd_runner.core.paths import model_file
 from pysd_runner.engine.ir import Table
 from pysd_runner.evidence.ledger import unsupported_costs
 from pysd_runner.model import Model, load_model
-from pysd_runner.reports.description import prior_words
-from pysd_runner.spec import Measurement, ModelSpec, Parameter, RegionInput
+from pysd_runner.spec import Measurement, ModelSpec, Parameter, Prior, RegionInput
 from pysd_runner.spec.declarations import PlausibleRange
 
 PAGE = Path(__file__).with_name("judgement.md")
@@ -110,8 +113,8 @@ START = """\
 A number rests on judgement where nobody has published or measured it as an estimate of this quantity; somebody
 weighed what is known and wrote it down. Most of the model is of that kind. This page lists all of it, so that a reader
 can disagree: change a value with a scenario's `assumptions`, with `values` of a calibration, or in `model.toml`, and
-look at what follows. What each rests on stands here where a panel hardly decides it; `gapsim describe q_a` says it of
-any parameter, with its sources.
+look at what follows. What each rests on stands here where a panel hardly decides it; the last table has what was read
+for each parameter, and `gapsim list q_a` shows its value, bounds and equation.
 
 The page is written by `python docs/judgement.py` from the declarations; nothing here is typed by hand.
 """
@@ -146,6 +149,8 @@ def page(model: Model) -> str:
     header = ("lever", f"{MIXES[0]}: the same for all", *(f"{MIXES[1]}: {name}" for name in model.ranges["Class"]))
     parts.append(_section("Mixes that stand for a kind of policy", header, _mix_rows(model)))
     parts.append(_section("Numbers of the procedure", ("constant", "value", "what it decides"), _constant_rows()))
+    sources = ((f"`{item.key}`", "; ".join(map(cited, item.sources))) for item in spec.parameters.values())
+    parts.append(_section("What was read", ("parameter", "sources"), (row for row in sources if row[1])))
     return "\n".join(parts)
 
 
@@ -168,7 +173,7 @@ def _line(cells: Iterable[str]) -> str:
 
 def _parameter_row(item: Parameter) -> tuple[str, ...]:
     sources = f" Read: {', '.join(f'`{key}`' for key in item.sources)}." if item.sources else ""
-    prior = prior_words(item.prior) if item.prior is not None else "none: compared, not drawn"
+    prior = prior_words(item.prior)
     marked = " No evidence: fewer than two sources in this unit." if item.key in unsupported_costs(MODEL) else ""
     return (
         f"{item.variable or item.en} (`{item.key}`)",
@@ -222,6 +227,46 @@ def _constant_rows() -> Iterator[tuple[str, ...]]:
         else:
             shown = "; ".join(f"{at:g} {words.format(source='panel')}" for at, words in value)
         yield (f"`{module}.{name}`", shown, text)
+
+
+def prior_words(prior: Prior | None) -> str:
+    """A prior in words, as in ``lognormal: median 0.35, sdlog 0.5``."""
+    if prior is None:
+        return "none: compared, not drawn"
+    family = type(prior).__name__.lower()
+    shown = [item.name for item in fields(prior) if family == "uniform" or item.name not in ("lower", "upper")]  # type: ignore[arg-type]
+    return f"{family}: {', '.join(f'{name} {getattr(prior, name):g}' for name in shown)}"
+
+
+_ENTRY = re.compile(r"^@\w+\{(?P<key>[^,\s]+),(?P<body>.*?)^\}", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTILINE)
+
+
+def cited(key: str) -> str:
+    """One-line citation of a reference."""
+    entry = _entries().get(key, {})
+    authors = _authors(entry.get("author", ""))
+    dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)
+    text = ": ".join(part for part in (dated, entry.get("title", "")) if part)
+    return f"{key}: {text}" if text else key
+
+
+@cache
+def _entries() -> dict[str, dict[str, str]]:
+    text = (model_file(MODEL).parent / "references.bib").read_text(encoding="utf-8")
+    return {
+        match["key"]: {field["name"].lower(): _plain(field["text"]) for field in _FIELD.finditer(match["body"])}
+        for match in _ENTRY.finditer(text)
+    }
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("{", "").replace("}", "").replace("--", "-").split())
+
+
+def _authors(text: str) -> str:
+    names = [name.partition(",")[0].strip() for name in text.split(" and ") if name.strip()]
+    return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import click
 import typer.main
 
 from pysd_runner.cli.application import application
-from pysd_runner.core.former import ARGUMENTS, FORMER, OPTIONS
+from pysd_runner.core.former import ARGUMENTS, COMMANDS, FORMER, OPTIONS
 from pysd_runner.scenarios import scenario_schema
 
 FOLDER = "auto_reference"
@@ -41,13 +41,14 @@ FILES = {
 def former_page() -> str:
     """Names, keywords, options and files of version 0.2, and what takes their place."""
     keywords = {f"{old}=": f"{new}=" for old, new in ARGUMENTS.items()}
-    rows = [(_code(old), _code(str(new))) for old, new in (FORMER | keywords | OPTIONS | FILES).items()]
+    commands = {f"gapsim {old}": new for old, new in COMMANDS.items()}
+    rows = [(_code(old), _code(str(new))) for old, new in (FORMER | keywords | commands | OPTIONS | FILES).items()]
     table = [f"| {old} | {new} |" for old, new in rows]
     return "\n".join(["# From 0.2 to 0.3", "", "| 0.2 | 0.3 |", "| :-- | :-- |", *table]) + "\n"
 
 
 def _code(text: str) -> str:
-    return _safe(text) if "`" in text or " " in text else f"`{text}`"
+    return _safe(text) if "`" in text or (" " in text and not text.startswith("gapsim ")) else f"`{text}`"
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -123,7 +124,7 @@ def keys_page() -> str:
     lines = [
         "# Keys of scenario files",
         "",
-        "Made from the schema that `gapsim schema` writes. [Scenario files](../scenarios.md) explains them.",
+        "Made from the schema that `gapsim list schema` writes. [Scenario files](../scenarios.md) explains them.",
         "",
         "| key | meaning | values |",
         "|---|---|---|",

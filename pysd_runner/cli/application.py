@@ -24,7 +24,7 @@ from pysd_runner.cli.command import (
     report,
     usage_message,
 )
-from pysd_runner.cli.describe import describe, doctor, schema, show
+from pysd_runner.cli.describe import doctor, show
 from pysd_runner.cli.ensemble import ensemble
 from pysd_runner.cli.explore import brief, explore
 from pysd_runner.cli.initialise import check, initialise
@@ -36,7 +36,7 @@ from pysd_runner.cli.session import STANDARD_OUTPUT, Session, finish, never_refu
 from pysd_runner.cli.simulate import run_once
 from pysd_runner.cli.update import update
 from pysd_runner.core.errors import Message, joined
-from pysd_runner.core.former import OPTIONS
+from pysd_runner.core.former import COMMANDS, OPTIONS
 from pysd_runner.text import LANGUAGES, translated, usual_language
 
 ENTRY_POINTS = "gapsim.commands"
@@ -57,7 +57,7 @@ SECTIONS = {
     "Policies in depth": ("attribute", "optimise", "explain", "evidence", "plot"),
     "Tests of models and forecasts": ("evaluate", "backtest"),
     "Any Vensim or XMILE model": ("simulate", "ensemble"),
-    "Look up": ("list", "describe", "schema", "doctor"),
+    "Look up": ("list", "doctor"),
 }
 HEADINGS = {name: heading for heading, names in SECTIONS.items() for name in names}
 
@@ -87,6 +87,12 @@ class OrderedGroup(typer.core.TyperGroup):
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         """Names of the commands, as the help shows them."""
         return sorted(self.commands, key=lambda name: ((*HEADINGS, name).index(name), name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; a former one is refused with what took its place."""
+        if args[0] in COMMANDS:
+            ctx.fail(Message("{former} is now {name}", former=f"`gapsim {args[0]}`", name=COMMANDS[args[0]]))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands under each heading; names are as wide under all of them."""
@@ -121,7 +127,7 @@ def application() -> typer.Typer:
     check.add_to(data)
     app.add_typer(data, short_help="Work on panels: `data check` lists everything that is wrong with one.")
     whole = (initialise, update, run, plot, brief, explore, attribute, optimise, explain, run_once, ensemble)
-    for item in (*whole, describe, show, schema, doctor):
+    for item in (*whole, show, doctor):
         item.add_to(app)
     for point in entry_points(group=ENTRY_POINTS):
         point.load()(app)
@@ -211,7 +217,9 @@ def _language(given: Sequence[str]) -> str:
 
 
 def _former(error: Any) -> str:
-    """What took the place of an unknown option, if the command takes that."""
+    """What took the place of a former command, or of an unknown option if the command takes that."""
+    if isinstance(error.message, Message):
+        return error.message
     option = getattr(error, "option_name", "")
     name = OPTIONS.get(option, "")
     known = {text for item in getattr(getattr(error.ctx, "command", None), "params", ()) for text in item.opts}

@@ -1,4 +1,4 @@
-"""Reference commands ``gapsim list``, ``describe`` and ``schema``, and ``doctor`` to check installation or model."""
+"""Commands ``gapsim list``, which shows what there is, and ``doctor``, which examines installation or model."""
 
 import json
 import platform
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import BUG, command
-from pysd_runner.cli.options import MODEL, DeclaredModel
+from pysd_runner.cli.options import MODEL, AnyModel
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import GapsimError, InvalidModel, Message
 from pysd_runner.core.findings import Finding, Severity, listed
@@ -25,92 +25,58 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.simulation import Run
 
 
-@command("describe", "gapsim describe zoned_need", "gapsim describe Sichuan", 'gapsim describe "Access Share"')
-def describe(
-    session: Session,
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="A scenario or scenario file, parameter, outcome, input, lever or variable, or a region of a panel."
-        ),
-    ],
-    *,
-    model: DeclaredModel = MODEL,
-    panel: Annotated[
-        str, typer.Option("--data", help="Panel with the region [default: the shipped ones].", show_default=False)
-    ] = "",
-) -> None:
-    """Say what a name means: unit, equation, value and bounds, evidence with sources, in English and Chinese."""
-    from pysd_runner.reports.description import describe_name
-
-    found = describe_name(name, model=model, panel=panel)
-    session.data = [item.to_dict() for item in found]
-    session.say("\n\n".join("\n".join(item.lines()) for item in found))
-
-
 # Kinds listed by default; the lists of other kinds are long and are printed on request.
 FIRST = ("models", "panels", "scenarios", "outcomes")
 
 
-@command("list", "gapsim list", "gapsim list parameters --lang zh")
+@command(
+    "list",
+    "gapsim list",
+    "gapsim list parameters --lang zh",
+    'gapsim list "Access Share"',
+    "gapsim list schema > scenario.schema.json",
+)
 def show(
     session: Session,
-    kind: Annotated[
-        str | None,
+    what: Annotated[
+        str,
         typer.Argument(
-            metavar="KIND",
-            help="models, panels, scenarios, outcomes, levers, classes, parameters, inputs or measurements.",
+            metavar="[KIND|NAME]",
+            help="models, panels, scenarios, outcomes, levers, classes, parameters, inputs, measurements, variables or "
+            "regions; the name of any of these, or a scenario file; or schema, the JSON Schema of scenario files.",
         ),
-    ] = None,
+    ] = "",
     *,
-    model: DeclaredModel = MODEL,
+    model: AnyModel = MODEL,
 ) -> None:
-    """List scenarios, parameters, outcomes, panels and models, each with its unit and meaning."""
-    from pysd_runner.reports.description import KINDS, catalogue
+    """List what there is: scenarios, parameters, variables and others, each with its unit and meaning; or show one."""
+    from pysd_runner.model import load_model
+    from pysd_runner.reports.description import KINDS, catalogue, items_named, list_lines
+    from pysd_runner.scenarios import scenario_schema
 
-    kinds = FIRST if kind is None else (kind,)
-    found = {name: catalogue(name, model=model) for name in kinds}
+    loaded = load_model(model)
+    if what == "schema":
+        session.data = {"schema": scenario_schema(loaded)}
+        session.say(json.dumps(session.data["schema"], indent=2, ensure_ascii=False))
+        return
+    if what and what not in KINDS:
+        named = items_named(what, loaded, lang=session.lang)
+        session.data = [item.to_dict() for item in named]
+        for line in (line for item in named for line in item.lines(session.lang)):
+            session.say(line)
+        return
+    found = {name: catalogue(name, loaded) for name in ([what] if what else FIRST)}
     session.data = {
         name: [
             {"name": item.name, "unit": item.facts.get("unit", ""), "en": item.en, "zh": item.zh} for item in entries
         ]
         for name, entries in found.items()
     }
-    for name, entries in found.items():
-        session.say(f"{name}:")
-        width = max((len(item.name) for item in entries), default=0)
-        for item in entries:
-            unit = f" [{item.facts['unit']}]" if item.facts.get("unit") else ""
-            session.say(f"  {item.name:<{width}}  {getattr(item, session.lang)}{unit}".rstrip())
-    if kind is None:
-        session.note(
-            Message(
-                "More: `gapsim list {kinds}`, `gapsim describe NAME`",
-                kinds="|".join(item for item in KINDS if item not in FIRST),
-            )
-        )
-
-
-@command("schema", "gapsim schema > scenario.schema.json")
-def schema(
-    session: Session,
-    *,
-    model: DeclaredModel = MODEL,
-    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None,
-) -> None:
-    """Write the JSON Schema with which editors complete and check scenario files."""
-    from pysd_runner.scenarios import scenario_schema
-
-    found = scenario_schema(model)
-    session.data = {"schema": found}
-    text = json.dumps(found, indent=2, ensure_ascii=False)
-    if out is None:
-        session.say(text)
-        return
-    from pysd_runner.export.files import write_text_whole
-
-    session.data["file"] = write_text_whole(out, text + "\n")
-    session.note(Message("Written: {file}", file=out))
+    for line in (line for name, entries in found.items() for line in list_lines(name, entries, session.lang)):
+        session.say(line)
+    if not what:
+        others = "|".join(item for item in KINDS if item not in FIRST)
+        session.note(Message("More: `gapsim list {kinds}`, `gapsim list NAME`", kinds=others))
 
 
 WIDTH = 20

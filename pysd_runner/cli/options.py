@@ -138,9 +138,7 @@ def leaving_out(*names: str, help: str) -> Any:  # noqa: A002 - as typer calls i
     return typer.Option("--without", metavar="NAMES", parser=parsed, help=help)
 
 
-DeclaredModel = Annotated[
-    str, typer.Option("--model", help="A shipped model, or the path of one whose model.toml has [bindings].")
-]
+AnyModel = Annotated[str, typer.Option("--model", help="A shipped model, or the path of a Vensim or XMILE file.")]
 Free = Annotated[
     str | None,
     typer.Option(

@@ -61,6 +61,12 @@ ARGUMENTS = {
 }
 
 _READING = Message("--reading FILE: `gapsim data check` takes it and writes the file")
+# Commands.
+COMMANDS = {
+    "advise": Message("`gapsim run SCENARIO...`, which compares policies"),
+    "describe": "`gapsim list NAME`",
+    "schema": "`gapsim list schema`",
+}
 # Options of commands, where the command takes the new one.
 OPTIONS: dict[str, str] = {
     **dict.fromkeys(("--map", "--unit", "--encoding", "--sheet", "--mapping", "--regions", "--national"), _READING),

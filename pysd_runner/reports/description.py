@@ -1,47 +1,26 @@
-"""Look up named items (variables, parameters, scenarios, ...): unit, equation, evidence, in English and Chinese."""
+"""Named items of a model, its scenarios and its panels: what there is, and what each means."""
 
-import re
-import shlex
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field, fields, replace
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pysd_runner.core.errors import UnknownName
-from pysd_runner.core.numbers import written
-from pysd_runner.core.paths import model_file, models_folder
+from pysd_runner.core.errors import Message, UnknownName
+from pysd_runner.core.paths import models_folder
 from pysd_runner.core.types import Record, frozen
-from pysd_runner.data import Data, load_data, shipped_panels
+from pysd_runner.data import load_data, shipped_panels
 from pysd_runner.data.mapping import DECLARATIONS
 from pysd_runner.engine.ir import Variable
-from pysd_runner.evidence.ledger import unsupported_costs
-from pysd_runner.model import Model, load_model
-from pysd_runner.reports.panels import Area, find_place, panel_lines
+from pysd_runner.model import Model
+from pysd_runner.reports.panels import panel_lines
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
-from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
-from pysd_runner.spec.load import load_bound_spec
-
-_PLACES = {"region": "region", "class": "class of regions", "nation": "all regions"}
-ROLES = {
-    "FREE": "calibrated to the panel",
-    "FREE*": "drawn from its prior; a panel says little about it",
-    "FIX": "from the literature; drawn from its prior",
-    "COST": "unit cost, by judgement; drawn from its prior",
-    "ASM": "assumption without an estimate",
-    "POL": "choice, never drawn",
-}
-MOST_USERS = 12
-_ENTRY = re.compile(r"^@\w+\{(?P<key>[^,\s]+),(?P<body>.*?)^\}", re.MULTILINE | re.DOTALL)
-_FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTILINE)
+from pysd_runner.text import translated
 
 
 @frozen
 class Described:
-    """One item with the requested name."""
+    """One named item."""
 
     kind: str
     name: str
@@ -49,305 +28,159 @@ class Described:
     zh: str
     facts: Record = field(default_factory=dict)  # further facts by heading, in order
 
-    def lines(self) -> list[str]:
+    def text(self, lang: str) -> str:
+        """What it means, in a language if it is known in it."""
+        return (self.zh if lang == "zh" else "") or self.en
+
+    def lines(self, lang: str) -> Iterator[str]:
         """Text lines for the screen."""
-        found = [f"{self.name} ({self.kind})"]
-        found += [f"  {text}" for text in dict.fromkeys((self.en, self.zh)) for text in text.splitlines() if text]
+        yield Message("{name} ({kind})", name=self.name, kind=self.kind)
+        yield from (f"  {line}" for line in self.text(lang).splitlines())
         for heading, value in self.facts.items():
-            if isinstance(value, list | tuple):
-                found += [f"  {heading}:", *(f"    {item}" for item in value)] if value else []
-            elif value not in ("", None):
-                found.append(f"  {heading}: {value:g}" if isinstance(value, float) else f"  {heading}: {value}")
-        return found
+            told = "\n    ".join(value) if isinstance(value, list) else value
+            yield Message(
+                "  {heading}: {value}", heading=heading, value=f"{told:g}" if isinstance(told, float) else told
+            )
 
     def to_dict(self) -> Record:
         """The item as plain data, for JSON."""
         return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, "facts": dict(self.facts)}
 
 
-def catalogue(kind: str, *, model: str) -> tuple[Described, ...]:
-    """All named items of one kind; the unit of each is in its `facts`."""
-    if kind not in _LISTS:
-        raise UnknownName(
-            "nothing of kind {kind!r} can be listed; choose from {known}.{suggestion}", kind=kind, among=KINDS
-        )
-    return tuple(_LISTS[kind](model))
-
-
-def _scenarios(model: str) -> Iterator[Described]:
-    for item in (load_scenario(name, model=model) for name in shipped_scenarios(model)):
-        yield Described(kind="scenario", name=item.name, en=item.label["en"], zh=item.label["zh"])
-
-
-def _panels(model: str) -> Iterator[Described]:
-    """Panels of a model, with the coverage that the declarations in the same folder give."""
-    home = model_file(model).parent
-    for name, path in shipped_panels().items():
-        if home in path.parents:
-            sources = path.parent / DECLARATIONS
-            said = tomllib.loads(sources.read_text(encoding="utf-8")) if sources.is_file() else {}
-            text = str(said.get("coverage", ""))
-            yield Described(kind="panel", name=name, en=text, zh=text)
-
-
-def _models(_: str) -> Iterator[Described]:
+def _models(_: Model) -> Iterator[Described]:
     for file in sorted(models_folder().glob("*/model.mdl")):
-        yield Described(kind="model", name=file.parent.name, en="", zh="")
+        yield Described(kind=Message("model"), name=file.parent.name, en="", zh="")
 
 
-def _section(section: str, kind: str) -> Callable[[str], Iterator[Described]]:
-    def entries(model: str) -> Iterator[Described]:
-        for key, item in getattr(load_bound_spec(model), section).items():
-            unit = {"unit": getattr(item, "unit", "")}
-            yield Described(kind=kind, name=key, en=item.en, zh=item.zh, facts=unit)
+def _panels_of(model: Model) -> Iterator[tuple[str, Path]]:
+    return ((name, path) for name, path in shipped_panels().items() if model.path.parent in path.parents)
+
+
+def _panels(model: Model) -> Iterator[Described]:
+    """Panels of a model, with the coverage that the declarations in the same folder give."""
+    for name, path in _panels_of(model):
+        sources = path.parent / DECLARATIONS
+        said = tomllib.loads(sources.read_text(encoding="utf-8")) if sources.is_file() else {}
+        text = Message(str(said.get("coverage", "")))
+        yield Described(kind=Message("panel"), name=name, en=text, zh=translated(text, "zh"))
+
+
+def _scenarios(model: Model) -> Iterator[Described]:
+    for item in (load_scenario(name, model=model) for name in shipped_scenarios(model)):
+        yield Described(kind=Message("scenario"), name=item.name, en=item.label["en"], zh=item.label["zh"])
+
+
+def _declared(section: str, kind: str) -> Callable[[Model], Iterator[Described]]:
+    def entries(model: Model) -> Iterator[Described]:
+        for key, item in getattr(model.spec, section, {}).items():
+            yield Described(kind=kind, name=key, en=item.en, zh=item.zh, facts=_facts(item, model))
 
     return entries
 
 
-_LISTS: dict[str, Callable[[str], Iterator[Described]]] = {
-    "scenarios": _scenarios,
-    "panels": _panels,
-    "models": _models,
-    "levers": _section("levers", "lever"),
-    "classes": _section("classes", "class"),
-    "outcomes": _section("outcomes", "outcome"),
-    "parameters": _section("parameters", "parameter"),
-    "inputs": _section("inputs", "input"),
-    "measurements": _section("measurements", "measurement"),
+def _facts(item: Any, model: Model) -> Record:
+    """What a declaration says of a variable or an element of one, and the equation of the variable."""
+    variable = getattr(item, "variable", "")
+    ends = [getattr(item, name, None) for name in ("lower", "upper")]
+    found = {
+        Message("value"): getattr(item, "value", ""),
+        Message("unit"): getattr(item, "unit", ""),
+        Message("bounds"): "" if None in ends else f"[{ends[0]:g}, {ends[1]:g}]",
+        Message("element"): getattr(item, "element", ""),
+        Message("variable"): variable,
+        Message("equation"): _equation(model.variables[variable]) if variable else "",
+    }
+    return {heading: value for heading, value in found.items() if value != ""}
+
+
+def _equation(variable: Variable) -> list[str]:
+    return variable.equation.splitlines()
+
+
+def _variables(model: Model) -> Iterator[Described]:
+    for name, item in model.variables.items():
+        facts: Record = {Message("unit"): item.unit, Message("equation"): _equation(item)}
+        yield Described(kind=Message("variable"), name=name, en=item.doc, zh="", facts=facts)
+
+
+def _regions(model: Model) -> Iterator[Described]:
+    for name, _ in _panels_of(model):
+        for item in load_data(name, panel=True).regions:
+            facts: Record = {Message("panel"): name, Message("class"): item.group}
+            yield Described(
+                kind=Message("region"), name=item.code, en=item.name_en or item.code, zh=item.name_zh, facts=facts
+            )
+
+
+# Items by their kind; a name is looked for in one group after the other.
+_LISTS: dict[str, Callable[[Model], Iterator[Described]]] = {
+    Message("models"): _models,
+    Message("panels"): _panels,
+    Message("scenarios"): _scenarios,
+    Message("outcomes"): _declared("outcomes", Message("outcome")),
+    Message("levers"): _declared("levers", Message("lever")),
+    Message("classes"): _declared("classes", Message("class")),
+    Message("parameters"): _declared("parameters", Message("parameter")),
+    Message("inputs"): _declared("inputs", Message("input")),
+    Message("measurements"): _declared("measurements", Message("measurement")),
+    Message("variables"): _variables,
+    Message("regions"): _regions,
 }
-
 KINDS = tuple(_LISTS)
+_GROUPS = (KINDS[:9], ("variables",), ("regions",))
 
 
-def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Described, ...]:
-    """All items of a model or panel with a given name; a lever and an outcome, for example, may share one."""
-    spec = load_bound_spec(model)
-    found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
-    loaded = load_model(model)
-    found += _declared(name, loaded, spec)
-    if not found:
-        found += _variable(name, loaded)
-    panels = (panel,) if panel else tuple(shipped_panels())
-    if panel or not found:
-        found += _of_panels(name, panels)
-    if not found:
-        regions = [item for source in panels for item in load_data(source, panel=True).regions]
-        known = [*shipped_scenarios(model), *shipped_panels(), *loaded.variables]
-        known += [key for _, section, _ in _sections(spec) for key in section]
-        known += [text for item in regions for text in (item.name_en, item.name_zh, item.group) if text]
-        raise UnknownName(
-            "nothing is called {name!r}; `gapsim list` shows what there is.{suggestion}", name=name, among=known
-        )
-    return tuple(found)
+def catalogue(kind: str, model: Model) -> tuple[Described, ...]:
+    """All named items of one kind; the unit of each is in its `facts`."""
+    return tuple(_LISTS[kind](model))
 
 
-def _of_panels(name: str, panels: Iterable[str]) -> list[Described]:
-    """Regions, classes of regions or the nation with a given name, in each panel that has them."""
-    found = []
-    for source in panels:
-        panel = load_data(source, panel=True)
-        try:
-            place = find_place(name, panel.regions)
-        except UnknownName:
-            continue
-        found.append(
-            Described(
-                kind=_PLACES[place.kind],
-                name=place.code or place.kind,
-                en=place.names["en"],
-                zh=place.names["zh"],
-                facts=_place_facts(place, panel),
-            )
-        )
-    return found
-
-
-def _place_facts(place: Area, panel: Data) -> Record:
-    """Facts on a region, class or nation, such as its rank by output per head in the last observed year."""
-    inside = [
-        at
-        for at, region in enumerate(panel.regions)
-        if place.kind == "nation" or place.code in (region.code, region.group)
-    ]
-    heads = panel.array("output_per_head")[inside]
-    seen = [at for at in range(len(panel.years)) if np.isfinite(heads[:, at]).all()]
-    facts: dict[str, Any] = {"panel": panel.name, "years": f"{panel.years[0]}-{panel.years[-1]}"}
-    if place.kind == "region":
-        facts["class"] = panel.regions[inside[0]].group
-        if seen:
-            every = panel.array("output_per_head")[:, seen[-1]]
-            rank = 1 + int((every > heads[0, seen[-1]]).sum())
-            unit = panel.units["output_per_head"]
-            facts[f"output per head in {panel.years[seen[-1]]}"] = (
-                f"{written(float(heads[0, seen[-1]]))} {unit}, rank {rank} of {int(np.isfinite(every).sum())}"
-            )
-    else:
-        facts["regions"] = ", ".join(panel.regions[at].name_en or panel.regions[at].code for at in inside)
-    facts["one page on it"] = f"gapsim brief {shlex.quote(place.names['en'] if place.code else place.kind)}"
-    return facts
-
-
-def _scenario(name: str, model: str) -> Described | None:
-    if name not in shipped_scenarios(model) and not Path(name).is_file():
-        return None
-    found = load_scenario(name, model=model)
-    english, chinese = found.describe("en"), found.describe("zh")
-    return Described(kind="scenario", name=found.name, en="\n".join(english), zh="\n".join(chinese))
-
-
-def _panel(name: str, model: str) -> Described | None:
-    found = next((item for item in catalogue("panels", model=model) if item.name == name), None)
-    return None if found is None else replace(found, facts={"contents": panel_lines(load_data(name))})
-
-
-def _sections(spec: ModelSpec) -> tuple[tuple[str, Record, Callable[[Any, Model], Record]], ...]:
-    """For each kind of declaration: its name, the model's declarations, and a function that gives the facts of one."""
-    return (
-        ("lever", spec.levers, lambda item, _: {"element of the model": item.element}),
-        ("class", spec.classes, lambda item, _: {"element of the model": item.element}),
-        ("parameter", spec.parameters, _parameter_facts),
-        ("input", spec.inputs, _input_facts),
-        ("outcome", spec.outcomes, lambda item, own: {"unit": item.unit, **_of_variable(item.variable, own)}),
-        ("measurement", spec.measurements, _measurement_facts),
+def items_named(name: str, model: Model, *, lang: str = "en") -> tuple[Described, ...]:
+    """All items with a name, or the scenario in a file; a lever and an outcome, for example, may share a name."""
+    if name not in shipped_scenarios(model) and Path(name).is_file():
+        return (_scenario(name, model),)
+    known: list[str] = list(KINDS)
+    for group in _GROUPS:
+        items = [item for kind in group for item in catalogue(kind, model)]
+        found = [item for item in items if _is_called(item, name)]
+        if found:
+            return tuple(_MORE[item.kind](item, model, lang) if item.kind in _MORE else item for item in found)
+        known += [text for item in items for text in (item.name, item.en, item.zh) if text]
+    raise UnknownName(
+        "nothing is called {name!r}; `gapsim list` shows what there is.{suggestion}", name=name, among=known
     )
 
 
-def _declared(name: str, model: Model, spec: ModelSpec) -> list[Described]:
-    found = []
-    for kind, section, facts in _sections(spec):
-        for key, item in section.items():
-            if _same(name, key) or _same(name, getattr(item, "variable", "")):
-                found.append(Described(kind=kind, name=key, en=item.en, zh=item.zh, facts=facts(item, model)))
-    return found
+def _is_called(item: Described, name: str) -> bool:
+    return any(_plain(name) == _plain(str(text)) for text in (item.name, item.en, item.zh, item.facts.get("variable")))
 
 
-def _same(one: str, other: str) -> bool:
-    return bool(other) and " ".join(one.replace("_", " ").split()).casefold() == other.replace("_", " ").casefold()
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").split()).casefold()
 
 
-def _variable(name: str, model: Model) -> list[Described]:
-    try:
-        variable = model.variables[model.find(name)]
-    except (UnknownName, KeyError):
-        return []
-    return [
-        Described(kind="variable", name=variable.name, en=variable.doc, zh="", facts=_variable_facts(variable, model))
-    ]
+def _scenario(name: str, model: Model) -> Described:
+    found = load_scenario(name, model=model)
+    en, zh = ("\n".join(found.describe(lang)) for lang in ("en", "zh"))
+    return Described(kind=Message("scenario"), name=found.name, en=en, zh=zh)
 
 
-def _parameter_facts(item: Parameter, model: Model) -> Record:
-    judged = "judgement: the value is not itself a published estimate" if item.judgement else ""
-    return {
-        "value": item.value,
-        "unit": item.unit,
-        "prices": item.price_basis,
-        "bounds": f"{item.lower:g} to {item.upper:g}",
-        "prior": prior_words(item.prior),
-        "role": f"{item.role}: {ROLES[item.role]}",
-        "evidence": item.note,
-        "caution": judged,
-        "no evidence": "fewer than two sources in this unit" if item.key in unsupported_costs(model.source) else "",
-        "sources": [cited(key, model.source) for key in item.sources],
-        **_of_variable(item.variable, model),
-    }
+def _contents(item: Described, _model: Model, lang: str) -> Described:
+    return replace(item, facts={Message("contents"): panel_lines(load_data(item.name), lang=lang)})
 
 
-def _input_facts(item: RegionInput, model: Model) -> Record:
-    return {
-        "unit": item.unit,
-        "prices": item.price_basis,
-        "bounds": f"{item.lower:g} to {item.upper:g}",
-        "panel variable": item.panel,
-        "when missing": item.rule.replace("_", " "),
-        "fallback": item.fallback,
-        "evidence": item.note,
-        **_of_variable(item.variable, model),
-    }
+# Kinds whose items say more when one is asked for by its name.
+_MORE: dict[str, Callable[[Described, Model, str], Described]] = {
+    "scenario": lambda item, model, _: _scenario(item.name, model),
+    "panel": _contents,
+}
 
 
-def _measurement_facts(item: Any, _: Model) -> Record:
-    return {
-        "observes": item.outcome,
-        "with": ", ".join(item.indicators) or item.national,
-        "loading": item.loading or "1",
-        "relative to the year's mean": "yes" if item.relative else "no",
-        "yearly changes": "yes" if item.increments else "no",
-        "error, standard deviation": item.sd,
-        "evidence": item.note,
-    }
-
-
-def _of_variable(name: str, model: Model) -> Record:
-    """Facts of the model variable of a declaration, without the unit, which the declaration gives."""
-    if not name:
-        return {"in the model": "only in the measurement equations"}
-    facts = _variable_facts(model.variables[name], model)
-    return {"in the model": name, **{key: fact for key, fact in facts.items() if key != "unit"}}
-
-
-def _variable_facts(variable: Variable, model: Model) -> Record:
-    return {
-        "unit": variable.unit,
-        "sector": variable.group,
-        "kind of variable": variable.kind,
-        "over": ", ".join(variable.dims),
-        "equation": variable.equation.splitlines(),
-        "used by": _users(variable.name, model),
-    }
-
-
-def _users(name: str, model: Model) -> list[str]:
-    """Variables whose equations use a variable; matches within longer names are ignored."""
-    others = [item for item in model.variables if item != name and name in item]
-    pattern = re.compile(rf"(?<![\w ]){re.escape(name)}(?![\w])|(?<=[-+*/(,=] ){re.escape(name)}(?![\w])")
-    found = []
-    for variable in model.variables.values():
-        text = variable.equation.partition("=")[2]
-        for other in others:
-            text = text.replace(other, "")
-        if variable.name != name and pattern.search(text):
-            found.append(variable.name)
-    return found if len(found) <= MOST_USERS else [*found[:MOST_USERS], f"and {len(found) - MOST_USERS} more"]
-
-
-def prior_words(prior: Prior | None) -> str:
-    """A prior in words.
-
-    >>> from pysd_runner.spec import LogNormal
-    >>> prior_words(LogNormal(0.35, 0.5, 0.0, 1.5))
-    'lognormal: median 0.35, sdlog 0.5'
-    """
-    if prior is None:
-        return "none: compared, not drawn"
-    family = type(prior).__name__.lower()
-    shown = [item.name for item in fields(prior) if family == "uniform" or item.name not in ("lower", "upper")]  # type: ignore[arg-type]
-    return f"{family}: {', '.join(f'{name} {getattr(prior, name):g}' for name in shown)}"
-
-
-def cited(key: str, model: str) -> str:
-    """One-line citation of a reference."""
-    entry = _entries(model_file(model).parent / "references.bib").get(key, {})
-    authors = _authors(entry.get("author", ""))
-    dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)
-    text = ": ".join(part for part in (dated, entry.get("title", "")) if part)
-    return f"{key}: {text}" if text else key
-
-
-@cache
-def _entries(path: Path) -> dict[str, dict[str, str]]:
-    if not path.is_file():
-        return {}
-    text = path.read_text(encoding="utf-8")
-    return {
-        match["key"]: {field["name"].lower(): _plain(field["text"]) for field in _FIELD.finditer(match["body"])}
-        for match in _ENTRY.finditer(text)
-    }
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.replace("{", "").replace("}", "").replace("--", "-").split())
-
-
-def _authors(text: str) -> str:
-    names = [name.partition(",")[0].strip() for name in text.split(" and ") if name.strip()]
-    return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+def list_lines(kind: str, items: tuple[Described, ...], lang: str) -> Iterator[str]:
+    """A heading, and a line for each item with its meaning and unit."""
+    yield Message("{kind}:", kind=Message(kind))
+    width = max((len(item.name) for item in items), default=0)
+    for item in items:
+        unit = f" [{item.facts['unit']}]" if item.facts.get("unit") else ""
+        first = (item.text(lang).splitlines() or [""])[0]
+        yield f"  {item.name:<{width}}  {first}{unit}".rstrip()

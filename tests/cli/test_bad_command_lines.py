@@ -34,12 +34,11 @@ BAD = [
     (["data", "check", "china", "--map", "=year"], "expected two names with ="),
     (["list", "scenario"], "Did you mean 'scenarios'?"),
     (["list", "--model", "nosuch"], "no shipped model is called 'nosuch'"),
-    (["describe", "zoned_ned"], "Did you mean 'zoned_need'?"),
-    (["describe", "Acess Share"], "Did you mean 'Access Share'?"),
-    (["schema", "--model", "nosuch"], "no shipped model is called 'nosuch'"),
+    (["list", "zoned_ned"], "Did you mean 'zoned_need'?"),
+    (["list", "Acess Share"], "Did you mean 'Access Share'?"),
+    (["list", "schema", "--model", "nosuch"], "no shipped model is called 'nosuch'"),
     (["plot", "nosuch"], "there is no folder 'nosuch'"),
     (["init", "notes/plan.txt"], "notes/plan.txt"),
-    (["schema", "--out", "notes/plan.txt/schema.json"], "choose another file or folder"),
 ]
 
 # Commands that take years of a panel, and those options.

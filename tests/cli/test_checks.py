@@ -75,7 +75,7 @@ def test_what_is_probably_a_slip_is_told_once_by_doctor_and_by_a_run(gapsim, tmp
     assert "more than once" not in answer.err
 
 
-@pytest.mark.parametrize("command", [("run",), ("describe",)])
+@pytest.mark.parametrize("command", [("run",), ("list",)])
 def test_a_model_file_is_no_scenario(gapsim, tmp_path, command):
     path = write_model(tmp_path, "a = 1 ~~|\n")
     answer = gapsim(*command, path, code=2)

@@ -99,7 +99,7 @@ def test_a_terminal_that_knows_no_chinese_gets_question_marks(tmp_path):
     import sys
 
     write_text_whole(
-        tmp_path / "a.py", "from pysd_runner.cli import main; raise SystemExit(main(['describe', 'access']))\n"
+        tmp_path / "a.py", "from pysd_runner.cli import main; raise SystemExit(main(['list', 'access']))\n"
     )
     found = subprocess.run(
         [sys.executable, str(tmp_path / "a.py")],

@@ -30,8 +30,6 @@ COMMANDS = [
     "simulate",
     "ensemble",
     "list",
-    "describe",
-    "schema",
     "doctor",
 ]
 MOST = 10
@@ -67,7 +65,7 @@ def test_short_examples_run(gapsim, tmp_path):
     for file, column in (("gdp.csv", output), ("population.csv", people)):
         rows = [f"{code},{year},1000" for code in ("110000", "120000") for year in (2019, 2020)]
         (tmp_path / file).write_text("\n".join((f"region,year,{column}", *rows)) + "\n", encoding="utf-8")
-    for name in ("list", "describe", "schema", "init", "data check"):
+    for name in ("list", "init", "data check"):
         for line in examples(gapsim(*name.split(), "--help").out):
             words = shlex.split(line.partition(">")[0])[1:]
             if "mine.xlsx" not in words:

@@ -42,7 +42,7 @@ def test_options_of_the_program_stand_before_a_command_too(gapsim):
     after = gapsim("list", "models", "--json", "--lang", "zh", code=0)
     assert gapsim("--json", "--lang", "zh", "list", "models", code=0) == after
     assert after.json["data"]
-    assert "Traceback" in gapsim("--debug", "describe", "nothing").err
+    assert "Traceback" in gapsim("--debug", "list", "nothing").err
     assert gapsim("--quiet", "simulate", "regional_digital", code=0).err == ""
 
 

@@ -53,13 +53,13 @@ source = "judgement"
 FILES = [
     ("data check panel.csv", "panel.csv", PANEL),
     ("data check whole.csv --mapping mapping.yaml", "mapping.yaml", MAPPING),
-    ("describe plan.yaml", "plan.yaml", SCENARIO),
+    ("list plan.yaml", "plan.yaml", SCENARIO),
     ("simulate wrong.mdl", "wrong.mdl", MODEL),
-    ("describe rate --model own.mdl", "own.toml", TOML),
+    ("list rate --model own.mdl", "own.toml", TOML),
 ]
 OPTIONS = """run zoned_need --draws {} --fit x
 run {}|run zoned --until {} --fit x|run zoned --seed {} --fit x|brief {}
-brief Gansu --format {}|plot {}|calibrate china --starts {} --free x|calibrate {}|list {}|describe {}|schema --model {}
+brief Gansu --format {}|plot {}|calibrate china --starts {} --free x|calibrate {}|list {}|list schema --model {}
 doctor {}|ensemble own.mdl --bound {}|ensemble own.mdl --design {}x|forecast china --event {}|explore {} --out x/y
 forecast china --forecaster {}|backtest china --horizon {} --window 2024:|data check {}|advise {} --fit x|evaluate {}
 run nosuch --without {}|run zoned --fit {}|simulate own.mdl --set {}|{} x

@@ -1,4 +1,4 @@
-"""``init``, ``list``, ``describe``, ``schema``, ``plot`` and ``doctor``."""
+"""``init``, ``list``, ``plot`` and ``doctor``."""
 
 import json
 import re
@@ -33,25 +33,6 @@ class TestInit:
         assert gapsim("init", "study", "--json", "-q").json["data"]["files"] == [f"study/{name}" for name in TEMPLATES]
 
 
-class TestList:
-    def test_what_ships(self, gapsim):
-        answer = gapsim("list", code=0)
-        for name in ("regional_digital", "china", "zoned_need", "gap_to_leader"):
-            assert f"\n  {name}" in answer.out
-
-    @pytest.mark.parametrize("kind", ["levers", "classes", "parameters", "inputs", "measurements", "outcomes"])
-    def test_declarations_with_units_and_both_languages(self, gapsim, kind):
-        english, chinese = gapsim("list", kind), gapsim("list", kind, "--lang", "zh")
-        assert english.code == chinese.code == 0
-        assert english.out != chinese.out
-        assert len(english.out.splitlines()) > 3
-
-    def test_json(self, gapsim):
-        data = gapsim("list", "scenarios", "--json").json["data"]
-        assert [item["name"] for item in data["scenarios"]] == list(shipped_scenarios())
-        assert all(item["en"] and item["zh"] for item in data["scenarios"])
-
-
 class TestEvidence:
     def test_pools_and_what_the_others_predict(self, gapsim):
         answer = gapsim("evidence", code=0)
@@ -72,45 +53,68 @@ class TestEvidence:
         assert "effects.csv: the ledger cannot be read" in gapsim("evidence", "mine.mdl", code=2).err
 
 
-class TestDescribe:
-    def test_a_parameter_shows_value_prior_and_sources(self, gapsim):
-        answer = gapsim("describe", "q_a", code=0)
-        for text in ("value: 0.35", "1/Year", "lognormal: median 0.35", "sultan1990: Sultan", "接入的模仿采用系数"):
+class TestList:
+    def test_what_ships(self, gapsim):
+        answer = gapsim("list", code=0)
+        for name in ("regional_digital", "china", "zoned_need", "gap_to_leader"):
+            assert f"\n  {name}" in answer.out
+
+    @pytest.mark.parametrize("kind", ["levers", "classes", "parameters", "inputs", "measurements", "outcomes"])
+    def test_declarations_with_units_and_both_languages(self, gapsim, kind):
+        english, chinese = gapsim("list", kind), gapsim("list", kind, "--lang", "zh")
+        assert english.code == chinese.code == 0
+        assert english.out != chinese.out
+        assert len(english.out.splitlines()) > 3
+
+    def test_json(self, gapsim):
+        data = gapsim("list", "scenarios", "--json").json["data"]
+        assert [item["name"] for item in data["scenarios"]] == list(shipped_scenarios())
+        assert all(item["en"] and item["zh"] for item in data["scenarios"])
+
+    def test_a_parameter_shows_value_bounds_and_equation(self, gapsim):
+        answer = gapsim("list", "q_a", code=0)
+        for text in ("q_a (parameter)", "value: 0.35", "unit: 1/Year", "variable: Access Imitation Coefficient"):
             assert text in answer.out
-        assert "Access Imitation Coefficient" in answer.out
-        assert "Market Connection" in answer.out
+        answer = gapsim("list", "q_a", "--lang", "zh", code=0)
+        for text in ("q_a（参数）", "接入的模仿采用系数", "数值：0.35"):
+            assert text in answer.out
 
     def test_one_name_can_mean_several_things(self, gapsim):
-        data = gapsim("describe", "access", "--json").json["data"]
-        assert [item["kind"] for item in data] == ["lever", "outcome", "measurement"]
+        data = gapsim("list", "access", "--json").json["data"]
+        assert [item["kind"] for item in data] == ["outcome", "lever", "measurement"]
 
     @pytest.mark.parametrize("name", ["Access Imitation Coefficient", "access imitation coefficient", "q_a"])
     def test_key_and_name_in_the_model_mean_the_same(self, gapsim, name):
-        assert gapsim("describe", name).out == gapsim("describe", "q_a").out
+        assert gapsim("list", name).out == gapsim("list", "q_a").out
 
     def test_any_variable_of_the_model(self, gapsim):
-        data = gapsim("describe", "market connection", "--json").json["data"]
+        data = gapsim("list", "market connection", "--json").json["data"]
         assert data[0]["kind"] == "variable"
         assert "Access Imitation Coefficient" in data[0]["facts"]["equation"][0]
 
     def test_scenarios_panels_and_files(self, gapsim, tmp_path):
-        assert "Budget: 0.3% of national output" in gapsim("describe", "zoned_need").out
-        assert "31 regions" in gapsim("describe", "china").out
+        assert "Budget: 0.3% of national output" in gapsim("list", "zoned_need").out
+        assert "31 regions" in gapsim("list", "china").out
+        assert "31 个地区" in gapsim("list", "china", "--lang", "zh").out
         (tmp_path / "mine.yaml").write_text("schema: 1\nname: own\npolicy: {budget: 0.01}\n")
-        assert "own (scenario)" in gapsim("describe", "mine.yaml").out
+        assert "own (scenario)" in gapsim("list", "mine.yaml").out
 
+    def test_headings_are_in_the_language_asked_for(self, gapsim):
+        heads = [line for line in gapsim("list", "--lang", "zh").out.splitlines() if not line.startswith(" ")]
+        assert heads == ["模型：", "面板：", "情景：", "结果："]
 
-class TestSchema:
-    def test_it_is_a_json_schema_on_standard_output(self, gapsim):
-        answer = gapsim("schema", code=0)
-        schema = json.loads(answer.out)
-        assert "policy" in schema["properties"]
+    def test_the_schema_is_json_on_standard_output(self, gapsim):
+        answer = gapsim("list", "schema", code=0)
+        assert "policy" in json.loads(answer.out)["properties"]
         assert answer.err == ""
 
-    def test_into_a_file(self, gapsim, tmp_path):
-        answer = gapsim("schema", "--out", "made/scenario.schema.json", code=0)
-        assert answer.out == ""
-        assert json.loads((tmp_path / "made" / "scenario.schema.json").read_text(encoding="utf-8"))["properties"]
+    @pytest.mark.parametrize(
+        ("former", "now"), [("describe", "`gapsim list NAME`"), ("schema", "`gapsim list schema`")]
+    )
+    def test_former_commands_name_the_new_one(self, gapsim, former, now):
+        answer = gapsim(former, "x", code=2)
+        assert f"`gapsim {former}` is now {now}" in answer.err
+        assert "现名" in gapsim(former, "--lang", "zh", code=2).err
 
 
 class TestPlot:

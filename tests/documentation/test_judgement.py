@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from pysd_runner.model import Model, load_model
+from pysd_runner.spec import Beta, Normal, Uniform
 from tests.documentation.readme import ROOT
 
 
@@ -36,3 +37,17 @@ def test_every_judged_parameter_and_every_start_value_is_on_it(writer: ModuleTyp
         assert item.note.replace("|", "\\|") in page or not item.judgement or item.role not in writer.EXPLAINED
     for item in model.spec.inputs.values():
         assert (f"{item.variable} (`{item.key}`)" in page) == (item.rule != "required"), item.key
+
+
+def test_every_source_resolves_to_a_work(writer: ModuleType, model: Model) -> None:
+    for parameter in model.spec.parameters.values():
+        for key in parameter.sources:
+            assert writer.cited(key) != key, key
+    assert writer.cited("nobody1999") == "nobody1999"
+
+
+def test_priors_in_words(writer: ModuleType) -> None:
+    assert writer.prior_words(None) == "none: compared, not drawn"
+    assert writer.prior_words(Normal(0.5, 0.1, 0.0, 1.0)) == "normal: mean 0.5, sd 0.1"
+    assert writer.prior_words(Uniform(0.9, 1.0)) == "uniform: lower 0.9, upper 1"
+    assert writer.prior_words(Beta(2.0, 3.0, 0.0, 1.0)).startswith("beta: a 2, b 3")

@@ -162,7 +162,7 @@ WRONG = (
     "data check odd.csv",
     "data check twice.csv",
     "data check obs.csv --model sir.mdl",
-    "describe zoned_nead",
+    "list zoned_nead",
     "optimise --fit nowhere",
     "attribute zoned_need --fit nowhere",
     "ensemble sir.mdl --bound Nothing --draws 3",
@@ -212,7 +212,7 @@ QUICK: tuple[Step, ...] = (
     step("fit", "calibrate china --starts 1 --without profiles,forecast --out fit"),
     step("run", "run zoned_need uniform_per_head --fit fit --draws 20 --until 2032 --out results"),
     step("panel", "forecast nation.csv --until 2024 --draws 100 --out nation", nation__csv=panel()),
-    step("described", "describe zoned_need --lang zh"),
+    step("described", "list zoned_need --lang zh"),
 )
 FULL: tuple[Step, ...] = (
     step("own.past", "backtest obs.csv --model sir.mdl --out sir_past"),

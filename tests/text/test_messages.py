@@ -55,6 +55,9 @@ OF_OTHERS = (
     *("elements", "equations", "auxiliary", "stock", "lookup", "initial", "control", "memory", "pipe"),
     *("a text in single quotes", "+ or -", "* or /", "a comparison", "the end"),
     *("Access", "Skills", "Application", "Output"),
+    # What the declarations of the shipped panel say.
+    "31 provincial-level units of mainland China in the statistics, 2000-2024; statistical units, not a statement on "
+    "borders",
     # What an experiment expects and where, and how a search ended.
     *(f"expected {item}" for item in get_args(Relation)),
     *("others", "pulsed", "mean", "error"),
