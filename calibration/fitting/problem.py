@@ -459,9 +459,10 @@ class Problem(Comparison):
         """Data residuals (or another function) at a point, shape (cell,), and their differences, (cell, column)."""
         lower, upper = self.space.bounds
         step = self._step * self.space.scale
-        ends = np.stack([np.minimum(z + step, upper), np.maximum(z - step, lower)], axis=1)[list(columns)]
+        places = np.array(columns, dtype=int)
+        ends = np.stack([np.minimum(z + step, upper), np.maximum(z - step, lower)], axis=1)[places]
         points = np.repeat(z[None, :], ends.size + 1, axis=0)
-        points[np.arange(ends.size), np.repeat(columns, 2)] = ends.ravel()
+        points[np.arange(ends.size), np.repeat(places, 2)] = ends.ravel()
         values = (function or self._data_residuals)(points)
         slopes = (values[:-1:2] - values[1:-1:2]) / (ends[:, 0] - ends[:, 1])[:, None]
         return values[-1], np.asarray(slopes.T, dtype=float)

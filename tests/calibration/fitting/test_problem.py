@@ -72,6 +72,12 @@ def test_the_jacobian_looks_inwards_at_a_bound(problem: Problem) -> None:
     assert np.abs(problem.jacobian(z)[:, column]).max() > 0
 
 
+def test_a_problem_without_parameters_has_a_jacobian_without_columns(panel: Data) -> None:
+    fixed = Problem(model_of(COUNT), panel, free=[])
+    z = fixed.space.centre
+    assert fixed.jacobian(z).shape == (len(fixed.residuals(z)), 0)
+
+
 def test_batches_give_what_single_vectors_give(problem: Problem) -> None:
     z = np.stack([somewhere(problem, seed) for seed in range(3)])
     batch = problem.residual_batch(z)
