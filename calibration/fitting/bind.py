@@ -82,7 +82,6 @@ def _of_measurements(model: Model, panel: Data, design: StudyDesign, asked: Choi
         stages=stages_of(whole),
         series=series,
         runs=ModelRuns(entering, outcomes=outcomes_of(series), start=first, stop=last, save_every=design.save_every),
-        lines=tuple(map(line_of, series)),
         absent=tuple(map(str, absent)),
         notes=(*_notes_on(seen, asked.yuan_per_unit), *_notes_on_errors(series)),
         record={
@@ -136,17 +135,24 @@ _SETTABLE = ("errors", "national")
 
 def line_of(series: Series) -> str:
     """Describe a series in one line."""
-    cells = int(series.used.sum())
+    cells, entities = int(series.used.sum()), len(series.labels)
     values = {"count": cells, "s": "" if cells == 1 else "s"}
     changes = Message("{count} change{s}", **values) if series.increments else Message("{count} value{s}", **values)
     parts = [
         Message(
-            "{measurement} from {indicator}: {values}, {errors}",
+            "{measurement} from {indicator}: {values}",
             measurement=series.measurement,
             indicator=series.indicator,
             values=changes,
-            errors=series.errors.words,
-        )
+        ),
+        Message(", {count} entities", count=entities) if entities > 1 else "",
+        _KINDS[series.kind],
+        Message(
+            ", compared with {what} by {scale}, {said}",
+            what=series.expression.text,
+            scale=_SCALES[series.scale],
+            said=series.errors.words,
+        ),
     ]
     if series.missing > series.recounted:
         parts.append(Message(", {count} missing and left out", count=series.missing - series.recounted))
@@ -155,6 +161,14 @@ def line_of(series: Series) -> str:
     if series.unusable:
         parts.append(Message(", {count} without a logarithm (zero or less) and left out", count=series.unusable))
     return joined(parts, "")
+
+
+_KINDS = {
+    "level": "",
+    "flow": Message(", added up over each interval"),
+    "cumulative": Message(", added up from the start"),
+}
+_SCALES = {"level": Message("level"), "log": Message("logarithm"), "logit": Message("log odds")}
 
 
 def _notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
@@ -231,7 +245,6 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
         runs=ModelRuns(
             FromFile(model, (), held=held), outcomes=outcomes_of(series), start=begins, stop=stop, save_every=step
         ),
-        lines=tuple(map(_line, series)),
         opening=Message(
             "Table {table}: {count} observations; {model} runs from {first} to {last}.",
             table=clocked.name,
@@ -345,30 +358,6 @@ def _entered(model: Model, values: Values) -> Values:
         if np.ndim(value) > 0:
             plain[model.find(name)] = np.asarray(value, dtype=float)
     return plain
-
-
-def _line(series: Series) -> str:
-    cells, entities = len(series.cells), len(series.labels)
-    parts = [
-        Message(
-            "{what} from column {column}: {count} value{s}",
-            what=series.expression.text,
-            column=series.indicator,
-            count=cells,
-            s="" if cells == 1 else "s",
-        )
-    ]
-    if entities > 1:
-        parts.append(Message(" for {count} entities", count=entities))
-    if series.kind in _KINDS:
-        parts.append(_KINDS[series.kind])
-    if not series.errors.is_count:
-        parts.append(Message(", compared by {scale}", scale=_SCALES[series.scale]))
-    return joined([*parts, Message(", {said}", said=series.errors.words)], "")
-
-
-_KINDS = {"flow": Message(", added up over each interval"), "cumulative": Message(", added up from the start")}
-_SCALES = {"level": Message("level"), "log": Message("logarithm"), "logit": Message("log odds")}
 
 
 def measurements_of(fitted: FittedParameters) -> dict[str, Observation]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calibration.fitting.bind import bind, with_free
+from calibration.fitting.bind import bind, line_of, with_free
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.screening import selected
 from calibration.fitting.space import RidgeChange, applying
@@ -506,7 +506,7 @@ class Problem(Comparison):
             regions=len(self.entities),
             first_year=self.first_year,
             last_year=self.last_year,
-            series=self.lines,
+            series=tuple(map(line_of, self.series)),
             absent=self.absent,
             estimated={name: keys for name, keys in estimated.items() if keys and name in observed},
             unobserved={name: keys for name, keys in estimated.items() if keys and name not in observed},

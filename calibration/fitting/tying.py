@@ -246,7 +246,6 @@ class Bound:
     stages: tuple[Block, ...] = ()  # blocks that are fitted one after the other
     series: tuple[Series, ...]  # observed series in the order of the residuals
     runs: ModelRuns  # outcomes of the model as a function of its parameters
-    lines: tuple[str, ...]  # the series in words
     absent: tuple[str, ...] = ()  # declared measurements without usable data, with the reason
     notes: tuple[str, ...] = ()  # further notes for the user
     opening: str = ""  # first line of a description, if the data are a table

@@ -144,11 +144,18 @@ def found(chosen: Problem) -> Fit:
 def test_the_choices_are_described_before_anything_is_fitted(chosen: Problem) -> None:
     text = str(chosen.describe())
     assert (
-        "output from output_per_head: 30 changes, errors Student-t with 5 degrees of freedom, fading like the model's "
+        "output from output_per_head: 30 changes, 5 entities, compared with Output per Capita by logarithm, "
+        "errors Student-t with 5 degrees of freedom, fading like the model's "
         "momentum, a scale for each region" in text
     )
-    assert "skills from ict_employment_share: 30 values, errors normal, independent, one scale" in text
-    assert "access from mobile_internet_per_100: 30 values, errors Huber, AR(1), one scale" in text
+    assert (
+        "skills from ict_employment_share: 30 values, 5 entities, compared with Skill Share by logarithm, "
+        "errors normal, independent, one scale" in text
+    )
+    assert (
+        "access from mobile_internet_per_100: 30 values, 5 entities, compared with Access Share by logarithm, "
+        "errors Huber, AR(1), one scale" in text
+    )
     assert "Errors of skills (ict_employment_share) are declared independent although levels are compared" in text
 
 
