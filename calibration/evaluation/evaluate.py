@@ -141,7 +141,9 @@ def _provenance(subject: Subject, trajectories: int, seed: int, quick: bool) -> 
             "first_year": fitted.first_year,
             "last_year": fitted.last_year,
             "status": fitted.status,
-            "settings": {key: value for key, value in fitted.provenance.items() if key != "errors"},
+            "settings": {
+                key: value for key, value in fitted.provenance.items() if isinstance(value, str | int | float)
+            },
         }
     return found
 

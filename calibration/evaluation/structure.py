@@ -96,7 +96,8 @@ def _parameters(subject: Subject) -> Iterator[Judgement]:
     for item in subject.fit.parameters:
         holds = not item.at_bound and abs(item.score) <= FAR if item.is_shown else None
         note = _plausibility(item) if item.is_shown else Phrase("prior_only")
-        yield Judgement.of("parameter", f"{item.name} ({item.key})", holds, value=item.estimate, note=note)
+        name = item.name if item.name == item.key else f"{item.name} ({item.key})"
+        yield Judgement.of("parameter", name, holds, value=item.estimate, note=note)
 
 
 def _plausibility(item: ParameterEstimate) -> Phrase:

@@ -3,8 +3,8 @@
 from pysd_runner.core.errors import Message
 
 FORMER = {
-    "gapsim.Problem": "gapsim.Problem",
-    "gapsim.Fit": "gapsim.Fit",
+    "gapsim.CalibrationProblem": "gapsim.Problem",
+    "gapsim.FitResult": "gapsim.Fit",
     "pysd_runner.general": "pysd_runner.study",
     "pysd_runner.panel": "pysd_runner.data",
     "pysd_runner.regional": "pysd_runner.policy and pysd_runner.study",
@@ -24,6 +24,7 @@ FORMER = {
     "pysd_runner.checks.Obstacle": "pysd_runner.checks.EquationProblem",
     "pysd_runner.checks.Rule": "pysd_runner.checks.BehaviourRule",
     "pysd_runner.ensemble.Job": "pysd_runner.ensemble.EnsembleJob",
+    "pysd_runner.policy.Knob": "pysd_runner.policy.DecisionVariable",
     "pysd_runner.policy.chosen_scenario": "space.scenario(study, point)",
     "pysd_runner.policy.class_space": "pysd_runner.policy.space_of",
     "pysd_runner.policy.lever_space": "pysd_runner.policy.space_of",
@@ -35,6 +36,8 @@ FORMER = {
     "pysd_runner.scenarios.Problem": "pysd_runner.core.findings.Finding",
     "pysd_runner.spec.Lever": "pysd_runner.spec.DeclaredLever",
     "pysd_runner.spec.Outcome": "pysd_runner.spec.DeclaredOutcome",
+    "calibration.CalibrationProblem": "calibration.Problem",
+    "calibration.FitResult": "calibration.Fit",
     "calibration.optimisers.Objective": "calibration.optimisers.SumOfSquares",
     "calibration.optimisers.Optimum": "calibration.optimisers.Minimum",
     "calibration.optimisers.Outcome": "calibration.optimisers.SearchOutcome",
