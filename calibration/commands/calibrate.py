@@ -121,8 +121,8 @@ def calibrate(
     search.check()
     folder = target(out, f"fit-{Path(data).stem}", force=force, inputs=choice.files)
     read = choice.read(session, start=asked.start, until=asked.until)
-    tied = partial(Problem, choice.load_model(read), read, seed=search.seed, **asked.settings)
-    problem = tied()
+    bound = partial(Problem, choice.load_model(read), read, seed=search.seed, **asked.settings)
+    problem = bound()
     names = variable_names(problem.spec.inputs.values(), session.lang)
     session.note(session.said(str(problem.describe()), names))
     search.tell(session)
@@ -134,7 +134,7 @@ def calibrate(
         found = steps.judged(session, problem, found, folder.draft, search, profiles="profiles" not in asked.left_out)
         if asked.sample is not None:
             found = steps.sampled(session, problem, found, folder.draft, search, draws=asked.sample)
-        steps.alternatives(session, problem, search, folder.draft, tied, sample=asked.sample)
+        steps.alternatives(session, problem, search, folder.draft, bound, sample=asked.sample)
         if "forecast" not in asked.left_out:
             _FOLLOWED[problem.design.start](session, read, problem, found, folder.draft, seed=search.seed)
         for path in found.save(folder.draft).iterdir():
@@ -261,8 +261,8 @@ def demo(
         )
     )
     with folder:
-        tied = partial(Problem, model, panel)
-        problem, search = tied(), steps.Search(starts=starts, seed=seed, workers=workers, store=store)
+        bound = partial(Problem, model, panel)
+        problem, search = bound(), steps.Search(starts=starts, seed=seed, workers=workers, store=store)
         at = folder.draft / steps.FIT
         search.check()
         session.stages = _STAGES + len(problem.alternatives) * _STAGES_OF_FIT
@@ -280,7 +280,7 @@ def demo(
         )
         found = steps.sampled(session, problem, found, at, search, draws=DRAWS_KEPT)
         found.save(at)
-        others = steps.alternatives(session, problem, search, at, tied, sample=DRAWS_KEPT)
+        others = steps.alternatives(session, problem, search, at, bound, sample=DRAWS_KEPT)
         steps.draw(session, problem, found, at, only=OF_FIT)
         job = Job(
             model=model,

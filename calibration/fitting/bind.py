@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from calibration.fitting.candidates import candidates, known_numbers, parameters_of
-from calibration.fitting.columns import driven_paths, matched_columns, series_of
-from calibration.fitting.entering import FromFile, FromState, targets_of
-from calibration.fitting.space import ParameterSpace, chosen, listed, overrides
-from calibration.fitting.tying import (
+from calibration.fitting.bound import (
     FIRST_YEAR,
     Block,
     Bound,
@@ -20,6 +16,10 @@ from calibration.fitting.tying import (
     stages_of,
     whole_steps,
 )
+from calibration.fitting.candidates import candidates, known_numbers, parameters_of
+from calibration.fitting.columns import driven_paths, matched_columns, series_of
+from calibration.fitting.entering import FromFile, FromState, targets_of
+from calibration.fitting.space import ParameterSpace, chosen, listed, overrides
 from calibration.fitting.window import window_of
 from calibration.observation import Series, build_series
 from pysd_runner.core.calendar import time_of, unit_of_time

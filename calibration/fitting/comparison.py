@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from calibration.fitting.bound import Block, Bound
 from calibration.fitting.entering import Parameters, unit
-from calibration.fitting.tying import Block, Bound
 from calibration.observation import Noise, Series, estimate_noise, estimate_spread, loss_of
 from calibration.observation.estimation import OUTPUT
 from calibration.observation.noise import (

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibration.fitting.bind import bind, line_of, with_free
+from calibration.fitting.bound import Block, Bound, Choices, Description, ModelRuns, whole_steps
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.screening import selected
 from calibration.fitting.space import RidgeChange, applying
-from calibration.fitting.tying import Block, Bound, Choices, Description, ModelRuns, whole_steps
 from calibration.observation import Noise
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.core.types import Array, Values

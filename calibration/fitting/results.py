@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calibration.fitting.bound import Description
 from calibration.fitting.estimates import (
     NOT_JUDGED,
     HeldOut,
@@ -16,7 +17,6 @@ from calibration.fitting.estimates import (
     Search,
     SeriesFit,
 )
-from calibration.fitting.tying import Description
 from calibration.observation import Shocks
 from pysd_runner.core.calendar import Calendar
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, joined

@@ -7,9 +7,9 @@ from typing import SupportsFloat
 
 import numpy as np
 
+from calibration.fitting.bound import Description
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import Fit, cells_of
-from calibration.fitting.tying import Description
 from calibration.observation import HUBER_K
 from calibration.reporting.facts import (
     SeriesNumbers,
