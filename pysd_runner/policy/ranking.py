@@ -328,8 +328,8 @@ def _varied(scenarios: Sequence[Scenario], **settings: Any) -> tuple[Scenario, .
 
 def first_shares(values: xr.DataArray) -> pd.Series:
     """Share of draws in which each scenario has the largest value, in descending order; ties count for each."""
-    best = values.max("scenario")
-    shares = (values == best).mean("draw").to_series()
+    ordered = values.transpose("scenario", "draw").to_numpy()
+    shares = pd.Series((ordered == np.fmax.reduce(ordered)).mean(axis=1), values.indexes["scenario"])
     return shares.sort_values(ascending=False, kind="stable")
 
 
