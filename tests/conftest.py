@@ -69,6 +69,32 @@ def model():
     return load_model("regional_digital", regions=len(REGIONS))
 
 
+@pytest.fixture
+def one_figure(monkeypatch):
+    """Draw the first figure of a projection alone."""
+    from pysd_runner.reports import results as module
+
+    every = module.figure_jobs
+    monkeypatch.setattr(module, "figure_jobs", lambda *given, **named: every(*given, **named)[:1])
+
+
+@pytest.fixture
+def one_ranking(monkeypatch):
+    """Rank policies as calibrated alone: other assumptions and switching values take most of the time of an answer."""
+    from pysd_runner.policy import ranking
+
+    monkeypatch.setattr(ranking, "scanned", lambda *_: {})
+    monkeypatch.setattr(ranking, "_switching", lambda *_: ())
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave out the pictures of a fit, which have tests of their own and take time."""
+    from calibration import reporting
+
+    monkeypatch.setattr(reporting, "draw_fit", lambda *_, **__: iter(()))
+
+
 @pytest.fixture(scope="session")
 def browser():
     """One browser for all tests of pages."""

@@ -27,20 +27,15 @@ class Answer:
 
 
 @pytest.fixture(autouse=True)
-def one_figure(monkeypatch):
-    """Draw the first figure of a projection alone; the shared results hold them all."""
-    from pysd_runner.reports import results as module
-
-    every = module.figure_jobs
-    monkeypatch.setattr(module, "figure_jobs", lambda *given, **named: every(*given, **named)[:1])
+def _quick_results(request, one_figure):
+    """Write one figure and rank policies as calibrated alone, but for `every_assumption`; shared results hold all."""
+    if "every_assumption" not in request.fixturenames:
+        request.getfixturevalue("one_ranking")
 
 
 @pytest.fixture
-def no_pictures(monkeypatch):
-    """Leave out the pictures of a fit, which have tests of their own and take time."""
-    from calibration import reporting
-
-    monkeypatch.setattr(reporting, "draw_fit", lambda *_, **__: iter(()))
+def every_assumption():
+    """Rank policies under every assumption."""
 
 
 @pytest.fixture

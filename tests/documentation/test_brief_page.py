@@ -1,4 +1,4 @@
-"""The page about briefs: its commands and its code run, on five provinces and few draws."""
+"""The page about briefs: its commands and its code run, on four provinces and few draws."""
 
 import runpy
 import shlex
@@ -16,7 +16,7 @@ ENDINGS = ("docx", "xlsx", "html")
 
 
 def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    take_four_provinces(monkeypatch, "510000")
+    take_four_provinces(monkeypatch)
     monkeypatch.chdir(tmp_path)
     lines = [line for block in raw_blocks(PAGE, "sh") for line in block.splitlines()]
     first, make, again = (shlex.split(line)[1:] for line in lines)

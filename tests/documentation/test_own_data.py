@@ -1,6 +1,5 @@
 """The page about bringing data runs as it stands, and says what the program says."""
 
-import importlib
 import re
 import runpy
 import shlex
@@ -29,14 +28,8 @@ def beginnings(text: str) -> list[str]:
     return [line.split(",")[0] for line in text.strip().splitlines()]
 
 
-def test_its_commands_run_and_say_what_the_page_says(
-    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pysd_runner.reports import results
-
-    every = results.figure_jobs
-    monkeypatch.setattr(results, "figure_jobs", lambda *given, **named: every(*given, **named)[:1])
-    monkeypatch.setattr(importlib.import_module("calibration.reporting"), "draw_fit", lambda *_, **__: iter(()))
+@pytest.mark.usefixtures("no_pictures")
+def test_its_commands_run_and_say_what_the_page_says(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     said = {}
     for line in raw_blocks(PAGE, "sh")[0].splitlines():
         program, *words = shlex.split(line)

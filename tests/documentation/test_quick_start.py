@@ -39,7 +39,7 @@ def test_the_command_lines_run(
     quick = "gapsim run zoned_need --draws 2 --until 2027 --without forecast --out results/demo"
     for line in (*own, quick, brief):
         if line == quick:
-            take_four_provinces(monkeypatch, "510000")
+            take_four_provinces(monkeypatch)
         assert main(shlex.split(line)[1:]) == 0, f"{line}\n{capsys.readouterr().err}"
     assert (tmp_path / "forecast" / "forecast.md").is_file()
     # The page runs them with their files.

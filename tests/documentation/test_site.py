@@ -27,8 +27,8 @@ DEMO = Path(os.environ.get("GAPSIM_DEMO", ROOT / "results" / "demo"))
 
 @pytest.fixture
 def small_panel(monkeypatch):
-    """Five provinces stand for all, so that pages run quickly."""
-    take_four_provinces(monkeypatch, "510000")
+    """Four provinces stand for all, so that pages run quickly."""
+    take_four_provinces(monkeypatch)
 
 
 def run_code(code: str, folder: Path) -> dict[str, object]:

@@ -17,7 +17,7 @@ from tests.engine.xmile_files import aux, write_xmile
 from tests.reports.explorer.node import needs_node, run_in_node
 
 METHODS = ("euler", "rk4")
-ORDERS = range(1, 13)
+ORDERS = (1, 2, 3, 4, 8, 12)
 
 # What is delayed, and parameters that the tests change.
 COMMON = {

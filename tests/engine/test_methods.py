@@ -157,6 +157,6 @@ def test_a_bound_given_through_a_parameter_must_agree_as_well(tmp_path):
 def test_steps_that_lead_nowhere_are_refused(controls, message, tmp_path, monkeypatch):
     import pysd_runner.engine.clock as own_clock
 
-    monkeypatch.setattr(own_clock, "MOST_STEPS", 3000)
+    monkeypatch.setattr(own_clock, "MOST_STEPS", 300)
     with pytest.raises(InvalidInput, match=message):
         simulate(write_with(tmp_path, "x = Time ~~|\n", f"INITIAL TIME = 0 ~~|\n{controls}\nSAVEPER = 1 ~~|"))

@@ -63,15 +63,14 @@ def test_four_regions_over_the_full_horizon():
     assert_same(simulate(model, values), simulate(model, values, engine="pysd"))
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-def test_thirty_one_regions_with_the_policy_from_the_first_year(seed):
+def test_thirty_one_regions_with_the_policy_from_the_first_year():
     model = load_model("regional_digital", regions=31)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(2)
     values = region_values(rng, 31) | parameter_values(model, rng) | policy_values(model, rng, 2014)
-    assert_same(simulate(model, values, stop=2019), simulate(model, values, stop=2019, engine="pysd"))
+    assert_same(simulate(model, values, stop=2016), simulate(model, values, stop=2016, engine="pysd"))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_parameters_and_policies(seed):
     model = load_model("regional_digital", regions=3)
     rng = np.random.default_rng(100 + seed)
@@ -99,12 +98,12 @@ def test_scenarios_and_draws_reach_both_engines():
     values = {
         "Policy Start Time": 2014,
         "Policy Budget Share": np.array([0.0, 0.005])[:, None],
-        "Application Output Effect": np.array([0.05, 0.1, 0.3]),
+        "Application Output Effect": np.array([0.05, 0.3]),
         "Initial Output per Capita": np.array([70e3, 40e3]),
     }
-    ours = simulate(model, values, stop=2016)
-    assert ours["Output"].shape == (2, 3, 2, 3)
-    assert_same_cases(ours, simulate(model, values, stop=2016, engine="pysd"))
+    ours = simulate(model, values, stop=2015)
+    assert ours["Output"].shape == (2, 2, 2, 2)
+    assert_same_cases(ours, simulate(model, values, stop=2015, engine="pysd"))
 
 
 def assert_same_cases(ours, theirs):
