@@ -20,8 +20,8 @@ from pysd_runner.scenarios import load_scenario
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.projection import project
 from tests.models.renamed import SHIPPED, renamed_folder
+from tests.provinces import REGIONS
 
-REGIONS = ("110000", "410000", "620000")
 UNTIL = 2027
 
 
@@ -57,7 +57,7 @@ def everything(model: Model) -> dict[str, np.ndarray]:
 
 @pytest.mark.slow
 def test_other_names_give_the_same_numbers(folder: Path) -> None:
-    shipped, copy = load_model(SHIPPED, regions=3), load_model(folder, regions=3)
+    shipped, copy = load_model(SHIPPED, regions=4), load_model(folder, regions=4)
     controls = {"FINAL TIME", "INITIAL TIME", "SAVEPER", "TIME STEP"}
     assert set(shipped.variables) & set(copy.variables) == controls
     assert copy.name == SHIPPED
@@ -101,7 +101,7 @@ def test_a_folder_or_its_file_is_loaded_with_its_declarations(folder: Path, tmp_
 
 def test_a_model_without_bindings_runs_as_any_other_and_forecasts_no_panel(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "alone.mdl").write_bytes((folder / "model.mdl").read_bytes())
-    alone = load_model(tmp_path / "alone.mdl", regions=3)
+    alone = load_model(tmp_path / "alone.mdl", regions=4)
     panel = load_data("china").subset(entities=REGIONS)
     assert list(project(alone, panel, "baseline").scenarios) == ["baseline"]
     with pytest.raises(InvalidInput, match=r"is called like a variable of alone\.mdl"):
