@@ -301,9 +301,9 @@ class TestReplay:
         ("change", "message"),
         [
             (lambda record: record["settings"].update(inspect=1), "settings.inspect: unknown entry"),
-            (lambda record: record["settings"].update(shocks="no"), "settings.shocks: expected a valid boolean"),
+            (lambda record: record["settings"].update(shocks="no"), "settings.shocks: expected true or false"),
             (lambda record: record["settings"].pop("draws"), "settings.draws: is missing"),
-            (lambda record: record.update(scenarios=None), "scenarios: expected a valid list"),
+            (lambda record: record.update(scenarios=None), "scenarios: expected a list"),
             (lambda record: record["simulation"].update(engine="odd"), "simulation: engine: expected"),
             (lambda record: record.update(simulation=[]), "simulation"),
             (lambda record: record["simulation"].update(model="../mine.mdl"), "../mine.mdl: there is no such file"),
