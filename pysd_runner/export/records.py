@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, Message, of_parser, of_system, suggest
-from pysd_runner.core.schema import LEAVES, faults, quoted, schema_of
+from pysd_runner.core.json_schema import LEAVES, faults, quoted, schema_of
 from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 

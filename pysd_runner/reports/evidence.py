@@ -15,7 +15,7 @@ from pysd_runner.policy.ranking import Answer, Ranking
 from pysd_runner.reports.document import aligned, filled
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.fitted import moved_words
-from pysd_runner.spec.load import binds, load_bound_spec
+from pysd_runner.spec.load import regional_spec
 from pysd_runner.study.future import Future
 from pysd_runner.study.projection import recorded_model
 from pysd_runner.study.region_inputs import NO_INDICATOR
@@ -60,8 +60,7 @@ def evidence_lines(projection: Future, *, lang: str = "en") -> list[str]:
 
 def declarations_of(projection: Future) -> ModelSpec:
     """Declarations of the model a projection was made with that bind it to regions; empty if there are none."""
-    model = recorded_model(projection.provenance)
-    return load_bound_spec(model) if binds(model) else ModelSpec(name=projection.model)
+    return regional_spec(recorded_model(projection.provenance), projection.model)
 
 
 def meaning_of(projection: Future, key: str, lang: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.schema import Fault, KeyPath, faults, quoted
+from pysd_runner.core.json_schema import Fault, KeyPath, faults, quoted
 from pysd_runner.core.types import Record
 from pysd_runner.scenarios.document import InvalidScenarioFile, ScenarioDocument, join_path
 from pysd_runner.scenarios.policy import (

@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pysd_runner.core.errors import InvalidScenario, Message, joined, of_parser
 from pysd_runner.core.findings import Finding
-from pysd_runner.core.schema import KeyPath, quoted
+from pysd_runner.core.json_schema import KeyPath, quoted
 from pysd_runner.core.types import Numbers, Record, frozen
 from pysd_runner.core.yaml_text import guard, read_text, reader
 from pysd_runner.scenarios.policy import FrozenMapping, Interpolation, Mix, Policy, Schedule

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidScenario, Message, UnknownName, suggest
 from pysd_runner.core.findings import Finding
+from pysd_runner.core.json_schema import KeyPath, quoted
 from pysd_runner.core.paths import is_shipped, is_there, model_file
-from pysd_runner.core.schema import KeyPath, quoted
 from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.checks import KEYS, is_number, meaning_problems, validation_problems

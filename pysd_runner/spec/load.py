@@ -77,6 +77,11 @@ def load_bound_spec(model: str | Path) -> ModelSpec:
     return load_spec(declarations_beside(model_file(model)))
 
 
+def regional_spec(model: str | Path, name: str) -> ModelSpec:
+    """Declarations of a model file that bind it to regions; empty ones by a name if there are none."""
+    return load_bound_spec(model) if binds(model) else ModelSpec(name=name)
+
+
 def binds(model: str | Path) -> bool:
     """Whether the declarations of a model file have bindings to panels of regions."""
     path = declarations_beside(model_file(model))

@@ -7,7 +7,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
-from pysd_runner.core.schema import LEAVES, faults, schema_of
+from pysd_runner.core.json_schema import LEAVES, faults, schema_of
 from pysd_runner.core.types import Record
 
 if TYPE_CHECKING:

@@ -54,7 +54,10 @@ def test_a_file_that_is_refused(gapsim, broken):
         (("run", "zoned_need", "--data", "nowhere.csv"), "没有名为 'nowhere.csv' 的文件或内置面板；内置面板：china。"),
         (("run", "zoned_need", "--region", "Bejing"), "面板中没有地区 'Bejing'；"),
         (("brief", "四穿"), "'四川'"),
-        (("run", "bad.yaml"), "bad.yaml:2：policy.budget：不是数字；实际为 '0,3'；应为：一个数字。请使用小数点。"),
+        (
+            ("run", "bad.yaml"),
+            "bad.yaml:2：policy.budget：不是数字；实际为 '0,3'；应为：不带引号的数字。请使用小数点。",
+        ),
         (("run", "--drawz"), "没有选项 --drawz（可用：--data, --draws）\n  `gapsim run --help` 说明其用法并附示例。"),
         (("brief", "Gansu", "--format", "pfd"), "--format 'pfd'：应为 html, docx, xlsx 中的一个或几个，以逗号分隔"),
     ],
