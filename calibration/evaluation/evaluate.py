@@ -112,12 +112,13 @@ def _names(subject: Subject) -> Texts:
         *rules_of(model),
     )
     # What is put in stands before the colon, what must follow after it.
-    found = {item.name: item.zh.partition("：")[0].rstrip("。") for item in items}
+    found = {item.name: item.zh.partition("：")[0].rstrip("。") for item in items} | {"morris": "Morris"}
     if model.spec is None or subject.fit is None:
         return found
     found |= {name: item.zh for key, item in model.spec.outcomes.items() for name in (key, item.variable)}
     for key, item in model.spec.parameters.items():
-        found |= {item.variable: item.zh, f"{item.variable} ({key})": f"{item.zh}（`{key}`）"}
+        name = item.variable or item.en
+        found |= {name: item.zh, f"{name} ({key})": f"{item.zh}（`{key}`）"}
     return found
 
 

@@ -158,7 +158,7 @@ class FitSummary:
             if is_declared
             else Message("{errors}, scale {scale}", errors=words, scale=_SCALES[series.scale]),
             region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
-            interval="a year" if is_declared else f"{series.spacing:g} {unit}".strip(),
+            interval=Message("a year") if is_declared else f"{series.spacing:g} {unit}".strip(),
             en=declared.en if declared is not None else series.expression.text,
             zh=declared.zh if declared is not None else series.expression.text,
         )

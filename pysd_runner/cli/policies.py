@@ -237,6 +237,7 @@ def explain(
         raise InvalidInput("--region names the region of a model of regions, and no other model has one")
     from pysd_runner.plots.figure import save_png
     from pysd_runner.reports.document import aligned, filled
+    from pysd_runner.text import translate
 
     with session.stage(Message("Following the feedback loops")):
         found = _loops(inputs, scenario, {"Region": region} if region else {}, of, find)
@@ -249,7 +250,8 @@ def explain(
     }
     numbers = table.head(MOST_LOOPS).drop(columns="path")
     rows = ([*map(percent, row), found.label(name, session.lang)] for name, *row in numbers.itertuples())
-    for line in aligned([[*numbers, "%"], *rows], words={numbers.shape[1]}):
+    heads = [translate("policy.value", session.lang), *numbers.columns[1:], "%"]
+    for line in aligned([heads, *rows], words={numbers.shape[1]}):
         session.say(line)
     session.say()
     for line in filled(found.sentence(session.lang)):

@@ -12,6 +12,7 @@ from pysd_runner.cli.options import Force
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.reports.folders import check_file, save_whole
+from pysd_runner.text import translate
 
 if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.model import Model
@@ -168,7 +169,7 @@ def _tell(
     if leave := made.get("inflows_leave_in"):
         session.say(_RULES[leave])
     at = np.unique(np.linspace(0, run.years.size - 1, MOMENTS).round().astype(int))
-    rows = [["", "unit", *(f"{run.years[place]:g}" for place in at)]]
+    rows = [["", translate("fit_report.unit", session.lang), *(f"{run.years[place]:g}" for place in at)]]
     rows += [[label, units[label], *(f"{table[label][place]:.5g}" for place in at)] for label in shown]
     for line in aligned(rows, words={0, 1}):
         session.say(line)

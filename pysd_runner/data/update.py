@@ -61,8 +61,10 @@ class Update:
 
 
 def long_table(data: Data, *, derived: Sequence[str] = ()) -> "pd.DataFrame":
-    """Observed figures as a long table with names and groups of regions, in units that every command reads."""
+    """Observed figures as every command reads them: of regions a long table with names, groups and units, else wide."""
     frame = data.to_frame().dropna(subset="value")
+    if "flag" not in frame:
+        return frame.pivot(index=["time", *data.entities], columns="column", values="value").reset_index()
     frame = frame[(frame["flag"] != DERIVED) | frame["variable"].isin(derived)]
     for column, labels in (
         ("group", {region.code: region.group for region in data.regions}),

@@ -6,14 +6,17 @@ import pandas as pd
 import pytest
 
 from pysd_runner.scenarios import load_scenario
+from tests.english import left_in_english
 from tests.study.test_loops import MODELS, model_of
 
+# An optimum has a name in both languages, and the names of levers.
+NAMES = ("Theil index closed", "panel")
 QUICK = ("--draws", 6, "--until", 2028, "--without", "forecast")
 
 
 def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
     quick = ("--draws", 2, "--until", 2026, "--without", "forecast")
-    answer = gapsim("attribute", "zoned_need", *small, *quick, "--out", "parts", "--json", code=0)
+    answer = gapsim("attribute", "zoned_need", *small, *quick, "--out", "parts", "--json", "--lang", "zh", code=0)
     found = answer.json["data"]
     rows = {row["lever"]: row for row in found["levers"]}
     assert set(rows) == {
@@ -29,6 +32,7 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
     assert {name.partition(".")[0] for name in costs["name"]} >= {"lever", "region"}
     for ending in ("png", "svg", "csv", "txt"):
         assert (tmp_path / "parts" / "figures" / f"wedges.{ending}").is_file()
+    assert left_in_english(tmp_path, NAMES) == {}
     again = gapsim("attribute", "zoned_need", *small, *quick, "--out", "parts", code=2)
     assert "earlier results" in again.err
 
@@ -80,8 +84,9 @@ def test_searches_that_another_process_has_removed_are_no_fault(gapsim, small, t
 
 def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     arguments = ("--choose", "uniform", "--starts", 1, "--outcome", "theil_closed", "--without", "constraints")
-    answer = gapsim("optimise", *arguments, *small, *QUICK, "--out", "best", "--json", code=0)
+    answer = gapsim("optimise", *arguments, *small, *QUICK, "--out", "best", "--json", "--lang", "zh", code=0)
     found = answer.json["data"]
+    assert left_in_english(tmp_path, NAMES) == {}
     assert sum(row["value"] for row in found["policy"] if row["group"] == "mix") == pytest.approx(1)
     for name in ("optimum.md", "policy.csv", "effects.csv", "losers.csv", "compared.csv"):
         assert (tmp_path / "best" / name).is_file()
