@@ -73,7 +73,7 @@ def of_parser(error: Exception) -> Message:
 def symmetric_difference(names: Iterable[str], others: Iterable[str]) -> Message:
     """Describe which names appear in only one of two lists, at most five of them.
 
-    >>> apart(["a", "b"], ["b", "c"])
+    >>> symmetric_difference(["a", "b"], ["b", "c"])
     'a, c appear in only one of the two'
     """
     alone = sorted(set(names) ^ set(others))

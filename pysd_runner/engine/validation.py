@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def check_integer(what: str, value: Any, *, least: int | None = None) -> int:
     """Check that a value is a whole number and at least `least`, and return it as an int.
 
-    >>> whole("draws", 3, least=1)
+    >>> check_integer("draws", 3, least=1)
     3
     """
     try:

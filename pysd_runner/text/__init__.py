@@ -26,7 +26,7 @@ def usual_language() -> str:
 def translate(key: str, lang: str, **values: object) -> str:
     """Return the text of a key in a language, with placeholders filled in; spaces in a key mean underscores.
 
-    >>> say("axis.year", "en")
+    >>> translate("axis.year", "en")
     'Year'
     """
     known, plain = texts(lang), _plain(key)
@@ -38,7 +38,7 @@ def translate(key: str, lang: str, **values: object) -> str:
 def translated(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> str:
     """Translate a message or error, or a variable name found in `names`; other texts are returned unchanged.
 
-    >>> said(Message("{file} has no column {column!r}", file="a.csv", column="year"), "en")
+    >>> translated(Message("{file} has no column {column!r}", file="a.csv", column="year"), "en")
     "a.csv has no column 'year'"
     """
     message = str(text)

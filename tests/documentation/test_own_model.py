@@ -31,7 +31,7 @@ def test_its_commands_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> No
         said[words[0]] = capfd.readouterr().out
     assert (folder / "mine.toml").is_file()
     assert (folder / "fit" / "report.html").is_file()
-    assert (folder / "results" / "figures" / "infected.svg").is_file()
+    assert (folder / "results" / "figures" / "infected_difference.svg").is_file()
     assert (folder / "outlook" / "forecast.md").is_file()
     assert "determined by the data" in said["calibrate"]
     assert "Stay at home" in said["run"]

@@ -77,6 +77,10 @@ class SmallModel:
     )
     variables: Mapping[str, Named] = field(default_factory=_variables)
 
+    @property
+    def declarations(self) -> ModelSpec:
+        return self.spec or ModelSpec(name=self.name)
+
     def find(self, name: str) -> str:
         keys = {} if self.spec is None else {key: item.variable for key, item in self.spec.parameters.items()}
         known = {variable.casefold(): variable for variable in self.variables}

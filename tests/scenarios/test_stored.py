@@ -29,7 +29,7 @@ def schedules(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> Schedule[Any]:
     )
 
 
-words = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=3).map(tuple)
+words = st.lists(st.text(min_size=1, max_size=5).filter(str.strip), min_size=1, max_size=3).map(tuple)
 amounts = st.floats(0, 0.1)
 policies = st.builds(
     Policy,

@@ -317,11 +317,11 @@ def folder(saved, tmp_path):
     [
         ({"origin": None}, r"run\.json: origin: is missing"),
         ({"warnings": None}, r"run\.json: warnings: is missing"),
-        ({"origin": "2024"}, r"run\.json: origin: expected a valid integer; found '2024'"),
-        ({"baselines": ["x"]}, r"run\.json: baselines: expected a valid dictionary"),
+        ({"origin": "2024"}, r"run\.json: origin: expected a whole number; found '2024'"),
+        ({"baselines": ["x"]}, r"run\.json: baselines: expected keys with values"),
         ({"baselines": {"x": "x"}}, r"run\.json: baselines: expected one for each scenario"),
-        ({"imputed": "none"}, r"run\.json: imputed: expected a valid list"),
-        ({"imputed": [1]}, r"run\.json: imputed\.0: expected a valid string"),
+        ({"imputed": "none"}, r"run\.json: imputed: expected a list"),
+        ({"imputed": [1]}, r"run\.json: imputed\.0: expected a text in quotes"),
         ({"schema": 2}, r"run\.json: schema: this version reads the record of a projection of schema 1"),
     ],
 )
