@@ -163,7 +163,6 @@ def no_such_heading(heading: str, table: TextFile, what: str) -> Finding:
         ),
         column=heading,
         found=", ".join(table.header),
-        expected=heading,
     )
 
 
@@ -324,7 +323,7 @@ def _beside(name: str, file: Path) -> str:
 def _entries(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InvalidPanel("{where}: expected names and values, one a line; found {what!r}", where=where, what=value)
-    return {"" if name is None else str(name): entry for name, entry in value.items()}
+    return {str(name): entry for name, entry in value.items()}
 
 
 def _texts(value: object, where: str) -> Texts:
