@@ -168,7 +168,8 @@ def regions_of(projection: Future) -> list[Entity]:
     """The regions of a projection; raise if it has none."""
     if "region" not in projection.data.coords:
         raise InvalidInput(
-            "a brief is about results of regions; those of {model} have none, and their report says what they show",
+            "the results of {model} have no regions: no region can be named, and no brief be made of them; "
+            "their summary says what they show",
             model=projection.model,
         )
     columns = [projection.data[name].to_numpy() for name in ("region", "name_en", "name_zh", "group")]
