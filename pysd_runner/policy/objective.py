@@ -83,7 +83,7 @@ class Objective:
         effects
             Effects of the policy, shape (draw,).
         slopes
-            Derivatives of the effects, shape (draw, knob).
+            Derivatives of the effects, shape (draw, decision).
         best
             As in `value`.
         spread
@@ -136,14 +136,14 @@ class Constraint:
         effects
             Effects of the policy, shape (draw,) or (draw, element).
         slopes
-            Derivatives of the effects, shape (draw, knob) or (draw, element, knob).
+            Derivatives of the effects, shape (draw, decision) or (draw, element, decision).
 
         Returns
         -------
         margin : ndarray
             Shape () or (element,); for a share of draws, the margin of the Harrell-Davis estimate of that quantile.
         slopes : ndarray or None
-            Derivatives of the margin, with a trailing axis (knob,).
+            Derivatives of the margin, with a trailing axis (decision,).
         """
         if self.share_of_draws is None:
             return effects.mean(axis=0) - self.at_least, None if slopes is None else slopes.mean(axis=0)

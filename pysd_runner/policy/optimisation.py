@@ -52,7 +52,7 @@ class Optimum(Tabled):
     space, objective, constraints
         The problem that was solved.
     point
-        Optimal values of the decision variables, shape (knob,).
+        Optimal values of the decision variables, shape (decision,).
     values
         Values of the policy by model variable.
     in_sample, out_of_sample
@@ -202,7 +202,7 @@ def optimise(  # noqa: PLR0913 - a public entry point
     subject_to
         Constraints.
     start
-        Starting point of the first search, shape (knob,); None for the midpoint of the space.
+        Starting point of the first search, shape (decision,); None for the midpoint of the space.
     rivals
         Policies to compare the optimum with, by name.
     starts, seed

@@ -183,7 +183,7 @@ class SearchProblem:
         return [{key: values[place] for key, values in changed.items()} for place in range(len(points))]
 
     def sloped(self, point: Array) -> tuple[Arrays, Arrays]:
-        """Effects at a point and their derivatives, with a trailing axis (knob,)."""
+        """Effects at a point and their derivatives, with a trailing axis (decision,)."""
         key = point.tobytes()
         if key not in self._sloped:
             values, slopes = self.gradients(self.space.policy(self.study, point))
@@ -209,7 +209,7 @@ class SearchProblem:
         return self.objective.smooth(effects, np.zeros((len(effects), 1)), self.best, self.scale)[0]
 
     def smooth_slopes(self, point: Array) -> Array:
-        """Derivatives of the smoothed objective at a point, shape (knob,)."""
+        """Derivatives of the smoothed objective at a point, shape (decision,)."""
         effects, slopes = self.sloped(point)
         key = self.outcome.key
         return self.objective.smooth(effects[key], slopes[key], self.best, self.scale)[1]
@@ -234,7 +234,7 @@ class SearchProblem:
         return self._sizes
 
     def margin_slopes(self, point: Array) -> Array:
-        """Derivatives of the margins at a point, shape (constraint, knob)."""
+        """Derivatives of the margins at a point, shape (constraint, decision)."""
         effects, slopes = self.sloped(point)
         parts = []
         for item in self.constraints:

@@ -59,7 +59,7 @@ class Space:
 
     Attributes
     ----------
-    knobs
+    decisions
         Decision variables.
     base
         Values of all other settings, by model variable.
@@ -99,16 +99,16 @@ class Space:
 
     @property
     def lower(self) -> Array:
-        """Lower bound of each decision variable, shape (knob,)."""
+        """Lower bound of each decision variable, shape (decision,)."""
         return np.array([decision.lower for decision in self.decisions])
 
     @property
     def widths(self) -> Array:
-        """Width of the bounds of each decision variable, shape (knob,)."""
+        """Width of the bounds of each decision variable, shape (decision,)."""
         return np.array([decision.upper - decision.lower for decision in self.decisions])
 
     def equalities(self) -> tuple[Array, Array]:
-        """Matrix and right-hand side of the sums of groups, shapes (group, knob) and (group,)."""
+        """Matrix and right-hand side of the sums of groups, shapes (group, decision) and (group,)."""
         matrix = np.array(
             [[decision.weight if decision.group == name else 0.0 for decision in self.decisions] for name in self.sums]
         ).reshape(len(self.sums), len(self.decisions))
@@ -122,7 +122,7 @@ class Space:
         study
             Study of the model.
         point
-            Values of the decision variables, shape (knob,).
+            Values of the decision variables, shape (decision,).
         """
         return {**self.base, **self._values(study, np.asarray(list(point), dtype=float), lambda own: own)}
 
@@ -139,7 +139,7 @@ class Space:
     def _values(
         self, study: Study, numbers: Iterable[Any], empty: Callable[[Array], Array]
     ) -> dict[str, Array | TimePath]:
-        """Fill the values of each variable with `numbers`, one per knob; a `TimePath` where knobs have start years."""
+        """Fill the values of each variable with `numbers`, one per decision; a `TimePath` where they start in years."""
         found: dict[str, Array | TimePath] = {}
         for name, (own, starts) in self._carriers(study).items():
             values = np.stack([empty(own)] * max(1, len(starts)))
@@ -189,7 +189,7 @@ class Space:
         study
             Study of the model; None if the space has a `root`.
         point
-            Values of the decision variables, shape (knob,).
+            Values of the decision variables, shape (decision,).
         name
             Name of the scenario.
         label

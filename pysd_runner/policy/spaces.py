@@ -66,8 +66,8 @@ def space_of(
     space : Space
         Decision variables and their bounds.
     start : ndarray
-        The scenario as a point of the space, shape (knob,); one mix for all starts at the mean of its class mixes. None
-        without a scenario.
+        The scenario as a point of the space, shape (decision,); one mix for all starts at the mean of its class mixes.
+        None without a scenario.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from pysd_runner.data.units import YUAN
 from pysd_runner.evidence.ledger import meaning
 from pysd_runner.policy.ranking import Answer, Ranking
 from pysd_runner.reports.document import aligned, filled
-from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.spec import ModelSpec
 from pysd_runner.spec.fitted import moved_words
 from pysd_runner.spec.load import regional_spec
 from pysd_runner.study.future import Future
@@ -73,11 +73,6 @@ def noticed(projection: Future, lines: Sequence[str], lang: str) -> list[str]:
     spec = declarations_of(projection)
     names = variable_names(spec.inputs.values(), lang)
     return [translated(line, lang, names) for line in lines]
-
-
-def money_of(fitted: FittedParameters | None) -> float:
-    """Yuan for one unit of the panel's currency, as assumed in the calibration; 1 without a calibration."""
-    return 1.0 if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0))
 
 
 _INDENT = 2
