@@ -65,7 +65,9 @@ def show(
         for line in (line for item in named for line in item.lines(session.lang)):
             session.say(line)
         return
-    found = {name: catalogue(name, loaded) for name in ([what] if what else FIRST)}
+    every = {name: catalogue(name, loaded) for name in ([what] if what else KINDS)}
+    # Kinds that a model has none of are shown if they are asked for alone.
+    found = {name: entries for name, entries in every.items() if what or (name in FIRST and entries)}
     session.data = {
         name: [
             {"name": item.name, "unit": item.facts.get("unit", ""), "en": item.en, "zh": item.zh} for item in entries
@@ -75,7 +77,7 @@ def show(
     for line in (line for name, entries in found.items() for line in list_lines(name, entries, session.lang)):
         session.say(line)
     if not what:
-        others = "|".join(item for item in KINDS if item not in FIRST)
+        others = "|".join(name for name, entries in every.items() if entries and name not in FIRST)
         session.note(Message("More: `gapsim list {kinds}`, `gapsim list NAME`", kinds=others))
 
 
