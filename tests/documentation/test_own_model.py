@@ -13,6 +13,11 @@ PAGE = ROOT / "docs" / "own_model.md"
 
 
 @pytest.fixture
+def one_figure() -> None:
+    """Draw every figure: the page is about them."""
+
+
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model, data = raw_blocks(PAGE, "text")
     (tmp_path / "mine.mdl").write_text(model, encoding="utf-8")
@@ -31,7 +36,7 @@ def test_its_commands_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> No
         said[words[0]] = capfd.readouterr().out
     assert (folder / "mine.toml").is_file()
     assert (folder / "fit" / "report.html").is_file()
-    assert (folder / "results" / "figures" / "infected_difference.svg").is_file()
+    assert (folder / "results" / "figures" / "infected.svg").is_file()
     assert (folder / "outlook" / "forecast.md").is_file()
     assert "determined by the data" in said["calibrate"]
     assert "Stay at home" in said["run"]
