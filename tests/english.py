@@ -115,23 +115,27 @@ UNREAD = frozenset({".csv", ".json", ".nc", ".png", ".mdl"})
 
 def left_in_english(folder: Path, names: Iterable[str], cited: str = "(?!)") -> dict[str, dict[str, str]]:
     """English words of each file of a folder, with the line of each, but for names, terms and lines that are cited."""
-    known = re.compile(
-        "|".join(
-            rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])" for name in sorted({*names} - {""}, key=len, reverse=True)
-        )
+    # A name of several words may hold what looks like code, and code a name of one word.
+    phrases, words = (
+        _any_of(name for name in {*names} - {""} if (" " in name) is is_phrase) for is_phrase in (True, False)
     )
     found: dict[str, dict[str, str]] = {}
     for path in sorted(item for item in folder.rglob("*") if item.is_file() and item.suffix not in UNREAD):
         lines = [line for line in READERS[path.suffix](path).split("\n") if not re.fullmatch(cited, line.strip())]
-        words = {
+        left = {
             word: line.strip()
             for line in lines
-            for word in re.findall("[A-Za-z]{2,}", known.sub("·", _CODE.sub("·", line)))
+            for word in re.findall("[A-Za-z]{2,}", words.sub("·", _CODE.sub("·", phrases.sub("·", line))))
             if word not in TERMS
         }
-        if words:
-            found[str(path.relative_to(folder))] = words
+        if left:
+            found[str(path.relative_to(folder))] = left
     return found
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])" for name in longest_first) or "(?!)")
 
 
 def names_of(model: Any, data: Any) -> set[str]:
