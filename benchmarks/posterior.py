@@ -80,7 +80,7 @@ def misses(problem: Problem, z: Array) -> tuple[Array, Array]:
     problem
         With the errors of the fit.
     z
-        On the unbounded scale, shape (draw, parameter).
+        On the unconstrained scale, shape (draw, parameter).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The commands that fit: ``gapsim calibrate``, and ``gapsim demo``, which goes on with a projection."""
+"""The commands that fit a model: ``gapsim calibrate``, and ``gapsim demo``, which also projects."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -75,7 +75,7 @@ class FitOptions(Window):
 
     @property
     def left_out(self) -> frozenset[str]:
-        """What is left out."""
+        """Names of the stages that are skipped."""
         return frozenset().union(*self.without or ())
 
     @property
@@ -171,7 +171,7 @@ def _forecast(session: Session, panel: "Data", problem: "Problem", found: "Fit",
 
 
 def _no_forecast(*_: Any, **__: Any) -> None:
-    """Runs that begin as their file says follow none."""
+    """Save no forecast: runs that start from the initial values in the model file do not follow one."""
 
 
 _FOLLOWED: Mapping[str, Callable[..., None]] = {"state": _forecast, "file": _no_forecast}

@@ -35,7 +35,7 @@ DataOfFit = Annotated[
         help="File of data, or the name of a shipped panel [default: that of the fit, or else china].",
     ),
 ]
-# Effects from here on are shown with one decimal.
+# Effects of at least this size are shown with one decimal.
 _LARGE = 10
 
 
@@ -119,7 +119,7 @@ def _with_data(session: Session, found: "Fit | None", choice: DataChoice, until:
 
 
 def _alone(_session: Session, found: "Fit | None", choice: DataChoice, _until: float | None, _seed: int) -> "Subject":
-    """A model by itself, or at the estimates of its fit, which holds what was observed."""
+    """The model at the estimates of its fit or, without a fit, with the values in its file."""
     from calibration.evaluation import Subject
 
     model = choice.load_model()
@@ -219,7 +219,7 @@ def evidence(
 def _page(
     session: Session, name: str, ledger: "Ledger", fitted: "FittedParameters | None", panel: str | None, folder: Path
 ) -> str:
-    """Write the page on what the model implies; its name, or nothing if the model declares no evidence terms."""
+    """Write the page on the effects that the model implies; return its name, or nothing without evidence terms."""
     from pysd_runner.evidence.findings import findings
     from pysd_runner.model import load_model
     from pysd_runner.reports.measured import NAME, write_evidence
@@ -243,7 +243,7 @@ def _panel(session: Session, panel: str | None, fitted: "FittedParameters | None
 
 
 def _no_data(*_: Any) -> None:
-    """Experiments of other models need none."""
+    """Return no data: only the experiments of regional models need them."""
 
 
 _READ: "Mapping[str, Callable[..., Data | None]]" = {"relative_output": _panel, "columns": _no_data}

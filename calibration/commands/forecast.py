@@ -142,7 +142,7 @@ _Prepared: TypeAlias = "tuple[Data, dict[str, Any], Baseline | None, Path | None
 
 
 def _relative_output(session: Session, choice: DataChoice, asked: ForecastOptions, model: Any) -> _Prepared:
-    """Data and settings of a forecast of relative output; one kept beside a fit, and the folder for the one made."""
+    """Data and settings of a forecast of relative output, a stored forecast, and the folder in which to store one."""
     from calibration.forecasting import target_of
     from calibration.forecasting.forecast import check_forecast
     from calibration.forecasting.target import doubts

@@ -70,14 +70,14 @@ class Search:
         return open_pool("threads" if self.workers else None, self.workers, items=items)
 
     def tell(self, session: Session) -> None:
-        """Register where finished parts are kept, for the message after an interruption."""
+        """Register where finished stages are stored, for the message after an interruption."""
         if self.store is not None:
             session.kept.append(
                 Message("Finished parts are kept in {store}; the same command goes on from there.", store=self.store)
             )
 
     def part(self, name: str) -> Path | None:
-        """Folder in which a part of the work is stored, or None."""
+        """Folder of the checkpoint of one stage of the work; None if nothing is stored."""
         return None if self.store is None else self.store / name
 
     def run(self, problem: "Problem", progress: Callable[[str, int, int], None]) -> "Fit":

@@ -111,7 +111,7 @@ def _names(subject: Subject) -> Texts:
         *declared.balances,
         *rules_of(model),
     )
-    # What is put in stands before the colon, what must follow after it.
+    # A title states the test input before the colon and the expected behaviour after it.
     found = {item.name: item.zh.partition("：")[0].rstrip("。") for item in items} | {"morris": "Morris"}
     if model.spec is None or subject.fit is None:
         return found

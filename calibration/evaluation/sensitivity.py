@@ -121,7 +121,7 @@ def sensitivity_tests(
     tell = progress or (lambda _: None)
     tell(Message("one parameter at a time"))
     estimates = subject.estimates
-    # The mode of one of many elements says little; where there are totals, they alone are held to theirs.
+    # A change of mode in one of many elements is not informative: if there are scalar outcomes, only these are tested.
     totals = [name for name, variable in runs.outcomes.items() if not subject.model.variables[variable].dims]
     central = {key: estimates[key] for key in ranges}
     modes = behavioural_sensitivity(runs.one, central, change=CHANGE, outcomes=totals or None)

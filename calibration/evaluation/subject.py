@@ -49,7 +49,7 @@ class Subject:
     def of_fit(
         cls, result: Fit, data: Data | None = None, *, until: float | None = None, model: Model | None = None
     ) -> "Subject":
-        """A model at the estimates of its fit, without policy: from the last year of the fit, or as its file says.
+        """A model at the estimates of its fit, without policy, started in the last year of data or as in its file.
 
         Parameters
         ----------
@@ -105,12 +105,12 @@ class Subject:
 
     @property
     def past(self) -> tuple[Data, ...]:
-        """Data of the entities in whose state the base run starts; empty if it starts as the file says."""
+        """Data of the entities in whose observed state the base run starts; empty if it starts as in its file."""
         return () if self.inputs is None else self.inputs.past
 
     @property
     def estimates(self) -> Numbers:
-        """Estimates of the fit, and declared values of other parameters that are no choices of policy, by key."""
+        """Estimates of the fit, and declared values of other parameters that are not policy choices, by key."""
         if self.fit is None:
             return {}
         declared = declared_in(self.fit.fitted, self.model).parameters
@@ -241,7 +241,7 @@ class Subject:
 
 
 def _in_state(model: Model, data: Data | None, result: Fit) -> tuple[Model, Data | None, int | None]:
-    """Begin in the state that the data of the fit show in its last year."""
+    """Start runs from the state observed in the last year of the data of the fit."""
     if data is None:
         raise InvalidInput("an evaluation of this fit starts from what was observed: give the data it was made on")
     differences = panel_differences(result.fitted, data)
@@ -254,7 +254,7 @@ def _in_state(model: Model, data: Data | None, result: Fit) -> tuple[Model, Data
 
 
 def _as_file(model: Model, data: Data | None, _result: Fit) -> tuple[Model, Data | None, int | None]:
-    """Begin as the file says."""
+    """Start runs from the initial values in the model file."""
     return model, data, None
 
 

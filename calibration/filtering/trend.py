@@ -24,7 +24,7 @@ MOMENTUM_SCALE, REVERSION_SCALE = 0.3, 0.02
 
 @frozen
 class FilterSettings:
-    """Grids of the estimated parameters, and priors. Each component can be switched off by a single value.
+    """Grids of the estimated parameters, and priors. A grid with only the value 0 switches its component off.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Step:
     """State of the filter in one year, arrays of shape (law, region); variances relative to that of shocks."""
 
     year: int
-    innovation: Array  # prediction error divided by its relative standard deviation; NaN without one
+    innovation: Array  # standardised one-step prediction error; NaN where there is none
     level: Array
     drift: Array
     var_level: Array

@@ -214,7 +214,7 @@ def _notes_on(panel: Data, yuan_per_unit: float) -> tuple[str, ...]:
 
 
 def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) -> Bound:
-    """Compare columns with variables; runs start as the model file says."""
+    """Compare columns with variables; runs start from the initial values in the model file."""
     if asked.yuan_per_unit != 1:
         raise InvalidInput("yuan_per_unit does not apply to a table: nothing in it is converted")
     clocked, calendar = in_time_of(model, table, asked.start)
@@ -235,7 +235,7 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
         model=model,
         data=clocked,
         design=design,
-        # A problem that is made again finds its calendar anew from dates, but has years as moments already.
+        # When a problem is rebuilt, its calendar is derived from dates again, whereas years are already model times.
         asked=asked if clocked.dates else replace(asked, start=start),
         spec=model.declarations,
         fixed={name: float(value) for name, value in asked.values.items() if np.ndim(value) == 0},
@@ -368,7 +368,7 @@ def measurements_of(fitted: FittedParameters) -> dict[str, Observation]:
     }
 
 
-# What data are compared by, by the target of a design.
+# How data are compared with a model, by the target of a design.
 _OBSERVED: Mapping[str, Callable[[Model, Data, StudyDesign, Choices], Bound]] = {
     "columns": _of_columns,
     "relative_output": _of_measurements,

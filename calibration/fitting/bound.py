@@ -128,7 +128,7 @@ def stages_of(model: Model) -> tuple[Block, ...]:
         return model.variables[model.find(variable)].group
 
     local = {key: last if item.increments else group(item.outcome) for key, item in measured if not item.national}
-    # Of several the first counts, so that those of later ones are overwritten.
+    # In reverse order, so that of several measurements of the same indicators the first takes precedence.
     alike = {item.indicators: local[key] for key, item in measured[::-1] if key in local}
     of, level = (
         {getattr(proxy, name): alike.get(proxy.indicators, last) for proxy in spec.proxies[::-1]}
@@ -219,7 +219,7 @@ NOTHING = ParameterSpace.of(())
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What a caller chose of a problem; see `calibration.Problem`."""
+    """Arguments with which a caller set up a problem; see `calibration.Problem`."""
 
     free: str | Iterable[str] | None = None
     values: Values
@@ -249,7 +249,7 @@ class Bound:
     absent: tuple[str, ...] = ()  # declared measurements without usable data, with the reason
     notes: tuple[str, ...] = ()  # further notes for the user
     opening: str = ""  # first line of a description, if the data are a table
-    calendar: Calendar = PLAIN  # years or dates of the moments of a model that does not count years itself
+    calendar: Calendar = PLAIN  # years or dates of model times, if these are not years
     record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
     asked: Choices  # arguments of the caller, to build the same problem again
     is_open: bool = False  # whether the parameters are candidates, of which those that the data distinguish are chosen
@@ -259,5 +259,5 @@ class Bound:
 
     @property
     def entities(self) -> tuple[Entity, ...]:
-        """Entities of the data in whose observed state runs start; empty if they start as the file says."""
+        """Entities of the data in whose observed state runs start; empty if they start from the values in the file."""
         return self.data.entities.get(self.design.entity, ())

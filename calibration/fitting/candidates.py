@@ -59,14 +59,14 @@ def _computed(model: Model, target: Target) -> float:
     return float(np.asarray(constant_values(model, target.variable))[target.position])
 
 
-# Words of a name that mark a quantity somebody measured out.
+# Words in a name that indicate an administered dose, which is known.
 _DOSE = re.compile(r"\b(?:dose|dosage)s?\b|\u5242\u91cf", re.IGNORECASE)
-# Largest ratio of a number in the file to the first observation by which it was taken from there.
+# Largest ratio of an initial value in the file to the first observation at which it is assumed to be that observation.
 ALIKE = 1.25
 
 
 def known_numbers(model: Model, series: Sequence[Series], start: float) -> Texts:
-    """Constants that are known, with the reason: doses, and initial values of stocks as they are observed at first."""
+    """Constants that are known, with the reason: doses, and initial values that equal the first observation."""
     initial: dict[str, set[str]] = {}
     elsewhere: set[str] = set()
     for variable in model.ir.variables.values():

@@ -60,7 +60,7 @@ class Comparison(Bound):
         Parameters
         ----------
         z
-            Estimated parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unconstrained scale, shape (parameter,).
 
         Returns
         -------

@@ -44,7 +44,7 @@ NINETY = 1.6448536269514722
 AT_BOUND = 1e-3
 _SCALES = {"level": Message("level"), "log": Message("log"), "logit": Message("logit")}
 # Distance from a limit of the prior, as a share of its interval, below which an estimate counts as at the bound, for
-# priors on an interval, whose limits are infinite on the unbounded scale.
+# priors on an interval, whose limits are infinite on the unconstrained scale.
 AT_END = 1e-4
 # Number of standard deviations of a known error beyond which an observed level is reported as missed by the fit.
 MISSED = 2.0
@@ -56,12 +56,12 @@ class FitSummary:
 
     problem: Problem  # with the error models of the fit
     ends: Starts  # results of the searches
-    staged: Array  # end point of the stages, on the unbounded scale
+    staged: Array  # end point of the stages, on the unconstrained scale
     curvature: Laplace  # normal approximation at the best end point
 
     @property
     def point(self) -> Array:
-        """The estimate on the unbounded scale."""
+        """The estimate on the unconstrained scale."""
         return self.ends.best.point
 
     def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> Fit:

@@ -26,7 +26,7 @@ _PLACES, _WEIGHTS = (-2, -1, 1, 2), np.array([1, -8, 8, -1]) / 12
 
 
 class Entering:
-    """How parameters enter the runs of a model; what a subclass does not say is that nothing depends on them.
+    """How parameters enter the runs of a model; methods that a subclass does not override assume no dependence.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Entering:
         return {"imputed": list(self.imputed(parameters))}
 
     def beginning(self, start: float | None, last: float) -> Beginning:
-        """How experiments after the last time of data begin."""
+        """Where experiments after the last time of the data start from."""
         raise NotImplementedError
 
 
@@ -81,7 +81,7 @@ def unit(spreads: Spreads, key: str) -> Array:
 
 
 class FromState(Entering):
-    """Runs that start in the observed state of regions; parameters set constants and what of the state is inferred."""
+    """Runs that start in the observed state of regions; parameters set constants and unobserved parts of the state."""
 
     # The model is differentiated with respect to both in one pass: every value that depends on parameters is passed on
     # together with its derivatives.
@@ -208,7 +208,7 @@ def _located(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
 
 
 class FromFile(Entering):
-    """Runs that start as the model file says; parameters set scalars of it, and `held` other values."""
+    """Runs that start from the values in the model file; parameters replace scalars of it, and `held` other values."""
 
     def __init__(self, model: Model, targets: Sequence[Target], *, held: Values) -> None:
         self._original, self._targets = model, tuple(targets)

@@ -232,14 +232,14 @@ class LocalOptimum:
 class Laplace:
     """Normal approximation of the posterior."""
 
-    covariance: Array  # on the unbounded scale, shape (parameter, parameter)
+    covariance: Array  # on the unconstrained scale, shape (parameter, parameter)
     contraction: Array  # one minus ratio of posterior to prior variance, shape (parameter,)
     is_positive_definite: bool  # whether the curvature at the mode is finite and positive in every direction
     flattest: float  # smallest eigenvalue of the curvature, in prior standard deviations; one if from the prior alone
 
     @property
     def spread(self) -> Array:
-        """Posterior standard deviations on the unbounded scale, shape (parameter,)."""
+        """Posterior standard deviations on the unconstrained scale, shape (parameter,)."""
         return np.sqrt(np.diag(self.covariance))
 
 

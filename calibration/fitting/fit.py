@@ -259,14 +259,14 @@ def _as_found(
     others: Sequence[Array],  # noqa: ARG001
     executor: str | Executor | None,  # noqa: ARG001
 ) -> tuple[_Converged, Starts]:
-    """The searches as they ended."""
+    """Return the searches unchanged."""
     return before, ends
 
 
 def _from_the_lowest(
     work: _Work, before: _Converged, ends: Starts, others: Sequence[Array], executor: str | Executor | None
 ) -> tuple[_Converged, Starts]:
-    """The searches, again with errors estimated at the lowest optimum if the first search did not find it."""
+    """Repeat the searches, with errors estimated at the lowest optimum, if the first search did not find it."""
     if ends.best.cost < ends.optima[0].cost - SAME_COST and not work.is_over:
         # A lower optimum was found, for which the errors are smaller than those used in the search.
         before = replace(_settle(work, before.problem, ends.best.point), staged=before.staged)

@@ -20,7 +20,7 @@ class FittedPoint:
     problem
         The problem with the error models that the fit estimated.
     point
-        The estimate on the unbounded scale, shape (parameter,).
+        The estimate on the unconstrained scale, shape (parameter,).
     cost, data_cost
         Half the sum of all squared residuals, and of the data residuals alone.
     data_jacobian
@@ -76,14 +76,14 @@ def fitted_point(problem: Problem | Fit, fit: Fit | None = None) -> FittedPoint:
 
 
 def point_at(problem: Problem, point: Array) -> FittedPoint:
-    """Linearise the problem at the end point of a search (unbounded scale), with the error models in use.
+    """Linearise the problem at the end point of a search (unconstrained scale), with the error models in use.
 
     Parameters
     ----------
     problem
         The problem that was searched.
     point
-        Free parameters on the unbounded scale, in the order of `Space.keys`.
+        Free parameters on the unconstrained scale, in the order of `Space.keys`.
 
     Returns
     -------

@@ -166,7 +166,7 @@ class Problem(Comparison):
         return f"<Problem of {what}: {len(self.space)} {noun}, {cells} observations>"
 
     def _repr_html_(self) -> str:
-        """What is estimated from what, as `describe` says it."""
+        """The description of the problem, as given by `describe`."""
         told = escape(str(self.describe()))
         return f'<pre style="white-space: pre-wrap; max-height: 30em; overflow: auto">{told}</pre>'
 
@@ -255,7 +255,7 @@ class Problem(Comparison):
         Parameters
         ----------
         z
-            Estimated parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unconstrained scale, shape (parameter,).
 
         Returns
         -------
@@ -270,7 +270,7 @@ class Problem(Comparison):
         Parameters
         ----------
         z
-            Parameter vectors on the unbounded scale, shape (draw, parameter).
+            Parameter vectors on the unconstrained scale, shape (draw, parameter).
 
         Returns
         -------
@@ -289,7 +289,7 @@ class Problem(Comparison):
         Parameters
         ----------
         z
-            Estimated parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unconstrained scale, shape (parameter,).
 
         Returns
         -------
@@ -304,7 +304,7 @@ class Problem(Comparison):
         Parameters
         ----------
         z
-            Parameter vectors on the unbounded scale, shape (draw, parameter).
+            Parameter vectors on the unconstrained scale, shape (draw, parameter).
 
         Returns
         -------
@@ -354,7 +354,7 @@ class Problem(Comparison):
         Parameters
         ----------
         z
-            Estimated parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unconstrained scale, shape (parameter,).
         columns
             Indices of the parameters of differentiation; None for all.
 
@@ -373,17 +373,18 @@ class Problem(Comparison):
         return residuals, np.concatenate([slopes, priors, moved], axis=0)
 
     def log_posterior_batch(self, z: Array) -> Array:
-        """Log posterior density (not normalised) of many parameter vectors on the unbounded scale.
+        """Log posterior density (not normalised) of many parameter vectors on the unconstrained scale.
 
         ``log p(z, panel) = log p(panel | z) + sum_k log p_k(z_k) - 1/2 sum_j e_j(z)^2``. The likelihood is that of
-        `log_likelihood_batch`; ``p_k`` is the prior density of a parameter on its unbounded scale, where it is normal;
+        `log_likelihood_batch`; ``p_k`` is the prior density of a parameter on the unconstrained scale, where it is
+        normal;
         ``e_j`` is the standardised distance of what the model implies from a measured effect, if these are in use. Up
         to a constant this is ``-1/2 sum r(z)^2`` with the residuals ``r`` of `residuals`, which searches maximise.
 
         Parameters
         ----------
         z
-            Parameter vectors on the unbounded scale, shape (draw, parameter).
+            Parameter vectors on the unconstrained scale, shape (draw, parameter).
 
         Returns
         -------
@@ -405,7 +406,7 @@ class Problem(Comparison):
         Parameters
         ----------
         z
-            Parameter vectors on the unbounded scale, shape (draw, parameter).
+            Parameter vectors on the unconstrained scale, shape (draw, parameter).
 
         Returns
         -------
@@ -423,7 +424,7 @@ class Problem(Comparison):
         Parameters
         ----------
         z
-            Estimated parameters on the unbounded scale, shape (parameter,).
+            Estimated parameters on the unconstrained scale, shape (parameter,).
 
         Returns
         -------

@@ -144,7 +144,7 @@ class Fit(Tabled):
         findings = tuple(sorted([*self.findings, *more], key=lambda item: item.severity))
         failed = [item.message for item in findings if item.severity == "error"]
         fitted = replace(self.fitted, provenance={**self.fitted.provenance, "failed_checks": failed})
-        # How far the data settle a parameter is computed at the estimate, which is in doubt when a check fails.
+        # Contractions are computed at the estimate, which is not reliable when a check fails.
         judged = [replace(item, words=NOT_JUDGED) for item in self.parameters] if failed else self.parameters
         return replace(self, fitted=fitted, findings=findings, parameters=tuple(judged))
 
@@ -167,7 +167,7 @@ class Fit(Tabled):
 
     @property
     def moved(self) -> str:
-        """Sentence on parameters that moved although the data say nothing of them; empty if there are none."""
+        """Sentence on estimates far from their priors despite uninformative data; empty if there are none."""
         return moved_words(self.shifts, self.fitted.contraction)
 
     def parameter(self, key: str) -> ParameterEstimate:
@@ -262,7 +262,7 @@ class Fit(Tabled):
         return save_workbook({"parameters": self.table(), "residuals": self.to_frame()}, path)
 
     def correlation(self) -> "pd.DataFrame":
-        """Posterior correlations of the parameters on the unbounded scale, by key."""
+        """Posterior correlations of the parameters on the unconstrained scale, by key."""
         import pandas as pd
 
         covariance = np.array(self.fitted.covariance, dtype=float).reshape(len(self.fitted.keys), -1)
@@ -301,7 +301,7 @@ class Fit(Tabled):
         return self.table().set_index("key")["standard_error"]
 
     def cov_params(self) -> "pd.DataFrame":
-        """Covariance of the estimates: their standard errors with the correlations of the unbounded scale."""
+        """Covariance of the estimates: their standard errors with the correlations of the unconstrained scale."""
         errors = self.bse.loc[list(self.fitted.keys)].to_numpy()
         return self.correlation() * np.outer(errors, errors)
 
@@ -394,7 +394,7 @@ class Fit(Tabled):
 
     @property
     def calendar(self) -> Calendar:
-        """Years or dates of the moments of a model of one's own."""
+        """Years or dates of the model times, for a model that does not count years."""
         return Calendar.of(self.fitted.provenance.get("calendar"))
 
     @property
@@ -522,7 +522,7 @@ def cells_of(result: Fit, series: SeriesFit) -> "xr.Dataset":
     return found.reindex(region=[""] if series.national else list(result.region_names), year=years)
 
 
-# Entries of a record that are lists of objects, and single objects; the others are numbers, texts and region labels.
+# Entries of a record that are lists of objects, and single objects; the others are numbers, strings and region labels.
 MANY: Mapping[str, type] = {
     "findings": Finding,
     "parameters": ParameterEstimate,

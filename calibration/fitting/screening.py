@@ -113,7 +113,7 @@ def _reason(problem: "Problem", points: Array) -> str:
 
 # Number of intervals into which the range of one prior standard deviation on either side of a point is divided.
 PIECES = 24
-# Minimum change of a residual, in its standard deviations, beyond that explained by derivatives, to be a discontinuity.
+# Minimum change of a residual not explained by derivatives, in standard deviations, that counts as a discontinuity.
 LEAST = 0.02
 
 

@@ -1,4 +1,4 @@
-"""Estimated parameters as a vector on the unbounded scale of their priors, and coordinates along ridges."""
+"""Estimated parameters as a vector on the unconstrained scale of their priors, and coordinates along ridges."""
 
 from collections.abc import Callable, Iterable, Sequence
 from math import exp, isfinite
@@ -43,7 +43,7 @@ def prior_quantile(prior: Prior, score: float) -> float:
 
 @frozen
 class ParameterSpace:
-    """Parameters as a vector on the unbounded scale of their priors (log, normal score or the value itself).
+    """Parameters as a vector on the unconstrained scale of their priors (log, normal score or the value itself).
 
     On that scale priors are normal and posteriors close to normal. Bounds that remain finite on it are bounds of the
     search. Vectors ``z`` have shape (..., parameter).
@@ -76,18 +76,18 @@ class ParameterSpace:
 
     @property
     def centre(self) -> Array:
-        """Prior medians on the unbounded scale, shape (parameter,)."""
+        """Prior medians on the unconstrained scale, shape (parameter,)."""
         return self._columns("to_unbounded", np.array([prior_median(prior) for prior in self.priors], dtype=float))
 
     @property
     def bounds(self) -> tuple[Array, Array]:
-        """Lower and upper bounds on the unbounded scale, each of shape (parameter,); infinite if there are none."""
+        """Lower and upper bounds on the unconstrained scale, each of shape (parameter,); infinite if there are none."""
         ends = np.array([prior.unbounded_bounds for prior in self.priors], dtype=float).reshape(-1, 2)
         return ends[:, 0], ends[:, 1]
 
     @property
     def scale(self) -> Array:
-        """Prior standard deviations on the unbounded scale, shape (parameter,)."""
+        """Prior standard deviations on the unconstrained scale, shape (parameter,)."""
         return np.array([prior.unbounded_sd for prior in self.priors], dtype=float)
 
     def to_values(self, z: Array) -> Arrays:
@@ -100,25 +100,25 @@ class ParameterSpace:
         return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
 
     def interval(self, place: int, centre: float, half: float) -> Interval:
-        """Limits of an interval of a parameter in its unit, from centre and half-width on the unbounded scale."""
+        """Limits of an interval of a parameter in its unit, from centre and half-width on the unconstrained scale."""
         prior = self.priors[place]
         return float(prior.from_unbounded(centre - half)), float(prior.from_unbounded(centre + half))
 
     def prior_residuals(self, z: Array) -> Array:
         """Residual of each prior: standard normal for draws from it, so half its square is minus its log density."""
-        # Computed on the unbounded scale, since the score cannot be recovered from a value rounded to its bound.
+        # Computed on the unconstrained scale, since the score cannot be recovered from a value rounded to its bound.
         return -self.scores(z) * self.scale
 
     def prior_slopes(self, z: Array) -> Array:
-        """Derivative of each prior residual: one over the prior standard deviation on the unbounded scale."""
+        """Derivative of each prior residual: one over the prior standard deviation on the unconstrained scale."""
         return np.broadcast_to(1 / self.scale, np.shape(z)).copy()
 
     def value_slopes(self, z: Array) -> Array:
-        """Derivative of each value with respect to the unbounded scale, shape (parameter,)."""
+        """Derivative of each value with respect to the unconstrained scale, shape (parameter,)."""
         return self._columns("unbounded_slope", self._columns("from_unbounded", z))
 
     def log_density(self, z: Array) -> Array:
-        """Natural logarithm of the prior density of vectors on the unbounded scale, shape (...).
+        """Natural logarithm of the prior density of vectors on the unconstrained scale, shape (...).
 
         ``sum_k log p_k(z_k)``, with each density normalised and zero outside its declared bounds.
         """
@@ -163,7 +163,7 @@ def with_part(base: Array, columns: Sequence[int], part: Array) -> Array:
 class RidgeChange:
     """Coordinates along and across those declared ridges whose parameters are all estimated.
 
-    They are defined by logarithms of positive parameters, whose unbounded scale is logarithmic.
+    They are defined by logarithms of positive parameters, whose unconstrained scale is logarithmic.
 
     * ``product`` of ``a`` and ``b``: ``(log a, log a b)``.
     * ``turnover`` of gain rates ``a``, ``b`` and a loss rate ``d`` at a reference ``u``: with ``l = a + b u``, the log
@@ -172,10 +172,10 @@ class RidgeChange:
     """
 
     space: ParameterSpace  # the estimated parameters
-    ridges: tuple[Ridge, ...]  # the ridges that apply, see `applying`
+    ridges: tuple[Ridge, ...]  # ridges whose parameters are all estimated
 
     def forward(self, z: Array) -> Array:
-        """Convert parameters on their unbounded scale to coordinates, shape (..., parameter)."""
+        """Convert parameters on their unconstrained scale to coordinates, shape (..., parameter)."""
         y = np.array(z, dtype=float)
         for ridge in self.ridges:
             places = self._places(ridge)
@@ -193,7 +193,7 @@ class RidgeChange:
         return y
 
     def backward(self, y: Array) -> Array:
-        """Convert coordinates to parameters on their unbounded scale, shape (..., parameter)."""
+        """Convert coordinates to parameters on their unconstrained scale, shape (..., parameter)."""
         z = np.array(y, dtype=float)
         for ridge in self.ridges:
             places = self._places(ridge)
@@ -278,7 +278,7 @@ def chosen(spec: ModelSpec, *, free: Iterable[str] | None, fixed: Iterable[str])
 
 
 def listed(free: Iterable[str]) -> tuple[str, ...]:
-    """Names of parameters, or the one name, as a tuple."""
+    """Names of parameters as a tuple; a single name may be given as a string."""
     return (free,) if isinstance(free, str) else tuple(free)
 
 

@@ -114,7 +114,7 @@ def _first(spec: ModelSpec, panel: Data, complete: tuple[int, ...], last: int) -
 
 
 def _beginnings(spec: ModelSpec, panel: Data) -> list[int]:
-    """First year of every indicator compared in levels, and of outcomes that the panel contains themselves."""
+    """First year of every indicator compared in levels, and of outcomes that the panel observes directly."""
     levels = [item for item in spec.measurements.values() if not item.increments]
     indicators = [name for item in levels for name in (*item.indicators, share_of(spec, item))]
     return [years[0] for name in indicators if name in panel and (years := panel.years_with(name))]

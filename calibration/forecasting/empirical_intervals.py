@@ -168,7 +168,7 @@ class EmpiricalIntervals:
         return origin.memory.recall(key, lambda: method.points(history.copy(), horizon))
 
     def past(self, origin: Origin, horizon: int, *, first: int = FIRST_SEEN) -> ForecastErrors:
-        """Errors known at this origin of every earlier one with `first` observed years, or else of the last one."""
+        """Errors known at this origin, of all earlier origins with `first` years of data or, if none, of the latest."""
         values = origin.target.values
         years = values.shape[1]
         # Lengths of the histories that end in an observed year, then those with at least `first` observed years.
@@ -273,7 +273,7 @@ def over_regions(errors: Array) -> Array:
     correlations: Schaefer & Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32.
     """
     origins, regions = errors.shape
-    # Regions that were never observed are not part of the sum.
+    # Regions that were never observed are left out of the sum.
     seen = np.isfinite(errors).any(axis=0)
     assumed = np.where(np.outer(seen, seen), -1 / max(int(seen.sum()) - 1, 1), 0.0)
     np.fill_diagonal(assumed, 1.0)

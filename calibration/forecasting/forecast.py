@@ -259,7 +259,7 @@ FORECASTS: Mapping[str, Callable[..., Outlook]] = {"relative_output": _relative_
 
 
 def _whole_fit(fit: FittedParameters | Fit | str | Path | None) -> Fit | None:
-    """All that a fit found, also from its folder."""
+    """The complete result of a fit, loaded if its folder is given."""
     if fit is None or isinstance(fit, Fit):
         return fit
     if isinstance(fit, FittedParameters):

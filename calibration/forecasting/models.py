@@ -141,11 +141,11 @@ class BacktestPlan:
 
     @property
     def horizon(self) -> int:
-        """Number of times to forecast: the longest horizon, at least 5, so that fewer horizons give equal scores."""
+        """Forecast horizon: the longest requested, but at least 5, so that scores do not depend on the request."""
         return max(*self.horizons, NEAR[-1])
 
     def ahead(self, origin: int) -> int:
-        """Number of times to forecast from an origin; for a table, up to the longest horizon that can be scored."""
+        """Forecast horizon from an origin, in time steps; for a table, at most the longest that can be scored."""
         if self.target.is_relative:
             return self.horizon
         left = len(self.target.times) - 1 - self.target.position(origin)

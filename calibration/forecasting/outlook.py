@@ -228,7 +228,7 @@ class Outlook(Tabled):
             frame.set_index(["region", "year"])["fitted"].to_xarray().rename(region="entity", year="time")
         )
         past = past.dropna("time").assign_attrs(fitted=True)
-        # A fit that was made again counts years as moments.
+        # In a rebuilt fit, years are model times.
         past["time"] = self.target.calendar.shown(past["time"])
         found: xr.DataArray = xr.concat([past, later], "time", join="right", combine_attrs="no_conflicts")
         return found.isel(entity=0, drop=True) if found.sizes["entity"] == 1 else found

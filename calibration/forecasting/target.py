@@ -208,7 +208,7 @@ def breaks(target: Target) -> tuple[str, ...]:
     seen = np.isfinite(change)
     if not seen.any():
         return ()
-    # A change of all others, as when a region begins late, is none of its own.
+    # A change common to all other regions, as when a region enters late, is not a break of the region itself.
     change = np.where(seen, change - _medians(change, axis=0), 0.0)
     usual = MAD * np.maximum(_medians(np.abs(np.where(seen, change, np.nan)), axis=1), np.median(np.abs(change[seen])))
     undone = np.zeros(change.shape, dtype=bool)

@@ -110,7 +110,7 @@ def _median(values: Array) -> Array:
 
 
 def share_of(spec: ModelSpec, measurement: Measurement) -> str:
-    """Name that a panel variable with the outcome itself would have: the outcome's key; empty if there is none."""
+    """Name under which a panel would contain the outcome itself: the outcome's key; empty if there is none."""
     if not measurement.loading:
         return ""
     keys = [key for key, outcome in spec.outcomes.items() if outcome.variable == measurement.outcome]

@@ -23,8 +23,8 @@ from pysd_runner.core.types import Array, frozen
 class LeastSquares:
     """Trust-region reflective least squares.
 
-    Unlike Levenberg-Marquardt, it respects bounds, a few of which remain finite on the unbounded scale. Trial points
-    whose residuals are not finite are rejected and the trust region shrinks.
+    Unlike Levenberg-Marquardt, it respects bounds, a few of which remain finite on the unconstrained scale. Trial
+    points whose residuals are not finite are rejected, and the trust region shrinks.
 
     Attributes
     ----------

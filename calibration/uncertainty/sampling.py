@@ -68,7 +68,7 @@ class PosteriorSample(Tabled):
     keys
         Keys of the parameters.
     chains
-        Steps after the warm-up on the unbounded scale, shape (ensemble, walker, step, parameter).
+        Steps after the warm-up on the unconstrained scale, shape (ensemble, walker, step, parameter).
     draws
         The requested number of draws, thinned evenly from the chains (walker by walker, in order of time), in the units
         of the parameters, shape (draw, parameter).
@@ -81,7 +81,7 @@ class PosteriorSample(Tabled):
     seed
         Seed of the random numbers.
     shifts
-        Median of each parameter less its prior median, in prior standard deviations on the unbounded scale.
+        Median of each parameter less its prior median, in prior standard deviations on the unconstrained scale.
     """
 
     keys: tuple[str, ...]

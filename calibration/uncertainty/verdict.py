@@ -119,7 +119,7 @@ class ParameterVerdict:
     contraction
         Posterior contraction: one minus the ratio of posterior to prior variance.
     shift
-        Posterior centre less prior median, in prior standard deviations on the unbounded scale.
+        Posterior centre less prior median, in prior standard deviations on the unconstrained scale.
     shape
         Shape of the profile likelihood; None without a profile.
     partners

@@ -45,7 +45,7 @@ def moved_words(shifts: Numbers, contraction: Sequence[float]) -> str:
 class FittedParameters:
     """Parameters of a model estimated from one panel.
 
-    Arrays over parameters are in the order of ``keys``; the unbounded scale of a parameter is that of its prior.
+    Arrays over parameters are in the order of ``keys``; the unconstrained scale of a parameter is that of its prior.
 
     Attributes
     ----------
@@ -64,9 +64,9 @@ class FittedParameters:
     standard_errors
         Standard errors by the delta method, in the unit of the parameter; NaN if not available.
     covariance
-        Covariance matrix on the unbounded scale.
+        Covariance matrix on the unconstrained scale.
     contraction
-        One minus the ratio of posterior to prior variance on the unbounded scale; NaN if not available.
+        One minus the ratio of posterior to prior variance on the unconstrained scale; NaN if not available.
     at_bound
         ``""``, ``"lower"`` or ``"upper"`` for each parameter.
     status, message
@@ -165,8 +165,8 @@ class FittedParameters:
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, Array]:
         """Draw parameter vectors from the posterior sample if there is one, else from its normal approximation.
 
-        The approximation is normal on the unbounded scale and transformed back. Draws outside the declared bounds are
-        rejected. With the same seed, more draws begin with the same ones.
+        The approximation is normal on the unconstrained scale and transformed back. Draws outside the declared bounds
+        are rejected. With the same seed, more draws begin with the same ones.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class FittedParameters:
         return np.array([places[row] * count // len(self.draws) for row in drawn])
 
     def _within_bounds(self, rng: np.random.Generator, draws: int, priors: Sequence[Prior]) -> Array:
-        """Normal draws on the unbounded scale, shape (draw, parameter): the first ones within all bounds."""
+        """Normal draws on the unconstrained scale, shape (draw, parameter): the first ones within all bounds."""
         centre = np.array([float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)])
         lower, upper = np.array([prior.unbounded_bounds for prior in priors], dtype=float).reshape(-1, 2).T
         # Not Cholesky, since the covariance may be singular. The symmetric root does not depend on the arbitrary signs

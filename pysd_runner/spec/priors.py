@@ -1,4 +1,4 @@
-"""Prior distributions of parameters: density, sampling, and transformation to an unbounded scale."""
+"""Prior distributions of parameters: density, sampling, and transformation to an unconstrained scale."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ _FARTHEST = 20.0
 
 
 class Prior:
-    """A proper density on an interval, with an unbounded scale on which estimates are nearly normal.
+    """A proper density on an interval, with an unconstrained scale on which estimates are nearly normal.
 
-    Results have the shape of ``x`` or ``z``; ``x`` is in the unit of the parameter. By default the unbounded scale is
-    the normal score, on which the prior is standard normal.
+    Results have the shape of ``x`` or ``z``; ``x`` is in the unit of the parameter. By default the unconstrained scale
+    is the normal score, on which the prior is standard normal.
     """
 
     __slots__ = ()
@@ -30,12 +30,12 @@ class Prior:
 
     @property
     def unbounded_bounds(self) -> Interval:
-        """The declared bounds on the unbounded scale; may be infinite."""
+        """The declared bounds on the unconstrained scale; may be infinite."""
         return (-inf, inf)
 
     @property
     def unbounded_sd(self) -> float:
-        """Standard deviation on the unbounded scale, before truncation at the declared bounds."""
+        """Standard deviation on the unconstrained scale, before truncation at the declared bounds."""
         return 1.0
 
     def supports(self, x: float) -> bool:
@@ -51,7 +51,7 @@ class Prior:
         raise NotImplementedError
 
     def to_unbounded(self, x: ArrayLike) -> Array:
-        """Transform ``x`` to the unbounded scale."""
+        """Transform ``x`` to the unconstrained scale."""
         return self.residual(x)
 
     def from_unbounded(self, z: ArrayLike) -> Array:
@@ -65,7 +65,7 @@ class Prior:
         return np.asarray(np.exp(np.where(np.isnan(exponent), -inf, exponent)), dtype=float)
 
     def unbounded_log_density(self, z: ArrayLike) -> Array:
-        """Natural logarithm of the density on the unbounded scale; ``-inf`` outside the declared bounds."""
+        """Natural logarithm of the density on the unconstrained scale; ``-inf`` outside the declared bounds."""
         return -0.5 * np.asarray(z, dtype=float) ** 2 - 0.5 * log(2 * pi)
 
     def unbounded_score(self, z: ArrayLike) -> Array:
@@ -85,7 +85,7 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Normal(Prior):
-    """Normal prior, truncated at the declared bounds; its unbounded scale is ``x`` itself.
+    """Normal prior, truncated at the declared bounds; its unconstrained scale is ``x`` itself.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class Normal(Prior):
         return np.asarray(np.clip(np.asarray(z, dtype=float), self.lower, self.upper), dtype=float)
 
     def unbounded_slope(self, x: ArrayLike) -> Array:
-        """One, since the unbounded scale is ``x`` itself."""
+        """One, since the unconstrained scale is ``x`` itself."""
         return np.ones_like(np.asarray(x, dtype=float))
 
     def unbounded_log_density(self, z: ArrayLike) -> Array:
@@ -171,7 +171,7 @@ class Normal(Prior):
 
 @dataclass(frozen=True, slots=True)
 class LogNormal(Prior):
-    """Lognormal prior, truncated at the declared bounds; its unbounded scale is ``log x``.
+    """Lognormal prior, truncated at the declared bounds; its unconstrained scale is ``log x``.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ class LogNormal(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Beta(Prior):
-    """Beta prior scaled to an interval; its unbounded scale is its normal score.
+    """Beta prior scaled to an interval; its unconstrained scale is its normal score.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ class Beta(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Uniform(Prior):
-    """Uniform prior on an interval; its unbounded scale is the normal score of the position in it.
+    """Uniform prior on an interval; its unconstrained scale is the normal score of the position in it.
 
     Parameters
     ----------

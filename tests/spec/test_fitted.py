@@ -119,7 +119,7 @@ def test_values_by_key() -> None:
 
 
 def scores(drawn: dict[str, np.ndarray], spec: ModelSpec) -> np.ndarray:
-    """Draws on the unbounded scales, shape (parameter, draw): logarithm, normal score of a Beta, the value itself."""
+    """Draws on unconstrained scales, shape (parameter, draw): logarithm, normal score of a Beta, the value itself."""
     pi = spec.parameters["pi"].prior
     assert isinstance(pi, Beta)
     share = stats.beta(pi.a, pi.b, pi.lower, pi.upper - pi.lower).cdf(drawn["pi"])

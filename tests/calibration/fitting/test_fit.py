@@ -38,7 +38,7 @@ def test_the_truth_is_found_within_its_errors(fitted_problem: Problem, result: F
     apart = space.to_vector({key: result.parameter(key).estimate for key in space.keys}) - space.to_vector(truth)
     covariance = np.array(result.fitted.covariance)
     places = [result.fitted.keys.index(key) for key in space.keys]
-    # Values declared at an end of their interval are infinitely far on its unbounded scale.
+    # Values declared at an end of their interval are infinitely far on its unconstrained scale.
     is_inside = np.abs(space.prior_residuals(space.to_vector(truth))) < 5
     away = (apart / np.sqrt(np.diag(covariance)[places]))[is_inside]
     assert len(away) > 50

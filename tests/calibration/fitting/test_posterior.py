@@ -111,7 +111,7 @@ def test_the_gradient_is_that_of_differences(problem: Problem, seed: int) -> Non
 
 
 def test_the_residual_form_is_the_log_posterior_up_to_a_constant(problem: Problem) -> None:
-    """Priors are normal on their unbounded scale, those on an interval by their normal score."""
+    """Priors are normal on their unconstrained scale, those on an interval by their normal score."""
     z = np.stack([somewhere(problem, seed) for seed in range(4)])
     halves = -0.5 * (problem.residual_batch(z) ** 2).sum(axis=1)
     apart = problem.log_posterior_batch(z) - halves
