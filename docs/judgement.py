@@ -63,7 +63,7 @@ CHOSEN = (
     ),
     (
         "pysd_runner.reports.headline",
-        "SURE",
+        "MIN_SHARE",
         "share of draws in which money by need must do better by all measures to be said to",
     ),
     ("pysd_runner.data.coverage", "GAIN", "region-years must be multiplied by this before regions are left out"),
@@ -71,10 +71,10 @@ CHOSEN = (
     ("pysd_runner.data.checks", "JUMP", "factor of a yearly change from which on a value is doubted"),
     ("pysd_runner.data.checks", "LEAP", "factor of a yearly change that is taken for another unit"),
     ("pysd_runner.data.checks", "STRANGE", "factor from the middle region that is taken for another unit"),
-    ("calibration.fitting.window", "LONGEST", "years a calibration looks back at most"),
+    ("pysd_runner.data.coverage", "MAX_WINDOW", "years a calibration looks back at most"),
     (
         "calibration.fitting.window",
-        "SHORTEST",
+        "MIN_WINDOW",
         "years below which an indicator does not decide where the window starts",
     ),
     (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from calibration.fitting.results import Fit
 
 # Distance from a saved time at which a requested one is the same, in steps.
-SAME = 1e-6
+TIME_TOLERANCE = 1e-6
 
 
 class Model(plain.Model):
@@ -152,7 +152,7 @@ class Model(plain.Model):
         saved = table.index.to_numpy()
         nearest = np.abs(saved[:, None] - times).argmin(axis=0)
         apart = np.abs(saved[nearest] - times)
-        if (apart > SAME * step).any():
+        if (apart > TIME_TOLERANCE * step).any():
             raise InvalidInput(
                 "no step ends at {time:g}; the run has steps of {step:g} from {start:g} to {stop:g}",
                 time=times[apart.argmax()],

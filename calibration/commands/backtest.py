@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
 SMALL_PANEL = 400
 # The best single member, reported next to the final forecast.
 ALONE = "error_correction_shrunken"
-SHOWN = {
+HEADINGS = {
     "rmse": Message("rmse"),
     "rmse_ratio_to_persistence": Message("rmse ratio to persistence"),
     "crps_ratio_to_persistence": Message("crps ratio to persistence"),
@@ -212,7 +212,7 @@ def _say(session: Session, result: "Backtest") -> None:
         )
     )
     session.say(_counted(table))
-    for column, head in SHOWN.items():
+    for column, head in HEADINGS.items():
         wide = table.pivot(index="model", columns="horizon", values=column).loc[list(dict.fromkeys(table["model"]))]
         session.say()
         session.say(head)
@@ -225,7 +225,7 @@ def _say(session: Session, result: "Backtest") -> None:
         if rows["coverage_90_low"].notna().any():
             session.say()
             session.say(Message("{name}, with 90 % block-bootstrap intervals over origins", name=name))
-            heads = ["", *(translated(SHOWN[column], session.lang) for column in WITH_INTERVALS)]
+            heads = ["", *(translated(HEADINGS[column], session.lang) for column in WITH_INTERVALS)]
             cells = [
                 [step, *row] for step, row in zip(_ahead(rows["horizon"], session.lang), intervals(rows), strict=True)
             ]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # slow imports (numpy)
     from pysd_runner.data import Data
     from pysd_runner.spec import Baseline
 
-AHEAD = 10
+DEFAULT_HORIZON = 10
 # Name of the final forecaster, as in `calibration.forecasting.models`, which would import numpy.
 FINAL = "gapsim"
 
@@ -154,7 +154,7 @@ def _relative_output(session: Session, choice: DataChoice, asked: ForecastOption
     aim = target_of(read)
     for text in doubts(read, aim):
         session.warn(text)
-    until = aim.times[-1] + AHEAD if asked.until is None else int(asked.until)
+    until = aim.times[-1] + DEFAULT_HORIZON if asked.until is None else int(asked.until)
     settings: dict[str, Any] = {"until": until, "fit": fitted, "forecaster": asked.forecaster}
     settings["model"] = None if model is None else model()
     check_forecast(read, events=asked.events or (), draws=asked.draws, seed=asked.seed, **settings)

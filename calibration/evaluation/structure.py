@@ -7,7 +7,7 @@ import pandas as pd
 
 from calibration.evaluation.judgement import NOTHING, Judgement, Phrase, Section
 from calibration.evaluation.subject import Subject
-from calibration.fitting.estimates import FAR, ParameterEstimate
+from calibration.fitting.estimates import CONTRADICTS_PRIOR, ParameterEstimate
 from calibration.sdeval import KnockOut, knock_out
 from pysd_runner.checks import (
     BehaviourProblem,
@@ -94,7 +94,7 @@ def _parameters(subject: Subject) -> Iterator[Judgement]:
         yield Judgement.untested("parameter", "no_fit")
         return
     for item in subject.fit.parameters:
-        holds = not item.at_bound and abs(item.score) <= FAR if item.is_shown else None
+        holds = not item.at_bound and abs(item.score) <= CONTRADICTS_PRIOR if item.is_shown else None
         note = _plausibility(item) if item.is_shown else Phrase("prior_only")
         name = item.name if item.name == item.key else f"{item.name} ({item.key})"
         yield Judgement.of("parameter", name, holds, value=item.estimate, note=note)

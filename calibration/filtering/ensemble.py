@@ -20,13 +20,13 @@ from pysd_runner.model import Model
 from pysd_runner.study.equations import Expression
 
 # Number of members when candidates are compared, and number of rounds in which the grid is refined.
-FEW = 48
+CANDIDATE_MEMBERS = 48
 ROUNDS = 2
 # Grids of the sizes of disturbances and errors, in units of the errors of the fit, and of persistences.
 SIZES = (0.1, 0.35, 1.0)
 ERRORS = (0.05, 0.35, 1.0)
 MEMORIES = (0.0, 0.6, 0.9)
-LEAST = 1e-12
+MIN_VARIANCE = 1e-12
 # Members further from an observation than FAR robust standard deviations are resampled; minimum number of observations
 # from which that deviation is estimated.
 FAR, TOLD = 8.0, 6
@@ -89,8 +89,8 @@ def setup_of(
     chosen = read or {name for name in law.names if name in model.variables}
     disturbed = np.array([place for place in range(law.size) if law.element_of(place)[0] in chosen], dtype=np.intp)
     middle = np.median(path, axis=1)
-    units = np.where(logs, 1.0, np.maximum(middle.std(axis=0), LEAST))[disturbed]
-    units = np.where(units > LEAST, units, np.maximum(np.abs(middle).max(axis=0)[disturbed], 1.0))
+    units = np.where(logs, 1.0, np.maximum(middle.std(axis=0), MIN_VARIANCE))[disturbed]
+    units = np.where(units > MIN_VARIANCE, units, np.maximum(np.abs(middle).max(axis=0)[disturbed], 1.0))
     return FilterSetup(
         times=times,
         observed=observed,
@@ -170,7 +170,7 @@ def _best(
     parts: Sequence[tuple[float, float, float]],
     seed: int,
 ) -> tuple[Disturbance, tuple[float, float, float]]:
-    likelihoods = _worked(law, grid, candidates, seed=seed, members=FEW).likelihood
+    likelihoods = _worked(law, grid, candidates, seed=seed, members=CANDIDATE_MEMBERS).likelihood
     place = int(np.argmax(np.where(np.isfinite(likelihoods), likelihoods, -np.inf)))
     return replace(candidates[place], likelihood=float(likelihoods[place])), parts[place]
 
@@ -342,7 +342,7 @@ class _Pass:
         cross = np.einsum("cms,cmo->cso", away, spread) / (count - 1) * near[None]
         inner = np.einsum("cmo,cmp->cop", spread, spread) / (count - 1) * _together(near)[None]
         places = np.arange(len(observed))
-        inner[:, places, places] += noise**2 + LEAST
+        inner[:, places, places] += noise**2 + MIN_VARIANCE
         surprise = observed[None, :] - mean[:, 0]
         draw = centred(self.rng.standard_normal((self.members, len(observed))))
         away_from = observed[None, None] + noise[:, None] * draw[None] - np.where(mask, predicted, mean)

@@ -28,7 +28,7 @@ from pysd_runner.study.draws import shared_part
 # Weight of the pooled size of shocks against a region's own, in years.
 REGION_YEARS = 8.0
 SCALE_ROUNDS = 4
-SMALLEST = 1e-9
+MIN_SD = 1e-9
 # Minimum weight of a candidate model that is used, relative to the largest.
 LEAST_WEIGHT = 0.02
 
@@ -133,13 +133,13 @@ def _scale(innovations: Array, weights: Array, relative_size: Array, tails: floa
     relative = innovations / relative_size[:, None]
     known = np.isfinite(relative[0])
     if not known.any():
-        return np.full(len(innovations), SMALLEST)
+        return np.full(len(innovations), MIN_SD)
     counted = np.broadcast_to(weights, known.shape)[known]
     squares = relative[:, known] ** 2
-    scale = (squares * counted).sum(axis=1) / counted.sum() + SMALLEST**2
+    scale = (squares * counted).sum(axis=1) / counted.sum() + MIN_SD**2
     for _ in range(SCALE_ROUNDS):
         robust = (tails + 1) / (tails + squares / scale[:, None])
-        scale = (robust * squares * counted).sum(axis=1) / counted.sum() + SMALLEST**2
+        scale = (robust * squares * counted).sum(axis=1) / counted.sum() + MIN_SD**2
     return np.asarray(np.sqrt(scale * tails / (tails - 2)))
 
 
@@ -149,7 +149,7 @@ def _relative_sizes(standard: Array, weights: Array) -> Array:
     counted = np.where(known, weights, 0.0)
     years = counted.sum(axis=1)
     size = np.where(known, np.abs(standard), 0.0)
-    pooled = (counted * size).sum() / max(counted.sum(), SMALLEST)
+    pooled = (counted * size).sum() / max(counted.sum(), MIN_SD)
     if pooled == 0:
         return np.ones(len(standard))
     own = np.divide((counted * size).sum(axis=1), years, out=np.full(len(standard), pooled), where=years > 0) / pooled

@@ -30,9 +30,9 @@ STAGES_APART = 2.0
 STEEPEST = 0.02
 # Maximum autocorrelation of innovations, and minimum number of observations of a series to test it.
 LEFTOVER = 0.3
-FEWEST = 60
+MIN_OBSERVATIONS = 60
 # Distance from the prior median, in prior standard deviations, beyond which an estimate contradicts its prior.
-FAR = 3.0
+CONTRADICTS_PRIOR = 3.0
 # Poisson errors are reported as overdispersed if Pearson's chi-square per degree of freedom exceeds DISPERSED and its
 # p-value is below BY_CHANCE.
 DISPERSED, BY_CHANCE = 2.0, 0.01
@@ -338,7 +338,7 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
                 "error" if item.role == "FREE" else "warning",
             )
             continue
-        if abs(item.score) > FAR:
+        if abs(item.score) > CONTRADICTS_PRIOR:
             yield Finding(
                 "far-from-prior",
                 Message(
@@ -369,7 +369,7 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
 def series_findings(series: Sequence[SeriesFit]) -> Iterator[Finding]:
     """Findings on series whose innovations are still autocorrelated."""
     for item in series:
-        if item.observations >= FEWEST and abs(item.leftover) > LEFTOVER:
+        if item.observations >= MIN_OBSERVATIONS and abs(item.leftover) > LEFTOVER:
             yield Finding(
                 "leftover-persistence",
                 Message(

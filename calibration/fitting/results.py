@@ -498,7 +498,7 @@ class Fit(Tabled):
         file = folder / RECORD
         content = read_record(file, schema=SCHEMA, what=Message("record of a fit"), remedy=REMEDY, earlier=EARLIER)
         check_entries(Fit, content, str(file), REMEDY, without=("fitted", "problem"))
-        many = {name: tuple(_one(kind, row) for row in content[name]) for name, kind in MANY.items()}
+        many = {name: tuple(_one(kind, row) for row in content[name]) for name, kind in NESTED.items()}
         single = {name: None if content[name] is None else _one(kind, content[name]) for name, kind in SINGLE.items()}
         found: dict[str, Any] = {name: null_to_nan(content[name]) for name in ENTRIES} | many | single
         return cls(fitted=load_fitted(folder / FITTED), **found)
@@ -523,7 +523,7 @@ def cells_of(result: Fit, series: SeriesFit) -> "xr.Dataset":
 
 
 # Entries of a record that are lists of objects, and single objects; the others are numbers, strings and region labels.
-MANY: Mapping[str, type] = {
+NESTED: Mapping[str, type] = {
     "findings": Finding,
     "parameters": ParameterEstimate,
     "series": SeriesFit,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DRAWS = 256
 # Minimum share of draws that a threshold on one parameter classifies correctly as failed or not, to be reported.
-TOLD = 0.9
+MIN_CLASSIFIED = 0.9
 
 
 @frozen(eq=False)
@@ -57,7 +57,7 @@ class Screening:
     def _where(self, keys: tuple[str, ...], problem: "Problem") -> str:
         """Describe the threshold on one parameter that separates failed draws best; empty if none does well enough."""
         values = problem.space.to_values(self.points)
-        best, text = TOLD, ""
+        best, text = MIN_CLASSIFIED, ""
         for key in keys:
             column = values[key]
             order = np.argsort(column, kind="stable")
@@ -114,7 +114,7 @@ def _reason(problem: "Problem", points: Array) -> str:
 # Number of intervals into which the range of one prior standard deviation on either side of a point is divided.
 PIECES = 24
 # Minimum change of a residual not explained by derivatives, in standard deviations, that counts as a discontinuity.
-LEAST = 0.02
+MIN_JUMP = 0.02
 
 
 def jumping(problem: "Problem", point: Array) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def _jumps(problem: "Problem", point: Array, place: int) -> bool:
     gaps = _unexplained(values, slopes, path[:, place])
     worst = np.nanargmax(np.nanmax(gaps, axis=1)) if np.isfinite(gaps).any() else 0
     wide = float(np.nanmax(gaps[worst])) if np.isfinite(gaps[worst]).any() else 0.0
-    if wide < LEAST:
+    if wide < MIN_JUMP:
         return False
     middle = (path[worst] + path[worst + 1]) / 2
     value, slope = problem.linearised(middle, columns=[place])
@@ -155,7 +155,7 @@ def _unexplained(values: Array, slopes: Array, at: Array) -> Array:
     return np.asarray(np.abs(np.diff(values, axis=0) - widths * (slopes[1:] + slopes[:-1]) / 2))
 
 
-MOST = 10
+MAX_FREE = 10
 # Standard deviation of errors assumed while parameters are selected, relative to that of the data.
 ERROR = 0.1
 # Minimum change of the data, in such errors, per prior standard deviation of a parameter, for it to be selected.
@@ -163,7 +163,7 @@ FELT = 1.0
 # Sensitivities are computed at the POINTS prior draws closest to the data, out of LOOKED_AT.
 POINTS, LOOKED_AT = 3, 128
 # Maximum number of reasons listed for parameters that are not selected.
-SHOWN = 12
+MAX_REASONS = 12
 # Maximum evaluations of the short search after which parameters are selected again.
 ROUGHLY = 30
 
@@ -219,7 +219,7 @@ def _greedy(space: ParameterSpace, slopes: Array) -> tuple[list[str], tuple[str,
     alone = _strengths(slopes)
     chosen: list[int] = []
     reasons: list[str] = []
-    while len(chosen) < min(MOST, len(space)):
+    while len(chosen) < min(MAX_FREE, len(space)):
         strengths = _strengths(left)
         strengths[chosen] = 0.0
         best = int(strengths.argmax())
@@ -263,14 +263,14 @@ def _held(space: ParameterSpace, alone: Array, left: Array, chosen: Sequence[int
     others = [place for place in np.argsort(-alone, kind="stable") if place not in chosen]
     apart = _strengths(left)
     found = []
-    for place in others[:SHOWN]:
+    for place in others[:MAX_REASONS]:
         if alone[place] < FELT:
             why = Message("the data hardly feel it")
         elif apart[place] < FELT:
             why = Message("the data cannot tell it from those that are estimated")
         else:
-            why = Message("{count} are estimated already", count=MOST)
+            why = Message("{count} are estimated already", count=MAX_FREE)
         value = three_digits(space.parameters[place].value, digits=6)
         found.append(Message("{name} stays at {value}: {why}.", name=space.keys[place], value=value, why=why))
-    more = len(others) - SHOWN
+    more = len(others) - MAX_REASONS
     return [*found, *([Message("{count} others stay at their values as well.", count=more)] if more > 0 else [])]

@@ -6,13 +6,12 @@ from calibration.observation.build import share_of
 from calibration.observation.estimation import OUTPUT
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.data import Data
+from pysd_runner.data.coverage import MAX_WINDOW
 from pysd_runner.engine import validation
 from pysd_runner.spec import ModelSpec
 
-# Maximum length of the default window in years: parameters are unlikely to be constant for longer.
-LONGEST = 25
 # Minimum length of the default window in years: indicators that begin later do not determine where it starts.
-SHORTEST = 5
+MIN_WINDOW = 5
 # Step of the differences by which start values are differentiated, as a share of a parameter's prior standard
 # deviation. Start values are smooth functions of parameters: fourth-order differences have a relative error of 1e-12.
 STEP = 1e-3
@@ -22,7 +21,7 @@ _PLACES, _WEIGHTS = (-2, -1, 1, 2), np.array([1, -8, 8, -1]) / 12
 def window_of(spec: ModelSpec, panel: Data, start: float | None, until: float | None) -> tuple[int, int]:
     """First and last year of a calibration."""
     # By default, the last year is the latest in which every region has output. The first is the year in which the last
-    # of the indicators begins, so that all start values are observed, but at most `LONGEST` years before the last.
+    # of the indicators begins, so that all start values are observed, but at most `MAX_WINDOW` years before the last.
     asked = {name: validation.year(name, at) for name, at in (("start", start), ("until", until)) if at is not None}
     if len(panel.regions) < 2:
         raise InvalidPanel(
@@ -104,12 +103,12 @@ def _check_year(panel: Data, complete: tuple[int, ...], name: str, year: int) ->
 
 
 def _first(spec: ModelSpec, panel: Data, complete: tuple[int, ...], last: int) -> int:
-    allowed = [year for year in complete if last - LONGEST <= year < last]
+    allowed = [year for year in complete if last - MAX_WINDOW <= year < last]
     if not allowed:
         raise InvalidInput(
             "no year before {year} has output for every region in panel {panel!r}", year=last, panel=panel.name
         )
-    wanted = max((begin for begin in _beginnings(spec, panel) if last - begin >= SHORTEST), default=allowed[0])
+    wanted = max((begin for begin in _beginnings(spec, panel) if last - begin >= MIN_WINDOW), default=allowed[0])
     return next((year for year in allowed if year >= wanted), allowed[-1])
 
 

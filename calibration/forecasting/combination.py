@@ -10,10 +10,10 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, dig
 from pysd_runner.core.types import Array, Flags, frozen
 
 # Number of equally spaced quantiles that represent a predictive distribution.
-KEPT = 20
+QUANTILES = 20
 # Horizons at which members are scored. Fixed, so that weights do not depend on the horizon of the forecast.
 SCORED_YEARS = 5
-# Maximum number of draws from which members are scored (by `KEPT` quantiles of them).
+# Maximum number of draws from which members are scored (by `QUANTILES` quantiles of them).
 SCORED_DRAWS = 500
 # Number of observed times before the first scored origin: members have at least one error to estimate widths from.
 FIRST_SCORED = 6
@@ -119,7 +119,7 @@ class Combination:
         def compute() -> tuple[Array, Array]:
             then = origin if year == origin.time else origin.earlier(year)
             forecasts = [member_forecast(member, then, SCORED_YEARS, draws, seed) for member in self.members]
-            levels = (np.arange(KEPT) + 0.5) / KEPT
+            levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
             kept = np.stack([np.quantile(item.draws, levels, axis=0) for item in forecasts])
             return kept, distances(kept)
 

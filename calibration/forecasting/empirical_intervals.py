@@ -15,9 +15,9 @@ from pysd_runner.core.types import Array, frozen
 
 # Number of observed years before the first forecast whose errors are used.
 FIRST_SEEN = 4
-# Probabilities of the quantiles of |error|; beyond the last one, to FAR, Student's t is used.
+# Probabilities of the quantiles of |error|; beyond the last one, to LAST_PROBABILITY, Student's t is used.
 GRID = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99])
-FAR = 0.9999
+LAST_PROBABILITY = 0.9999
 LEAST, MOST = 0.1, 0.95
 # Half-lives of past errors, and prior weights, which are in numbers of origins.
 HALF_LIFE = 3.0  # years, for the size of errors
@@ -223,9 +223,9 @@ def joint_normal(draws: int, over_time: Array, together: Array, entropy: tuple[i
 
 @cache
 def student(tails: float) -> tuple[float, ...]:
-    """Quantiles of the absolute value of Student's t at `GRID` and `FAR`, in units of its mean."""
+    """Quantiles of the absolute value of Student's t at `GRID` and `LAST_PROBABILITY`, in units of its mean."""
     mean = 2 * np.sqrt(tails) * gamma((tails + 1) / 2) / (np.sqrt(np.pi) * gamma(tails / 2) * (tails - 1))
-    return tuple(stdtrit(tails, (1 + np.append(GRID, FAR)) / 2) / mean)
+    return tuple(stdtrit(tails, (1 + np.append(GRID, LAST_PROBABILITY)) / 2) / mean)
 
 
 def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: float, tails: float) -> Array:
@@ -246,7 +246,7 @@ def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: flo
 
 def quantile_map(normal: Array, sizes: Array) -> Array:
     """Transform standard normal draws so that their absolute values have the given quantiles; signs and ranks stay."""
-    marks = ndtri((1 + np.append(GRID, FAR)) / 2)
+    marks = ndtri((1 + np.append(GRID, LAST_PROBABILITY)) / 2)
     magnitude = np.abs(normal)
     result: Array = np.sign(normal) * np.interp(magnitude, marks, sizes)
     return result

@@ -45,7 +45,7 @@ BASELINES: dict[str, tuple[PointMethod, float]] = {
 # The model is refitted at every origin with fewer than EACH observed times, then when their number grew by this factor.
 EACH, ANEW = 50, 1.05
 # Number of observations that a first fit needs in addition to one per parameter.
-FEWEST = 6
+SPARE_OBSERVATIONS = 6
 # Prior weight of no inflation, in origins: high, since a single series says little about the width of a mixture.
 NO_INFLATION = 30.0
 # Learning rate and half-life of the weights: slow, since the last errors of a single series are mostly chance.
@@ -96,7 +96,7 @@ class ModelForecaster:
     @property
     def least(self) -> int:
         """Number of observations that a first fit needs: a few more than the number of parameters."""
-        return FEWEST + len(self.problem.space.keys)
+        return SPARE_OBSERVATIONS + len(self.problem.space.keys)
 
     @property
     def observed(self) -> Arrays:

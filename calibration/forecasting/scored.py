@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # Columns of the table that a notebook shows.
-SHOWN = ("model", "horizon", "origins", "rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_90")
+SUMMARY = (
+    "model",
+    "horizon",
+    "origins",
+    "rmse",
+    "rmse_ratio_to_persistence",
+    "crps_ratio_to_persistence",
+    "coverage_90",
+)
 
 
 @frozen(eq=False, repr=False)
@@ -45,7 +53,7 @@ class Backtest(Tabled):
 
     def _repr_html_(self) -> str:
         """Errors relative to persistence and coverage, by forecaster and horizon."""
-        return one_screen(self.table()[list(SHOWN)])
+        return one_screen(self.table()[list(SUMMARY)])
 
     def skill(self) -> list[dict[str, Any]]:
         """Scores pooled over origins and regions, relative to persistence, one row per forecaster and horizon.

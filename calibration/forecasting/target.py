@@ -35,7 +35,7 @@ WORTH_SAYING = 0.005
 # least, is a break of level: a judgement, far beyond what forecasts expect.
 MAD, BREAK, LEAST_BREAK = 1.4826, 6.0, 0.1
 # Maximum number of ranges of years listed in a message.
-TOLD = 5
+MAX_RANGES = 5
 
 
 @frozen(eq=False)
@@ -176,7 +176,7 @@ def early_years(panel: Data, target: Target) -> tuple[str, ...]:
 def years_told(years: Sequence[int]) -> str:
     """Years as text, consecutive ones as a range: ``1995, 2000-2010``."""
     told = spans(years).split(", ")
-    return ", ".join(told if len(told) <= TOLD else [*told[:2], "...", told[-1]])
+    return ", ".join(told if len(told) <= MAX_RANGES else [*told[:2], "...", told[-1]])
 
 
 def late_entries(target: Target) -> tuple[str, ...]:

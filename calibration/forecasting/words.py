@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 # Smallest relative change of a region that is reported.
 MOVE = 0.005
 # Relative change of dispersion below which it is reported as unchanged.
-STILL = 0.01
+DISPERSION_CHANGE = 0.01
 # Maximum number of regions named in a sentence; further ones are counted.
 NAMED = 3
 # Minimum distance from 1 of the error ratio to persistence for a forecast to be called better or worse.
-APART = 0.005
+RATIO_DIFFERENCE = 0.005
 # Brier score of a constant probability of 1/2.
 COIN = 0.25
 # Minimum number of origins for a score to count in the verdict; scores from fewer are only reported.
@@ -82,7 +82,7 @@ def _spread(outlook: "Outlook", words: Texts) -> str:
     before = float(np.nanstd(outlook.last))
     after = np.nanstd(outlook.paths.to_numpy()[:, :, -1], axis=1)
     middle, low, high = (float(value) for value in np.quantile(after, (0.5, 0.05, 0.95)))
-    way = "flat" if abs(middle - before) < STILL * before else "up" if middle > before else "down"
+    way = "flat" if abs(middle - before) < DISPERSION_CHANGE * before else "up" if middle > before else "down"
     return words["spread"].format(
         origin=outlook.origin,
         until=int(outlook.paths["year"].to_numpy()[-1]),
@@ -169,9 +169,9 @@ def _verdict(past: Sequence[Record]) -> str:
     """Whether forecasts were better or worse than persistence at all horizons with enough origins."""
     ratios = [row["rmse_ratio_to_persistence"] for row in past if not _few(row)]
     ratios = [ratio for ratio in ratios if ratio is not None]
-    if ratios and max(ratios) < 1 - APART:
+    if ratios and max(ratios) < 1 - RATIO_DIFFERENCE:
         return "better"
-    return "worse" if ratios and min(ratios) > 1 + APART else "alike"
+    return "worse" if ratios and min(ratios) > 1 + RATIO_DIFFERENCE else "alike"
 
 
 def _few(row: Record) -> bool:

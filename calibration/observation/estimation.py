@@ -146,7 +146,7 @@ OUTPUT = "output_per_head"
 # Maximum degrees of freedom estimated, at which a Student-t is practically normal.
 MOST_DEGREES = 100.0
 # Minimum number of shocks to estimate tails.
-_FEWEST = 30
+_MIN_SHOCKS = 30
 
 
 @frozen
@@ -205,7 +205,7 @@ def summarise_shocks(series: Series, residuals: Array, *, prior_sd: float) -> Sh
     sd = float(np.sqrt(variance))
     now, before = shocks[cells.follows], cells.pick_previous(residuals)[cells.follows]
     rho = float(np.clip(correlation_of(now, before), -0.9, 0.9)) if now.size > 1 else 0.0
-    enough = len(cells) >= _FEWEST and bool(shocks.any())
+    enough = len(cells) >= _MIN_SHOCKS and bool(shocks.any())
     scaled = shocks / np.sqrt(np.mean(shocks**2)) if enough else shocks / sd
     return Shocks(
         sd=sd,

@@ -188,16 +188,16 @@ HUBER_K = 2.5
 # Standard deviation of a normal distribution whose absolute values have median 1.
 MAD_TO_SD = 1.4826
 _ROUNDS = 500
-_CLOSE = 1e-10
+_TOLERANCE = 1e-10
 # Below this, ``log(1 + q) / q`` is 1 to rounding.
-_SMALL = 1e-16
+_ROUNDED_BELOW = 1e-16
 # Bounds of the relative standard deviation beyond Poisson's; at the lower one counts are practically Poisson.
 LEAST_SPREAD = 1e-3
 MOST_SPREAD = 10.0
 # Minimum expected count, so that a positive count is not impossible under a model that gives zero.
 LEAST_COUNT = 1e-9
 # Arguments smaller than this use the Taylor series.
-_NEAR = 1e-3
+_TAYLOR_BELOW = 1e-3
 
 
 def median_size(values: Array) -> float:
@@ -268,7 +268,7 @@ class HuberLoss:
         for _ in range(_ROUNDS):
             total = float(np.minimum(squares, HUBER_K**2 * variance).sum()) / expected + weight * declared**2
             new = total / (freedom + weight)
-            if abs(new - variance) <= _CLOSE * variance:
+            if abs(new - variance) <= _TOLERANCE * variance:
                 break
             variance = new
         return sqrt(variance)
@@ -305,7 +305,7 @@ class StudentLoss:
         for _ in range(_ROUNDS):
             weights = (nu + 1) / (nu + squares / scale)
             new = (float((weights * squares).sum()) + weight * shrink * declared**2) / (freedom + weight)
-            is_found = abs(new - scale) <= _CLOSE * scale
+            is_found = abs(new - scale) <= _TOLERANCE * scale
             scale = new
             if is_found:
                 break
@@ -316,7 +316,7 @@ class StudentLoss:
 
     def _ratio(self, t: Array) -> Array:
         """``log(1 + q) / q`` for ``q = t^2 / nu``."""
-        q = np.maximum(t**2 / self.degrees, _SMALL)
+        q = np.maximum(t**2 / self.degrees, _ROUNDED_BELOW)
         return np.log1p(q) / q
 
 
@@ -346,7 +346,7 @@ def _relative(u: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         plain = (u - np.log1p(u)) / u**2
     near = 0.5 - u / 3 + u**2 / 4 - u**3 / 5
-    return np.where(np.abs(u) < _NEAR, near, plain)
+    return np.where(np.abs(u) < _TAYLOR_BELOW, near, plain)
 
 
 def _half_over_square(counts: Array, expected: Array, size: float) -> Array:

@@ -142,7 +142,7 @@ def _draw_scatter(axes: Axes, part: pd.DataFrame) -> None:
 _GAP, _NAME, _TALL, _LEFT, _BELOW = 0.1, 0.18, 0.62, 0.42, 0.3
 _MOST_COLUMNS = 7
 # Number of regions drawn if there are too many for one figure: as many rows of charts as columns.
-_SHOWN = _MOST_COLUMNS**2
+_REGIONS_DRAWN = _MOST_COLUMNS**2
 
 
 @figure_of
@@ -182,7 +182,7 @@ def plot_regions(result: Fit, series: str = "", *, ax: Any = None, lang: str = "
     known = [code for code in result.region_names if code in away.index]
     codes = known
     if len(known) > MOST_CHARTS:
-        codes = [known[place] for place in largest(away[known].fillna(0.0).to_numpy(), _SHOWN)]
+        codes = [known[place] for place in largest(away[known].fillna(0.0).to_numpy(), _REGIONS_DRAWN)]
         table = table[table["region"].isin(codes)].reset_index(drop=True)
     caption = [translate("fit_figure.regions_caption", lang)]
     if len(codes) < len(known):
@@ -267,7 +267,7 @@ def _set_axes(axes: Axes, years: tuple[int, int], limits: Interval, *, is_left: 
 
 
 _PITCH, _WIDE, _BETWEEN, _HEAD, _FOOT = 0.145, 1.05, 0.12, 0.36, 0.26
-_SMALL = 6.4
+_SMALL_SIZE = 6.4
 
 
 @figure_of
@@ -336,8 +336,8 @@ def _draw_blocks(canvas: Canvas, result: Fit, blocks: Sequence[SeriesFit], lang:
         axes = canvas.axes(left, _HEAD, wide, _rows_height(result), "\n".join(lines))
         _draw_cells(axes, cells_of(result, item)["standardised"].to_numpy(), years)
         if told and number == 0:
-            shown = [shortened(canvas.figure, text, _SMALL, names - 0.08) for text in told]
-            axes.set_yticks(np.arange(len(told)) + 0.5, shown, size=_SMALL, color=INK)
+            shown = [shortened(canvas.figure, text, _SMALL_SIZE, names - 0.08) for text in told]
+            axes.set_yticks(np.arange(len(told)) + 0.5, shown, size=_SMALL_SIZE, color=INK)
 
 
 def _rows_height(result: Fit) -> float:

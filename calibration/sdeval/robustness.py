@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.types import Array, Arrays, Flags, Numbers, frozen
 
 # Changes smaller than this share of the range of a series are ignored.
-STILL = 1e-9
+MIN_CHANGE = 1e-9
 
 #: Function that runs a model with a time step; outcomes are saved at the same times for every step.
 Integrate = Callable[[float], Run]
@@ -61,12 +61,12 @@ def mode_differs(first: Array, second: Array) -> Flags:
 
 def _net_change(values: Array) -> Array:
     change = values[..., -1] - values[..., 0]
-    return np.where(np.abs(change) > STILL * np.ptp(values, axis=-1), change, 0.0)
+    return np.where(np.abs(change) > MIN_CHANGE * np.ptp(values, axis=-1), change, 0.0)
 
 
 def _turns(row: Array) -> int:
     change = np.diff(row)
-    change = change[np.abs(change) > STILL * np.ptp(row)]
+    change = change[np.abs(change) > MIN_CHANGE * np.ptp(row)]
     return int((np.diff(np.sign(change)) != 0).sum())
 
 

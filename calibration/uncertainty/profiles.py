@@ -33,7 +33,7 @@ PROFILES = Computation(
 # on each side of its interval.
 STEP = 0.5
 # Maximum distance from the centre of the prior, in prior standard deviations: values beyond are implausible a priori.
-FARTHEST = 2.5
+MAX_DISTANCE = 2.5
 MOST_POINTS = 16
 # Profiles need the cost to about 0.01; a search stops if the predicted reduction by a step is a tenth of that.
 _SEARCH = LeastSquares(tolerance=1e-5, predicted_reduction=1e-3, evaluations=60)
@@ -178,8 +178,8 @@ def profile(
 
     From the estimate the parameter is changed step by step in both directions. At each step the others are estimated
     again, starting from their values at the step before, adjusted by the normal approximation. A side ends when both
-    minus log likelihood and minus log posterior have risen beyond the level, at a bound, or `FARTHEST` prior standard
-    deviations from the centre of the prior. The error models of the series remain those of the fit.
+    minus log likelihood and minus log posterior have risen beyond the level, at a bound, or `MAX_DISTANCE` prior
+    standard deviations from the centre of the prior. The error models of the series remain those of the fit.
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def _walk(at: FittedPoint, place: int, sign: int, limit: float) -> Iterator[_Hel
         least, least_data = min(least, last.cost), min(least_data, last.data_cost)
         is_ruled_out = last.cost - least > 1.5 * limit and last.data_cost - least_data > limit
         score = float(prior.residual(prior.from_unbounded(wanted)))
-        if is_last or is_ruled_out or (sign * score >= FARTHEST and last.cost - least > limit):
+        if is_last or is_ruled_out or (sign * score >= MAX_DISTANCE and last.cost - least > limit):
             return
 
 

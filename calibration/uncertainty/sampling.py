@@ -43,7 +43,7 @@ MOST_STEPS = 4000
 # Steps of a walker between draws that are kept, after which functions of many parameters are hardly autocorrelated.
 THINNED = 25
 # Spread of the ensembles' starting centres, in posterior standard deviations, so that R-hat reveals lack of mixing.
-APART = 1.5
+STARTING_SPREAD = 1.5
 _TRIES = 200
 # Bytes of one number of a draw: those of its array, and of the number of Python that a fit keeps.
 BYTES = 48
@@ -418,7 +418,7 @@ def _starts(
     density: Callable[[Array], Array], random: np.random.RandomState, ensembles: int, walkers: int, count: int
 ) -> Array:
     """Starting points of all walkers around a centre per ensemble; points of zero density are redrawn, closer to 0."""
-    centres = np.repeat(APART * random.standard_normal((ensembles, count)), walkers, axis=0)
+    centres = np.repeat(STARTING_SPREAD * random.standard_normal((ensembles, count)), walkers, axis=0)
     start = centres + random.standard_normal((ensembles * walkers, count))
     for _ in range(_TRIES):
         lost = ~np.isfinite(density(start))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # these load numpy
 
 
 # Kinds listed by default; the lists of other kinds are long and are printed on request.
-FIRST = ("models", "panels", "scenarios", "outcomes")
+DEFAULT_KINDS = ("models", "panels", "scenarios", "outcomes")
 
 
 @command(
@@ -67,7 +67,7 @@ def show(
         return
     every = {name: catalogue(name, loaded) for name in ([what] if what else KINDS)}
     # Kinds that a model has none of are shown if they are asked for alone.
-    found = {name: entries for name, entries in every.items() if what or (name in FIRST and entries)}
+    found = {name: entries for name, entries in every.items() if what or (name in DEFAULT_KINDS and entries)}
     session.data = {
         name: [
             {"name": item.name, "unit": item.facts.get("unit", ""), "en": item.en, "zh": item.zh} for item in entries
@@ -77,7 +77,7 @@ def show(
     for line in (line for name, entries in found.items() for line in list_lines(name, entries, session.lang)):
         session.say(line)
     if not what:
-        others = "|".join(name for name, entries in every.items() if entries and name not in FIRST)
+        others = "|".join(name for name, entries in every.items() if entries and name not in DEFAULT_KINDS)
         session.note(Message("More: `gapsim list {kinds}`, `gapsim list NAME`", kinds=others))
 
 

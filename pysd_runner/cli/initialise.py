@@ -433,7 +433,7 @@ def check(
     lines: list[str] = []
     if data is not None:
         choice.tell(session, data)
-        found, uses, facts, lines = _SHOWN[choice.design.target](choice, data, session.lang)
+        found, uses, facts, lines = _SHOW[choice.design.target](choice, data, session.lang)
         problems = [*problems, *found]
     errors = sum(problem.severity == "error" for problem in problems)
     session.data = {
@@ -498,7 +498,7 @@ def _table_shown(choice: DataChoice, table: "Data", lang: str) -> _Shown:
     return problems_of(model, table), uses, None, _table_lines(table, uses, lang)
 
 
-_SHOWN = {"relative_output": _panel_shown, "columns": _table_shown}
+_SHOW = {"relative_output": _panel_shown, "columns": _table_shown}
 
 
 def _table_lines(table: "Data", uses: dict[str, str], lang: str) -> list[str]:
@@ -528,7 +528,7 @@ def _say(session: Session, file: str, problems: "list[Finding]", errors: int) ->
 def _lines(problems: "list[Finding]", lang: str) -> list[str]:
     """Lines for all problems, one for equal ones of many columns, and the first ones of each kind in each column."""
     from pysd_runner.core.findings import Finding
-    from pysd_runner.data.checks import SHOWN
+    from pysd_runner.data.checks import MAX_LISTED
     from pysd_runner.reports.panels import problem_line
 
     bare = [problem for problem in problems if problem.rule == "no-unit"]
@@ -543,18 +543,18 @@ def _lines(problems: "list[Finding]", lang: str) -> list[str]:
     for problem in problems:
         kind = _kind(problem)
         told[kind] += 1
-        if told[kind] <= SHOWN:
+        if told[kind] <= MAX_LISTED:
             lines.append(problem_line(problem, lang))
-        if told[kind] == SHOWN < of_kind[kind]:
+        if told[kind] == MAX_LISTED < of_kind[kind]:
             lines.append(
-                Message("... and {count} more of this kind; --json lists them all", count=of_kind[kind] - SHOWN)
+                Message("... and {count} more of this kind; --json lists them all", count=of_kind[kind] - MAX_LISTED)
             )
     return lines
 
 
 def _folded(problems: "list[Finding]") -> "list[Finding]":
     """One problem for equal ones of several columns, which it names."""
-    from pysd_runner.data.checks import SHOWN
+    from pysd_runner.data.checks import MAX_LISTED
 
     alike: dict[tuple[object, ...], list[Finding]] = {}
     for problem in problems:
@@ -567,9 +567,9 @@ def _folded(problems: "list[Finding]") -> "list[Finding]":
         if len(names) < 2:
             found += group
             continue
-        listed: str = ", ".join(names[:SHOWN])
-        if len(names) > SHOWN:
-            listed = Message("{names} and {count} more", names=listed, count=len(names) - SHOWN)
+        listed: str = ", ".join(names[:MAX_LISTED])
+        if len(names) > MAX_LISTED:
+            listed = Message("{names} and {count} more", names=listed, count=len(names) - MAX_LISTED)
         found.append(replace(group[0], column=listed, found=""))
     return found
 

@@ -32,7 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # Items submitted per worker: enough that none is idle, few enough to bound memory.
-AHEAD = 2
+ITEMS_PER_WORKER = 2
 # Items submitted to an executor whose number of workers is unknown.
 UNKNOWN_WORKERS = 64
 
@@ -161,10 +161,10 @@ def open_pool(
             yield Pool(None, 1)
             return
         with ThreadPoolExecutor(count, thread_name_prefix="gapsim") as threads:
-            yield Pool(threads, AHEAD * count)
+            yield Pool(threads, ITEMS_PER_WORKER * count)
     else:
         with processes(count) as own:
-            yield Pool(own, AHEAD * count)
+            yield Pool(own, ITEMS_PER_WORKER * count)
 
 
 @contextmanager

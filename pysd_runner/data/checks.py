@@ -15,10 +15,10 @@ from pysd_runner.data.names import CURRENCY, SPELLINGS, VARIABLES, Entity, key
 from pysd_runner.data.units import Measure, greatest_per_head
 
 # Maximum number of items named in a list; minimum plausible output per head a year.
-SHOWN = 5
+MAX_LISTED = 5
 LEAST_PER_HEAD = 1e2
 # If more cells than this are out of range, they are reported as one problem of the column.
-FEW = 5
+MAX_SINGLE_CELLS = 5
 # Factors of change between two years: from the first, a typo or a crisis (warning); from the second, another unit.
 JUMP, LEAP = 5.0, 50.0
 # Maximum growth factor a year, inflation included, that is plausible over a gap in the data.
@@ -201,7 +201,7 @@ def _out_of_range(grid: Grid, per_head: Array, upper: float, what: str, severity
     count, held = int(wrong.sum()), int((~np.isnan(per_head)).sum())
     places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
     more = ""
-    if count > FEW or (count > 1 and count > held / 2):
+    if count > MAX_SINGLE_CELLS or (count > 1 and count > held / 2):
         places = places[:1]
         others = "" if count == held else Message("; {others} others are in range", others=held - count)
         more = Message(" (one of {count} such values{others})", count=count, others=others)

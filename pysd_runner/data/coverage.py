@@ -14,7 +14,7 @@ from pysd_runner.data.dataset import Data
 OUTPUT = "output_per_head"
 
 # Maximum length of the window in years: constant parameters are implausible over longer periods.
-LONGEST = 25
+MAX_WINDOW = 25
 # Regions are left out only if this multiplies the region-years in the window by at least this factor,
 GAIN = 2.0
 # or if keeping all regions would end the window more than this many years earlier and lose recent data.
@@ -131,7 +131,7 @@ def _widest(years: Sequence[int], shared: NDArray[np.int64]) -> tuple[tuple[int,
     # ``shared[i, j]`` is the number of regions observed in both the i-th and the j-th year.
     values = np.array(years)
     length = values[None, :] - values[:, None]
-    kept = np.where((length > 0) & (length <= LONGEST) & (shared > 1), shared * length, 0)
+    kept = np.where((length > 0) & (length <= MAX_WINDOW) & (shared > 1), shared * length, 0)
     if not kept.any():
         return (), 0
     first, last = max(map(tuple, np.argwhere(kept == kept.max())), key=lambda pair: pair[1])

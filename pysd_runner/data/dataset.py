@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REGION = "region"
 # Maximum number of columns named in `repr`.
-SHOWN = 4
+MAX_COLUMNS_NAMED = 4
 
 
 def is_panel(data: "Data | None") -> "TypeGuard[Data]":
@@ -231,7 +231,7 @@ class Data(Tabled):
         return Message("{moments} from {first} to {last}", moments=moments, first=first, last=last)
 
     def __repr__(self) -> str:
-        shown = listed(self.variables, SHOWN)
+        shown = listed(self.variables, MAX_COLUMNS_NAMED)
         over = ", ".join(f"{len(items)} by {axis}" for axis, items in self.entities.items())
         span = self.span if len(self.times) else "no moment"
         return f"<Data {self.name!r}: {shown}; {span}{f'; {over}' if over else ''}>"

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel, Message
 from pysd_runner.core.findings import Finding, errors_of
 from pysd_runner.core.types import Record, Texts
 from pysd_runner.data.cells import TextFile
-from pysd_runner.data.checks import SHOWN
+from pysd_runner.data.checks import MAX_LISTED
 from pysd_runner.data.dataset import Data
 from pysd_runner.data.mapping import PanelMapping, as_mapping, hash_of, readings_of
 from pysd_runner.data.reading import National, Regions, holds_panel, in_file, read_panel, read_series
@@ -151,9 +151,10 @@ class InvalidData(InvalidPanel):
     def __init__(self, problems: Sequence[Finding], where: str) -> None:
         wrong = errors_of(problems)
         lines = [f"{where}: {len(wrong)} {'problem' if len(wrong) == 1 else 'problems'}"]
-        lines += [f"  {problem}" for problem in wrong[:SHOWN]]
-        if len(wrong) > SHOWN:
-            lines.append(f"  ... and {len(wrong) - SHOWN} more; `check_data` or `gapsim data check` lists them all")
+        lines += [f"  {problem}" for problem in wrong[:MAX_LISTED]]
+        if len(wrong) > MAX_LISTED:
+            more = len(wrong) - MAX_LISTED
+            lines.append(f"  ... and {more} more; `check_data` or `gapsim data check` lists them all")
         super().__init__("\n".join(lines))
         self.problems = list(problems)
 

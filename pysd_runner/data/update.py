@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KEYS = ["region", "year", "variable"]
 # Relative difference below which two figures are the same.
-SAME = 1e-9
+SAME_FIGURE = 1e-9
 _SCALES = {
     3: Message("thousand"),
     4: Message("10 thousand"),
@@ -117,7 +117,7 @@ def updated(before: Data, new: Data, *, sources: tuple[str, str]) -> Update:
         .assign(source=sources[1])
     )
     both = old.merge(fresh, on=KEYS, suffixes=("_old", "_new"))
-    both = both[~np.isclose(both["value_old"], both["value_new"], rtol=SAME, atol=0)]
+    both = both[~np.isclose(both["value_old"], both["value_new"], rtol=SAME_FIGURE, atol=0)]
     added = fresh[~_keys_of(fresh).isin(_keys_of(old))]
     national = {
         name: {**before.national.get(name, {}), **new.national.get(name, {})}

@@ -124,7 +124,7 @@ def _shared(array: NDArray[Any]) -> NDArray[Any]:
 
 
 # An iteration tries at most twice as many times as are known to be correct, and this many more.
-AHEAD = 1000
+EXTRA_TIMES = 1000
 
 
 @frozen
@@ -160,7 +160,7 @@ def _walked(start: float, controls: Controls, tried: Sequence[float], stop_moves
         needed = PRECISION if stop_moves else 1 - PRECISION
         if not now + step * needed <= float(controls.final[right - 1]):
             return Moments(tuple(times), tuple(saved)), right == len(times)
-        if len(times) > 2 * right + AHEAD:
+        if len(times) > 2 * right + EXTRA_TIMES:
             return Moments(tuple(times), tuple(saved)), False
         times.append(now + step)
 

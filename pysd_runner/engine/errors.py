@@ -133,7 +133,7 @@ class ProbableSlip(UserWarning):
 
 
 # Maximum length of names for which similar names are suggested: longer ones are not typos, and the search is slow.
-LONGEST = 200
+MAX_NAME = 200
 
 
 def suggest(name: str, candidates: Iterable[str]) -> Message:
@@ -142,7 +142,7 @@ def suggest(name: str, candidates: Iterable[str]) -> Message:
     >>> suggest("acess", ["access", "skills"])
     " Did you mean 'access'?"
     """
-    if len(name) > LONGEST:
+    if len(name) > MAX_NAME:
         return Message("")
     known = {candidate.casefold(): candidate for candidate in candidates}
     # Names of two characters are usual in Chinese: the cutoff must allow one of them to be wrong.

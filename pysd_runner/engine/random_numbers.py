@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST = np.uint64(0xBF58476D1CE4E5B9)
+FIRST_MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
 SECOND = np.uint64(0x94D049BB133111EB)
 
 # Seeds may be any integer; only their low 64 bits are used.
@@ -29,7 +29,7 @@ Words = NDArray[np.uint64]
 
 def mixed(words: Words) -> Words:
     """Apply the finaliser of SplitMix64 to every word."""
-    words = (words ^ (words >> np.uint64(30))) * FIRST
+    words = (words ^ (words >> np.uint64(30))) * FIRST_MULTIPLIER
     words = (words ^ (words >> np.uint64(27))) * SECOND
     return words ^ (words >> np.uint64(31))
 

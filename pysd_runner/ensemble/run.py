@@ -19,7 +19,7 @@ from pysd_runner.engine.validation import check_integer, cores
 from pysd_runner.ensemble.cases import LEAST_DRAWS, BlockRuns, Cases, Precision, Room, cases_of, no_room, without_frames
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
-from pysd_runner.ensemble.statistics import KEPT, BlockStatistics, RunningStatistics, Statistics
+from pysd_runner.ensemble.statistics import MAX_EXACT, BlockStatistics, RunningStatistics, Statistics
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import RunSettings, labels, provenance, versions
 
@@ -115,7 +115,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
     at_once = cores() if threads is None else check_integer("threads", threads, least=1)
     kept = statistics_of(keep)
     # Where quantiles are exact every run is needed to the end, and has its place from the start.
-    is_whole = kept is not None and found.draws <= KEPT and len(kept.quantiles) > 0
+    is_whole = kept is not None and found.draws <= MAX_EXACT and len(kept.quantiles) > 0
     room = RunCollector(found, "float64").room if is_whole else no_room
     collector = (
         RunCollector(found, precision) if kept is None else StatisticsCollector(found, kept, parts[0].stop, room)

@@ -14,7 +14,7 @@ from pysd_runner.core.types import Array, Arrays, Flags, frozen
 Numbers = NDArray[np.floating]
 
 # Maximum number of values of a series that are all kept, so that their quantiles are exact.
-KEPT = 4096
+MAX_EXACT = 4096
 
 # Maximum number of values reduced at once: enough to make merging cheap, few enough to stay in the cache when sorted.
 LEAF = 1024
@@ -26,7 +26,7 @@ FAN = 4
 READ_AT_ONCE = 1_000_000
 
 # Standard deviations around the expected rank of a quantile within which it is searched first.
-NEAR = 3.5
+FIRST_SEARCHED = 3.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class QuantileSketch:
         leaf = max(1, 3 * min(LEAF, self.block) // 4)
         reductions = 1 + int(math.log(max(1, self.planned // leaf), FAN) + 1e-9)
         self.size = math.ceil(reductions / (2 * self.tolerance))
-        self.leaf = max(KEPT + 1 if self.planned <= KEPT else leaf, 2 * self.size)
+        self.leaf = max(MAX_EXACT + 1 if self.planned <= MAX_EXACT else leaf, 2 * self.size)
 
     def summarise(self, values: Numbers) -> Summary:
         """Reduce the values of one block, sorted along the last axis; thread-safe."""
@@ -162,7 +162,7 @@ def _exact(runs: Sequence[Numbers], level: float) -> Array:
 
 def _near(count: int, level: float) -> slice:
     """Ranks in a run of `count` values between which the overall quantile almost always lies."""
-    middle, width = level * count, NEAR * math.sqrt(level * (1 - level) * count) + 2
+    middle, width = level * count, FIRST_SEARCHED * math.sqrt(level * (1 - level) * count) + 2
     return slice(max(0, int(middle - width)), min(count, int(middle + width) + 1))
 
 

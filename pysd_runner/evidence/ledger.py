@@ -31,7 +31,7 @@ FOLDER = "evidence"
 # Fewest sources, in the unit of the model, that are evidence of a unit cost.
 SOURCES = 2
 # Fewest values that are pooled: the predictive interval has k - 2 degrees of freedom.
-FEWEST = 3
+MIN_POOLED = 3
 QUANTITIES = {
     "R": "yearly earnings gained for each unit of training money spent once",
     "M": "output of a region for each unit of money it gets, within about two years",
@@ -148,7 +148,7 @@ def pool(values: npt.ArrayLike, errors: npt.ArrayLike) -> Pooled:
     from scipy.stats import t
 
     y, s = np.asarray(values, dtype=float), np.asarray(errors, dtype=float)
-    if len(y) < FEWEST or not (np.isfinite(y).all() and (s > 0).all()):
+    if len(y) < MIN_POOLED or not (np.isfinite(y).all() and (s > 0).all()):
         raise InvalidInput("a pool needs at least three finite values with positive standard errors")
     k, tau2 = len(y), _between(y, s)
     w = 1 / (s**2 + tau2)
@@ -255,7 +255,7 @@ class Ledger:
     def pool(self, quantity: str, variant: str = "all") -> Pooled | None:
         """Pool the rows of a variant; None if there are fewer than three. Ratios are those of `Pooled.as_ratio`."""
         found = self.chosen(quantity, variant)
-        if len(found) < FEWEST:
+        if len(found) < MIN_POOLED:
             return None
         pooled = pool(found["value"], found["se"])
         return pooled.as_ratio() if quantity in LOGARITHMIC else pooled
@@ -302,7 +302,7 @@ class Ledger:
         rows = []
         for trial, own in found.groupby("trial", sort=False):
             others = found[found["trial"] != trial]
-            if len(others) < FEWEST:
+            if len(others) < MIN_POOLED:
                 continue
             rest = pool(others["value"], others["se"])
             one = _one_a_trial(own).iloc[0]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Number of draws that are taken from a normal approximation, and least effective number of distinct draws.
 DRAWS = 2500
-LEAST = 400
+MIN_EFFECTIVE = 400
 # Entry of `FittedParameters.provenance` under which the terms are named.
 ENTRY = "evidence"
 
@@ -133,7 +133,7 @@ def weigh(
     Returns
     -------
     Weighted
-        The fit with draws taken again, at least `LEAST` of them effectively distinct.
+        The fit with draws taken again, at least `MIN_EFFECTIVE` of them effectively distinct.
 
     Raises
     ------
@@ -154,13 +154,13 @@ def weigh(
     parameters = {**dict(fitted.fixed), **dict(zip(fitted.keys, rows.T, strict=True))}
     implied = experiments_of(kept, beginning_of(model, data, fitted)).implied(parameters, len(rows))
     weights, effective = importance(kept, implied, rows)
-    if effective < LEAST:
+    if effective < MIN_EFFECTIVE:
         raise InvalidInput(
             "only {effective} of {count} draws of the fit agree with the measured effects, fewer than {least}: "
             "calibrate with them in the search (--evidence), or keep more draws (--sample)",
             effective=round(effective),
             count=len(rows),
-            least=LEAST,
+            least=MIN_EFFECTIVE,
         )
     taken = rows[_systematic(weights, len(rows), np.random.default_rng(seed))]
     record = {"how": "weights", "terms": [item.key for item in kept], "effective": effective, "draws": len(rows)}

@@ -193,7 +193,7 @@ FORMULA = ("=", "+", "-", "@", "\t")
 # Maximum number of rows shown in a notebook.
 SCREEN = 20
 # Maximum length of the name of a sheet, and replacements of characters it must not contain.
-LONGEST = 31
+MAX_SHEET_NAME = 31
 FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", "_"))
 
 
@@ -249,7 +249,7 @@ def save_workbook(sheets: "Mapping[str, pd.DataFrame]", path: str | Path) -> Pat
     content = io.BytesIO()
     with pd.ExcelWriter(content, engine="openpyxl") as writer:
         for name, frame in sheets.items():
-            title = name.translate(FORBIDDEN)[:LONGEST]
+            title = name.translate(FORBIDDEN)[:MAX_SHEET_NAME]
             frame.to_excel(writer, sheet_name=title, index=False, freeze_panes=(1, 0))
         for sheet in writer.book.worksheets:
             for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"):

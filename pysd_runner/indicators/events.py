@@ -29,9 +29,9 @@ _FORM = re.compile(
     re.IGNORECASE,
 )
 # Number of known names listed when none matched.
-_TOLD = 6
+_MAX_KNOWN = 6
 # Tolerance for equality of logs, because class means have rounding errors.
-_SMALLEST = 1e-9
+_LOG_TOLERANCE = 1e-9
 _LEADER = "leader"
 _NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
 _YEAR = r" (?P<when>by|in) (?P<year>\d{4})"
@@ -160,8 +160,8 @@ def scenario_chances(
 
 def _some(names: Sequence[str]) -> str:
     """Format the first names and the number of further ones."""
-    more = len(names) - _TOLD
-    shown = ", ".join(names[:_TOLD])
+    more = len(names) - _MAX_KNOWN
+    shown = ", ".join(names[:_MAX_KNOWN])
     return Message("{names} and {count} more", names=shown, count=more) if more > 0 else shown
 
 
@@ -203,7 +203,7 @@ def _closes(parts: Texts, futures: EventDraws, then: Array) -> Flags:
     if parts["other"] is not None:
         other, whom = futures.of(parts["other"]), parts["other"]
         gap, after = gap - float(futures.last[other].mean()), after - then[:, other].mean(axis=1)
-    if gap > -_SMALLEST:
+    if gap > -_LOG_TOLERANCE:
         raise InvalidInput(
             "{who} is not below {whom} in the last observed year, so it has no gap to close to it",
             who=parts["who"],
@@ -250,7 +250,7 @@ def _dispersion(parts: Texts, futures: EventDraws, then: Array) -> Flags:
             size=parts["size"],
         )
     change = before - after if falls else after - before
-    return np.asarray(change >= part * before if part else change > _SMALLEST)
+    return np.asarray(change >= part * before if part else change > _LOG_TOLERANCE)
 
 
 _RULES: dict[str, _Rule] = {

@@ -21,9 +21,9 @@ from pysd_runner.simulation.run import located
 # Additional money, as a share of output, whose marginal effect is computed.
 MORE = 0.001
 # Minimum share of draws with a positive effect for which a unit cost is given.
-SURE = 0.95
+MIN_POSITIVE_SHARE = 0.95
 # Ratio up to which a switching value is narrowed down.
-CLOSE = 1.2
+SWITCHING_RATIO = 1.2
 
 
 @frozen(eq=False)
@@ -59,7 +59,7 @@ class Costs(Tabled):
             Index of the policy.
         """
         effects, money = self.effects[place], self.money[place]
-        if (effects > 0).mean() < SURE or (money <= 0).any():
+        if (effects > 0).mean() < MIN_POSITIVE_SHARE or (money <= 0).any():
             return None
         with np.errstate(divide="ignore"):
             return np.where(effects > 0, money / np.where(effects > 0, effects, 1.0), np.inf)
@@ -83,7 +83,7 @@ class Costs(Tabled):
         effects, money = self.effects[place], self.money[place]
         if (money <= 0).any():
             return "no money is spent"
-        if (effects > 0).mean() <= 1 - SURE:
+        if (effects > 0).mean() <= 1 - MIN_POSITIVE_SHARE:
             return "the effect is negative"
         return "the effect changes sign between draws"
 
@@ -163,7 +163,7 @@ class Switching:
     value
         Median of the draws, at which `policy` is first.
     low, high
-        Ends of the range, to within a factor of `CLOSE`, or the bounds of the parameter.
+        Ends of the range, to within a factor of `SWITCHING_RATIO`, or the bounds of the parameter.
     policy
         The policy that is first in most draws.
     under, over
@@ -212,7 +212,7 @@ def _end(leader: Callable[[float], str], policy: str, inside: float, outside: fl
     other = leader(outside)
     if other == policy:
         return outside, ""
-    while max(inside / outside, outside / inside) > CLOSE:
+    while max(inside / outside, outside / inside) > SWITCHING_RATIO:
         middle = float(np.sqrt(inside * outside))
         found = leader(middle)
         if found == policy:

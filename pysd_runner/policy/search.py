@@ -22,7 +22,7 @@ SEARCHES = Computation(
     settings=Message("model, draws, outcome, constraints, choice or seed"),
 )
 # Maximum relative loss of the objective in the near-optimal set of policies.
-NEAR = 0.02
+NEAR_OPTIMAL = 0.02
 
 # Maximum iterations of the coarse and the fine search, and their tolerances relative to the size of the objective.
 STEPS, TOLERANCES = (50, 20), (1e-5, 3e-5)
@@ -208,10 +208,10 @@ def kept_searches(kept: Checkpoint, count: int) -> dict[int, SearchEnd]:
 
 
 def near_optimal_ranges(problem: SearchProblem, point: Array, progress: ProgressCallback) -> dict[str, Interval]:
-    """Range of each variable within which the loss of the objective and of each constraint stays below `NEAR`."""
+    """Range of each variable within which objective and constraints lose less than `NEAR_OPTIMAL` each."""
     best = problem.value(point)
-    least = best - NEAR * abs(best)
-    allowed = problem.miss(point) + NEAR
+    least = best - NEAR_OPTIMAL * abs(best)
+    allowed = problem.miss(point) + NEAR_OPTIMAL
     lower, upper = np.array(problem.space.bounds).T
     ends = [(place, bound[place]) for place in range(len(point)) for bound in (lower, upper)]
     low, high = np.zeros(len(ends)), np.ones(len(ends))

@@ -13,7 +13,7 @@ from pysd_runner.core.types import Array, Flags, Texts, frozen
 from pysd_runner.data import Entity
 from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, Cause, alike, causes, declarations_of, foreign_costs
 from pysd_runner.reports.headline import (
-    FEW,
+    MIN_DRAWS,
     amount,
     currency_of,
     failed_checks,
@@ -323,7 +323,7 @@ class Sentences:
             year=self.last,
             before=written(float(np.median(start))),
             after=written(float(np.median(end))),
-            chance=self.say(f"brief.chance_{paths.measure}", odds=improved) if paths.draws >= FEW else "",
+            chance=self.say(f"brief.chance_{paths.measure}", odds=improved) if paths.draws >= MIN_DRAWS else "",
         )
 
     def advice(self) -> str:
@@ -370,7 +370,7 @@ class Sentences:
 
     def doubt(self) -> str:
         """Sentence on how sure the advice is, and on what would change it."""
-        if self.paths.draws < FEW:
+        if self.paths.draws < MIN_DRAWS:
             return joined([self.say("answer.few"), rests_on(self.projection, self.lang)], self.lang)
         helps, first = (
             odds(float(held.mean()), self.lang) for held in (self.changes[self.order[0]] > 0, self.is_first)

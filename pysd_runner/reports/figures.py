@@ -18,10 +18,10 @@ from pysd_runner.text import in_both
 # National output, drawn as a share of the baseline's.
 OUTPUT = "national_output"
 # Minimum number of regions or classes for figures of gaps.
-FEWEST = 2
+MIN_ROWS = 2
 DIFFERENCES = ("laggard_gap", "theil_between", OUTPUT)
 # Number of regions drawn by default, spread evenly over their ranks in the last observed year.
-SHOWN = 6
+REGIONS_DRAWN = 6
 
 
 class Draw(Protocol):
@@ -58,9 +58,9 @@ def spread_regions(projection: Future) -> list[str]:
     """Regions spread evenly over their ranks by output per head in the last observed year, without the first."""
     last = projection.history["output_per_head"].isel(year=-1)
     codes = [str(code) for code in last["region"].to_numpy()[np.argsort(-last.to_numpy(), kind="stable")]]
-    if len(codes) <= SHOWN + 1:
+    if len(codes) <= REGIONS_DRAWN + 1:
         return codes
-    return [codes[place] for place in np.round(np.linspace(0, len(codes) - 1, SHOWN + 1)[1:]).astype(int)]
+    return [codes[place] for place in np.round(np.linspace(0, len(codes) - 1, REGIONS_DRAWN + 1)[1:]).astype(int)]
 
 
 def _differences(
@@ -113,7 +113,7 @@ def _as_share(values: Any, baseline: str) -> Any:
 
 def _classes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs:
     """Figures of gaps by class and of dispersion over all regions, if there are classes to compare."""
-    if "class_gap" not in projection.data or projection.data.sizes["class"] < FEWEST:
+    if "class_gap" not in projection.data or projection.data.sizes["class"] < MIN_ROWS:
         return []
     history = projection.history if "class_gap" in projection.history else None
     return _of_each(plot_dispersion, projection, projection.data, history, "classes", shown)
@@ -130,7 +130,7 @@ def _tiles(projection: Future, shown: Sequence[str], regions: Sequence[str]) -> 
 
 def _compared(plot: Callable[..., ReportFigure], projection: Future, kind: str, shown: Sequence[str]) -> Jobs:
     """Figures of gaps by region, if there are regions to compare."""
-    if projection.gaps.sizes["region"] < FEWEST:
+    if projection.gaps.sizes["region"] < MIN_ROWS:
         return []
     return _of_each(plot, projection, projection.gaps, projection.history.get("gap_to_leader"), kind, shown)
 

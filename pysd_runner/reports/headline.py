@@ -25,10 +25,10 @@ LEAST_CLOSED = 0.05
 # Minimum share of a lever in the money that is told.
 LEAST_SHARE = 0.05
 # Minimum share of draws in which one allocation rule must beat the other by all measures to be said to do so.
-SURE = 0.95
+MIN_SHARE = 0.95
 _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 # Minimum number of draws from which probabilities are told.
-FEW = 5
+MIN_DRAWS = 5
 # Smallest probabilities that have a name of their own, in descending order.
 ODDS = (0.95, 0.8, 0.6, 0.4, 0.2, 0.05, 0.0)
 # Settings of a policy: only assumptions that are not chosen are named as what would change the answer.
@@ -104,7 +104,7 @@ def failed_checks(projection: Future, lang: str) -> Iterator[str]:
 def _by_need(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Sentence on money by need against money per head, if it is better by all measures in nearly all draws."""
     found = answer.by_need
-    if found is not None and found.share >= SURE and len(projection.data["draw"]) > 1:
+    if found is not None and found.share >= MIN_SHARE and len(projection.data["draw"]) > 1:
         yield translate(
             "report.by need",
             lang,
@@ -288,7 +288,7 @@ def _outlook(projection: Future, lang: str) -> str:
         after=after,
         origin=projection.origin,
         year=int(projection.data["year"][-1]),
-        chance=translate("answer.narrows", lang, odds=falls) if len(shortfall) >= FEW else "",
+        chance=translate("answer.narrows", lang, odds=falls) if len(shortfall) >= MIN_DRAWS else "",
     )
 
 
@@ -304,6 +304,7 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
     closed = main.effects[HEADLINE].sel(scenario=name).to_numpy()
     low, middle, high = map(float, np.quantile(closed, (0.05, 0.5, 0.95)))
     is_constant = policy.budget is not None and not isinstance(policy.budget, Schedule)
+    span = translate("answer.range", lang, low=written(low, 1), high=written(high, 1))
     return translate(
         "answer.advice" if middle > 0 else "answer.no_advice",
         lang,
@@ -311,7 +312,7 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
         need=_need(policy.redistribution or 0.0, lang),
         money=translate("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
         closed=written(middle, 1),
-        range=translate("answer.range", lang, low=written(low, 1), high=written(high, 1)) if closed.size >= FEW else "",
+        range=span if closed.size >= MIN_DRAWS else "",
         others=translate("answer.levels_down", lang) if float(main.levels_down[name]) > ROBUST else "",
     )
 
@@ -352,7 +353,7 @@ def joined(clauses: Sequence[str], lang: str) -> str:
 def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Clauses on how sure the recommendation is, and on what would change it."""
     main, name = answer.main, recommended(answer)
-    if main.effects.sizes["draw"] < FEW:
+    if main.effects.sizes["draw"] < MIN_DRAWS:
         yield translate("answer.few", lang)
         return
     if len(main.scenarios) < 2:

@@ -32,7 +32,7 @@ NAME = "evidence"
 # Fewest years after the programme of a long follow-up, and least rating of a comparison with others.
 LONG, RATED = 7, 3
 # First years in which a gain is looked for, counted from the start: a programme may take a year.
-FIRST = (2, 4)
+FIRST_YEARS = (2, 4)
 _DIGITS = 2
 
 
@@ -302,8 +302,8 @@ def _followed(effects: pd.DataFrame) -> pd.DataFrame:
     """Effects of trials with a long follow-up, by year; late ones with their ratio to the gain of the first years."""
     effects = effects.assign(currency=effects["unit"].str.split().str[0])
     people = ["trial", "units", "currency"]
-    is_known = (effects["horizon"] >= FIRST[0]) & effects["error"].notna()
-    early = effects[is_known & (effects["horizon"] <= FIRST[1])].groupby(people)[["size", "error"]].mean()
+    is_known = (effects["horizon"] >= FIRST_YEARS[0]) & effects["error"].notna()
+    early = effects[is_known & (effects["horizon"] <= FIRST_YEARS[1])].groupby(people)[["size", "error"]].mean()
     found = early.loc[early["size"] > Z90 * early["error"], "size"].rename("early")
     shown = effects[is_known | (effects["horizon"] >= LONG)].merge(found, how="left", on=people)
     shown = shown.assign(ratio=(shown["size"] / shown["early"]).where(shown["horizon"] >= LONG))

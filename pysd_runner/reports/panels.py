@@ -16,7 +16,7 @@ from pysd_runner.core.findings import Finding
 from pysd_runner.core.numbers import written
 from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.data import Data, Entity
-from pysd_runner.data.checks import SHOWN
+from pysd_runner.data.checks import MAX_LISTED
 from pysd_runner.data.mapping import DECLARATIONS, declarations_beside
 from pysd_runner.data.names import key
 from pysd_runner.data.reading import SIDECAR
@@ -29,7 +29,7 @@ from pysd_runner.text import LANGUAGES, has_text, translate, translated
 
 REGIONS, REVISIONS = "regions.csv", "revisions.csv"
 # Maximum number of region names in an error message.
-_TOLD = 6
+_MAX_NAMES = 6
 
 
 @frozen
@@ -71,8 +71,8 @@ def find_place(text: str, regions: Sequence[Entity], lang: str = "") -> Area:
     known += spellings
     lang = lang or LANGUAGES[not text.isascii()]
     comma = translate("list.separator", lang)
-    shown = comma.join(getattr(item, f"name_{lang}") or item.code for item in regions[:_TOLD])
-    more = Message(", ...") if len(regions) > _TOLD else ""
+    shown = comma.join(getattr(item, f"name_{lang}") or item.code for item in regions[:_MAX_NAMES])
+    more = Message(", ...") if len(regions) > _MAX_NAMES else ""
     named = comma.join(names[lang] for names in groups.values())
     classes = Message(", the classes {classes}", classes=named) if groups else ""
     raise UnknownName(
@@ -140,9 +140,9 @@ def first_problem(source: str, problems: Sequence[Finding], lang: str) -> str:
 
 def refusal(source: str, problems: Sequence[Finding], lang: str) -> str:
     """Message on a rejected panel: the number of problems, and the first few."""
-    lines = [verdict(source, len(problems), 0, lang), *(problem_line(item, lang) for item in problems[:SHOWN])]
-    if len(problems) > SHOWN:
-        lines.append(translate("panel_line.rest", lang, count=len(problems) - SHOWN))
+    lines = [verdict(source, len(problems), 0, lang), *(problem_line(item, lang) for item in problems[:MAX_LISTED])]
+    if len(problems) > MAX_LISTED:
+        lines.append(translate("panel_line.rest", lang, count=len(problems) - MAX_LISTED))
     return "\n  ".join(lines)
 
 
@@ -184,8 +184,8 @@ def _variable_words(facts: dict[str, Any], lang: str) -> tuple[str, str]:
     notes = [facts["unit"]]
     notes += [translate("panel_line.missing", lang, count=facts["missing"])] if facts["missing"] else []
     if late := facts["without_last_year"]:
-        more = len(late) - SHOWN
-        named = {"year": facts["years"][-1], "regions": ", ".join(late[:SHOWN])}
+        more = len(late) - MAX_LISTED
+        named = {"year": facts["years"][-1], "regions": ", ".join(late[:MAX_LISTED])}
         key = "panel_line.late_more" if more > 0 else "panel_line.late"
         notes.append(translate(key, lang, **named, count=more))
     notes += [translate("panel_line.derived", lang)] if facts["derived"] else []
@@ -274,11 +274,11 @@ def _revised(found: Update, lang: str) -> Iterator[str]:
             *(digits(row[name] / factor_of(found.before, row["variable"])) for name in ("old", "new")),
             f"{written(row['per_cent'], 2, signed=True)} %",
         ]
-        for row in found.revised.loc[order[:SHOWN]].to_dict("records")
+        for row in found.revised.loc[order[:MAX_LISTED]].to_dict("records")
     ]
     yield from aligned(rows, indent=2)
-    if len(order) > SHOWN:
-        yield Message("  ... and {count} more", count=len(order) - SHOWN)
+    if len(order) > MAX_LISTED:
+        yield Message("  ... and {count} more", count=len(order) - MAX_LISTED)
 
 
 def _missing(found: Update, year: int) -> str:

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.numbers import written
 from pysd_runner.core.types import Array, frozen
 from pysd_runner.data import Data
-from pysd_runner.data.update import SAME, observed_in, spans
+from pysd_runner.data.update import SAME_FIGURE, observed_in, spans
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.reports.brief_paths import paths_of, regions_of
@@ -237,7 +237,7 @@ def between(then: Data, now: Data) -> Iterator[tuple[str, Data]]:
     if fresh := lacking(now, then):
         yield Message("with {columns}", columns=", ".join(fresh)), old
     pairs = [(old.array(name), seen.array(name)) for name in observed_in(seen)]
-    revised = sum(int((~np.isclose(*pair, rtol=SAME, atol=0, equal_nan=True)).sum()) for pair in pairs)
+    revised = sum(int((~np.isclose(*pair, rtol=SAME_FIGURE, atol=0, equal_nan=True)).sum()) for pair in pairs)
     revised += sum(
         now.national[name].get(year) != value
         for name, series in then.national.items()

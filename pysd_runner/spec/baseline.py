@@ -22,14 +22,14 @@ ORDER = 7
 # Means over regions up to this size, in log points, are rounding errors.
 ROUNDING = 1e-12
 # Maximum forecast horizon in years; beyond it a forecast is uninformative.
-FARTHEST = 50
+MAX_HORIZON = 50
 # Last year of a projection unless one is given.
 UNTIL = 2040
 
 
 def usual_end(last: int) -> int:
     """Default last year of a projection of regions whose data end in a year."""
-    return max(last + 1, min(UNTIL, last + FARTHEST))
+    return max(last + 1, min(UNTIL, last + MAX_HORIZON))
 
 
 @frozen(eq=False)
@@ -204,11 +204,11 @@ def _file(path: Path) -> Path:
 
 def check_ahead(until: float, last: int) -> None:
     """Raise if a year is too far ahead."""
-    if until > last + FARTHEST:
+    if until > last + MAX_HORIZON:
         raise InvalidInput(
             "until is {until}; expected at most {count} years after the last one of the panel, {end}",
             until=until,
-            count=FARTHEST,
+            count=MAX_HORIZON,
             end=last,
         )
 

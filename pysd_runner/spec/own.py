@@ -31,7 +31,7 @@ SDLOG = 1.0
 # Begins the note of a parameter whose prior is not the weakly informative one.
 DECLARED = "declared: "
 # Without limits, the bounds of an estimate are this factor above and below the value in the file.
-FARTHEST = 1000.0
+BOUND_FACTOR = 1000.0
 
 
 @frozen
@@ -184,7 +184,7 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
     label = said.label or fact.label
     try:
         if said.prior is not None:
-            size = max(abs(value), 1.0) * FARTHEST
+            size = max(abs(value), 1.0) * BOUND_FACTOR
             lower, upper = -size if lower is None else lower, size if upper is None else upper
             prior = read_prior(said.prior, f"{where}.prior", lower, upper)
             weak = value if value or fact.limits else 1.0
@@ -319,7 +319,7 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
     if lower == 0 and upper == 1:
         return Uniform(0.0, 1.0)
     if value > 0 and (lower is None or lower >= 0):
-        low, high = (value / FARTHEST, value * FARTHEST) if lower is None or upper is None else (lower, upper)
+        low, high = (value / BOUND_FACTOR, value * BOUND_FACTOR) if lower is None or upper is None else (lower, upper)
         if low < value < high:
             return LogNormal(value, SDLOG, low, high)
     if lower is not None and upper is not None:
@@ -333,7 +333,7 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
             key=key,
         )
     size = abs(value)
-    return Normal(value, size, value - FARTHEST * size, value + FARTHEST * size)
+    return Normal(value, size, value - BOUND_FACTOR * size, value + BOUND_FACTOR * size)
 
 
 def is_off(parameter: Parameter) -> bool:
@@ -389,7 +389,7 @@ _PRIORS: Mapping[type, str] = {
 def with_prior(parameter: Parameter, prior: Prior) -> Parameter:
     """Replace the prior of a parameter; finite bounds of the prior become its bounds."""
     lower, upper = (getattr(prior, name) for name in ("lower", "upper"))
-    size = max(abs(parameter.value), 1.0) * FARTHEST
+    size = max(abs(parameter.value), 1.0) * BOUND_FACTOR
     lower, upper = (lower if isfinite(lower) else -size), (upper if isfinite(upper) else size)
     return replace(parameter, prior=prior, lower=lower, upper=upper, note=_declared(prior), judgement=True)
 

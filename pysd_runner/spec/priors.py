@@ -13,7 +13,7 @@ from pysd_runner.core.types import Array, Interval
 # Smallest probability of a normal score, which keeps scores finite at the bounds of an interval (about 7).
 _EDGE = 1e-12
 # Normal scores are clipped at this value, beyond which beta quantiles cannot be computed.
-_FARTHEST = 20.0
+_MAX_SCORE = 20.0
 
 
 class Prior:
@@ -315,7 +315,7 @@ class Beta(Prior):
         """``lower + (upper - lower) q`` with ``q`` the beta quantile of ``Phi(z)``."""
         from scipy.special import betaincinv, ndtr
 
-        return self._at(betaincinv(self.a, self.b, ndtr(np.clip(z, -_FARTHEST, _FARTHEST))))
+        return self._at(betaincinv(self.a, self.b, ndtr(np.clip(z, -_MAX_SCORE, _MAX_SCORE))))
 
     def residual(self, x: ArrayLike) -> Array:
         """Normal score of the cumulative probability, within about -7 to 7."""

@@ -18,7 +18,7 @@ from pysd_runner.model import Model
 from pysd_runner.simulation.run import located
 
 # Maximum number of changed variables that a message names.
-SHOWN = 5
+MAX_CHANGED_NAMES = 5
 PREFIX = "Starting value of "
 
 
@@ -47,8 +47,8 @@ def check_equations(model: Model, kept: Texts, where: str) -> None:
         ("gone", [name for name in kept if name not in now]),
     ):
         if names:
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            parts.append(f"{verb}: {', '.join(names[:SHOWN])}{more}")
+            more = f" and {len(names) - MAX_CHANGED_NAMES} more" if len(names) > MAX_CHANGED_NAMES else ""
+            parts.append(f"{verb}: {', '.join(names[:MAX_CHANGED_NAMES])}{more}")
     if parts:
         raise InvalidInput(
             "{where} was made with other equations than those of {model} ({changes}); calibrate again",
@@ -93,7 +93,7 @@ def without_start(model: ModelIr) -> tuple[str, ...]:
 
 WIDTH, BOX, HEIGHT, ROW, LEFT = 920, 140, 38, 92, 24
 # Vertical distance between the flows on one side of a stock.
-APART = 26
+FLOW_DISTANCE = 26
 # Maximum number of variables for a detailed diagram; larger models show stocks and flows only, to stay readable.
 MOST_DETAILED = 60
 MOST_STOCKS = 100
@@ -185,13 +185,13 @@ def _placed(shown: Mapping[str, Variable], flows: list[Flow]) -> tuple[dict[str,
     top = 20.0
     for first in range(0, len(stocks), 2):
         pair = stocks[first : first + 2]
-        row = max(ROW, APART * (1 + max(len(sides[name, side]) for name in pair for side in (True, False))))
+        row = max(ROW, FLOW_DISTANCE * (1 + max(len(sides[name, side]) for name in pair for side in (True, False))))
         for column, name in enumerate(pair):
             x, y = LEFT + 230 + column * 440, top + row / 2
             places[name] = (x, y)
             for side in (True, False):
                 for number, flow in enumerate(sides[name, side]):
-                    shift = (number - (len(sides[name, side]) - 1) / 2) * APART
+                    shift = (number - (len(sides[name, side]) - 1) / 2) * FLOW_DISTANCE
                     places.setdefault(flow.name, (x - 124 if side else x + 124, y + shift))
         top += row
     left = [name for name in shown if name not in places]

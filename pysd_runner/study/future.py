@@ -43,7 +43,7 @@ def _label(item: object) -> str:
 
 
 # Maximum number of scenario names in the representation.
-_SHOWN = 4
+_MAX_NAMES = 4
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -174,7 +174,8 @@ class Future(Tabled):
 
     def __repr__(self) -> str:
         sizes, names = self.data.sizes, self.scenarios
-        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        shown = ", ".join(names[:_MAX_NAMES]) + more
         counts = [f"{sizes[dim]} {dim}{'' if sizes[dim] == 1 else 's'}" for dim in ("region", "draw") if dim in sizes]
         first, last = self.data[self.axis].to_numpy()[[0, -1]]
         return f"<Future: {shown}; {', '.join(counts)}, {said_time(first)} to {said_time(last, self.time_unit)}>"

@@ -168,7 +168,7 @@ def _with_laggards(dataset: xr.Dataset, output: xr.DataArray, population: xr.Dat
 
 
 # Outcomes stored by region and draw; those of all stages of the model would be eight times as large.
-KEPT = ("output_per_head", "population")
+SAVED_BY_REGION = ("output_per_head", "population")
 # Attribute of the data set that lists the outcomes to recompute, with the attributes of each.
 COMPUTED = "computed"
 # Indicators that a projection adds to the outcomes of the model.
@@ -201,7 +201,7 @@ SCHEMA = 1
 _DIMS = ("scenario", "draw", "region", "year")
 _REGION = _DIMS.index("region")
 # Tolerance between an outcome of the model and its recomputed value.
-_CLOSE = 1e-6
+_TOLERANCE = 1e-6
 
 
 def headline(data: xr.Dataset, design: StudyDesign) -> xr.Dataset:
@@ -212,17 +212,19 @@ def headline(data: xr.Dataset, design: StudyDesign) -> xr.Dataset:
 
 
 def _headline(data: xr.Dataset, people: str) -> xr.Dataset:
-    """Outcomes for storage, rounded: all of the nation and of classes, `KEPT` by region and draw."""
+    """Outcomes for storage, rounded: all of the nation and of classes, `SAVED_BY_REGION` by region and draw."""
     found = _computed(data, data, people)
     follows = {
         name: data[name].attrs
         for name, values in found.items()
-        if name in data and np.allclose(values, data[name].transpose(*_DIMS), rtol=_CLOSE, atol=_CLOSE)
+        if name in data and np.allclose(values, data[name].transpose(*_DIMS), rtol=_TOLERANCE, atol=_TOLERANCE)
     }
     others = [
         name
         for name, values in data.data_vars.items()
-        if {"region", "draw"} <= set(values.dims) and name not in KEPT and (name in follows or name not in found)
+        if {"region", "draw"} <= set(values.dims)
+        and name not in SAVED_BY_REGION
+        and (name in follows or name not in found)
     ]
     return rounded(data.drop_vars(others), KEPT_ERROR).assign_attrs({COMPUTED: json.dumps(follows, ensure_ascii=False)})
 

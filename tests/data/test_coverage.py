@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pysd_runner.data import Data, Entity, load_data, of_regions, with_output
-from pysd_runner.data.coverage import GAIN, LEFT_OUT, LONGEST, OLDEST
+from pysd_runner.data.coverage import GAIN, LEFT_OUT, MAX_WINDOW, OLDEST
 
 
 def panel_of(seen: np.ndarray, *, first: int = 2000) -> Data:
@@ -28,7 +28,7 @@ def widest(seen: np.ndarray) -> tuple[int, int]:
     found = [
         (int((seen[:, first] & seen[:, last]).sum()) * (last - first), last)
         for first, last in itertools.combinations(range(seen.shape[1]), 2)
-        if last - first <= LONGEST and (seen[:, first] & seen[:, last]).sum() > 1
+        if last - first <= MAX_WINDOW and (seen[:, first] & seen[:, last]).sum() > 1
     ]
     return max(found, default=(0, -1))
 
@@ -46,7 +46,7 @@ def test_what_stays_is_seen_at_both_ends_of_the_widest_window(seen: np.ndarray) 
     most, last = widest(seen)
     assert (
         len(kept)
-        * max(last - first for first in range(last) if kept[:, [first, last]].all() and last - first <= LONGEST)
+        * max(last - first for first in range(last) if kept[:, [first, last]].all() and last - first <= MAX_WINDOW)
         == most
     )
     assert kept[:, last].all()

@@ -122,14 +122,16 @@ def test_a_seed_is_a_whole_number(model):
 def test_the_normal_quantile_is_good_to_full_precision():
     from scipy.special import ndtri
 
-    from pysd_runner.engine.frontend.lowering.distributions import FAR, FLANK, MIDDLE
+    from pysd_runner.engine.frontend.lowering.distributions import FLANK, MIDDLE, TAIL_QUANTILE
 
     def ratio(sides, x):
         return np.polyval(sides[0][::-1], x) / np.polyval(sides[1][::-1], x)
 
     tail = np.array([1e-290, 1e-100, 1e-20, 1e-12, 1e-6, 0.01, 0.07])
     r = np.sqrt(-np.log(tail))
-    np.testing.assert_allclose(-np.where(r <= 5, ratio(FLANK, r - 1.6), ratio(FAR, r - 5)), ndtri(tail), rtol=3e-15)
+    np.testing.assert_allclose(
+        -np.where(r <= 5, ratio(FLANK, r - 1.6), ratio(TAIL_QUANTILE, r - 5)), ndtri(tail), rtol=3e-15
+    )
     inner = np.linspace(0.08, 0.92, 11)
     q = inner - 0.5
     np.testing.assert_allclose(q * ratio(MIDDLE, 0.425**2 - q * q), ndtri(inner), rtol=3e-15, atol=1e-16)

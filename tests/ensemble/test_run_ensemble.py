@@ -109,7 +109,7 @@ def test_every_variable_is_saved_when_none_is_named(model):
 
 @pytest.mark.parametrize("keep", ["full", Statistics(quantiles=(0.1, 0.5), tolerance=0.05)], ids=["full", "statistics"])
 def test_threads_do_not_change_a_bit_whatever_their_order(model, small_blocks, monkeypatch, keep):
-    monkeypatch.setattr("pysd_runner.ensemble.statistics.KEPT", 100)
+    monkeypatch.setattr("pysd_runner.ensemble.statistics.MAX_EXACT", 100)
     monkeypatch.setattr("pysd_runner.ensemble.statistics.LEAF", 16)
     cases = draws_of(400)
     alone = run_ensemble(model, cases, outcomes=OUTCOMES, keep=keep, threads=1)

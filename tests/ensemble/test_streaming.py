@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble.statistics import (
-    KEPT,
+    MAX_EXACT,
     QuantileSketch,
     RunningStatistics,
     Statistics,
@@ -57,7 +57,7 @@ def orders(count):
     return np.stack([ramp, ramp[::-1], np.full(count, 3.7), heavy, np.sort(heavy), saw, late, steps, blocked])
 
 
-@pytest.mark.parametrize("count", [KEPT + 1, 60_000])
+@pytest.mark.parametrize("count", [MAX_EXACT + 1, 60_000])
 @pytest.mark.parametrize("sizes", [(64,), (1024,), (1600,), (4096,), (1, 700, 33)], ids=str)
 @pytest.mark.parametrize("tolerance", [0.05, 0.01, 0.002])
 def test_quantiles_keep_their_tolerance_in_every_order(count, sizes, tolerance):
@@ -92,7 +92,7 @@ def test_quantiles_keep_their_tolerance_in_any_blocks(sizes, count, tolerance, s
 
 
 def test_few_values_are_kept_and_their_quantiles_are_those_of_numpy():
-    values = np.random.default_rng(1).normal(size=(5, KEPT))
+    values = np.random.default_rng(1).normal(size=(5, MAX_EXACT))
     sketch = sketch_of(values, (300,), 0.2)
     assert sketch.error == 0
     np.testing.assert_array_equal(sketch.at(LEVELS), np.quantile(values, LEVELS, axis=1))

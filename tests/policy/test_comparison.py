@@ -8,7 +8,7 @@ import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.evidence.ledger import unsupported_costs
-from pysd_runner.policy.cost import CLOSE, switching_values
+from pysd_runner.policy.cost import SWITCHING_RATIO, switching_values
 from pysd_runner.policy.effects import DISCOUNT, MEASURES, Start, effects
 from pysd_runner.policy.ranking import (
     Ranking,
@@ -240,8 +240,8 @@ def test_switching_values_are_where_another_policy_becomes_first(model, common):
     assert set(found) == unsupported_costs("regional_digital") - {"c_V"}  # that one is off
     own = found["c_U"]
     assert (own.policy, own.under, own.over) == ("middle", "cheap", "dear")
-    assert 0.3 <= own.low < 0.3 * CLOSE
-    assert 5 / CLOSE < own.high <= 5
+    assert 0.3 <= own.low < 0.3 * SWITCHING_RATIO
+    assert 5 / SWITCHING_RATIO < own.high <= 5
     other = found["c_X"]
     declared = model.spec.parameters["c_X"]
     assert (other.low, other.high, other.under, other.over) == (declared.lower, declared.upper, "", "")

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights
 from pysd_runner.policy.optimisation import optimise
-from pysd_runner.policy.search import NEAR, SearchEnd, least_relaxed, near_optimal_ranges
+from pysd_runner.policy.search import NEAR_OPTIMAL, SearchEnd, least_relaxed, near_optimal_ranges
 from pysd_runner.policy.space import DecisionVariable, Space, rounded
 from pysd_runner.policy.spaces import space_of
 from pysd_runner.policy.studies import policy_of
@@ -289,10 +289,10 @@ class Parabola:
         return self.missed({"x": point})
 
 
-@pytest.mark.parametrize(("limited", "upper"), [(False, 0.5 + np.sqrt(NEAR)), (True, 0.5 + NEAR)])
+@pytest.mark.parametrize(("limited", "upper"), [(False, 0.5 + np.sqrt(NEAR_OPTIMAL)), (True, 0.5 + NEAR_OPTIMAL)])
 def test_near_optimal_ranges_end_where_the_allowance_does(limited, upper):
     found = near_optimal_ranges(Parabola(limited), np.array([0.5]), None)["x"]
-    assert found == pytest.approx((0.5 - np.sqrt(NEAR), upper), abs=0.5 / 2**5)
+    assert found == pytest.approx((0.5 - np.sqrt(NEAR_OPTIMAL), upper), abs=0.5 / 2**5)
     assert found[0] < 0.5 < found[1] <= upper
 
 

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.reports.results import save_with_inputs
-from pysd_runner.study.labelling import KEPT, completed, computed, headline
+from pysd_runner.study.labelling import SAVED_BY_REGION, completed, computed, headline
 from pysd_runner.study.projection import project
 
 
@@ -23,7 +23,7 @@ def projection(panel):
 def test_the_stages_of_the_model_are_left_out_and_the_rest_comes_back(projection):
     kept = headline(projection.data, projection.design)
     of_regions = {name for name, values in kept.data_vars.items() if {"region", "draw"} <= set(values.dims)}
-    assert of_regions == set(KEPT)
+    assert of_regions == set(SAVED_BY_REGION)
     again = completed(kept)
     assert set(computed(kept)) == set(again) - set(kept)
     for name in again:

@@ -57,7 +57,7 @@ READ = "honoured"
 
 DRAWN = "how the model is drawn; no number depends on it"
 
-SHOWN = "how numbers are shown; none depends on it"
+FORMATTED = "how numbers are shown; none depends on it"
 
 PROGRAM = "settings of the program that wrote the file; no number depends on them"
 
@@ -342,7 +342,7 @@ def _names_of(kind: Any) -> tuple[str, ...]:
 
 
 # Maximum number of characters of a name that a message shows.
-_SHOWN = 40
+_MAX_CHARACTERS = 40
 
 
 @frozen(kw_only=True)
@@ -405,7 +405,7 @@ class Budgets:
         InvalidModel
             If the name is too long; the message shows its beginning.
         """
-        self.check("name", len(name), Message("the name {name!r}... has", name=name[:_SHOWN]))
+        self.check("name", len(name), Message("the name {name!r}... has", name=name[:_MAX_CHARACTERS]))
 
 
 DEFAULT = Budgets()

@@ -27,7 +27,7 @@ from pysd_runner.engine.llvm.signature import (
 )
 
 # Maximum number of scalar outcomes saved without a loop: compilation time grows faster than the length of the code.
-MANY = 64
+MAX_UNROLLED = 64
 
 _POINTERS = {
     "%times": TIMES,
@@ -187,7 +187,7 @@ class FunctionText:
         looped: set[int] = set()
         for wide in (False, True):
             single = [place for place in places if outputs[place].cells == 1 and outputs[place].wide is wide]
-            if len(single) > MANY:
+            if len(single) > MAX_UNROLLED:
                 looped |= set(single)
                 self._save_each([(base + place, outputs[place]) for place in single], line)
         for place in places:

@@ -100,7 +100,7 @@ SMALL_DENOMINATORS = {"xidz": (1,)}
 KEEPS_SIGN = frozenset({"multiply", "divide", "negative", "abs", "sqrt", "min", "max"})
 
 # Maximum distance of two points of a table, relative to their x, that counts as a jump.
-NEAR = 1e-9
+JUMP_DISTANCE = 1e-9
 
 # Interpolation modes with jumps.
 STEPS = frozenset({"hold_backward", "look_forward", "raw"})
@@ -178,7 +178,7 @@ def _arguments(part: Operation) -> Iterator[tuple[Expression, bool]]:
 def _jumps(table: Interpolation) -> bool:
     """Whether a table has jumps: by its mode, or at two points with almost the same x."""
     return table.mode in STEPS or any(
-        right - left <= NEAR * max(abs(left), abs(right))
+        right - left <= JUMP_DISTANCE * max(abs(left), abs(right))
         for first in range(0, len(table.x), table.points)
         for left, right in pairwise(table.x[first : first + table.points])
     )

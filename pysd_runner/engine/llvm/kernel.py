@@ -39,7 +39,7 @@ from pysd_runner.engine.llvm.signature import HEADER, ArrayCall, Frame, Input, M
 from pysd_runner.engine.passes.order import Plan, at_start, running
 
 # Minimum length of an axis that is vectorised.
-SHORTEST = 4
+MIN_VECTORISED = 4
 
 # Maximum number of lines of straight-line code; longer code is divided by branches that are never taken, which the
 # optimiser cannot know, since compilation time grows faster than the length of a basic block.
@@ -139,10 +139,10 @@ class _Writer:
             # The result lies along the last of the outer loops.
             fitting = range(max(item.outer - 1, 0), len(lengths))
             best = max(fitting, key=lambda loop: (-across[loop], along[loop], loop))
-            return best if lengths[best] >= SHORTEST else None
+            return best if lengths[best] >= MIN_VECTORISED else None
         last = item.index[-1]
         whole = isinstance(last, Axis) and last.positions is None
-        return len(lengths) - 1 if whole and lengths[-1] >= SHORTEST else None
+        return len(lengths) - 1 if whole and lengths[-1] >= MIN_VECTORISED else None
 
     def _code(self, nests: list[Nest], phase: str, looked_at: frozenset[str] = frozenset()) -> list[str]:
         self.frame.phase = phase

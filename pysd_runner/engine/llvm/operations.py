@@ -15,7 +15,7 @@ from pysd_runner.engine.errors import UnsupportedFeature
 from pysd_runner.engine.ir import SMALL, Interpolation, Operation, Random
 from pysd_runner.engine.llvm.emitter import Value, function_name
 from pysd_runner.engine.llvm.mathematics import FUNCTIONS
-from pysd_runner.engine.random_numbers import FIRST, GOLDEN, SECOND
+from pysd_runner.engine.random_numbers import FIRST_MULTIPLIER, GOLDEN, SECOND
 
 if TYPE_CHECKING:  # not imported at runtime, because these modules load NumPy
     from pysd_runner.engine.llvm.nest_code import NestCode
@@ -185,7 +185,7 @@ def uniform(code: NestCode, expression: Random) -> Value:
 
 
 def _mixed(word: Value) -> Value:
-    for shift, factor in ((30, FIRST), (27, SECOND)):
+    for shift, factor in ((30, FIRST_MULTIPLIER), (27, SECOND)):
         word = (word ^ (word >> shift)) * int(factor)
     return word ^ (word >> 31)
 

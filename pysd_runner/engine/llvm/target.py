@@ -20,7 +20,7 @@ from pysd_runner.engine.validation import cores
 from pysd_runner.engine.values import cases_of, leading_shape, over_time, some_cases
 
 # Number of draws below which each runs by itself, vectorised over subscripts.
-FEW = 4
+SINGLE_BELOW = 4
 
 # Vectors per block of lanes: more of them overlap latencies, too many do not fit into the registers.
 UNROLLED = 2
@@ -48,7 +48,7 @@ def recipe_of(
 ) -> Recipe:
     """The recipe of a program: everything except the model that determines it."""
     _, draws = leading_shape(values)
-    alone = draws < FEW if single is None else single
+    alone = draws < SINGLE_BELOW if single is None else single
     native = processor.vector_bytes // REAL_BYTES
     moving = over_time(values)
     varying = None if alone else frozenset(name for name, value in values.items() if cases_of(value)[1] > 1)

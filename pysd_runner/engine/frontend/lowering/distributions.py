@@ -30,7 +30,7 @@ FLANK = (
         *(1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9),
     ),
 )
-FAR = (
+TAIL_QUANTILE = (
     (
         *(6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1),
         *(2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7),
@@ -43,7 +43,7 @@ FAR = (
 MIDDLE_HALF, FLANK_END, FLANK_START = 0.425, 5.0, 1.6
 
 # Smallest tail probability whose quantile is computed; the quantile is 37 standard deviations from the mean.
-LEAST = 1e-300
+SMALLEST_TAIL = 1e-300
 
 
 def uniform(scope: Scope, low: Expression, high: Expression) -> Expression:
@@ -90,12 +90,12 @@ def normal_quantile(scope: Scope, probability: Expression) -> Expression:
     centred = scope.hide("auxiliary", chance - 0.5)
     square = centred * centred
     middle = scope.hide("auxiliary", (MIDDLE_HALF**2) - square)
-    outer = operation("max", operation("min", chance, 1.0 - chance), LEAST)
+    outer = operation("max", operation("min", chance, 1.0 - chance), SMALLEST_TAIL)
     tail = scope.hide("auxiliary", operation("sqrt", -operation("ln", outer)))
     near = scope.hide("auxiliary", tail - FLANK_START)
     beyond = scope.hide("auxiliary", tail - FLANK_END)
     inner = centred * _ratio(MIDDLE, middle)
-    flank = operation("where", tail <= FLANK_END, _ratio(FLANK, near), _ratio(FAR, beyond))
+    flank = operation("where", tail <= FLANK_END, _ratio(FLANK, near), _ratio(TAIL_QUANTILE, beyond))
     signed = operation("where", centred < 0.0, -flank, flank)
     return operation("where", operation("abs", centred) <= MIDDLE_HALF, inner, signed)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel, Message, joined
-from pysd_runner.engine.frontend.syntax import OUTPUT, PROGRAM, READ, SHOWN, STUDY
+from pysd_runner.engine.frontend.syntax import FORMATTED, OUTPUT, PROGRAM, READ, STUDY
 from pysd_runner.engine.ir import Drawn, Feature, Integration
 from pysd_runner.engine.kinds import frozen
 
@@ -145,7 +145,7 @@ KNOWN: dict[int, tuple[str, str]] = {
     20: ("list of saved variables", OUTPUT),
     22: ("equivalent units", "honoured where units are checked"),
     30: ("names of files", READ),
-    **dict.fromkeys((1, 4, 5, 6, 8, 19, *range(23, 28)), ("what is shown", SHOWN)),
+    **dict.fromkeys((1, 4, 5, 6, 8, 19, *range(23, 28)), ("what is shown", FORMATTED)),
 }
 
 # Settings that change the results of a run in Vensim.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.errors import InvalidModel, Message, joined
-from pysd_runner.engine.frontend.syntax import ABOUT, DRAWN, OUTPUT, PROGRAM, READ, SHOWN
+from pysd_runner.engine.frontend.syntax import ABOUT, DRAWN, FORMATTED, OUTPUT, PROGRAM, READ
 from pysd_runner.engine.frontend.xmile.document import fault_at, is_by_stella, place_of, spelled
 from pysd_runner.engine.ir import Feature
 
@@ -67,7 +67,7 @@ _NOTES = {
     **dict.fromkeys(("ai_state", "flow_concept", "isee.autocreated", "isee.derived_units", "isee.unplaced"), ABOUT),
     **dict.fromkeys(("isee.label", "isee.display_name", "isee.summing", "isee.delay_aux"), ABOUT),
     **dict.fromkeys(("display", "isee.display", "view", "views", "interface", "style"), DRAWN),
-    **dict.fromkeys(("format", "scale", "yscale", "auto_fit", "default_format"), SHOWN),
+    **dict.fromkeys(("format", "scale", "yscale", "auto_fit", "default_format"), FORMATTED),
     **dict.fromkeys(("pause", "event_poster", "simulation_delay", "restore_on_start"), PROGRAM),
     "mathml": "its equation in another notation",
     "connect2": "the same as <connect>",
