@@ -89,7 +89,7 @@ class OrderedGroup(typer.core.TyperGroup):
         return sorted(self.commands, key=lambda name: ((*HEADINGS, name).index(name), name))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command; a former one is refused with what took its place."""
+        """Find the command; one of an earlier version is refused with its replacement."""
         if args[0] in COMMANDS:
             ctx.fail(Message("{former} is now {name}", former=f"`gapsim {args[0]}`", name=COMMANDS[args[0]]))
         return super().resolve_command(ctx, args)
@@ -217,7 +217,7 @@ def _language(given: Sequence[str]) -> str:
 
 
 def _former(error: Any) -> str:
-    """What took the place of a former command, or of an unknown option if the command takes that."""
+    """Replacement of a command of an earlier version, or of an unknown option that is one of an earlier version."""
     if isinstance(error.message, Message):
         return error.message
     option = getattr(error, "option_name", "")

@@ -27,7 +27,7 @@ LANG = typer.Option("--lang", help="Language: en or zh [default: that of GAPSIM_
 AS_JSON = typer.Option("--json", help="One JSON object on standard output: schema_version, data, warnings.")
 QUIET = typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")
 DEBUG = typer.Option("--debug", help="Show the traceback of a failure.")
-# Options of the program that are taken behind a command as well, where they are not listed.
+# Options of the program that are also accepted after a command, whose help does not list them.
 COMMON: dict[str, Any] = {
     "as_json": Annotated[bool, AS_JSON],
     "quiet": Annotated[bool, QUIET],
@@ -177,7 +177,7 @@ def report(session: Session, error: BaseException, code: int, message: str) -> i
 
 
 def interrupted(session: Session) -> str:
-    """Say what of an interrupted command is kept."""
+    """Report which work of an interrupted command was saved."""
     kept = session.kept or [Message("Nothing had been finished; nothing was written.")]
     return joined([Message("Interrupted."), *kept], "\n  ")
 
@@ -322,12 +322,12 @@ class HelpContext(_BASE):  # type: ignore[misc]
 
 
 class HelpCommand(typer.core.TyperCommand):
-    """A command whose help is in the language of its context, and which takes no list of names twice."""
+    """A command whose help is in the language of its context, and which refuses a list of names given twice."""
 
     context_class = HelpContext
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line; of a list given twice the parser would silently take the last."""
+        """Read the command line; refuse a list given twice, of which the parser would silently take the last."""
         for item in self.params:
             given = [text for text in args if text.partition("=")[0] in item.opts]
             if getattr(item, "metavar", None) == "NAMES" and not item.multiple and len(given) > 1:

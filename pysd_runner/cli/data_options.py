@@ -58,7 +58,7 @@ class DataChoice:
 
     @property
     def words(self) -> list[str]:
-        """Command-line options that select the same model and data."""
+        """Command-line options that reproduce this choice of model and data."""
         model = [] if self.model is None else ["--model", str(self.model)]
         return [*model, *(["--reading", str(self.reading)] if isinstance(self.reading, Path) else [])]
 
@@ -136,7 +136,7 @@ class DataChoice:
         return cut
 
     def tell(self, session: Session, data: "Data") -> None:
-        """Say what a file beside the data says about how they are read."""
+        """Report the reading settings that come from a file beside the data."""
         for told in data.reading.values():
             files = ", ".join(told["files"])
             text = Message("{source}, read by {files}: {said}", source=self.source, files=files, said=told["settings"])
@@ -174,7 +174,7 @@ class DataChoice:
 
 
 def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, str]:
-    """Parse ``left=right`` texts, split at the last equals sign, because headings may contain one."""
+    """Parse ``left=right`` arguments, split at the last equals sign, because headings may contain one."""
     found = {}
     for text in texts or ():
         left, sign, right = text.rpartition("=")

@@ -66,7 +66,7 @@ def show(
             session.say(line)
         return
     every = {name: catalogue(name, loaded) for name in ([what] if what else KINDS)}
-    # Kinds that a model has none of are shown if they are asked for alone.
+    # A kind without entries is listed only if it was requested by itself.
     found = {name: entries for name, entries in every.items() if what or (name in DEFAULT_KINDS and entries)}
     session.data = {
         name: [

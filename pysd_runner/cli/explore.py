@@ -178,7 +178,7 @@ def _policies(
     return partial(policies_explored, inputs, offered), options
 
 
-# What a page lets change, by the page of a design.
+# What can be changed on a page, by the kind of page of a design.
 _PAGES = {"constants": _constants, "policies": _policies}
 
 
@@ -338,7 +338,7 @@ def _formats(text: str) -> list[str]:
 
 
 def _stored_regions(folder: Path) -> "list[Entity]":
-    """Regions of the panel stored with results; none if it cannot be read, which loading the results explains."""
+    """Regions of the panel stored with results; empty if it cannot be read, which is reported later."""
     from pysd_runner.data import Entity
     from pysd_runner.reports.replay import DATA
 

@@ -77,7 +77,7 @@ class ReadingOptions:
     ] = None
 
     def mapping_of(self) -> "PanelMapping":
-        """How the data are read."""
+        """Settings by which the data are read."""
         from pysd_runner.data.mapping import as_mapping
 
         return as_mapping(self.mapping).merged(
@@ -174,7 +174,7 @@ def _declarations(session: Session, choice: DataChoice, place: Path) -> tuple[di
     data = None if choice.source is None else choice.read(session)
     model = choice.load_model(data)
     if data is not None:
-        in_time_of(model, data)  # raises what the printed commands would
+        in_time_of(model, data)  # raises the errors that the printed commands would raise
     declared = f"{model.path.stem}.toml"
     fit, results = (str(place / name) for name in ("fit", "results"))
     calibrate = ["calibrate", choice.source or "obs.csv", *choice.words, "--out", fit]
@@ -462,7 +462,7 @@ def check(
 
 
 def _kept(session: Session, file: str, mapping: "PanelMapping", *, force: bool) -> Path:
-    """Write beside a file how it is read; what stands there is replaced if it says the same, or by force."""
+    """Write the reading settings beside a data file; a file with other settings is replaced with --force only."""
     from pysd_runner.data.mapping import reading_beside, reading_text
     from pysd_runner.data.sources import sources_of
     from pysd_runner.export.files import write_text_whole
@@ -483,14 +483,14 @@ _Shown: TypeAlias = "tuple[list[Finding], dict[str, str], Any, list[str]]"
 
 
 def _panel_shown(_choice: DataChoice, panel: "Data", lang: str) -> _Shown:
-    """Further problems of a panel, uses of its columns, facts and lines about it."""
+    """Further problems of a panel, the uses of its columns, facts about it, and lines to print."""
     from pysd_runner.reports.panels import panel_facts, panel_lines
 
     return [], {}, panel_facts(panel), panel_lines(panel, lang=lang)
 
 
 def _table_shown(choice: DataChoice, table: "Data", lang: str) -> _Shown:
-    """Further problems of a table with its model, uses of its columns by that, and lines about it."""
+    """Further problems of a table with its model, the uses of its columns by the model, and lines to print."""
     from pysd_runner.study.binding import problems_of, uses_of
 
     model = choice.load_model()
@@ -558,7 +558,7 @@ def _folded(problems: "list[Finding]") -> "list[Finding]":
 
     alike: dict[tuple[object, ...], list[Finding]] = {}
     for problem in problems:
-        # What was found in a cell differs by column.
+        # Problems that differ only in the value found count as equal.
         own = "" if problem.found in {"", problem.column} else problem.column
         alike.setdefault((problem.severity, problem.rule, problem.row, problem.message, own), []).append(problem)
     found = []

@@ -48,7 +48,7 @@ STATISTICS = ("mean", "cvar", "regret")
 
 
 class Goal(NamedTuple):
-    """Statistic over draws that is optimised, with the effect that satisfies if it is the share that reach one."""
+    """Statistic over draws that is optimised; for the share of draws that reach an effect, also that effect."""
 
     statistic: Literal["mean", "cvar", "regret", "satisfied"] = "mean"
     effect: float = 0.0

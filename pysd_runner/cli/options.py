@@ -50,7 +50,7 @@ Draws = Annotated[
 
 
 def time_option(text: str) -> float:
-    """Parse a year, a moment or a date, which becomes a decimal year."""
+    """Parse a year, a model time, or a date, which is converted to a decimal year."""
     from pysd_runner.core.calendar import time_of
 
     try:
@@ -122,11 +122,11 @@ ModelPath = Annotated[
 
 
 class Parts(frozenset[str]):
-    """Parts of the work that are left out."""
+    """Stages of the work that are skipped."""
 
 
 def leaving_out(*names: str, help: str) -> Any:  # noqa: A002 - as typer calls it
-    """Option ``--without`` of a command in which these parts can be left out."""
+    """Option ``--without`` of a command that can skip these stages."""
 
     def parsed(text: str) -> Parts:
         found = Parts(part.strip() for part in text.split(",") if part.strip())
@@ -214,7 +214,7 @@ class RunOptions:
 
     @property
     def left_out(self) -> frozenset[str]:
-        """What is left out."""
+        """Names of the stages that are skipped."""
         return frozenset().union(*self.without or ())
 
     @property

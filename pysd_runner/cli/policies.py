@@ -72,7 +72,7 @@ def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | No
 
 
 def spending(inputs: "ProjectionInputs", name: str) -> "Scenario":
-    """Load a scenario by shipped name or file; raise `InvalidInput` if it spends no money."""
+    """Load a shipped scenario or a scenario file; raise `InvalidInput` if it spends no money."""
     from pysd_runner.scenarios import load_scenario
 
     found = load_scenario(name, model=inputs.model, regions=inputs.regions)
@@ -273,7 +273,7 @@ def _one_run(session: Session, choice: DataChoice, asked: RunOptions, region: st
 
 
 def _loops(inputs: "ProjectionInputs", scenario: str, focus: Mapping[str, str], of: str, find: Any) -> "Loops":
-    """The loops asked for: named ones where there are some, else all of them where they can be counted."""
+    """The requested loops; by default the declared ones, or else all if they can be enumerated."""
     from pysd_runner.policy.studies import policy_of
     from pysd_runner.scenarios.scenario import BASELINE
     from pysd_runner.study.loops import loops

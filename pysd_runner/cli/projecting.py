@@ -35,7 +35,7 @@ class Job:
     source: str = ""  # shipped name or file the data were read from
     scenarios: Sequence[str]  # shipped names and files
     asked: RunOptions
-    fitted: "FittedParameters | None" = None  # result of a calibration, or None
+    fitted: "FittedParameters | None" = None  # parameters of a calibration, or None
     others: Mapping[str, "FittedParameters"] = field(default_factory=dict)
     compared: Sequence["Scenario"] = ()
     regions: Sequence[str] = ()  # regions shown in figures; empty for an automatic selection
@@ -137,7 +137,7 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
 
 
 def _weighed(session: Session, job: Job) -> "dict[str, FittedParameters]":
-    """The fits under other definitions, weighed by measured effects."""
+    """The fits under alternative definitions, reweighted by measured effects."""
     return {name: reweighted(session, job.model, job.data, item, job.asked) for name, item in job.others.items()}
 
 
@@ -187,7 +187,7 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
             inputs.baseline,
             before=inputs.before,
             bounds=(projection.origin, until),
-            # Only a wide comparison is worth a search, which needs a few draws.
+            # A search is made only if many policies are compared, and there are enough draws.
             seek=seek if inputs.compared and shared["draws"] >= LEAST_SEARCHED else None,
             progress=stage.at,
             **shared,

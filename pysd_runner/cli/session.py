@@ -53,7 +53,7 @@ class Session:
     warnings: list[str] = field(default_factory=list)  # warnings in the JSON object
     stages: int = 0  # number of stages, if known; it is then shown in their titles
     begun: int = 0  # number of stages started
-    kept: list[str] = field(default_factory=list)  # sentences about finished work that is kept
+    kept: list[str] = field(default_factory=list)  # sentences on finished work that was saved
     interruption: Interruption = field(default_factory=Interruption)  # checked between steps
 
     def say(self, text: str = "") -> None:
@@ -74,7 +74,7 @@ class Session:
             self.note(Message("warning: {said}", said=text))
 
     def said(self, text: str, names: Mapping[str, str] = NOTHING) -> str:
-        """Translate a message and names of variables to the session's language; other text is unchanged."""
+        """Translate a message or the name of a variable to the session's language; other text is unchanged."""
         return text if self.lang == "en" else translated(text, self.lang, names)
 
     def close(self, error: dict[str, Any] | None = None) -> None:

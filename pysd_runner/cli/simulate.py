@@ -182,7 +182,7 @@ def _tell(
         )
 
 
-# What a run says of the rule for outflows of its non-negative stocks.
+# Notes of a run on the rule for the outflows of its non-negative stocks.
 _RULES = {
     "same step": Message("non-negative stocks as in Stella: what flows in during a step leaves in the same"),
     "next step": Message("non-negative stocks as specified for XMILE: what flows in during a step leaves in the next"),

@@ -1,4 +1,4 @@
-"""Inputs shared by all scenarios, as the options of a command say."""
+"""Inputs shared by all scenarios, from the options of a command."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def read_fit(path: Path) -> "FittedParameters":
 def reweighted(
     session: Session, model: "Model", data: "Data | None", fitted: "FittedParameters", asked: RunOptions
 ) -> "FittedParameters":
-    """Weigh a fit by the measured effects of the model, unless they are left out."""
+    """Reweight the draws of a fit by the measured effects of the model, unless this is skipped."""
     from pysd_runner.evidence.following import reweighted as weighed_by
 
     return fitted if "evidence" in asked.left_out else weighed_by(session, model, data, fitted, asked.seed or 0)
@@ -78,7 +78,7 @@ def started(
 
 
 def check_regions(names: Sequence[str], panel: "Data", lang: str) -> None:
-    """Refuse a name that is no single region of a panel."""
+    """Refuse a name that is not a single region of the panel."""
     from pysd_runner.reports.panels import find_place
 
     for name in names:

@@ -1,4 +1,4 @@
-"""``gapsim update``: new figures laid over a panel, and what moves in earlier results."""
+"""``gapsim update``: add new figures to a panel, and show how earlier results change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # these load numpy
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """Options for what is compared with earlier results."""
+    """Options for the comparison with earlier results."""
 
     since: Annotated[
         Path | None, typer.Option("--since", metavar="RESULTS", help="Earlier results: says what moved, and why.")
@@ -97,7 +97,7 @@ def update(
 def _laid(
     session: Session, before: "Data", choice: DataChoice, panel: str, files: Sequence[str]
 ) -> "tuple[Update, dict[str, Any]]":
-    """Lay the new figures over the panel; also return the record of their files."""
+    """Merge the new figures into the panel; also return the record of their files."""
     from pysd_runner.core.findings import errors_of
     from pysd_runner.data.checks import heaviest_first
     from pysd_runner.data.load import InvalidData
@@ -128,7 +128,7 @@ def _laid(
 
 
 def _moved(session: Session, now: "Data", compared: Compared) -> "pd.DataFrame":
-    """Say what moves in earlier results with a panel, and return it as a table."""
+    """Report how earlier results change with the new panel, and return the changes as a table."""
     from pysd_runner.cli.starting import read_fit, reweighted
     from pysd_runner.evidence.following import forecast_of
     from pysd_runner.reports.since import moved

@@ -1,4 +1,4 @@
-"""Times as numbers, years and dates, and the calendar of a model that counts from any moment."""
+"""Times as numbers, years and dates, and the calendar of a model whose time starts at any date."""
 
 import calendar
 import datetime
@@ -183,7 +183,7 @@ def date_of(year: float) -> datetime.datetime:
 
 
 def said_time(time: Any, unit: str = "") -> str:
-    """Time in words: a date, a year, or a number with its unit.
+    """Format a time for readers: as a date, a year, or a number with its unit.
 
     >>> said_time(np.datetime64("2020-03-01", "ns")), said_time(2040.0, "Year"), said_time(28.0, "Year")
     ('2020-03-01', '2040', '28 Year')
@@ -200,7 +200,7 @@ def is_year(time: float, unit: str) -> bool:
 
 
 def said_date(time: float) -> str:
-    """A time as read by `time_of` in words.
+    """Format a time read by `time_of` for readers.
 
     >>> said_date(2026.0), said_date(time_of("2026-06-01")), said_date(10.5)
     ('2026', '2026-06-01', '10.5')
@@ -214,14 +214,14 @@ CALENDAR, REACH = 1000.0, 500
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The date of one moment of a model that does not count years itself, from which all others follow.
+    """Conversion between model times and dates, for a model that does not count calendar years.
 
     Attributes
     ----------
     unit
         Unit of the model's time, a member of `UNITS`.
     moment, since
-        The moment, and its date; without a date, times are the numbers of the model.
+        A model time and its date; without a date, no conversion is made.
     """
 
     unit: str = ""
@@ -243,7 +243,7 @@ class Calendar:
         return {"unit": self.unit, "moment": self.moment, "since": self.since.isoformat()}
 
     def moment_of(self, time: float) -> float:
-        """Moment of a time as read by `time_of`; numbers that cannot be years are moments already."""
+        """Model time of a time read by `time_of`; numbers that cannot be calendar years are taken as model times."""
         if self.since is None or time < CALENDAR:
             return time
         if self.unit == "year":
@@ -251,17 +251,17 @@ class Calendar:
         return time if abs(time - self.since.year) > REACH else self.moment_of_date(date_of(time))
 
     def moment_of_date(self, date: datetime.datetime) -> float:
-        """Moment of a date, in units other than years."""
+        """Model time of a date, in units other than years."""
         assert self.since is not None  # noqa: S101
         return self.moment + counted([date], self.unit, self.since)[0]
 
     def year_of(self, moment: float) -> float:
-        """The decimal year of a moment, which `moment_of` reads again; without a date, the moment."""
+        """Decimal year of a model time, the inverse of `moment_of`; without a date, the model time."""
         shown = self.shown(moment)[()]
         return float(shown) if self.since is None or self.unit == "year" else _year(self._date(moment))
 
     def shown(self, moments: ArrayLike) -> NDArray[Any]:
-        """Years (numbers) or dates (``datetime64``) of moments; without a date, the moments themselves."""
+        """Years (numbers) or dates (``datetime64``) of model times; without a date, the model times."""
         if self.since is None:
             return np.asarray(moments)
         numbers = np.asarray(moments, dtype=float)
@@ -280,27 +280,27 @@ class Calendar:
         return datetime.datetime(year, month + 1, 1) + datetime.timedelta(seconds=round(86400 * days * (months % 1)))
 
     def unit_of(self, unit: str) -> str:
-        """Unit of what `shown` gives, from that of the model; empty for dates."""
+        """Unit of the values that `shown` returns, given the unit of the model; empty for dates."""
         return unit if self.since is None else "year" if self.unit == "year" else ""
 
     def axis(self, moments: ArrayLike, unit: str, *, name: str = "time") -> tuple[str, NDArray[Any], dict[str, str]]:
-        """Coordinate of moments for an xarray data set; an axis called ``"year"`` has whole numbers and no unit."""
+        """Coordinate of model times for an xarray data set; an axis called ``"year"`` has whole numbers and no unit."""
         if name == "year":
             return name, np.round(np.asarray(moments, dtype=float)).astype(int), {}
         spelled = self.unit_of(unit)
         return name, self.shown(moments), {"units": spelled} if spelled else {}
 
     def said(self, moment: float, unit: str = "") -> str:
-        """Moment in words."""
+        """Format a model time for readers, as a date or year if the calendar is known."""
         return said_time(self.shown(moment)[()], self.unit_of(unit))
 
     @property
     def told(self) -> list[str]:
-        """A note on which moment of the model a date is; empty without one."""
+        """Note that states which model time the reference date is; empty without a date."""
         if self.since is None:
             return []
         return [Message("{date} is moment {moment:g} of the model.", date=self.said(self.moment), moment=self.moment)]
 
 
-# Times as the model counts them.
+# No conversion: times are shown as the model counts them.
 PLAIN = Calendar()

@@ -61,7 +61,7 @@ def of_system(error: OSError) -> Message:
 
 
 def of_parser(error: Exception) -> Message:
-    """What a parser of YAML, TOML or JSON says and where; other languages leave its words out."""
+    """Message and position of an error of a YAML, TOML or JSON parser; in other languages, only the position."""
     found = _PLACE.findall(str(error))
     parts = (getattr(error, "context", None), getattr(error, "problem", None))
     words = " ".join(part for part in parts if part) or " ".join(_PLACE.sub("", str(error)).split())

@@ -1,4 +1,4 @@
-"""Names and options of earlier versions, and what is used now."""
+"""Names and options of earlier versions, with their replacements."""
 
 from pysd_runner.core.errors import Message
 

@@ -1,4 +1,4 @@
-"""JSON Schema of the types whose values files hold, and what is wrong with plain data by a schema."""
+"""JSON Schema of the types that are stored in files, and validation of plain data against a schema."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from pysd_runner.core.types import Record, frozen
 
 KeyPath = tuple[str | int, ...]
 LONGEST_QUOTE = 60
-# Types of JSON with what is expected of a value.
+# Types of JSON, with the description of an expected value.
 _TYPES: Mapping[str, tuple[Any, str]] = {
     "null": (NoneType, Message("nothing")),
     "string": (str, Message("a text in quotes")),
@@ -24,7 +24,7 @@ _TYPES: Mapping[str, tuple[Any, str]] = {
     "object": (dict, Message("keys with values")),
     "array": (list, Message("a list, as [first, second]")),
 }
-# Schemas of types that have no parts.
+# Schemas of elementary types.
 LEAVES: Mapping[Any, Record] = {kind: {"type": name} for name, (kind, _) in _TYPES.items()} | {
     float: {"type": "number"},
     Any: {},
@@ -99,7 +99,7 @@ def schema_of(hint: Any, leaves: Mapping[Any, Record] = LEAVES, without: tuple[s
 
 
 def faults(value: Any, schema: Record, path: KeyPath = ()) -> Iterator[Fault]:
-    """Find what is wrong with plain data.
+    """Validate plain data against a schema, and list the violations.
 
     Of several schemas that one counts whose number `choose` tells, else the first of the type of the value.
     """

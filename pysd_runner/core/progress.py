@@ -75,7 +75,7 @@ def _is_wanted(progress: ProgressCallback) -> bool:
 
 
 def _asked(module: str, function: str) -> Any:
-    """What a function of a module returns, if that was imported."""
+    """Result of a function of a module, if the module was imported."""
     return getattr(sys.modules.get(module), function, lambda: None)()
 
 

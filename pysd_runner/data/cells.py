@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TextArray = NDArray[np.object_]
 IndexArray = NDArray[np.int64]
-# A column: texts as in a file, or the numbers of a data frame, which are converted to text only for messages.
+# A column: strings as in a file, or the numbers of a data frame, which are converted to strings only for messages.
 Entries = NDArray[Any]
 
 DERIVED = "derived"
@@ -75,7 +75,7 @@ class TextFile:
         )
 
     def without_variable(self, position: int) -> list[Finding]:
-        """Report empty cells in a column of variables."""
+        """Report rows with an empty cell in the column that names the variable."""
         message = Message("the row does not say which variable it holds")
         expected = Message("the name of a variable")
         empty = np.flatnonzero(texts_of(self.columns[position]) == "").tolist()
@@ -94,12 +94,12 @@ class TextFile:
         return replace(self, header=header, columns=tuple(self.columns[place] for place in places))
 
     def with_column(self, heading: str, column: Entries | str) -> "TextFile":
-        """Return a copy with a further column; a text stands in each of its rows."""
+        """Return a copy with a further column, which has the same string in every row."""
         cells = same(column, len(self.rows)) if isinstance(column, str) else column
         return replace(self, header=(*self.header, heading), columns=(*self.columns, cells))
 
     def turned(self, across: Sequence[int], **labels: Sequence[str]) -> "TextFile":
-        """Return a copy with one row for each cell of some columns, which the labels describe."""
+        """Return a copy in long form: one row for each cell of some columns, identified by labels."""
         kept, count = self.chosen([place for place in range(len(self.header)) if place not in across]), len(across)
         values = stacked([self.columns[place] for place in across]).reshape(count, -1).T.ravel()
         columns = [np.repeat(column, count) for column in kept.columns]
@@ -133,7 +133,7 @@ def decimal_text(text: str) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Text that a file would contain for an entry; numbers keep full precision."""
+    """The string that a file would contain for an entry; numbers keep full precision."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, datetime.date):
@@ -148,7 +148,7 @@ def text_of(value: Any) -> str:
 
 
 def is_typed(entries: Entries) -> bool:
-    """Whether a column holds numbers, not texts."""
+    """Whether a column holds numbers, not strings."""
     return entries.dtype != object
 
 
@@ -158,16 +158,16 @@ def texts_of(entries: Entries) -> TextArray:
 
 
 def each_once(change: Callable[[Any], str], entries: "Entries | pd.Series[Any]") -> TextArray:
-    """Convert a column to texts, calling `change` once for each distinct entry."""
+    """Convert a column to strings, calling `change` once for each distinct entry."""
     import pandas as pd
 
     codes, found = pd.factorize(entries)
-    # Missing values have code -1, which selects the last text.
+    # Missing values have code -1, which selects the last string.
     return of_texts([*map(change, found), ""])[codes]
 
 
 def is_empty(entries: Entries, missing: Collection[str] = ()) -> Flags:
-    """Mask of entries that are empty or one of the texts for missing values."""
+    """Mask of entries that are empty or one of the strings for missing values."""
     if not is_typed(entries):
         empty = np.asarray(entries == "", dtype=bool)
         return empty | np.isin(entries.astype(str), list(missing)) if missing else empty
@@ -179,7 +179,7 @@ def is_empty(entries: Entries, missing: Collection[str] = ()) -> Flags:
 
 
 def same(text: str, count: int) -> TextArray:
-    """Column with the same text in every row, as a broadcast view."""
+    """Column with the same string in every row, as a broadcast view."""
     return np.broadcast_to(np.array(text, dtype=object), count)
 
 
@@ -191,7 +191,7 @@ def stacked(parts: Sequence[Entries]) -> Entries:
 
 
 def of_texts(texts: Sequence[str]) -> TextArray:
-    """Make a column (object array) of texts."""
+    """Make a column (object array) of strings."""
     column = np.empty(len(texts), dtype=object)
     column[:] = texts
     return column
@@ -253,7 +253,7 @@ class Cells:
 
 @frozen
 class Observations:
-    """Raw contents of a panel file: cells by variable, and by role what its rows say of region, year and the like."""
+    """Raw contents of a panel file: cells by variable, and the columns of region, year and other roles."""
 
     keys: Mapping[str, Entries]  # one entry for each row; ``"row"`` is the row of the file
     cells: Sequence[Cells]
@@ -372,7 +372,7 @@ class Grid:
 
     def marks(self) -> TextArray:
         """Flag of each value (such as "imputed"), empty for none."""
-        # Grid points without a cell have index -1, which selects the last text.
+        # Grid points without a cell have index -1, which selects the last string.
         return np.append(np.where(is_empty(self.cells.entries), "", self.cells.flags), "")[self.index]
 
 

@@ -33,7 +33,7 @@ _COUNTRIES = {currency: frozenset(map(key, names)) for currency, names in SPELLI
 _SUMMED = ("output", "population")
 LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 
-# Order of warnings by rule: those that affect results most come first, negligible ones last, all others between.
+# Order of warnings by rule: first those that affect results most, last the negligible ones, all others between.
 HEAVIEST = (
     # Two spellings of one region also cause gaps and jumps.
     "region-spelling",

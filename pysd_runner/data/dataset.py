@@ -206,7 +206,7 @@ class Data(Tabled):
 
     @property
     def moments(self) -> NDArray[Any]:
-        """The times: dates if the data gave dates, else numbers."""
+        """The times of the data: as dates if they were given as dates, otherwise as numbers."""
         return np.array(self.dates, "datetime64[ns]") if self.dates else self.times
 
     @property

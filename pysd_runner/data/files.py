@@ -33,7 +33,7 @@ _WIDE_TABLE, _NOTE = 4, 2
 # Maximum size of an unpacked workbook, and number of cells and rows of a sheet (the format allows no more rows).
 MOST_BYTES, MOST_CELLS, MOST_ROWS = 100_000_000, 2_000_000, 1_048_576
 LONGEST_HEADING = 1000
-# Stands between the two headings of a column.
+# Separator between the two headings of a column.
 TWO_ROWS = " | "
 _FOOTERS = set(map(key, OFFICES["footers"]))
 
@@ -67,7 +67,7 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
 def _read_text(content: bytes, encoding: str | None) -> TextFile:
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
     failures: list[TextFile] = []
-    # Of Chinese two bytes stand together, of Western letters mostly one.
+    # Bytes of Chinese characters occur in pairs, those of Western letters mostly singly.
     runs = _HIGH.findall(content)
     is_western = 2 * sum(len(run) == 1 for run in runs) > len(runs)
     guessed = ["utf-8", "cp1252", "gb18030"] if is_western else ["utf-8", "gb18030"]
@@ -414,7 +414,7 @@ def is_of_regions(heading: str) -> bool:
 
 
 def _without_footer(body: Rows) -> Rows:
-    """Remove notes on source and method below the table, from the first that is known as one."""
+    """Remove notes on source and method below the table, from the first row that is recognised as a note."""
     filled = [[cell for cell in cells if cell.strip()] for _, cells in body]
     start = end = len(body)
     while start and _may_be_note(filled[start - 1]):
@@ -424,7 +424,7 @@ def _without_footer(body: Rows) -> Rows:
 
 
 def _may_be_note(told: Sequence[str]) -> bool:
-    """Whether a row is empty or holds few cells, of which the last is no number."""
+    """Whether a row is empty, or has few cells, the last of which is not a number."""
     return not told or _is_note(told) or (len(told) <= _NOTE and _NUMBER.fullmatch(told[-1].strip()) is None)
 
 

@@ -239,7 +239,7 @@ def missing_column(name: str, found: Sequence[str], row: int, guess: str = "") -
 
 
 def _levels(found: Sequence[str]) -> str:
-    """Names that differ in one digit alone at their end, as levels of regions do (ITL1, ITL2, ITL3); empty for none."""
+    """Names that differ only in a final digit, like levels of regions (ITL1, ITL2, ITL3); empty if there are none."""
     matches = [match for name in found if (match := _LEVEL.fullmatch(name.strip()))]
     stems = {key(match[1]) for match in matches}
     return ", ".join(match[0] for match in matches) if len(matches) > 1 and len(stems) == 1 else ""
@@ -311,7 +311,7 @@ def _with_names(table: TextFile, layout: Layout) -> tuple[TextFile, list[Finding
                 expected=seen,
             )
             for found in pd.unique(columns[position])
-            # Unicode normalisation alone does not change how a name looks.
+            # A name that differs only by Unicode normalisation looks the same and is not reported.
             if (seen := visible(found)) != unicodedata.normalize("NFC", " ".join(found.split()))
         ]
         columns[position] = each_once(visible, columns[position])

@@ -125,7 +125,7 @@ def load_data(  # noqa: PLR0913 - a public entry point
 
 
 def _reading(roles: Roles, files: Sequence[Source], onto: bool | Data | None) -> tuple[PanelMapping, Record]:
-    """Settings by which files are read, and their record: of a mapping that is given, or of the files beside."""
+    """Settings for reading files, and their provenance: from a given mapping, or from files beside the data."""
     if isinstance(roles, PanelMapping):
         return roles, {}
     if isinstance(roles, str | Path):
@@ -248,7 +248,7 @@ def _examined(
     else:
         problems, data = read_series(files[0], tables[0], asked)
     if errors_of(problems):
-        # The table may stand on another sheet.
+        # The table may be on another sheet.
         problems = [replace(item, severity="error") if item.rule == "other-sheets" else item for item in problems]
     return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row), data
 

@@ -1,4 +1,4 @@
-"""Files that say how data are read: readings beside files of one's own, declarations of shipped panels."""
+"""Settings for reading data: files of settings beside a user's data, and declarations of shipped panels."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from pysd_runner.data.numbers import DECIMALS
 
 IGNORE = "ignore"
 DECLARATIONS = "sources.toml"
-# End of the name of a file that says how the file of that name is read.
+# Suffix of the file with the reading settings of a data file of the same name.
 READING = ".reading.toml"
 SCHEMA = 1
 # Plausible exchange rates to the yuan; beyond them products could overflow or underflow.
@@ -93,12 +93,12 @@ class PanelMapping:
 
     @property
     def of_panel(self) -> "PanelMapping":
-        """The same for regions by year: the columns of times and entities are roles."""
+        """The mapping for a panel of regions by year, in which the columns of times and entities are roles."""
         roles = dict.fromkeys(self.entity, "region") | ({} if self.time is None else {self.time: "year"})
         return self.merged(columns=roles)
 
     def said(self, folder: Path = Path()) -> dict[str, object]:
-        """What is said of the columns, by key; files are named as from a folder."""
+        """The settings by key, with paths relative to a folder."""
         told = {name: getattr(self, name) for name in PanelMapping.__dataclass_fields__}
         for name in ("regions", "national"):
             if told[name] is not None and Path(told[name]).is_file():
@@ -180,12 +180,12 @@ def _left_out(table: TextFile, heading: str, values: tuple[str, ...], out: np.nd
 
 
 def reading_beside(path: Path) -> Path:
-    """File that says how a file is read."""
+    """Path of the file with the reading settings of a data file."""
     return path.with_name(f"{path.stem}{READING}")
 
 
 def reading_text(mapping: PanelMapping, path: Path) -> str:
-    """How a file is read, as the text of the file beside it."""
+    """Reading settings of a data file, as the content of the file beside it."""
     told = mapping.said(path.parent)
     lines = [f"# How {path.name} is read. Every command finds this file beside it.", f"schema = {SCHEMA}"]
     lines += [f"{name} = {_quoted(value)}" for name, value in told.items() if not isinstance(value, Mapping)]
@@ -200,7 +200,7 @@ def _quoted(value: object) -> str:
 
 
 def readings_of(paths: Iterable[Path], before: Iterable[Path] = ()) -> tuple[PanelMapping, dict[str, str]]:
-    """Settings by which files are read, as the files beside them say, over earlier ones, and the hash of each."""
+    """Update settings with those in the files beside the data; also return the hash of each such file."""
     found, hashes, before = PanelMapping(), {}, list(before)
     for beside in (*before, *filter(Path.is_file, map(reading_beside, paths))):
         more = load_mapping(beside)
@@ -370,7 +370,7 @@ def _rate(value: object, where: str) -> float:
     return number
 
 
-# Reader of the value of each key; all other keys hold one text.
+# Reader of the value of each key; all other keys hold one string.
 _READERS: Mapping[str, Callable[[object, str], object]] = {
     "columns": _texts,
     "units": _texts,

@@ -144,7 +144,7 @@ _SPACES = re.compile(r"\s+")
 # Spaces between two Chinese characters.
 _PADDING = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 _SEPARATORS = re.compile(r"[\s_\-./]+")
-# Possessive quantifiers limit backtracking, so that long texts are matched quickly.
+# Possessive quantifiers limit backtracking, so that long strings are matched quickly.
 _SUFFIX = re.compile(r"^(?P<label>.*?)(?<!\s)\s*+[(\[](?P<unit>[^()\[\]]++(?:\([^()]*+\))?[^()\[\]]*+)[)\]]$")
 _YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*+\u5e74?(?:\s*\[YR\d{4}\])?")
 
@@ -234,7 +234,8 @@ class Entity:
     column: int = 0
 
     def __post_init__(self) -> None:
-        # Yearbooks set names of two characters apart, to the width of three; codes match and hash as they are read.
+        # Yearbooks space out names of two characters to the width of three; codes keep their spelling, as their hash
+        # depends on it.
         for field in ("name_en", "name_zh"):
             object.__setattr__(self, field, _PADDING.sub("", getattr(self, field)))
 

@@ -1,4 +1,4 @@
-"""Convert texts to numbers: detect the number format of a file, and report invalid and impossible cells."""
+"""Convert strings to numbers: detect the number format of a file, and report invalid and impossible cells."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ class NumberStyle:
     thousands: str = ""  # thousands separator; empty for none
 
     def fits(self, text: str) -> bool:
-        """Whether a text is a number of this style."""
+        """Whether a string is a number of this style."""
         return _PATTERNS[self].fullmatch(text.translate(_SIGNS)) is not None
 
     def plain(self, text: str) -> str:
@@ -88,7 +88,7 @@ def styles_of(
 
 
 def _written(entries: Entries) -> set[str]:
-    """Distinct texts of a column; for a numeric column one number that is not an integer is enough."""
+    """Distinct strings of a column; for a numeric column one number that is not an integer is enough."""
     if is_typed(entries):
         return set(map(text_of, entries[(entries % 1 != 0) & np.isfinite(entries)][:1]))
     return set(map(str, entries))
@@ -139,7 +139,7 @@ def _told(observed: Sequence[Cells], styles: Mapping[str, NumberStyle]) -> list[
 
 
 def _read_otherwise(style: NumberStyle, text: str) -> bool:
-    """Whether the plain style cannot read a number or gives it another value."""
+    """Whether a number cannot be read, or has another value, without thousands separators."""
     return not PLAIN.fits(text) or float(PLAIN.plain(text)) != float(style.plain(text))
 
 

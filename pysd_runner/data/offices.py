@@ -112,7 +112,7 @@ def _codes_and_labels(column: Entries) -> list[Entries]:
 
 
 def _role(heading: str, columns: Texts) -> str:
-    """Role of a heading, given or known; empty for none."""
+    """Role of a heading, from the caller or from known spellings; empty if it has none."""
     given = mapped(heading, columns)
     name = ROLE_OF.get(bare(heading), "")
     if given is None or variable_name(given) in ROLES:
@@ -135,7 +135,7 @@ def with_years_below(table: TextFile, columns: Texts) -> TextFile:
 
 
 def in_panel_form(table: TextFile, columns: Texts, *, is_file: bool) -> tuple[TextFile, list[Finding]]:
-    """Convert a file with values by region and year in the manner of offices; of others settle the regions alone."""
+    """Convert a file in the format of a statistical office; in other files, only identify the column of regions."""
     export = _Export(table, columns, is_file=is_file)
     return export.table, export.problems
 
@@ -178,7 +178,7 @@ class _Export:
         return len(pd.unique(self._joined(places)))
 
     def _alike(self, place: int, other: int) -> bool:
-        """Whether two columns say the same, be it in other words."""
+        """Whether two columns correspond one to one, such as codes and labels."""
         return self._count(place) == self._count(other) == self._count(place, other)
 
     def _drop(self, places: Collection[int]) -> None:
@@ -277,7 +277,7 @@ class _Export:
         self._leave_out(name == IGNORE, Message("other measures"))
 
     def _telling(self, free: Sequence[int]) -> list[int]:
-        """Columns that tell the rows of one region and year apart; none if no columns do."""
+        """Columns that distinguish the rows of one region and year; empty if no columns do."""
         told: list[int] = self._at("region", "year")
         start, rows = len(told), len(self.table.rows)
         for place in free:
@@ -345,7 +345,7 @@ class _Export:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A measure of an export: its name, its unit, the text by which the caller names it, and its variable."""
+    """A measure of an export: its name, its unit, the string by which the caller names it, and its variable."""
 
     name: str
     unit: str
@@ -354,13 +354,13 @@ class _Measured:
 
 
 def _variable_in(texts: Sequence[str], unit: str) -> str:
-    """Variable that some texts name and a unit allows; empty for none."""
+    """Variable named by one of several strings and compatible with a unit; empty if there is none."""
     plain = [_FOOTNOTE.sub("", tidy(text)) for text in texts]
     named = [VARIABLE_OF.get(bare(text), "") for text in [*plain, *(text.partition(":")[2] for text in plain)]]
     named += [name for text in plain for code, name in _FLOWS.items() if code in text.casefold()]
     named += [name for phrase, name in _PHRASES for text in plain if phrase.match(text.casefold().replace("_", " "))]
     for name in filter(None, named):
-        # Output for each person is told by its unit.
+        # Output per person is recognised by its unit.
         for variable in (name, "output_per_head") if name == "output" else (name,):
             if not unit or fits(unit, VARIABLES[variable].kind):
                 return variable
@@ -392,10 +392,10 @@ def wholes_of(regions: Texts) -> list[str]:
     coded = [code for code in regions if _LEVEL.fullmatch(code)]
     levels = {code: "" if code == "00000" else _ZEROS.sub("", code) for code in coded}
     inner = {level[:size] for level in levels.values() for size in range(len(level))}
-    # Of codes such as R1 and R10 the one does not contain the other: not all codes of its length have longer ones.
+    # A code such as R1 does not contain R10, since not all codes of its length have longer ones that begin with them.
     flat = {(level[:2], len(level)) for code, level in levels.items() if level not in inner and level == code}
     found = {code for code, names in labels.items() if names & _WHOLES}
-    # A nation among regions, whose codes are of another form than its own.
+    # A nation among regions, whose code has another form than theirs.
     letters = [code for code in regions if _LETTERS.fullmatch(code)]
     found |= {code for code in letters if len(letters) == 1 and key(regions[code]) in _NATIONS - {key(code)}}
     found |= {code for code, level in levels.items() if level in inner and (level[:2], len(level)) not in flat}

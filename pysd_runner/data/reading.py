@@ -281,7 +281,7 @@ def _panel(context: _Context, draft: Draft, table: TextFile, layout: Layout) -> 
 
 
 def derived(values: Arrays) -> Arrays:
-    """Compute the variables that were not observed but can be derived."""
+    """Compute variables that were not observed from those that were."""
     found = {}
     for name, variable in VARIABLES.items():
         if variable.formula is not None and name not in values and set(variable.needs) <= set(values):

@@ -131,7 +131,7 @@ class SeriesTable:
             return self._position(self._asked.time)
         header = self._table.header
         times = [place for place, item in enumerate(header) if _is_time(item)]
-        # Numbers called `Time`, as models call theirs, count in the unit of the model where dates may not.
+        # Numbers in a column called `Time`, as in models, are in the unit of the model, unlike dates.
         times.sort(key=lambda place: key(header[place]) != "time" or self._is_names(self._table.columns[place]))
         if times:
             return times[0]

@@ -1,4 +1,4 @@
-"""Forms of data outside: files, shipped panels, frames and xarray objects come in, tables and workbooks go out."""
+"""Import of data from files, shipped panels, data frames and xarray objects; export to tables and workbooks."""
 
 import hashlib
 import json

@@ -35,7 +35,7 @@ _NOUNS: dict[str, tuple[Dimension, float]] = {
 _MULTIPLIERS: dict[str, float] = _WORDS["multipliers"]
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _WORDS["patterns"].items()}
 _CURRENT, _CONSTANT, _PRICE_WORDS = (_PATTERNS[name] for name in ("current", "constant", "price_words"))
-# What a unit may be divided by.
+# Denominators of units, such as people or years.
 _BELOW = {name: _PATTERNS[name] for name in ("per_year", "per_person", "per_hundred")}
 # "Millions of dollars"; and a remark before "per person".
 _OF = re.compile(r"^((?:hundred|thousand|million|billion|trillion)s?) of ")
@@ -103,7 +103,7 @@ def parse_unit(text: str) -> Unit:
 
 
 def known_unit(text: str) -> Unit | None:
-    """Parse a unit; None for a text that is none."""
+    """Parse a unit; None if the string is not a unit."""
     try:
         return parse_unit(text)
     except InvalidInput:
@@ -125,7 +125,7 @@ def _tidied(text: str) -> str:
 
 
 def price_basis(text: str) -> str:
-    """Price basis named in a text."""
+    """Price basis named in a string."""
     plain = text.casefold()
     if _CONSTANT.search(plain):
         year = _PRICE_YEAR.search(plain)
@@ -209,20 +209,20 @@ def factor_for(unit: Unit, kind: Kind) -> float:
 
 
 def fits(text: str, kind: Kind) -> bool:
-    """Whether a text is a unit of a kind of variable."""
+    """Whether a string is a unit of a kind of variable."""
     unit = known_unit(text)
     return unit is not None and unit.dimension in _ACCEPTED[kind]
 
 
 def unit_in(text: str) -> str:
-    """Unit of money or people that a title or label names in brackets, after a colon or after "in"; empty for none."""
+    """Unit of money or people in a title or label: in brackets, after a colon or after "in"; empty if there is none."""
     label, bracketed = split_unit(text)
     after = re.split(r"(?:^|[\s,])(?:in|en)\s", label, flags=re.IGNORECASE)[1:]
     return next(filter(is_main_unit, (bracketed, text, text.partition(":")[2], *after)), "")
 
 
 def is_main_unit(text: str) -> bool:
-    """Whether a text is a unit of money or people."""
+    """Whether a string is a unit of money or people."""
     unit = known_unit(text)
     return unit is not None and unit.dimension in ("money", "money per head", "person")
 
@@ -319,7 +319,7 @@ def _other_unit(cells: Cells, main: str) -> Flags:
 
 
 def _agree(first: str, second: str) -> bool:
-    """Whether two texts are the same unit, however they are spelt."""
+    """Whether two strings denote the same unit."""
     one, other = known_unit(first), known_unit(second)
     if one is None or other is None:
         return first.strip().casefold() == second.strip().casefold()

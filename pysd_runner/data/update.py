@@ -1,4 +1,4 @@
-"""New figures laid over a panel: what they add, what they revise, and the panel that results."""
+"""Update a panel with new figures: what they add, what they revise, and the resulting panel."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,7 +45,7 @@ _SHARES = {-3: "‰", -2: "%", 0: Message("fraction")}
 
 @frozen
 class Update:
-    """A panel with new figures laid over it."""
+    """A panel updated with new figures."""
 
     before: Data
     panel: Data
@@ -61,7 +61,7 @@ class Update:
 
 
 def long_table(data: Data, *, derived: Sequence[str] = ()) -> "pd.DataFrame":
-    """Observed figures as every command reads them: of regions a long table with names, groups and units, else wide."""
+    """Observations as commands read them: a long table with names, groups and units for regions, else a wide table."""
     frame = data.to_frame().dropna(subset="value")
     if "flag" not in frame:
         return frame.pivot(index=["time", *data.entities], columns="column", values="value").reset_index()
@@ -83,7 +83,7 @@ def observed_in(data: Data) -> list[str]:
 
 
 def check_panel(data: Data) -> None:
-    """Raise `InvalidInput` for data that are no panel, over which no figures are laid."""
+    """Raise `InvalidInput` for data that are not a panel, which cannot be updated."""
     if not data.regions:
         raise InvalidInput("new figures are laid over a panel of regions; read a longer table with load_data instead")
 
@@ -158,11 +158,11 @@ def units_of(data: Data) -> Texts:
 
 
 def _taken(before: Data, new: Data) -> tuple[list[str], tuple[str, ...]]:
-    """Columns of the new figures that are laid on, and those that the panel computes from others."""
+    """Columns of the new figures that are used, and those that are ignored because the panel computes them."""
     own, observed = observed_in(before), observed_in(new)
     computed = [name for name in before.variables if name not in own]
     taken = [name for name in new.variables if name in own or (name in observed and name not in computed)]
-    # What only serves to compute a column of the panel is no column of its own.
+    # A column that only serves to compute another one is not kept.
     served = {need for name in taken if name not in observed for need in VARIABLES[name].needs} - set(own)
     return [name for name in taken if name not in served], tuple(name for name in observed if name in computed)
 
@@ -238,7 +238,7 @@ def _refuse_size(before: Data, new: Data, name: str, years: tuple[int, int], rat
 
 
 def _probable(new: Data, name: str, ratio: float) -> str:
-    """The unit in which figures would continue those of the panel; empty if none is near."""
+    """The unit in which the new figures would be in line with the panel; empty if there is none."""
     kind = VARIABLES[name].kind if name in VARIABLES else "index"
     power = round(log10(factor_of(new, name) / ratio))
     if kind == "share":
@@ -266,7 +266,7 @@ def _check_years(before: Data, added: "pd.DataFrame", file: str) -> None:
 
 
 def _read_again(frame: "pd.DataFrame", before: Data, national: Record, last: int, where: str) -> Data:
-    """Read the whole as any panel is read, with all checks."""
+    """Read the merged table as a panel, with all checks."""
     order = {name: place for place, name in enumerate(dict.fromkeys(frame["variable"]))}
     places = {code: place for place, code in enumerate(before.codes)}
     frame = frame.assign(_of=frame["variable"].map(order), _at=frame["region"].map(places))
@@ -274,7 +274,7 @@ def _read_again(frame: "pd.DataFrame", before: Data, national: Record, last: int
     try:
         data = load_data(frame, regions=list(before.regions), national=national, panel=True)
     except InvalidData as error:
-        # Rows of the joint table mean nothing to a reader.
+        # Row numbers of the merged table would not help the user.
         raise InvalidData([replace(item, row=None) for item in errors_of(error.problems)], where) from error
     stem = before.name.removesuffix(f"-{before.years[-1]}")
     doubts = tuple(replace(item, row=None, column="") for item in data.problems)
@@ -282,7 +282,7 @@ def _read_again(frame: "pd.DataFrame", before: Data, national: Record, last: int
 
 
 def spans(years: Sequence[int]) -> str:
-    """Years as text, runs of them shortened.
+    """Format years as text, consecutive years as ranges.
 
     >>> spans([2019, 2020, 2021, 2024])
     '2019-2021, 2024'
