@@ -190,7 +190,7 @@ def _write_whole(path: Path, entry: bytes) -> None:
 
 
 def _fault(folder: Path) -> str:
-    """Why the contents of a folder cannot be trusted; empty when they can."""
+    """Reason why the contents of a cache folder cannot be trusted; empty if they can."""
     if sys.platform == "win32":
         return ""
     state = folder.stat()

@@ -208,7 +208,7 @@ def clocks(
 
 
 def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -> None:
-    """Reject a caller's unsuitable save interval; warn of that of a file, which runs as in other programs."""
+    """Reject an unsuitable save interval of the caller; warn of one in the file, which other programs accept."""
     if not clock.lost:
         return
     times = max(1, round(clock.save_every / clock.step))

@@ -36,7 +36,7 @@ class Message(str):
 
     @classmethod
     def restored(cls, template: str, values: Mapping[str, str]) -> Self:
-        """Restore a message from its template and the texts of its placeholders."""
+        """Restore a message from its template and the strings of its placeholders."""
         message = super().__new__(cls, _replaced(template, values))
         message.template, message.values = str(template), values
         return message
@@ -60,7 +60,7 @@ class Message(str):
 
 
 def _shown(template: str, values: Mapping[str, object]) -> dict[str, str]:
-    """The text of each placeholder of a template; values that are messages stay messages."""
+    """The string for each placeholder of a template; values that are messages stay messages."""
     form, shown = Formatter(), {}
     for _, name, spec, conversion in form.parse(template):
         if name is not None:
@@ -72,7 +72,7 @@ def _shown(template: str, values: Mapping[str, object]) -> dict[str, str]:
 
 
 def _replaced(template: str, values: Mapping[str, str]) -> str:
-    """Fill in a template with texts that are already formatted."""
+    """Fill in a template with strings that are already formatted."""
     if not values:
         return template
     return "".join(text + ("" if name is None else values[name]) for text, name, *_ in Formatter().parse(template))
@@ -110,7 +110,7 @@ class InvalidModel(InvalidInput):
 
 
 class UnknownName(InvalidInput):
-    """A requested name, the last of the values, is not `among` those that exist, of which the most similar is named."""
+    """A requested name, the last of the values, is not `among` the existing ones; the most similar is suggested."""
 
     def __init__(self, template: str = "", /, among: Iterable[str] = (), **values: object) -> None:
         known = list(among)

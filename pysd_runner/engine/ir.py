@@ -71,7 +71,8 @@ Mode = Literal["interpolate", "extrapolate", "hold_backward", "look_forward", "r
 # Euler's method, and the classical fourth-order Runge-Kutta method.
 Method = Literal["euler", "rk4"]
 
-# When what flows into a non-negative stock during a step may leave it: in the next one, or as in Stella in the same.
+# Rules for non-negative stocks: the inflow of a step can flow out from the next step on or, in Stella, in the same
+# step.
 OutflowRule = Literal["next step", "same step"]
 
 

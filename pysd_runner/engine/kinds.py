@@ -1,4 +1,4 @@
-"""The kinds of most arrays of the engine, and the kind of most of its classes: frozen, with slots."""
+"""Type aliases of the engine's arrays, and the decorator of most of its classes: frozen data classes with slots."""
 
 from dataclasses import dataclass, field
 from functools import partial

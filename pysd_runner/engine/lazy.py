@@ -1,4 +1,4 @@
-"""Import the exports of a package when they are first used, and say of former names what they are called now."""
+"""Import the exports of a package when they are first used, and name the replacements of former names."""
 
 import ast
 import sys
@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-# By full former name of a module or of what it exported: what is used now.
+# Replacements, by the full former name of a module or of a name that it exported.
 FORMER: dict[str, str] = {}
 
 
@@ -62,6 +62,6 @@ class _FormerModules(MetaPathFinder):
 
 
 def refuse_former(names: Mapping[str, str]) -> None:
-    """Answer former names by what is used now, ``"package.module.name"`` by old name."""
+    """Raise for former names, with the replacement; by old name, ``"package.module.name"``."""
     FORMER.update(names)
     sys.meta_path.append(_FormerModules())

@@ -50,7 +50,7 @@ def spread(room: int, lanes: int, item: int) -> int:
 
 
 def check_memory(needed: int, what: Message, instead: Message) -> None:
-    """Raise `InvalidInput` for work that needs more bytes than the machine has: the guard of all draws."""
+    """Raise `InvalidInput` for work that needs more bytes than the machine has."""
     available = machine_bytes()
     if needed > available:
         raise InvalidInput(

@@ -106,7 +106,7 @@ def _labels(item: Any, model: ModelIr) -> list[str]:
 
 
 def _element(item: Any, path: Path, files: Mapping[str, Path]) -> Any:
-    """A variable without the texts that PySD would write into its module, and with its data files resolved."""
+    """A variable without the strings that PySD would write into its module, and with its data files resolved."""
     parts = [_component(part, path, files) for part in item.components]
     return replace(item, components=parts, units="", limits=(None, None), documentation="")
 

@@ -147,7 +147,7 @@ def _read_number(written: Any) -> float:
 
 
 def _write_text(text: str) -> Any:
-    """A text or, for a message, its template and what fills it in."""
+    """A string or, for a message, its template and the values of its placeholders."""
     if not isinstance(text, Message):
         return text
     return [text.template, {name: _write_text(value) for name, value in text.values.items()}]

@@ -117,7 +117,7 @@ class Task:
         failed = np.zeros((1, 1), dtype=bool)
         for name, values in data.items():
             lead: Flags = np.zeros(values.shape[:2], dtype=bool)
-            # A sum is finite only where every value is, and costs less than a mask; that it overflows costs time alone.
+            # A sum is finite only where every value is, and is cheaper than a mask; if it overflows, only time is lost.
             total = np.einsum(values, [*range(values.ndim)], [])  # type: ignore[arg-type]
             if not np.isfinite(total):
                 lead = np.asarray(not_usable(self.ir, name, values).any(axis=tuple(range(2, values.ndim))))

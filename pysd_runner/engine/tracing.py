@@ -40,7 +40,7 @@ class Failure:
 
     @property
     def message(self) -> Message:
-        """What became of which variable, when and in which case."""
+        """Message on a failure: which variable became not finite, when, and in which case."""
         element = f"[{', '.join(self.element)}]" if self.element else ""
         return Message(
             "{name} became {value} at time {time:g} (scenario {scenario}, draw {draw}){remark}",

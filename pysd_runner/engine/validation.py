@@ -36,7 +36,7 @@ def year(what: str, value: Any) -> int:
 
 def check_series(model: "ModelIr", name: str, value: Any, dims: tuple[str, ...]) -> None:
     """Raise `InvalidInput` for a series of pandas over times, which would be read as draws or as elements of `dims`."""
-    import numpy as np  # here, since the command line counts with this module before it needs numpy
+    import numpy as np  # imported here, because the command line uses this module before it loads numpy
 
     index = getattr(value, "index", None)
     if index is None or callable(index) or np.ndim(value) != 1 or not len(index) or index.name == "draw":

@@ -28,7 +28,7 @@ Room = Callable[[int, slice], Mapping[str, NDArray[Any]] | None]
 
 
 def no_room(scenario: int, draws: slice) -> None:
-    """No memory: each block has its own."""
+    """Provide no memory: each block allocates its own."""
 
 
 # Name of the default scenario, used when no scenarios are given.

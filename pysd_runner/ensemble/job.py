@@ -334,7 +334,7 @@ def ensemble_job(
     given, count, made = _given(model, cases)
     found = cases_of(model, given, scenarios, draws if made is None else None, outcomes=outcomes, **settings)
     count = found.draws if count is None else count
-    check_kept(found, count, precision, Statistics())  # blocks are in the store, and what failed is read at once
+    check_kept(found, count, precision, Statistics())  # blocks are in the store, and failed cases are read at once
     size = min(found.blocks(count)[0].stop, count)
     values = {} if made is not None else _by_variable(given)
     digests = {name: _digest(array) for name, array in values.items()}

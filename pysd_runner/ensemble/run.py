@@ -114,7 +114,7 @@ def run_ensemble(  # noqa: PLR0913 - public entry point
     parts = [slice(draw, draw + 1) for draw in range(found.draws)] if is_slow else found.blocks(found.draws)
     at_once = cores() if threads is None else check_integer("threads", threads, least=1)
     kept = statistics_of(keep)
-    # Where quantiles are exact every run is needed to the end, and has its place from the start.
+    # Exact quantiles need every run until the end, so their memory is allocated at the start.
     is_whole = kept is not None and found.draws <= MAX_EXACT and len(kept.quantiles) > 0
     room = RunCollector(found, "float64").room if is_whole else no_room
     collector = (

@@ -1,4 +1,4 @@
-"""What a model implies for its evidence terms, before and after a fit, and how long the effects last in it."""
+"""Effects that a model implies for its evidence terms, before and after a fit, and how long they last in the model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ AFTER, EARLY, LATE = (1, 2, 3, 5, 8, 11, 14), (1, 3), (8, 12)
 
 @frozen(eq=False)
 class Persistence:
-    """What is left of the money of one year.
+    """Persistence of the effects of one year's spending.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Persistence:
 
 
 def persistence(term: EvidenceTerm, experiments: Asked, parameters: Values, draws: int) -> Persistence:
-    """Follow the people whom money of one year reaches.
+    """Simulate how the effects of one year's spending persist among the people it reaches.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _read(
     *,
     outcome: str = "",
 ) -> Array:
-    """What one scenario implies in some spans of years, shape (draw, span)."""
+    """Effects that one scenario implies in some spans of years, shape (draw, span)."""
     asked: dict[str, Any] = {"scenario": scenario, "measure": measure, "outcome": outcome or term.outcome}
     asked["money"] = term.money
     unused: dict[str, Any] = {"family": "normal", "centre": 0.0, "low": -1.0, "high": 1.0}
@@ -116,7 +116,7 @@ class ImpliedEffects:
 
 @frozen(eq=False)
 class Findings:
-    """What a model implies for its evidence terms.
+    """Effects that a model implies for its evidence terms.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class Findings:
 
 
 def findings(model: Model, data: Data | None, fitted: FittedParameters | None = None) -> Findings:
-    """Compute what a model implies for its evidence terms.
+    """Compute the effects that a model implies for its evidence terms.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def findings(model: Model, data: Data | None, fitted: FittedParameters | None = 
 def _after(
     model: Model, data: Data | None, fitted: FittedParameters, asked: Asked, spec: ModelSpec
 ) -> tuple[dict[str, ImpliedEffects], FittedParameters, dict[str, Any]]:
-    """Stages after a fit, the fit whose draws are followed over time, and facts on the weighing."""
+    """Stages after a fit, the fit whose draws are followed over time, and facts on the reweighting."""
     terms = tuple(spec.evidence.values())
     if is_weighed(fitted):
         return {"weighted": ImpliedEffects(_implied(asked, terms, fitted, spec))}, fitted, {}
@@ -214,6 +214,6 @@ def _implied(asked: Asked, terms: Sequence[EvidenceTerm], fitted: FittedParamete
         return {}
     draws = len(fitted.draws) or PRIOR_DRAWS
     drawn = fitted.sample(np.random.default_rng(0), draws, spec=spec)
-    if fitted.draws:  # in their order, as weights are
+    if fitted.draws:  # in the order of the draws, like the weights
         drawn |= dict(zip(fitted.keys, np.array(fitted.draws).T, strict=True))
     return asked(terms).implied(drawn, draws)

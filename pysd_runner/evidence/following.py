@@ -1,4 +1,4 @@
-"""What runs begin with: data up to the origin, a fit weighed by measured effects, and the forecast that they follow."""
+"""Inputs of runs: data up to the origin, a fit reweighted by measured effects, and the forecast that runs follow."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -23,16 +23,16 @@ GROUP = "gapsim.baselines"
 
 
 class Audience(Protocol):
-    """Who is told what is being done, and what could not be: the session of a command, or a script."""
+    """Receiver of progress, warnings and notes: the session of a command, or a script."""
 
     def stage(self, title: str, /) -> AbstractContextManager[Any]:
         """Show a step of the work, and its progress by ``at``."""
 
     def warn(self, text: str, /) -> None:
-        """Take a warning."""
+        """Show or store a warning."""
 
     def note(self, text: str, /) -> None:
-        """Take a remark."""
+        """Show or store a note."""
 
 
 @frozen(eq=False)
@@ -41,7 +41,7 @@ class RunStart:
 
     model: Model
     data: Data | None  # a panel ends at the origin of the projection
-    fitted: FittedParameters | None  # weighed by measured effects, if the model declares any
+    fitted: FittedParameters | None  # reweighted by measured effects, if the model declares any
     baseline: Baseline | None
     settings: Mapping[str, Any]
 
@@ -56,7 +56,7 @@ class RunStart:
 
 @frozen(eq=False)
 class Following:
-    """How runs begin.
+    """How runs start, by the start of a design.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def _as_file(
     given: Record,
     how: Following,
 ) -> RunStart:
-    """Inputs of runs that begin as their file says, and follow no forecast."""
+    """Inputs of runs that start from the values in the model file, and do not follow a forecast."""
     if how.forecast not in (None, "auto"):
         raise InvalidInput("{model} follows no forecast; leave `forecast` out", model=model.name)
     settings = {"draws": model.design.draws, "seed": 0, **given}
@@ -118,7 +118,7 @@ def _as_file(
 def _in_state(
     audience: Audience, model: Model, data: Data, fitted: FittedParameters | None, given: Record, how: Following
 ) -> RunStart:
-    """Inputs of runs that begin in the state observed at the origin, and follow a forecast from there."""
+    """Inputs of runs that start in the state observed at the origin, and follow a forecast from there."""
     settings = settings_of(model, data, fitted, given, draws=how.draws, scenarios=how.scenarios)
     until = settings["until"]
     # Forecasts start where the projection does.
@@ -138,7 +138,7 @@ def _in_state(
 
 
 def _none(*_: Any, **__: Any) -> None:
-    """A run that ends before its origin follows none."""
+    """No forecast: the run ends before the origin of a forecast."""
 
 
 _BEGIN: Mapping[str, Callable[..., RunStart]] = {"state": _in_state, "file": _as_file}
@@ -167,7 +167,7 @@ def settings_of(
 def reweighted(
     audience: Audience, model: Model, data: Data | None, fitted: FittedParameters, seed: int
 ) -> FittedParameters:
-    """Weigh a fit by the measured effects of the model, unless it used them; warn if too few draws agree."""
+    """Reweight a fit by the measured effects of the model, unless the fit used them; warn if too few draws agree."""
     declared = model.declarations.evidence
     if is_weighed(fitted) or not any(item.is_used for item in declared.values()):
         return fitted

@@ -1,4 +1,4 @@
-"""Repeat the experiments behind measured effects in the model: what it implies for each, by draw."""
+"""Repeat the experiments behind measured effects in the model, and compute the effect it implies in each draw."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -144,7 +144,7 @@ class ExperimentRuns:
     def _run(self, values: Values, stop: float) -> Run:
         read = [(item.outcome or self.usual[0], item.money or self.usual[1]) for item in self.terms]
         raises = [item.raises for item in self.terms if item.raises is not None]
-        # What is given as a path need not be saved.
+        # A variable given as a path need not be saved.
         read += [(item.variable, item.of) for item in raises if not isinstance(values.get(item.variable), TimePath)]
         wanted = list(dict.fromkeys(name for names in read for name in names if name))
         with np.errstate(all="ignore"):
@@ -177,7 +177,7 @@ def _scenarios(
 
 @frozen(eq=False)
 class Beginning:
-    """How the runs of experiments begin.
+    """Where the runs of experiments start from.
 
     Attributes
     ----------
@@ -201,7 +201,7 @@ class Beginning:
 def in_state(
     model: Model, data: Data, origin: int, *, first_year: int | None = None, yuan_per_unit: float = 1.0
 ) -> Beginning:
-    """Begin in the state that was observed at the origin.
+    """Start from the state observed at the origin.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def in_state(
 
 
 def beginning_of(model: Model, data: Data | None, fitted: FittedParameters | None = None) -> Beginning:
-    """Begin as the runs of a projection do.
+    """Start from the same values as the runs of a projection.
 
     Parameters
     ----------
@@ -305,7 +305,7 @@ def experiments_of(terms: Iterable[EvidenceTerm], begun: Beginning) -> Experimen
     known: dict[tuple[int, float], Values] = {}
 
     def lowered(scenarios: Sequence[Scenario], common: Values, stop: float) -> Values:
-        # What scenarios set is made once for all draws, unless something of it is drawn.
+        # Values set by scenarios are computed once for all draws, unless some of them differ between draws.
         place = (len(scenarios), stop)
         if place not in known or known[place].keys() & common.keys():
             bounds = (clock.start, stop)

@@ -44,12 +44,12 @@ QUANTITIES = {
 }
 # Ratios are pooled as logarithms, which a null does not have; their standard errors are those of the logarithm.
 LOGARITHMIC = ("PV",)
-# How a standard error was had: published, from a stated p value, from a claim of significance (an upper bound), half a
+# Source of a standard error: published, from a stated p value, from a claim of significance (an upper bound), half a
 # published range, or assumed.
 MEASURED = ("published", "p")
 BASES = (*MEASURED, "significance", "range", "assumed", "")
 
-# Columns of the files: of texts, of numbers, and of words with the words allowed.
+# Columns of the files: strings, numbers, and categories with their allowed values.
 _NUMBERS = {
     "effects": ("rating", "size", "error", "control", "cost", "value", "se", "return", "return_se"),
     "costs": ("amount", "yuan_2024"),
@@ -176,7 +176,7 @@ def _between(y: Array, s: Array) -> float:
         w = 1 / (s**2 + tau2)
         return float(w @ (y - w @ y / w.sum()) ** 2) - (len(y) - 1)
 
-    # At this bound the sum is below k - 1 even with weights that are all equal to it.
+    # At this bound the sum is below k - 1 even if all weights are equal to it.
     most = float(((y - y.mean()) ** 2).sum())
     return 0.0 if excess(0.0) <= 0 else float(brentq(excess, 0.0, most, xtol=1e-14 * most))
 
@@ -323,7 +323,7 @@ class Ledger:
         return pd.concat([item for item in found if len(item)] or found, ignore_index=True)
 
     def levers(self) -> "pd.DataFrame":
-        """Numbers of effects and costs by lever: how many there are, with an error, pooled, and as experiments."""
+        """Numbers of effects and costs by lever: all, with a standard error, pooled, and used as experiments."""
         import pandas as pd
 
         table = self.effects

@@ -1,4 +1,4 @@
-"""Weigh the draws of a fit by measured effects that the fit did not use."""
+"""Reweight the draws of a fit (importance reweighting) by measured effects that the fit did not use."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ ENTRY = "evidence"
 
 @frozen(eq=False)
 class Reweighted:
-    """A fit whose draws were weighed by evidence terms.
+    """A fit whose draws were reweighted by evidence terms.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def terms_of(model: Model, keys: Iterable[str] | None = None) -> tuple[EvidenceT
 
 
 def is_weighed(fitted: FittedParameters) -> bool:
-    """Whether a fit used evidence terms, in its search or by weights.
+    """Whether a fit used evidence terms, in its search or by reweighting.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def weigh(
     *,
     seed: int = 0,
 ) -> Reweighted:
-    """Weigh the draws of a fit by the density of measured effects at what each draw implies.
+    """Reweight the draws of a fit by the density of measured effects at the effects that each draw implies.
 
     ``w_i ~ prod_k p_k(q_k(theta_i))``, with the effect ``q_k`` of the experiment of term ``k`` on the model's own path
     and the density ``p_k`` of what was measured. This is the posterior with the terms in its likelihood, as far as the

@@ -188,7 +188,7 @@ def _umask() -> int:
     return mask
 
 
-# First characters of texts that spreadsheet programs interpret as formulas.
+# First characters of strings that spreadsheet programs interpret as formulas.
 FORMULA = ("=", "+", "-", "@", "\t")
 # Maximum number of rows shown in a notebook.
 SCREEN = 20
@@ -253,7 +253,7 @@ def save_workbook(sheets: "Mapping[str, pd.DataFrame]", path: str | Path) -> Pat
             frame.to_excel(writer, sheet_name=title, index=False, freeze_panes=(1, 0))
         for sheet in writer.book.worksheets:
             for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"):
-                cell.data_type = "s"  # a text that begins with = is not a formula
+                cell.data_type = "s"  # a string that begins with = is not a formula
     return write_bytes_whole(path, content.getvalue())
 
 
@@ -273,7 +273,7 @@ def missing(owner: object, name: str) -> Any:
     """Raise `AttributeError` with the attribute that may have been meant; for ``__getattr__``."""
     known = {*dir(type(owner)), *getattr(type(owner), "__dataclass_fields__", ())}
     if name.startswith("_") or name in known:
-        return object.__getattribute__(owner, name)  # raises what went wrong
+        return object.__getattribute__(owner, name)  # raises the error that occurred
     near: str = suggest(name, [item for item in known if not item.startswith("_")])
     if not near and "to_frame" in known:
         near = " `to_frame()` gives a data frame, which may have it."

@@ -244,7 +244,7 @@ def _renamed(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _encoding(values: xr.DataArray, is_single: bool) -> dict[str, object]:
-    """Compression settings of numeric arrays; texts and scalars are not compressed."""
+    """Compression settings of numeric arrays; strings and scalars are not compressed."""
     kind = values.dtype.kind
     if values.ndim == 0 or kind not in "fiu":
         return {}
@@ -273,7 +273,7 @@ def _text(value: object) -> object:
 
 
 def _plain(attributes: Mapping[object, object], where: str) -> dict[object, object]:
-    """Convert attributes to types that netCDF can store: texts, numbers, arrays of them."""
+    """Convert attributes to types that netCDF can store: strings, numbers, arrays of them."""
     plain: dict[object, object] = {}
     for key, value in attributes.items():
         if isinstance(value, bool):

@@ -35,7 +35,7 @@ def write_record(
     path: str | Path, content: Record, *, schema: int, allow_nan: bool = False, indent: int | None = 1
 ) -> Path:
     """Write a record atomically; raises `ValueError` or `TypeError` if it cannot be represented in JSON."""
-    # In the form in which it will be read: keys are texts, tuples are lists.
+    # In the form in which it will be read: keys are strings, tuples are lists.
     told = {str.__str__(item): _taken_apart(item) for item in _messages(content)}
     plain = json.loads(json.dumps({**content, **({MESSAGES: told} if told else {})}, allow_nan=allow_nan))
     sealed = {SCHEMA: schema, SEAL: seal_of(schema, plain), **plain}
@@ -189,7 +189,7 @@ class Computation:
 
 
 class Checkpoint:
-    """A folder with the arrays of finished parts of a computation by name; without a folder nothing is stored."""
+    """A folder with the arrays of finished stages of a computation by name; without a folder nothing is stored."""
 
     # `digest` is that of the data and settings: a folder of another computation is rejected.
 

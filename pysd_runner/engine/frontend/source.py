@@ -62,7 +62,7 @@ def data_file(name: str, model: Path) -> Path:
 
 
 def data_files(names: Mapping[str, str], model: Path) -> dict[str, Path]:
-    """Paths of the data files listed in the settings of a model, without those it may not read."""
+    """Paths of the data files listed in the settings of a model, except those that it is not allowed to read."""
     found = {}
     for name, file in names.items():
         with suppress(InvalidModel):

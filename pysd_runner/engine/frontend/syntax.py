@@ -43,7 +43,7 @@ class Misplaced(InvalidModel):
 
 
 def fault(place: SourcePlace, offset: int, message: str) -> InvalidModel:
-    """Error that states the line and column of a character of a text."""
+    """Error with the line and column of a character in the file."""
     return InvalidModel("{where}: {said}", where=place.at(offset), said=message)
 
 

@@ -356,7 +356,7 @@ class NestCode:
         self.writer.put(0, f"call void %arrays(i64 {number}, ptr %ws, ptr null)")
 
     def push_task(self, item: Item) -> None:
-        """Add the inflow of a fixed delay to its buffer and load its next outflow."""
+        """Append the inflow of a fixed delay to its ring buffer, and load its next outflow."""
         push(self, item)
 
 

@@ -203,7 +203,7 @@ def interpolation(code: NestCode, expression: Interpolation) -> Value:
     chain = not expression.tables and expression.points <= CHAIN
     value = (_Chain(code, expression) if chain else _Search(code, expression)).read(argument)
     if expression.mode in ("hold_backward", "look_forward") or expression.points == 1:
-        # These do not compute with the argument, so that NaN would not propagate.
+        # These operations select rather than compute, so NaN arguments must be propagated explicitly.
         missing = argument.compare("uno", argument)
         return code.writer.select(missing, float("nan"), value)
     return value

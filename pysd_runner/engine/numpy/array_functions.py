@@ -128,7 +128,7 @@ def binomial_quantile(chance: Array, low: Array, high: Array, trials: Array, sha
 
 
 def failures_quantile(chance: Array, low: Array, high: Array, successes: Array, share: Array) -> Array:
-    """Quantile of a truncated negative binomial distribution: number of failures before a number of successes."""
+    """Quantile of a truncated negative binomial distribution: number of failures before a given number of successes."""
     from scipy.special import betainc
 
     valid = (successes > 0) & (share > 0) & (share <= 1)

@@ -34,7 +34,7 @@ _COLUMN = re.compile(r"[A-Za-z]{1,3}\Z")
 
 
 def cell_place(text: str) -> tuple[int, int] | None:
-    """Row and column of a cell, counted from zero; None if the text is not a cell reference.
+    """Row and column of a cell, counted from zero; None if the string is not a cell reference.
 
     >>> cell_place("b3")
     (2, 1)
@@ -58,7 +58,7 @@ def column_place(letters: str) -> int:
 
 
 def number_of(cell: Any) -> float:
-    """A cell as a number, NaN if it is empty or a text."""
+    """A cell as a number; NaN if it is empty or holds a string."""
     if isinstance(cell, bool | int | float):
         return float(cell)
     try:

@@ -228,7 +228,7 @@ def impulse(scope: Scope, start: Expression, magnitude: Expression) -> Expressio
 
 
 def at_moment(scope: Scope, moment: Expression) -> Expression:
-    """Whether a time lies in the current step."""
+    """Whether the current step contains a time."""
     return scope.held(_begun(moment) & (_since(moment) < time_step()))
 
 

@@ -41,7 +41,7 @@ Term = tuple[int, str]
 
 @frozen
 class _Share:
-    """Limit of a flow: the content of a stock, with inflows that count, minus the flows that drain it before."""
+    """Upper limit of a flow: the content of a stock plus its available inflows, minus flows with a higher priority."""
 
     stock: str
     before: tuple[Term, ...]
@@ -78,7 +78,7 @@ def with_limits(variables: Mapping[str, Variable], label: str, rule: OutflowRule
 def _with_inflows(
     shares: Mapping[Term, Sequence[_Share]], variables: Mapping[str, Variable]
 ) -> dict[Term, list[_Share]]:
-    """Let what flows into a stock count in the limits of its outflows, as far as this closes no loop of equations."""
+    """Add inflows of a stock to the limits of its outflows, unless this creates an algebraic loop."""
     needs: dict[str, set[str]] = {}
     for name, item in variables.items():
         is_now = item.kind not in (*STATEFUL, "initial")
@@ -120,13 +120,13 @@ def _limited_name(way: int, flow: str, shares: Mapping[Term, Sequence[_Share]]) 
 
 
 def _taken(term: Term, shares: Mapping[Term, Sequence[_Share]]) -> str:
-    """The variable that contains a flow before it is limited as an inflow that turns negative."""
+    """The variable that contains a flow before it is limited as a negative inflow."""
     way, flow = term
     return _asked(flow) if way == OUT and (IN, flow) in shares else flow
 
 
 def _unlimited(flow: Variable, later: set[str], variables: Mapping[str, Variable]) -> dict[str, Variable]:
-    """A flow that reads what flows limited after it ask for, as their limits depend on it; with what these ask for."""
+    """Rewrite a flow to use the unlimited values, added as hidden variables, of flows that are limited after it."""
     names = {
         name: f"{name}{HIDDEN}asked for"
         for block in flow.blocks
@@ -172,7 +172,7 @@ def _at_least_zero(expression: Expression) -> bool:
 
 
 def _obstacle(stock: Variable, takers: Sequence[Term], variables: Mapping[str, Variable]) -> str:
-    """Why the flows of a stock cannot be limited, empty if they can."""
+    """Reason why the flows of a stock cannot be limited; empty if they can."""
     for _, flow in takers:
         if not flow:
             fault = Message("one of its flows is no variable; give it a name")
@@ -187,7 +187,7 @@ def _obstacle(stock: Variable, takers: Sequence[Term], variables: Mapping[str, V
 
 
 def _limited(flow: Variable, shares: Mapping[Term, Sequence[_Share]]) -> Iterator[Variable]:
-    """Limit a flow; where it enters a stock, a hidden variable holds what is asked for."""
+    """Limit a flow; where it enters a stock, a hidden variable keeps the unlimited flow."""
     least, most = shares.get((IN, flow.name), ()), shares.get((OUT, flow.name), ())
     blocks = flow.blocks
     for share in most:
@@ -212,7 +212,7 @@ def _bounded(block: Block, function: str, bound: Expression, stock: str) -> Bloc
 
 
 def _left(share: _Share, index: tuple[Index, ...], shares: Mapping[Term, Sequence[_Share]]) -> Expression:
-    """The stock divided by the time step, with what enters and without what drains it before; at least zero."""
+    """The stock divided by the time step, plus inflows, minus outflows with a higher priority; at least zero."""
     left: Expression = Reference(share.stock, index) / time_step()
     for name in share.entering:
         left = left + operation("max", Reference(_taken((OUT, name), shares), index), 0.0)

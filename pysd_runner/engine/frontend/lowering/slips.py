@@ -1,4 +1,4 @@
-"""Equations that are probably slips, and read as they stand: tables with two values at one x, ramps that end early."""
+"""Find equations that are probably mistakes, but run unchanged, such as ramps that end before they start."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,7 +8,7 @@ from pysd_runner.engine.ir import key
 
 
 def slips(variables: Iterable[DefinedVariable]) -> Iterator[Message]:
-    """What a reader of a model file should look at, in the order of the file."""
+    """Probable mistakes in a model file, in the order of the file."""
     given = list(variables)
     known = {key(item.name): item.equations[0].expression for item in given if len(item.equations) == 1}
     for variable in given:

@@ -24,8 +24,8 @@ _POINTS = "xscale xpts ypts"
 _PARTS = "eqn init_eqn gf non_negative conveyor queue inflow outflow leak leak_integers multiplier overflow units range"
 _VARIABLE = f"{_PARTS} dimensions element", "name leak_start leak_end isee.spreadflow"
 
-# Tag -> the tags inside it, and its attributes, that are read. A text, such as an equation, has no tags inside it
-# (""); a blank stands for a tag that is no text, in which others may be noted.
+# Tag -> the tags inside it, and its attributes, that are read. A string, such as an equation, has no tags inside it
+# (""); a blank stands for a tag that is not a string, in which others may be noted.
 _READ = {
     "xmile": ("model macro dimensions sim_specs behavior header data", ""),
     "header": ("options smile includes", ""),
@@ -76,7 +76,7 @@ _NOTES = {
     "isee.controls": "controls of the program that stand in for equations; give their values to do the same",
 }
 
-# Values of attributes that are covered; others are not.
+# Supported values of attributes.
 _COVERED = {("run", "by"): ("", "all"), ("uses_arrays", "invalid_index_value"): ("", "0")}
 
 UNKNOWN = "is not known here, and the numbers may depend on it; remove it if they do not"
@@ -120,9 +120,9 @@ def _walk(item: Any, found: Counter[Feature], faults: dict[str, list[Any]]) -> N
 
 
 def _note(name: str, where: str, part: Any) -> str:
-    """How a tag or attribute that is not read is handled; empty if a number may depend on it."""
+    """Note on how an ignored tag or attribute is handled; empty if ignoring it could change results."""
     if part != () and where not in _LENIENT and not _READ.get(where, ("", ""))[0]:
-        return ""  # inside a text, such as an equation
+        return ""  # inside a string, such as an equation
     aside = VENDOR if "." in name else ASIDE if where in _LENIENT and not _equations(part) else ""
     return _NOTES.get(name, aside)
 
@@ -132,7 +132,7 @@ def _equations(part: Any) -> bool:
 
 
 def _matters(name: str, done: str, item: Any) -> bool:
-    """Whether results may differ from those of the program, which uses what is not read here."""
+    """Whether results may differ from those of the program that wrote the file, because the item is ignored."""
     if done == VENDOR:
         return any(parent.tag in _KINDS.split() for parent in (item, *item.iterancestors()))
     if name == "event_poster":
@@ -159,7 +159,7 @@ def _not_covered(item: Any) -> str:
 
 
 def _refusal(faults: dict[str, list[Any]]) -> InvalidModel:
-    """One error for all that is refused, each with the place where it occurs first."""
+    """One error for all refused tags and attributes, each with its first position in the file."""
     (said, (first, *_)), *others = faults.items()
     if not others:
         return fault_at(first, said)

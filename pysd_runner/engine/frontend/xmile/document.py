@@ -20,7 +20,7 @@ ISEE = re.compile(r"https?://(?:www\.)?iseesystems\.com/XMILE", re.IGNORECASE)
 # Frequent but harmless XML errors: an undeclared namespace prefix, two hyphens in a comment.
 HARMLESS = frozenset({"NS_ERR_UNDEFINED_NAMESPACE", "ERR_HYPHEN_IN_COMMENT"})
 
-# Tags of the interface, and errors that Stella writes into them: no blank between attributes, bytes that are no text.
+# Tags of the interface, and errors that Stella writes into them: no blank between attributes, bytes that are not text.
 _INTERFACE = ("<isee:animation", "<table ", "<graph ")
 _SLOPPY = frozenset({"ERR_SPACE_REQUIRED", "ERR_GT_REQUIRED", "ERR_INVALID_ENCODING"})
 
