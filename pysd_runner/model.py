@@ -77,7 +77,7 @@ class Model:
 
     @property
     def declarations(self) -> ModelSpec:
-        """Declarations of the model; empty where it has none."""
+        """Declarations of the model; empty if it has none."""
         return self.spec or ModelSpec(name=self.name)
 
     @property
@@ -87,7 +87,7 @@ class Model:
 
     @cached_property
     def design(self) -> StudyDesign:
-        """What a study of the model needs besides its runs."""
+        """Settings of a study of the model, such as what is taken from data and what is shown."""
         return design_of(self.spec)
 
     def with_regions(self, regions: int | Sequence[str]) -> "Model":
@@ -369,7 +369,7 @@ def facts_of(model: ModelIr) -> dict[str, Fact]:
     return found
 
 
-# Words of a name that mark a share, whose value is between 0 and 1.
+# Words in a name that indicate a share, whose value is between 0 and 1.
 _SHARE = re.compile(r"\b(?:share|fraction|percentage|proportion|probability|percent)s?\b", re.IGNORECASE)
 
 

@@ -22,7 +22,7 @@ FORMS = (
     "dispersion falls by 5% by YEAR",
     "dispersion rises by 5% by YEAR",
 )
-# An event of any series: above or below a value at a time, or by that time.
+# Pattern of an event of any series, such as "above 100 at 80": above or below a value, at a time or by that time.
 _FORM = re.compile(
     r"(?P<name>.+?)\s+(?P<way>above|over|below|under)\s+(?P<value>[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s+"
     r"(?P<when>at|by|in|on)\s+(?P<time>[-+0-9./Q]+)",

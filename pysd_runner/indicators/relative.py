@@ -1,4 +1,4 @@
-"""Relative position of regions (to the nation, the mean and the leader), shares, and the gap of laggards."""
+"""Position of regions relative to the nation, the mean and the leader, shares, and the gap of laggards."""
 
 from collections.abc import Callable
 

@@ -165,7 +165,7 @@ class Quantity:
         return -self.scale if self.lower_is_better else self.scale
 
     def difference(self, baseline: str, lang: str) -> str:
-        """What is drawn of differences from the baseline, with its unit."""
+        """Label of differences from the baseline, with their unit."""
         key = "axis.difference_closed" if self.lower_is_better else "axis.difference"
         return translate(key, lang, baseline=baseline, unit=self.difference_unit)
 

@@ -1,4 +1,4 @@
-"""Numbers behind the figures: quantile bands of projections by region, with observations."""
+"""Data of the figures: quantile bands of projections by region, with observations."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -51,7 +51,7 @@ class Bands:
 def bands_of(
     values: xr.DataArray, *, scenario: int, region: int, scale: float = 1.0, baseline: int | None = None
 ) -> Bands:
-    """Bands of one scenario and region; of the difference from the baseline, paired by draw, where one is given."""
+    """Bands of one scenario and region or, if a baseline is given, of its difference from that, paired by draw."""
     array = values.to_numpy()[:, :, region, :]
     draws = np.asarray(array[scenario] if baseline is None else array[scenario] - array[baseline], dtype=np.float64)
     return bands_of_draws(draws * scale, values["year"].to_numpy().astype(np.float64), str(values.name or "values"))

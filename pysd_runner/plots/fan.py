@@ -1,4 +1,4 @@
-"""Fan charts: lines with the intervals of their draws in one panel, and small multiples of it."""
+"""Fan charts: medians with the intervals of their draws, in one panel or as small multiples."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class Trace:
 
 
 def shaded(colour: str, share: float, count: int = 3) -> tuple[Any, ...]:
-    """Tints of intervals that others may be drawn over."""
+    """Transparent tints for intervals that overlap."""
     return ((*to_rgb(colour), share),) * count
 
 

@@ -69,8 +69,8 @@ class ReportFigure(Figure):
     data: pd.DataFrame
     sentence: str
     caption: str
-    key: dict[str, str]  # names that the picture cannot show, by what it shows instead
-    page: Any  # the figure with all its names and in its language, as text of pages
+    key: dict[str, str]  # names for which no font has the characters, by the symbols that replace them
+    page: Any  # the same figure for web pages, with all names and in its own language
     shown: Any  # axes of a caller that hold the charts instead of this figure, or the figure
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -83,7 +83,7 @@ class ReportFigure(Figure):
         self.page = self.shown = self
 
     def explained(self) -> str:
-        """The names that the picture cannot show, each after what it shows instead."""
+        """Key to the symbols that replace names for which no font has the characters."""
         return "; ".join(f"{shown} = {name}" for shown, name in self.key.items())
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:

@@ -60,7 +60,7 @@ def draw_end_labels(
 
 
 def write_beside(axes: Axes, text: str, place: float, *, size: float = LABEL_SIZE, color: str = INK) -> None:
-    """Write a text to the right of axes, at a value of the vertical one."""
+    """Write text to the right of axes, at a value of the vertical axis."""
     axes.annotate(
         text,
         (1.0, place),

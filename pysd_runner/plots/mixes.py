@@ -1,4 +1,4 @@
-"""Policy mixes: what each changes over time, large, below the path without policy."""
+"""Figure of policy mixes: the path without policy, and below it the change by each mix over time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -73,7 +73,7 @@ def plot_mixes(  # noqa: PLR0913 - a public entry point
     lang: str = "en",
     width: float = PAGE_WIDTH,
 ) -> ReportFigure:
-    """Draw what each mix changes for one region, class or nation over time, the largest change first.
+    """Draw the change by each mix over time for a region, a class or the nation, the largest change first.
 
     A strip shows observations and the path without policy with its 90 % interval; the large panel below it the change
     by each mix, for gaps the part that is closed: medians, the 90 % interval of the first mix, and beside them the 90 %

@@ -194,7 +194,7 @@ def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
     for label, item in values.items() if isinstance(values, Mapping) else [("", values)]:
         if "time" not in item.dims or "draw" not in item.dims:
             raise InvalidInput("a fan needs dimensions draw and time; found {found}", found=item.dims)
-        # The total over an interval has no value where that begins before the run.
+        # The total over an interval is missing where the interval begins before the run.
         item = item.dropna("time", how="all") if item.isnull().any() else item
         if "scenario" not in item.dims:
             found[str(label) or str(item.name)] = item
@@ -211,7 +211,7 @@ def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
 
 
 def _observed(observed: Any) -> "dict[tuple[str, ...], pd.Series[float]]":
-    """Observed values over time by entity, in small letters; under () for every chart where there is one series."""
+    """Observed values over time, by entity in lower case; a single series, for every chart, has the key ()."""
     if observed is None:
         return {}
     if not isinstance(observed, pd.Series | pd.DataFrame):

@@ -129,7 +129,7 @@ LOG_TICKS = tuple(digit * 10.0**power for power in range(-3, 4) for digit in (1,
 # Markers of studies by rating; room for names and numbers, and height of a row, in inches.
 RATED = {5: "s", 4: "D", 3: "o", 2: "^", 1: "^"}
 _NAMES, _NUMBERS, _PITCH = 2.75, 1.5, 0.19
-#: Colour of the rows of a forest plot that are no studies, from the top.
+#: Colours of the rows of a forest plot that are not studies, from the top.
 SUMMARIES = {"pool": INK, "term": BASELINE, "prior": MUTED, "posterior": HUES[4], "weighted": SCENARIO}
 
 
@@ -137,7 +137,7 @@ SUMMARIES = {"pool": INK, "term": BASELINE, "prior": MUTED, "posterior": HUES[4]
 def plot_forest(
     rows: pd.DataFrame, *, title: str, basis: str, is_log: bool = False, lang: str = "en", ax: Any = None
 ) -> ReportFigure:
-    """Draw measured effects with their pool, and what a model implies for the same quantity.
+    """Draw measured effects with their pooled mean, and the effect that a model implies for the same quantity.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def _limits_of_forest(rows: pd.DataFrame, *, is_log: bool) -> Interval:
 
 
 def _draw_effect(axes: Axes, place: int, row: Mapping[Any, Any], limits: Interval) -> None:
-    """Draw the line of an effect, with an arrow where its interval goes on beyond the axis."""
+    """Draw the line of an effect, with an arrow where its interval extends beyond the axis."""
     is_summary = row["kind"] in SUMMARIES
     colour = SUMMARIES.get(row["kind"], ORIGIN if row["kind"] in ("assumed", "null") else INK)
     low, high = max(row["low"], limits[0]), min(row["high"], limits[1])

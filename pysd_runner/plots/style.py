@@ -88,7 +88,7 @@ _SETTINGS = {
     "lines.dash_capstyle": "butt",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    # Browsers have fonts for what those of this machine cannot draw.
+    # Browsers have fonts for characters that the fonts of this machine lack.
     "svg.fonttype": "none",
     "svg.hashsalt": HASH_SALT,
 }
@@ -184,7 +184,7 @@ Result = TypeVar("Result")
 
 
 def stands_for(shown: str, name: str) -> str:
-    """Note that a figure shows something else instead of a name that no font can draw; return what it shows."""
+    """Register the symbol that replaces a name for which no font has the characters, and return the symbol."""
     if (known := _replaced.get()) is not None:
         known[shown] = name
     return shown
@@ -209,7 +209,7 @@ def figure_of(plot: Callable[Parameters, Result]) -> Callable[Parameters, Result
             figure.page = plot(*args, **kwargs)
         finally:
             _as_text.reset(again)
-        # Words and data need no font.
+        # No font is needed for sentences and data.
         figure.sentence, figure.caption, figure.data = figure.page.sentence, figure.page.caption, figure.page.data
         return cast("Result", figure)
 
@@ -229,7 +229,7 @@ def pictured(figure: Any) -> Iterator[None]:
         return str(number)
 
     written = [(text, text.get_text()) for text in figure.findobj(Text)]
-    # Each drawing sets the texts of ticks anew, to what the formatters of their axes say.
+    # Every drawing resets the labels of ticks to those of the formatters of their axes.
     formatters = {own for axis in figure.findobj(Axis) for own in (axis.major.formatter, axis.minor.formatter)}
     try:
         for text, name in written:
@@ -245,7 +245,7 @@ def pictured(figure: Any) -> Iterator[None]:
 
 
 def _mapped(change: Callable[[str], str], labels: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
-    """Labels of ticks, each of them changed."""
+    """Labels of ticks, each replaced by the result of a function."""
     return lambda places: [change(label) for label in labels(places)]
 
 
@@ -329,7 +329,7 @@ def text_width(figure: Figure, text: str, size: float, style: Record | None = No
     properties = FontProperties(size=size, **(style or {}))
     # The renderer class has no type annotations.
     renderer: Any = cast("Any", RendererAgg)(1, 1, figure.dpi)
-    # What no font can draw is as wide as a Chinese character.
+    # A character that no font has is taken to be as wide as a Chinese one.
     measured = text.translate(dict.fromkeys(map(ord, _missing(text)), "\N{EM SPACE}"))
     width, _, _ = renderer.get_text_width_height_descent(measured, properties, ismath=False)
     return float(width) / figure.dpi

@@ -214,7 +214,7 @@ def attribute(
 def _split(
     study: Study, policy: Values, outcome: Outcome, none: Values | None, reference: Mapping[str, Values]
 ) -> Arrays:
-    """Decompose the effect in the last year into who is funded, what is bought and their interaction."""
+    """Decompose the effect in the last year into allocation (who is funded), mix (what is bought) and interaction."""
     missing = {"reference", "who", "what"} - set(reference)
     if missing:
         raise InvalidInput(

@@ -18,7 +18,7 @@ from pysd_runner.policy.study import Data, Outcome, Study, band
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 from pysd_runner.simulation.run import located
 
-# Additional money, as a share of output, whose marginal effect is computed.
+# Increase in spending, as a share of output, with which marginal effects are computed.
 MORE = 0.001
 # Minimum share of draws with a positive effect for which a unit cost is given.
 MIN_POSITIVE_SHARE = 0.95
@@ -28,7 +28,7 @@ SWITCHING_RATIO = 1.2
 
 @frozen(eq=False)
 class Costs(Tabled):
-    """Cost and effects of policies, or of additional money for a policy.
+    """Cost and effects of policies, or of additional spending on a policy.
 
     Attributes
     ----------
@@ -234,7 +234,7 @@ def spent_money(model: Model) -> Callable[[Data], Array]:
 
 
 def marginal_budgets(study: Study, policy: Values, *, more: float = MORE) -> dict[str, dict[str, Any]]:
-    """Variants of a policy with slightly more money for one lever, one class or one region, by name."""
+    """Variants of a policy with slightly more spending on one lever, class or region, by name."""
     bound = study.model.bindings
     names = bound.policy
     for key in ("budget", "mix"):

@@ -23,7 +23,7 @@ DISCOUNT = 0.03
 # Effects computed from discounted spending; spending grows with national output.
 PRESENT_VALUES = ("benefit_cost_present", "present_cost", "cost_per_point")
 
-# Effect by which policies are ranked, and its twin that lagging regions cannot owe to losses of the others.
+# Effect by which policies are ranked, and the related effect that does not count losses of the leading regions.
 HEADLINE, OWN = "gap_closed", "laggards_change"
 
 # Effects by which two allocation rules are compared: gaps, inequality, the laggards' own output, and welfare.
@@ -37,7 +37,7 @@ MEASURES = (
     "leader_gap_closed",
     "welfare_change",
 )
-# A policy levels down where less than this part of the gap closed is a rise of the laggards' own output.
+# A policy levels down if a rise of the laggards' own output accounts for less than this share of the gap closed.
 RISING = 0.5
 
 # Factors that convert the indicators of effects that are split; a reduction of the gap is positive.
@@ -127,7 +127,7 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
 
 
 def _own(before: tuple[Array, Array], after: tuple[Array, Array], start: Start) -> Arrays:
-    """Changes of log output per head, x100: of lagging regions, of all people, and the gap weighted by people."""
+    """Changes of log output per head, x100: of lagging regions, of all people, and of the population-weighted gap."""
     logs = [np.log(made / people) for made, people in (before, after)]
     people = [before[1], after[1]]
     found = {"welfare_change": 100 * _between(logs, people)}

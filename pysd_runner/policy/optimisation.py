@@ -128,7 +128,7 @@ class Optimum(Tabled):
 
     @property
     def on_bounds(self) -> dict[DecisionVariable, float]:
-        """Variables on a bound of the search that is no share, with what a unit beyond it would add, to first order."""
+        """Variables at a bound, other than shares, with the first-order gain of relaxing the bound by one unit."""
         found = {}
         for decision in (item for item in self.space.decisions if not item.group):
             for rule, end in (
@@ -319,7 +319,7 @@ def _searched_from(
     executor: str | Executor | None,
     tell: Callback,
 ) -> list[SearchEnd]:
-    """Ends of searches from all points; those kept by an earlier run are not repeated."""
+    """End points of searches from all starting points; those stored by an earlier run are not repeated."""
     ends = kept_searches(kept, len(points))
     tell(Message("searches"), len(ends), len(points))
     waiting = [number for number in range(len(points)) if number not in ends]

@@ -97,7 +97,7 @@ class Gradients:
 
 
 def _fitted(slope: Array | TimePath, value: Any) -> Array | TimePath:
-    """Tangents of a variable, as a path over time if its values are one."""
+    """Tangents of a variable, as a path over time if its values are a path."""
     if isinstance(value, TimePath) and not isinstance(slope, TimePath):
         return TimePath(times=value.times, values=np.stack([slope] * len(value.times)), interpolate="step")
     return slope

@@ -66,7 +66,7 @@ SWITCHED = 64
 
 @frozen
 class Allocation:
-    """What giving money by need rather than per head does, with the mean mix unless said otherwise."""
+    """Effect of allocating money by need rather than per head, with the mean mix unless noted otherwise."""
 
     share: float  # share of draws in which it is better by all measures
     measures: int  # number of measures
@@ -126,13 +126,13 @@ class Ranking(Tabled):
 
     @property
     def levels_down(self) -> pd.Series:
-        """Share of draws in which a policy closes the gap, but hardly by a rise of the laggards' own output."""
+        """Share of draws in which a policy closes the gap with hardly any rise of the laggards' own output."""
         closed, own = (self.effects[key] for key in (HEADLINE, OWN))
         return ((closed > 0) & (own < RISING * closed)).mean("draw").to_series()
 
     @property
     def best_kept(self) -> str:
-        """The policy that closes most at the median of those that keep the constraints; empty if none does."""
+        """The policy with the largest median effect of those that satisfy the constraints; empty if none does."""
         kept = self.limits.index[self.limits["keeps_constraints"]]
         medians = self.effects[HEADLINE].median("draw").to_series()
         return str(medians[kept].idxmax()) if len(kept) else ""
@@ -218,7 +218,7 @@ def compare(
 
 
 def _by_entity(data: xr.Dataset, baselines: Texts) -> xr.Dataset:
-    """What policies change in each region in the last year, dimensions (scenario, draw, region).
+    """Changes by policies in each region in the last year, dimensions (scenario, draw, region).
 
     Output per head relative to the national mean, in points of that mean, and itself, in per cent.
     """
@@ -239,7 +239,7 @@ def _by_entity(data: xr.Dataset, baselines: Texts) -> xr.Dataset:
 
 
 def _limits(data: xr.Dataset, baselines: Texts, policies: Collection[str], model: Model, panel: Data) -> pd.DataFrame:
-    """Whether policies keep the default constraints of a search, and the region that is most often worse off."""
+    """Whether policies satisfy the default constraints of a search, and the region that is most often worse off."""
     names = model.bindings.variables
     ordered = data.transpose("scenario", "draw", "region", "year")
     before, after = (
@@ -262,7 +262,7 @@ def _limits(data: xr.Dataset, baselines: Texts, policies: Collection[str], model
 def scanned(
     model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], main: Ranking
 ) -> dict[Case, xr.DataArray]:
-    """Gap closed with other unit costs, budgets, exponents of need and last years, on a few draws, by case."""
+    """Gap closed under other unit costs, budgets, exponents of need and last years, on a few draws, by case."""
     few = _few(model, common, SCANNED)
     ahead = {name for name, share in main.first.items() if share >= LEAST_FIRST}
     cast = tuple(item for item in scenarios if item.name in ahead or item.name == item.baseline_name)
@@ -285,7 +285,7 @@ def scanned(
             found[setting, f"{level:g}"] = closed(few, _varied(cast, **{setting: level}), until)
     for year in (*YEARS, until):
         if start < year <= until:
-            # Early on, other policies are ahead, and short runs are cheap.
+            # In earlier years other policies may rank first, and short runs are cheap.
             found["until", str(year)] = closed(few, cast if year == until else scenarios, year)
     return found
 
@@ -302,7 +302,8 @@ def _switching(
     """Switching values of the unit costs without evidence, on a few draws."""
     if len(main.scenarios) < 2 or len(common.draws) < 2:
         return ()
-    # Who gets the money does not hang on unit costs: of policies that differ in nothing else, the best is kept.
+    # The best allocation rule does not depend on unit costs, so of policies that differ only in the rule, the best is
+    # kept.
     best: dict[Any, str] = {}
     for name in main.effects[HEADLINE].median("draw").to_series().sort_values(kind="stable").index:
         item = main.scenarios[str(name)]
@@ -317,7 +318,7 @@ def _switching(
 
 
 def _varied(scenarios: Sequence[Scenario], **settings: Any) -> tuple[Scenario, ...]:
-    """Change a setting of all policies that spend, and drop those that are then alike."""
+    """Change a setting of all policies that spend money, and drop duplicates."""
     return distinct(
         [
             replace(item, policy=replace(item.policy, **settings)) if item.name != item.baseline_name else item
@@ -400,8 +401,8 @@ class Answer:
     """Rankings of policies under several definitions of the observed series."""
 
     comparisons: Mapping[str, Ranking]
-    sought: Ranking | None = None  # the policy found where none of those compared keeps the constraints
-    before: Ranking | None = None  # before the fit was weighed by measured effects, on a few draws
+    sought: Ranking | None = None  # policy found by a search if none of those compared satisfies the constraints
+    before: Ranking | None = None  # before the fit was reweighted by measured effects, on a few draws
     misses: Mapping[str, Sequence[Values]] = field(default_factory=dict)
 
     @property

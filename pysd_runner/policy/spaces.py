@@ -26,7 +26,7 @@ from pysd_runner.text import in_both, translate
 
 # Maximum budget share of a period, as a multiple of the scenario's share.
 MOST_MONEY = 3.0
-# Draws of a short search, and share of those draws in which no region may lose, so that all draws keep to one half.
+# Draws of a short search, and share of them in which no region may lose, strict enough to hold in half of all draws.
 SHORT, SAFE = 64, 0.6
 # Group of the decision variables that share the declared budget of a model without regions.
 BUDGET = "budget"
@@ -82,8 +82,8 @@ def space_of(
     decisions, start, sums = _mixes(study, values, by, periods or (None,))
     if who:
         en, zh = (translate("policy_outcome.who", lang) for lang in ("en", "zh"))
-        # The range that scenario files use. The bound is a choice: more would go on closing gaps in the model, which
-        # knows no limit to what the poorest regions can be given but the part of the money that they can use.
+        # The range that scenario files use. The bound is a judgement: higher values would close more of the gaps in the
+        # model, which limits transfers to the poorest regions only by the share of the money that they can use.
         low, high = REDISTRIBUTION_USUAL
         decisions.append(
             DecisionVariable(
@@ -201,7 +201,7 @@ def _worth(study: Study, periods: Sequence[float]) -> Array:
 
 
 def _of_levers(study: Study) -> Space:
-    """Search space of a model without regions: every lever from off to its upper bound, with the budget spent."""
+    """Search space of a model without regions: every lever from off to its upper bound, with the whole budget spent."""
     spec = study.model.declarations
     total = spec.budget
     decisions = []

@@ -55,7 +55,7 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
     spec = model.declarations
     _check_whole(inputs)
     levers = {key: _lever(model, key, spec, element) for key, element in design.levers.items()}
-    # What the policies of scenario files set keeps the value of the file without one.
+    # Without a policy, variables that policies of scenario files set keep the value in the model file.
     alone = [lever for lever in levers.values() if lever.variable not in design.policy.values()]
     carriers = {lever.variable: constant_values(model, lever.variable) for lever in alone}
     for lever in alone:
@@ -127,7 +127,7 @@ def policy_of(start: Study | ProjectionInputs, scenario: Scenario | Values | str
 
 
 def references(study: Study, scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """Policies that decompose the effect of one into who is funded and what the money buys; none for mere changes."""
+    """Policies that decompose the effect of one into allocation and mix; empty for changes of constants."""
     found = two_by_two(scenario, model=study.model) if scenario.model else ()
     return {name: policy_of(study, item) for name, item in zip(("reference", "who", "what"), found, strict=False)}
 

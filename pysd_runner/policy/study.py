@@ -61,7 +61,7 @@ class Lever(Named):
 
 @frozen(eq=False)
 class Outcome(Named):
-    """A measure of how good a run is, for each case and year, with its derivatives.
+    """A measure of how favourable a run is, by case and year, with its derivatives.
 
     Attributes
     ----------
@@ -322,7 +322,7 @@ def blocks(count: int, size: int) -> Iterator[slice]:
 
 
 def _moved(value: Array | TimePath, lever: Lever, share: float) -> Array | TimePath:
-    """Scale a lever of a value towards off: `share` is 1 for the value itself and 0 for off."""
+    """Scale a lever between off (`share` 0) and its value in the policy (`share` 1)."""
     place: Any = (..., *lever.position)
     if isinstance(value, TimePath):
         values = np.array(value.values)
