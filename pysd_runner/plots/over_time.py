@@ -211,7 +211,7 @@ def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
 
 
 def _observed(observed: Any) -> "dict[tuple[str, ...], pd.Series[float]]":
-    """Observed values over time, by entity in lower case; a single series, for every chart, has the key ()."""
+    """Observed values over time, by labels of the entity in lower case; a series without entity has the key ()."""
     if observed is None:
         return {}
     if not isinstance(observed, pd.Series | pd.DataFrame):

@@ -68,7 +68,7 @@ def _how(found: Attribution, lang: str) -> str:
 
 
 def cost_sentences(whole: Costs, more: Costs, names: Texts, lang: str) -> list[str]:
-    """Sentences on the cost of the policy, and on where additional spending has most effect."""
+    """Sentences on the cost of the policy, and on where additional spending has the largest effect."""
     row = whole.table().iloc[0]
     money = written(float(row["money_p50"]) / TRILLION, 1)
     if row["reason"]:

@@ -1,4 +1,4 @@
-"""Numbers of a brief, and the sentences on what to do and why."""
+"""Numbers of a brief, and the sentences with its recommendation and the reasons."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ ENDS = (0.05, 0.5, 0.95)
 _NAMED = 2
 # Largest relative difference of amounts that are called the same; the least effect, told with one digit.
 _SAME, _TOLD = 0.05, 0.1
-# Share of draws below which, or above one less which, it is clear whether a mix helps.
+# Share of draws p such that below p or above 1 - p it is clear whether a mix helps.
 _CLEAR = 0.05
 # Width of the chart on paper, and on the screen of a telephone, in inches.
 WIDE, NARROW = 7.2, 4.4
@@ -56,7 +56,7 @@ class Estimate:
 
 
 def told(values: Array) -> Estimate:
-    """Median and interval of draws."""
+    """Median and interval of draws, as text."""
     low, middle, high = np.quantile(values, ENDS)
     return (
         Estimate(middle=float(middle))
@@ -256,7 +256,7 @@ def around(projection: Future, place: Area, mix: str) -> Around:
 
 
 def standing(projection: Future, place: Area, less: Array) -> tuple[str, Array, float] | None:
-    """The observed series that best goes with a difference between two mixes, if the region is on its side.
+    """The observed series most correlated with a difference between two mixes, if it explains that of the region.
 
     Given the difference, shape (region,), returns the name of the series, its last values, shape (region,), and the
     rank correlation.
@@ -270,14 +270,14 @@ def standing(projection: Future, place: Area, less: Array) -> tuple[str, Array, 
     for name in known:
         last = pd.DataFrame(data[name].to_numpy().T).ffill().iloc[-1].to_numpy()
         rho, chance = spearmanr(last, less, nan_policy="omit")
-        # Bonferroni over the series; with few regions, none is told.
+        # Bonferroni correction over the series; with few regions, none is significant.
         if name != "population" and chance < CHANCE / len(known) and rho * (last[at] - np.nanmedian(last)) < 0:
             found.append((name, last, float(rho)))
     return max(found, key=lambda item: abs(item[2]), default=None)
 
 
 class Sentences:
-    """The sentences of a brief that say what to do, and why."""
+    """The sentences of a brief with its recommendation and the reasons."""
 
     def __init__(self, projection: Future, place: Area, paths: Paths, lang: str) -> None:
         self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
@@ -297,7 +297,7 @@ class Sentences:
         return label_of(self.projection, None, scenario, self.lang)
 
     def answer(self) -> Iterator[str]:
-        """What happens without policy, what to do, and how sure that is, and where needed a caution."""
+        """The outlook without policy, the recommendation and how certain it is, with a caution if needed."""
         if self.place.kind == "nation" and "answer" in self.projection.provenance:
             yield from self.projection.provenance["answer"][self.lang]
             return
@@ -327,7 +327,7 @@ class Sentences:
         )
 
     def advice(self) -> str:
-        """Sentence on the mix that does most here, on its money and on its effect."""
+        """Sentence on the mix with the largest effect here, with its spending and effect."""
         best = self.order[0]
         size = float(np.median(self.changes[best]))
         name = self.say("brief.these") if self.paths.measure == "laggards" else self.name
@@ -341,7 +341,7 @@ class Sentences:
 
     @property
     def _many(self) -> str:
-        """Which words there are for the number of mixes compared."""
+        """Suffix of the text keys for the number of mixes compared."""
         return {1: "one", 2: "two"}.get(len(self.order), "many")
 
     @property
@@ -350,7 +350,7 @@ class Sentences:
         return "" if len(self.order) < 2 else self.say(f"brief.others_{self._many}")
 
     def first_year(self, mix: str) -> str:
-        """Clause on the money of a mix in its first year: how much, for whom and for what."""
+        """Clause on the spending of a mix in its first year: how much, for whom and for what."""
         if self.money is None or not float(self.money.sel(scenario=mix).sum()):
             return ""
         total = self.money.sel(scenario=mix).isel(measure=0)
@@ -369,7 +369,7 @@ class Sentences:
         return {item.element: getattr(item, self.lang) for item in declarations_of(self.projection).levers.values()}
 
     def doubt(self) -> str:
-        """Sentence on how sure the advice is, and on what would change it."""
+        """Sentence on how certain the recommendation is, and on what would change it."""
         if self.paths.draws < MIN_DRAWS:
             return joined([self.say("answer.few"), rests_on(self.projection, self.lang)], self.lang)
         helps, first = (
@@ -380,7 +380,7 @@ class Sentences:
         return joined(clauses, self.lang)
 
     def turns(self) -> Iterator[str]:
-        """Clause on what the advice hangs on."""
+        """Clause on the parameters on which the recommendation depends."""
         spec, what = declarations_of(self.projection).parameters, self.doubtful[0]
         what = self.say(f"{what}_what", others=self.others)
         keys = [item.parameter for item in self.causes[:_NAMED]]
@@ -397,7 +397,7 @@ class Sentences:
 
     @property
     def doubtful(self) -> tuple[str, Flags]:
-        """What is told to hang on something, by draw: that the mix helps, or if that is clear, that it is the best."""
+        """The uncertain result, by draw: whether the mix helps or, if that is clear, whether it is the best."""
         helps = self.changes[self.order[0]] > 0
         if len(self.order) > 1 and not _CLEAR < helps.mean() < 1 - _CLEAR:
             return "brief.first", self.is_first
@@ -405,12 +405,12 @@ class Sentences:
 
     @property
     def causes(self) -> list[Cause]:
-        """The parameters on which that hangs; none if they are not known."""
+        """The parameters on which the uncertain result depends; empty if they are not known."""
         parameters = self.projection.parameters
         return [] if parameters is None else causes(parameters, self.doubtful[1])
 
     def national(self, mix: str) -> Array:
-        """How much of the gap in the nation a mix closes, by draw."""
+        """Reduction of the national gap by a mix, by draw."""
         return paths_of(self.projection, self.nation, [mix]).changes(mix, self.last)
 
     def recommended(self) -> Iterator[str]:
@@ -460,7 +460,7 @@ class Sentences:
             )
 
     def heads(self, pair: tuple[str, str], words: dict[str, str]) -> str:
-        """Whether a difference between two mixes comes with more or less money a head."""
+        """Whether a difference between two mixes can be due to more or less spending per head."""
         every = money_by_lever(self.projection, self.nation, pair)
         if self.money is None or every is None:
             return ""

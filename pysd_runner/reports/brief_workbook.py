@@ -52,7 +52,7 @@ def to_workbook(document: ReportDocument, data: pd.DataFrame, lang: str) -> byte
 
 
 def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> pd.DataFrame:
-    """Write a column for each series, end of an interval and width; return them by year, with what they are."""
+    """Write median, interval limits and width of each series as columns; return these by year, with headings."""
     from openpyxl.styles import Alignment
 
     ends = ["median", "low", "high", "band"]
@@ -220,7 +220,7 @@ def _sentence(sheet: Any, row: int, text: str, *, size: int = 10, bold: bool = F
 
 
 def _put(sheet: Any, row: int, column: int, value: str | float, *, size: int = 10, bold: bool = False) -> Any:
-    """Write a number, or a text; one that begins with = must not become a formula."""
+    """Write a number or a string; a string that begins with = must not become a formula."""
     from openpyxl.styles import Font
 
     cell = sheet.cell(row, column)

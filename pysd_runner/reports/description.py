@@ -1,4 +1,4 @@
-"""Named items of a model, its scenarios and its panels: what there is, and what each means."""
+"""Named items of a model, its scenarios and its panels, with the meaning of each."""
 
 import tomllib
 from collections.abc import Callable, Iterator
@@ -29,11 +29,11 @@ class Described:
     facts: Record = field(default_factory=dict)  # further facts by heading, in order
 
     def text(self, lang: str) -> str:
-        """What it means, in a language if it is known in it."""
+        """Meaning of the item, in a language if available."""
         return (self.zh if lang == "zh" else "") or self.en
 
     def lines(self, lang: str) -> Iterator[str]:
-        """Text lines for the screen."""
+        """The item as lines of text for the screen."""
         yield Message("{name} ({kind})", name=self.name, kind=self.kind)
         yield from (f"  {line}" for line in self.text(lang).splitlines())
         for heading, value in self.facts.items():
@@ -79,7 +79,7 @@ def _declared(section: str, kind: str) -> Callable[[Model], Iterator[Described]]
 
 
 def _facts(item: Any, model: Model) -> Record:
-    """What a declaration says of a variable or an element of one, and the equation of the variable."""
+    """Facts from the declaration of a variable or element, with the equation of the variable."""
     variable = getattr(item, "variable", "")
     ends = [getattr(item, name, None) for name in ("lower", "upper")]
     found = {
@@ -169,7 +169,7 @@ def _contents(item: Described, _model: Model, lang: str) -> Described:
     return replace(item, facts={Message("contents"): panel_lines(load_data(item.name), lang=lang)})
 
 
-# Kinds whose items say more when one is asked for by its name.
+# Kinds whose items have a longer description when requested by name.
 _MORE: dict[str, Callable[[Described, Model, str], Described]] = {
     "scenario": lambda item, model, _: _scenario(item.name, model),
     "panel": _contents,

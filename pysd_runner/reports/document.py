@@ -89,7 +89,7 @@ class Cell(str):
 
 @frozen
 class TextTable:
-    """A table whose cells are texts."""
+    """A table whose cells are strings."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]

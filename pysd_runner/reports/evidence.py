@@ -1,4 +1,4 @@
-"""How far a projection rests on data or on priors, and on which parameters a result depends."""
+"""How far a projection depends on data or on priors, and on which parameters a result depends."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -227,7 +227,7 @@ def foreign_costs(projection: Future, lang: str) -> str:
 
 
 def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]:
-    """Sentences on the basis of the results, and on implausible effects."""
+    """Sentences on how far results rest on data, and on implausible effects."""
     if "population" not in projection.data:
         yield translate("report.equal shares", lang)
     yield from alike(projection, lang)
@@ -245,7 +245,7 @@ def rests(projection: Future, answer: Answer | None, lang: str) -> Iterator[str]
 
 
 def alike(projection: Future, lang: str) -> Iterator[str]:
-    """Sentence on the shares in which all regions start alike because the panel has no indicator of them."""
+    """Sentence on the shares that start equal in all regions because the panel has no indicator of them."""
     spec = declarations_of(projection)
     starts = {name: spec.inputs[getattr(spec.bound.inputs, name)].variable for name in SPREAD if name in spec.levers}
     unseen = [text.partition(":")[0] for text in projection.imputed if NO_INDICATOR in text]

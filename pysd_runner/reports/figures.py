@@ -166,14 +166,14 @@ def _plain(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FigureKind:
-    """A kind of figure."""
+    """A kind of figure that reports draw, with the function that draws it."""
 
     jobs: Callable[[Future, Sequence[str], Sequence[str]], Jobs]  # arguments: projection, scenarios and regions
     of_all: bool = False  # shows all policies at once
     needs: str = ""  # outcome without which there is none
 
 
-# Which are drawn by default is part of the design of a study.
+# The design of a study states which are drawn by default.
 KINDS = {
     "mixes": FigureKind(_mixes, of_all=True, needs="gap_to_leader"),
     "output": FigureKind(partial(_differences, quantities=(OUTPUT,)), of_all=True, needs=OUTPUT),

@@ -1,4 +1,4 @@
-"""Folders that are written atomically, except that parts finished before an interruption are kept."""
+"""Folders that are written atomically, except that files finished before an interruption are kept."""
 
 import ctypes
 import os
@@ -53,12 +53,12 @@ class WholeFolder:
         return self
 
     def finished(self, name: str) -> None:
-        """Mark a part of the folder to be kept even if the work ends early."""
+        """Mark a file or subfolder to be kept even if the work ends early."""
         self._finished.append(name)
 
     @property
     def kept(self) -> Path:
-        """Folder for the finished parts if the work ends early; an earlier result is left in place."""
+        """Folder for finished files if the work ends early; an earlier result is left in place."""
         stands = self.path.is_dir() and any(self.path.iterdir())
         return fresh_folder(self.path) if stands else self.path
 

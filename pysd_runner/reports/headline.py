@@ -1,4 +1,4 @@
-"""What a report says beside its tables: the answer in three sentences, outlook, cost, constraints and basis."""
+"""Text of a report besides its tables: the answer in three sentences, outlook, cost, constraints and evidence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,12 +22,12 @@ from pysd_runner.text import translate, translated, variable_names
 NAMED = 4
 # Minimum change of the gap, in points, for which a cost per point is given.
 LEAST_CLOSED = 0.05
-# Minimum share of a lever in the money that is told.
+# Minimum share of a lever in spending to be named.
 LEAST_SHARE = 0.05
 # Minimum share of draws in which one allocation rule must beat the other by all measures to be said to do so.
 MIN_SHARE = 0.95
 _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
-# Minimum number of draws from which probabilities are told.
+# Minimum number of draws from which probabilities are reported.
 MIN_DRAWS = 5
 # Smallest probabilities that have a name of their own, in descending order.
 ODDS = (0.95, 0.8, 0.6, 0.4, 0.2, 0.05, 0.0)
@@ -36,7 +36,7 @@ _CHOSEN = ("budget", "redistribution", "until")
 
 
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """What no table of a report shows, in at most ten sentences."""
+    """Findings that no table of a report shows, in at most ten sentences."""
     behind = below_mean(projection)
     lines = list(failed_checks(projection, lang))
     if answer is not None:
@@ -117,7 +117,7 @@ def _by_need(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
 
 
 def _missed(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """Sentences on fits that miss the levels they are tied to, so that their ranking is unreliable."""
+    """Sentences on fits that miss observed national levels, so that their rankings are unreliable."""
     measured = declarations_of(projection).measurements
     for key, misses in answer.misses.items():
         for item in misses:
@@ -143,7 +143,7 @@ def case_label(projection: Future, key: str, change: str, lang: str) -> str:
 
 
 def without_policy(projection: Future) -> tuple[str, Array]:
-    """Basis of the path without policy, and how far regions below the mean lie below it, per cent (draw, year)."""
+    """Source of the path without policy, and the shortfall of regions below the mean, per cent (draw, year)."""
     reference = projection.baselines[(projection.policies or projection.scenarios)[0]]
     gaps = mean_log_gap(*_counted(projection, reference), below_mean(projection), axis=1)
     basis = "forecast" if projection.provenance.get("baseline") else "model"
@@ -225,7 +225,7 @@ def currency_of(projection: Future, lang: str) -> str:
 
 
 def _constrained(projection: Future, answer: Answer, lang: str) -> str:
-    """Sentence on how many policies keep the constraints of a search, and the best that does."""
+    """Sentence on how many policies satisfy the constraints of a search, and on the best of them."""
     limits = answer.main.limits
     kept = int(limits["keeps_constraints"].sum())
     often = limits["worse_off"].mode()[0]
@@ -250,13 +250,13 @@ def _constrained(projection: Future, answer: Answer, lang: str) -> str:
 
 
 def some_of(texts: Sequence[str], lang: str) -> str:
-    """The first of some texts, and how many more there are."""
+    """The first of some strings, and the number of further ones."""
     more = translate("report.more", lang, count=len(texts) - NAMED) if len(texts) > NAMED else ""
     return translate("report.list", lang).join(texts[:NAMED]) + more
 
 
 def three_sentences(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """What happens without policy, what to do for whom and what it does, how sure that is and what would change it.
+    """The outlook without policy, the recommended policy with its effect, and how certain that is.
 
     A sentence on failed checks of the fit comes before them; one on costs of another country, or on regions that start
     alike for want of an indicator, follows. Without regions below the mean the answer is that of the projection.
@@ -298,7 +298,7 @@ def recommended(answer: Answer) -> str:
 
 
 def _advice(projection: Future, answer: Answer, lang: str) -> str:
-    """Sentence on the policy that closes most, for whom, and what it does."""
+    """Sentence on the policy that closes most of the gap, who gets the money, and its effect."""
     name, main = recommended(answer), answer.main
     policy = main.scenarios[name].policy
     closed = main.effects[HEADLINE].sel(scenario=name).to_numpy()
@@ -318,7 +318,7 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
 
 
 def _need(exponent: float, lang: str) -> str:
-    """Clause on who gets more money per head; none for the same everywhere."""
+    """Clause on who gets more money per head; empty if it is the same everywhere."""
     if not exponent:
         return ""
     return (
@@ -329,7 +329,7 @@ def _need(exponent: float, lang: str) -> str:
 
 
 def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
-    """Sentence on what is certain, what is open, what would change it, and what it rests on."""
+    """Sentence on how certain the recommendation is, what would change it, and which evidence it rests on."""
     if answer is None:
         low, high = np.quantile(without_policy(projection)[1][:, -1], (0.05, 0.95))
         parts = [translate("answer.rests_outlook", lang, low=written(float(low)), high=written(float(high)))]
@@ -339,7 +339,7 @@ def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
 
 
 def rests_on(projection: Future, lang: str) -> str:
-    """Clause on what the size of an effect rests on."""
+    """Clause on whether the size of an effect rests on data or on priors."""
     record = (projection.provenance.get("fitted") or {}).get("provenance", {})
     return translate(f"answer.rests_{'measured' if record.get(ENTRY) else 'judged'}", lang)
 
@@ -351,7 +351,7 @@ def joined(clauses: Sequence[str], lang: str) -> str:
 
 
 def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
-    """Clauses on how sure the recommendation is, and on what would change it."""
+    """Clauses on how certain the recommendation is, and on what would change it."""
     main, name = answer.main, recommended(answer)
     if main.effects.sizes["draw"] < MIN_DRAWS:
         yield translate("answer.few", lang)

@@ -1,4 +1,4 @@
-"""The page on measured effects: terms, forest plots, what the model implies, how long effects last, costs, ledger."""
+"""The page on measured effects: terms, forest plots, implied effects and their persistence, costs, ledger."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,7 +93,7 @@ class _Page:
         return TextTable(header=[self.say(key) for key in header], rows=rows, words=frozenset(words), caption=caption)
 
     def _fit(self) -> str:
-        """What the draws are: priors, weighed by the terms, fitted with them, or why not."""
+        """Source of the draws: priors, or a fit with or without the terms, and why they were not used."""
         if "posterior" not in self.found.stages:
             return self.say("searched" if "weighted" in self.found.stages else "prior_alone")
         if self.found.refusal:
@@ -157,7 +157,7 @@ class _Page:
         return f"`{content if isinstance(content, str) else json.dumps(content.get('policy', content))}`"
 
     def _forest(self, quantity: str) -> Iterator[Part]:
-        """Every value of a quantity, its pool, and what the model implies for the term on it that is in use."""
+        """Every value of a quantity, the pooled mean, and the effect implied for the term in use."""
         values = self.ledger.values
         values = values[
             (values["quantity"] == quantity) & values["pool"].isin(["yes", "zero"]) & (values["used_as"] == "")
@@ -193,7 +193,7 @@ class _Page:
         return plot_forest(pd.DataFrame(rows), title=title, basis=basis, is_log=is_log, lang=lang)
 
     def _tests(self) -> Iterator[Part]:
-        """Predictions of the model beside what was measured, the blind ones first."""
+        """Predictions of the model beside the measured effects, those made blind first."""
         if self.ledger.tests is None:
             return
         rows = [
@@ -233,7 +233,7 @@ class _Page:
         yield TextTable(header=header, rows=rows, caption=self.say("lasting_table"))
 
     def _follow_ups(self, lever: str) -> Iterator[Part]:
-        """Effects of a lever by years after it, of trials that followed people for long."""
+        """Effects of a lever by years since the programme, from trials with a long follow-up."""
         effects = self.ledger.effects.assign(horizon=pd.to_numeric(self.ledger.effects["horizon"], errors="coerce"))
         shown = _followed(effects[(effects["lever"] == lever) & (effects["rating"] >= RATED)])
         if shown.empty:

@@ -196,7 +196,7 @@ def save_update(found: Update, folder: Path, before: Path, record: Record) -> No
     """Write a panel as a folder that every command reads: regions, national series, sources, and what was revised."""
     import pandas as pd
 
-    # What the folder of the file `before` says on sources is kept.
+    # Sources stated in the folder of the file `before` are kept.
     panel = found.panel
     save_csv(found.revised, folder / REVISIONS)
     save_csv(long_table(panel), folder / PANEL_FILE)
@@ -244,7 +244,7 @@ def _toml(value: object) -> str:
 
 
 def update_lines(found: Update, lang: str) -> Iterator[str]:
-    """What is new, revised and missing."""
+    """Lines on the figures that are new, revised and missing."""
     if len(found.added):
         yield Message(
             "{count} new figures of {years}: {columns}",
@@ -282,7 +282,7 @@ def _revised(found: Update, lang: str) -> Iterator[str]:
 
 
 def _missing(found: Update, year: int) -> str:
-    """Line on what a year lacks, and whether it can be used."""
+    """Line on the columns that a year lacks, and whether the year can be used."""
     at = found.panel.years.index(year)
     parts = []
     for name in observed_in(found.before):

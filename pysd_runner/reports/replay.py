@@ -35,7 +35,7 @@ from pysd_runner.study.projection import model_again, projected
 DATA, FITTED, BEFORE = "data.json", "fitted.json", "fitted_before.json"
 # Folder of a calibration inside a folder of results, as written by the demonstration.
 FIT = "fit"
-# Folder of a copy of the model, and what is copied of its folder besides its declarations and data files.
+# Folder of a copy of the model, and the files of its folder that are copied besides declarations and data files.
 MODEL = "model"
 BESIDE = ("checks.toml", "references.bib", "scenarios/*.yaml", "evidence/*.csv", "evidence/*.toml")
 SCHEMA = 2
@@ -49,7 +49,7 @@ class Inputs:
     model: Model | None = None
     source: str = ""  # name of shipped data, or file they were read from
     fitted: FittedParameters | None = None  # parameters of a calibration, or None
-    before: FittedParameters | None = None  # the fit before it was weighed by measured effects, if it was
+    before: FittedParameters | None = None  # the fit before it was reweighted by measured effects, if it was
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
     baseline: Baseline | None = None  # the forecast it started from, or None
     compared: tuple[Scenario, ...] = ()  # policies that are compared but not projected
@@ -92,7 +92,7 @@ class RecordedFile:
 
 @frozen
 class RecordedModel:
-    """A copy of a model that is not shipped: its file, data files by their names in it, and what lies beside it."""
+    """A copy of a model that is not shipped: its file, its data files by name, and other files of its folder."""
 
     file: RecordedFile
     data: Mapping[str, RecordedFile]

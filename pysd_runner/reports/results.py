@@ -84,7 +84,7 @@ CONTENTS = (
 )
 # Maximum number of figures that are visible on a page at once.
 MOST_FIGURES = 8
-# The summary in both languages, its schema, and what to do if it cannot be read.
+# File of the summary in both languages, its schema, and the remedy if it cannot be read.
 SUMMARY, SCHEMA = "summary.json", 1
 REMEDY = Message("run the scenarios again")
 QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
@@ -270,7 +270,7 @@ def _page(
 
 
 def _changes(projection: Future, lang: str) -> Iterator[Part]:
-    """Section on what the scenarios change, where they are not ranked."""
+    """Section on the changes by the scenarios, if these are not ranked."""
     if projection.policies:
         yield Heading(translate("own.changes", lang))
     for scenario in projection.cast:
@@ -280,7 +280,7 @@ def _changes(projection: Future, lang: str) -> Iterator[Part]:
 
 
 def _compared(projection: Future, answer: Answer, lang: str) -> Iterator[Part]:
-    """Tables that compare the policies, split the effect of the first, and show the ranking by assumption."""
+    """Tables that compare the policies, decompose the effect of the first, and show the ranking by assumption."""
     yield Heading(translate("report.table", lang, year=int(projection.data["year"][-1])))
     yield policy_table(projection, answer, lang)
     yield Paragraph(how_made(projection, answer, lang))
@@ -428,7 +428,7 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
 
 
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
-    """Table of the policies that close most and of the one asked for first; a file has all policies and effects."""
+    """Table of the most effective policies and the first requested; a file has all policies and effects."""
     whole = answer.main.table().sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
     rest = whole.index.drop(projection.policies[0])[: MOST_ROWS - 1]
     table = whole[whole.index.isin([projection.policies[0], *rest])]
@@ -468,7 +468,7 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
 
 
 def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
-    """Table of the policies that are first in most draws and what the first of them closes, by assumption."""
+    """Table, by assumption, of the policies that rank first in most draws, and the effect of the first of them."""
     cases = {
         definition_label(projection, key, lang) if key else translate("report.case main", lang): item.effects[HEADLINE]
         for key, item in answer.comparisons.items()
@@ -495,7 +495,7 @@ def switching_line(projection: Future, answer: Answer, item: Switching, lang: st
     """Sentence on the values of a unit cost at which another policy becomes first."""
     is_money = declarations_of(projection).parameters[item.key].unit.startswith(MONEY)
     unit = translate("report.switch yuan", lang) if is_money else ""
-    # Two digits are as many as the search can tell.
+    # The search determines no more than two digits.
     numbers = {name: three_digits(float(f"{getattr(item, name):.2g}")) + unit for name in ("value", "low", "high")}
     kind = " ".join(name for name in ("under", "over") if getattr(item, name)) or "none"
     names = {end: label_of(projection, answer, getattr(item, end), lang) for end in ("policy", "under", "over")}

@@ -1,4 +1,4 @@
-"""What moved since earlier results, and why: one thing after the other is exchanged, on the same draws."""
+"""Differences from earlier results and their causes: inputs are exchanged one at a time, on the same draws."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -42,11 +42,11 @@ NAMED = 3
 
 @frozen
 class Since(Tabled):
-    """How outlook and effects move from the earlier results to the new inputs, step by step."""
+    """Changes of outlook and effects between earlier results and new inputs, step by step."""
 
     earlier: Future
     places: Sequence[Area]
-    steps: Sequence[str]  # what differs from the step before; the first are the earlier results
+    steps: Sequence[str]  # change from the step before; the first step holds the earlier results
     found: Sequence["pd.DataFrame"]  # a table for each place
     gone: Sequence[str]  # columns that the panel lacks
 
@@ -57,7 +57,7 @@ class Since(Tabled):
         return pd.concat(self.found, ignore_index=True)
 
     def lines(self, lang: str) -> Iterator[str]:
-        """A table for each place, and a sentence on every answer that turns round."""
+        """A table for each place, and a sentence on every result that is reversed."""
         for place, found in zip(self.places, self.found, strict=True):
             yield ""
             title = _TITLES[found["measure"][0]].template
@@ -77,7 +77,7 @@ class Since(Tabled):
         yield from filled(translated(NOTE, lang))
 
     def _turns(self, name: str, found: "pd.DataFrame", lang: str) -> Iterator[Message]:
-        """Sentences on the answers for a place that turn round."""
+        """Sentences on the results for a place that are reversed."""
         for row in (item for item in found.to_dict("records") if turned(item)):
             yield Message(
                 "{name}: “{policy}” turns from {before} to {after}; the cause is: {what}.",
@@ -124,7 +124,7 @@ def moved(
     fitted: Callable[[Model], FittedParameters] | None = None,
     progress: Progress,
 ) -> Since:
-    """Exchange the inputs of earlier results for new ones, one thing at a time.
+    """Exchange the inputs of earlier results for new ones, one at a time.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def _found(futures: Iterator[Future], places: Sequence[Area], whats: Sequence[st
 
 
 def between(then: Data, now: Data) -> Iterator[tuple[str, Data]]:
-    """Panels on the way from one to another, and what each changes."""
+    """Intermediate panels between an earlier and a new one, with the change made in each."""
     years = [year for year in then.years if year in now.years]
     if not years:
         raise InvalidInput("the panel shares no year with the earlier results")
@@ -272,7 +272,7 @@ def error_of(before: Array, after: Array) -> float:
 
 
 def _cell(row: Mapping[Any, Any]) -> str:
-    """A median effect, and how it moved."""
+    """A median effect, and its change from the step before."""
     middle = written(row["effect"], 2, signed=True)
     if not row["step"]:
         return middle

@@ -47,7 +47,7 @@ class Explored:
     seed: int
     draws: int
     times: Sequence[float]
-    origin: float | None = None  # where observations end and the run begins
+    origin: float | None = None  # time at which observations end and the run begins
     saved: Sequence[str]  # names of the saved outputs, in the order of the task
     outcomes: Sequence[Record]  # outcomes that can be plotted
     constants: Sequence[Record]  # sliders by group

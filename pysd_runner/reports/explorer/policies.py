@@ -1,4 +1,4 @@
-"""Explorer page of a projection: policies on its draws, compared with no policy."""
+"""Explorer page of a projection: simulates policies on its draws, and compares them with no policy."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
