@@ -1,4 +1,4 @@
-"""From data and a model to projections, forecasts and a brief: one import of what an analysis needs.
+"""From data and a model to projections, forecasts and a brief: all names that an analysis needs, in one import.
 
 The functions and classes belong to `pysd_runner` and `calibration`, and are imported when they are first used.
 """

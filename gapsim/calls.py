@@ -1,4 +1,4 @@
-"""Say of a call with a wrong argument which one was meant, in the words of the door and not of what is behind it."""
+"""Errors for calls with wrong arguments, which suggest the intended one and name only public functions."""
 
 import inspect
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pysd_runner.core.former import ARGUMENTS
 
 @cache
 def offered(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, whose unknown, missing and surplus arguments raise `InvalidInput`."""
+    """Wrap a function so that unknown, missing and surplus arguments raise `InvalidInput`."""
     signature = inspect.signature(function)
     known, open_ended = [], False
     for name, item in signature.parameters.items():
@@ -51,7 +51,7 @@ def offered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def constructed(kind: type) -> type:
-    """The class, whose constructor does so."""
+    """Wrap the constructor of a class in the same way as `offered`."""
     if not hasattr(kind.__init__, "__wrapped__"):  # type: ignore[misc]
         kind.__init__ = offered(kind.__init__)  # type: ignore[misc]
     return kind

@@ -1,4 +1,4 @@
-"""A model as scripts use it: what it holds by name, and its runs as data frames."""
+"""The model class for scripts: variables by name, and runs as data frames."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from calibration.fitting.results import Fit
 
-# Distance from a saved time at which a requested one is the same, in steps.
+# Maximum distance, in steps, at which a requested time is taken as a saved one.
 TIME_TOLERANCE = 1e-6
 
 
@@ -62,7 +62,7 @@ class Model(plain.Model):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Say which attribute may have been meant."""
+            """Raise `AttributeError`, with a suggestion of the intended attribute."""
             return missing(self, name)
 
     def _ipython_key_completions_(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Policies of any model from a script: which works best, and what each lever contributes."""
+"""Policy analysis of any model from a script: optimal policies, and the contribution of each lever."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

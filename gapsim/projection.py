@@ -1,4 +1,4 @@
-"""Scenarios of any model from a script, with what `gapsim run` does and its numbers."""
+"""Projections of any model from a script, with the same steps and numbers as `gapsim run`."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -60,7 +60,7 @@ def project(  # noqa: PLR0913 - a public entry point
     evidence
         Whether the fit is weighed by the measured effects that the model declares.
     until
-        Last year or moment; None for 2040, or the end of the model.
+        Last year or model time; None for 2040, or the end of the model.
     draws
         Number of draws; None for 2,500 of regions, and for 500 otherwise.
     seed
@@ -112,7 +112,7 @@ def project(  # noqa: PLR0913 - a public entry point
 
 
 class _Notices:
-    """What a script is told, as warnings of its result."""
+    """Receiver of warnings in a script, which become warnings of the result."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []

@@ -1,4 +1,4 @@
-"""Pages and tables of any model or result from a script: evaluation, explorer, and what differs between two models."""
+"""Reports on any model or result from a script: evaluation, explorer, and comparison of two models."""
 
 from functools import partial
 from pathlib import Path
@@ -117,7 +117,7 @@ def explore(  # noqa: PLR0913 - a public entry point
 
 
 def update(data: "Data | AnySource", new: "Data | AnySource") -> "Update":
-    """Lay new figures over a panel; where both have one, the new one holds.
+    """Update a panel with new figures, which replace those of the panel.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def update(data: "Data | AnySource", new: "Data | AnySource") -> "Update":
 
 
 def compare(first: AnyModel, second: AnyModel, *, data: "Data | AnySource | None" = None) -> "pd.DataFrame":
-    """Run two models, or two versions of one, as their files say, and list how far each variable they share differs.
+    """Run two models, or two versions of one, with the settings of their files, and compare each variable.
 
     Parameters
     ----------

@@ -212,7 +212,7 @@ KEYS: Mapping[KeyPath, tuple[str, ...]] = {
 
 
 def validation_problems(document: ScenarioDocument) -> list[Finding]:
-    """What is wrong with a document by the schema of scenario files."""
+    """Violations of the schema of scenario files by a document."""
     found = faults(document.data, _FILE)
     return [_problem(fault, document) for fault in found if fault.found is not None or fault.path not in _MAY_BE_EMPTY]
 

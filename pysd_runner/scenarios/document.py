@@ -1,4 +1,4 @@
-"""Parse scenario files to plain data with line numbers and problems, and convert settings from and to their form.
+"""Parse scenario files to plain data with line numbers and problems, and convert settings from and to the file format.
 
 Nothing in the text is evaluated.
 """
@@ -49,7 +49,7 @@ class InvalidScenarioFile(InvalidScenario):
 
 
 def join_path(keys: Iterable[str | int]) -> str:
-    """Join the keys of a path in a document to dotted text, such as ``policy.mix[0]``."""
+    """Join the keys of a path in a document into a dotted string, such as ``policy.mix[0]``."""
     path = ""
     for key in keys:
         if isinstance(key, int):
@@ -61,7 +61,7 @@ def join_path(keys: Iterable[str | int]) -> str:
 
 @dataclass(kw_only=True, slots=True)
 class ScenarioDocument:
-    """Plain data of one file; mapping keys are always text."""
+    """Plain data of one file; mapping keys are always strings."""
 
     place: str  # name of the file, for messages
     data: Any = None
@@ -249,7 +249,7 @@ def _over_time(value: Any, read: Callable[[Any], Any], interpolation: Interpolat
 
 
 def as_list(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Names of which a single one may stand without a list."""
+    """Names as a list; a single name may be given as a string."""
     return (names,) if isinstance(names, str) else tuple(names)
 
 

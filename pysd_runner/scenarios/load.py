@@ -40,7 +40,7 @@ _KEYS = ("schema", "name", "label", "note", "model", "changes")
 def read_scenario(
     name_or_path: str | Path | Record, *, model: "str | Model", regions: "Sequence[Entity]" = ()
 ) -> Scenario:
-    """Read a scenario that stands in a file or a dictionary, with the scenarios that it extends."""
+    """Read a scenario from a file or a dictionary, with the scenarios that it extends."""
     if not isinstance(model, str) and not model.design.policy:
         return load_changes(name_or_path)
     shipped = shipped_files(model)
@@ -333,7 +333,7 @@ def shipped_files(model: "str | Model") -> dict[str, Path]:
 
 
 def list_scenarios(model: "str | Model" = "regional_digital") -> list[str]:
-    """Names of the scenarios that `load_scenario` takes for a model: those it ships with, none for one of one's own.
+    """Names of the scenarios that `load_scenario` accepts for a model: those shipped with it; none for a user's model.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def lower(
 
 @frozen
 class _Bench:
-    """A scenario with its model and regions, and the problems found so far."""
+    """Working state: a scenario with its model and regions, and the problems found so far."""
 
     scenario: "Scenario"
     model: "Model"

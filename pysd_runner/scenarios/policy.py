@@ -28,7 +28,7 @@ _PERCENT = re.compile(r"([+-]\s*[0-9.]+)\s*[%％]")
 
 
 class FrozenMapping(Mapping[str, Value], Generic[Value]):
-    """Read-only mapping from text to values; hashable and picklable.
+    """Read-only mapping from strings to values; hashable and picklable.
 
     >>> FrozenMapping({"access": 1.0})["access"]
     1.0

@@ -375,7 +375,7 @@ class Scenario:
 
 
 def _read(name: str, changes: Record) -> dict[str, Change]:
-    """Changes of constants as they are kept, from those kept and those that a caller wrote."""
+    """Changes of constants in stored form, from stored ones and those that a caller wrote."""
     if not isinstance(changes, Mapping):
         raise InvalidScenario(
             "scenario {scenario!r}: changes are a mapping from constants to values; found {found!r}",

@@ -90,14 +90,14 @@ TARGETS = _table(
 
 
 def _by_word(value: Record, words: Words, **more: Any) -> Record:
-    """Schema of a mapping by lever or class; any key where no words are known."""
+    """Schema of a mapping by lever or class; any key is allowed if their names are not known."""
     if not words:
         return {"type": "object", "additionalProperties": value, **more}
     return _table({word.key: {**value, "description": f"{word.en} {word.zh}"} for word in words.values()}, **more)
 
 
 def file_schema(names: Vocabulary, years: str = "additionalProperties") -> Record:
-    """Schema of a scenario file with the words of a model; `years` is the rule of the keys of schedules."""
+    """Schema of a scenario file with the levers and classes of a model; `years` is the rule for keys of schedules."""
 
     def path(value: Record, about: str) -> Record:
         way = {"description": "Wins over `interpolate` of the policy.", **WAY}

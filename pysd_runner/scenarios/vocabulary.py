@@ -1,4 +1,4 @@
-"""The words of scenarios: names of levers, classes, constants and regions are resolved, and a scenario is described."""
+"""Resolve the names of levers, classes, constants and regions in scenarios, and describe scenarios in words."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -302,13 +302,13 @@ def _weight(value: float, writer: _Writer) -> str:
 
 
 def exponent_said(exponent: float, lang: str) -> str:
-    """Who gets more money per head under an exponent of need, and the exponent."""
+    """Describe who gets more money per head under an exponent of need, with the exponent."""
     words = _whom(exponent, lang)
     return translate("need.exponent", lang, words=words, exponent=f"{exponent:.3g}")
 
 
 def whom(exponent: float | None, lang: str) -> str:
-    """The same, without the exponents of the allocation rules that have a name: 0, also None, and 1."""
+    """As `exponent_said`, but named allocation rules (exponents 0, also None, and 1) without their exponents."""
     found = exponent or 0.0
     return _whom(found, lang) if found in (0, 1) else exponent_said(found, lang)
 

@@ -248,8 +248,8 @@ _LOCK = Lock()
 def _repeated(
     model: Model, values: Values, outcomes: Sequence[str] | None, settings: RunSettings
 ) -> tuple[Task, dict[str, Array]] | None:
-    """The task and outcomes of a call that differs from the latest one in numbers alone; None for any other."""
-    # What is unusual goes the usual way: arrays, missing numbers, failures, mistakes, and calls of several threads.
+    """The task and outcomes of a call that differs from the latest one only in its numbers; None for other calls."""
+    # All other calls take the general path: arrays, missing numbers, failures, mistakes, and several threads.
     if not (isinstance(outcomes, list | tuple) and outcomes and isinstance(values, Mapping)):
         return None
     are_plain = all(isinstance(number, float | int) and number == number for number in values.values())
@@ -263,7 +263,7 @@ def _repeated(
             return None
         if _LATEST["task"] is None:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a call that warns goes the usual way
+                warnings.simplefilter("ignore")  # a call with warnings takes the general path
                 task = prepared(model, values, outcomes=outcomes, runs=1, **settings)
             _LATEST.update(task=task, case=task.single() if _is_plain(task, len(values)) else None)
         task, case = _LATEST["task"], _LATEST["case"]
@@ -278,7 +278,7 @@ def _repeated(
 
 
 def _is_plain(task: Task, given: int) -> bool:
-    """Whether values are none of time controls and orders of delays, and the clock warns of nothing."""
+    """Whether no value is a time control or an order of a delay, and the clock gives no warnings."""
     clock = task.clock
     is_odd = len(task.values) < given or clock.lost or clock.left or task.ir.structural
     return not is_odd and all(written(task.ir, name) is not None for name in CONTROLS.values())

@@ -129,7 +129,7 @@ class Bindings:
 
 
 def check_bindings(found: Bindings, fail: Fail) -> None:
-    """Check that all policy settings that every model needs are bound, and nothing unknown."""
+    """Check that all required policy settings are bound, and that no unknown key is."""
     for setting in POLICY_SETTINGS:
         # Models made before basic courses need not have them.
         if not found.policy.get(setting) and setting != "basic_training":

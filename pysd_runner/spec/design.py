@@ -1,4 +1,4 @@
-"""The design of a study: what a model takes from data, and what is shown of its runs, beyond running it."""
+"""The design of a study: how a model uses data, and which results of its runs are shown."""
 
 from collections.abc import Mapping
 from dataclasses import field, replace
@@ -50,7 +50,7 @@ DECLARED, FOUND = ErrorSizes(), ErrorSizes(weight=0.0, holds=False, least=1e-3, 
 
 @frozen
 class StudyDesign:
-    """What a study of a model needs besides its runs; a model that declares nothing has the defaults.
+    """Settings of a study of a model besides those of its runs; a model that declares nothing has the defaults.
 
     Attributes
     ----------
@@ -79,25 +79,25 @@ class StudyDesign:
     time
         Name of the axis of time: ``"year"`` if whole years are saved.
     clock
-        Type of the times of the data, as NumPy names it: whole years, or moments.
+        NumPy type of the times of the data: integer for calendar years, float for other times.
     noun
-        What the data are called in sentences.
+        Noun for the data in sentences.
     target
-        What data are fitted and forecast by: their columns, or relative output and what is declared besides.
+        Quantity that is fitted and forecast: the columns of the data, or relative output with further declared series.
     errors
         How the sizes of the errors of the data are estimated.
     stages
-        How a fit begins: block by block, or by screening draws of the prior.
+        First stage of a fit: block by block, or screening of prior draws.
     shock_sizes
-        Parameters that are the size of the shocks that the residuals of growth show.
+        Parameters for the size of shocks, which is estimated from the residuals of growth.
     save_every
         Interval between saved times; None for that of the file.
     is_strict
         Whether a draw without numbers ends the run; otherwise it is NaN.
     start
-        Where runs start: as the file says, or in the ``"state"`` that was observed.
+        Start of runs: from the values in the model file, or from the observed ``"state"``.
     page
-        What the explorer lets its readers change.
+        Quantities that users of the explorer can change.
     initial
         Values that are derived from the state observed at the origin, by key.
     shock
@@ -177,21 +177,21 @@ class StudyDesign:
     unfollowed: tuple[str, ...] = ()
 
     def given(self, data: object) -> "StudyDesign":
-        """The design that holds with these data: without any the default, where runs start from an observed state."""
+        """The design that applies to these data; without data the default one, if runs start from an observed state."""
         return PLAIN if data is None and self.initial else self
 
     @property
     def record(self) -> Record:
-        """What results keep of it, to be shown without the model."""
+        """The parts of the design that are stored with results, which are shown without the model."""
         return {name: getattr(self, name) for name in _KEPT}
 
 
-# What tables, figures and sentences need.
+# Fields that tables, figures and sentences need.
 _KEPT = ("entity", "time", "totals", "leading", "leading_places", "rounding", "tables", "figures", "title")
 
 
 PLAIN = StudyDesign()
-# Regions by year, whatever their model calls its variables.
+# Design of studies of regions by year, whatever the names of the model's variables.
 REGIONAL = StudyDesign(
     entity="region",
     labels={"region": "code"} | {name: name for name in ("name_en", "name_zh", "group", "row", "column")},
@@ -265,7 +265,7 @@ def design_of(spec: "ModelSpec | None") -> StudyDesign:
 
 
 def kept_design(record: Record | None) -> StudyDesign:
-    """The design that results keep, from `StudyDesign.record`; results of earlier versions are of regions."""
+    """The design stored with results by `StudyDesign.record`; results of earlier versions are regional."""
     if record is None:
         return REGIONAL
     known = {name: record[name] for name in _KEPT if name in record}
@@ -274,6 +274,6 @@ def kept_design(record: Record | None) -> StudyDesign:
 
 
 def studied(data: "Data", design: StudyDesign = REGIONAL) -> "tuple[Data, StudyDesign]":
-    """Data as a model of some design takes them, with the design that holds for them: of regions for a panel alone."""
+    """Data in the form that a model uses, with the design that applies to them: the regional one only for a panel."""
     taken = data.for_model(regional=bool(design.entity))
     return taken, design if taken.is_panel == bool(design.entity) else PLAIN

@@ -13,7 +13,7 @@ Z90 = 1.6448536269514722
 
 @frozen
 class Raise:
-    """A variable that follows its path without policy, raised by part of another variable.
+    """An experiment that keeps a variable on its path without policy, raised by part of another variable.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Raise:
 
 @frozen
 class EvidenceTerm:
-    """A measured effect, as an experiment that the model can repeat and the distribution of what was measured.
+    """A measured effect: an experiment that the model can repeat, and the distribution of the measured value.
 
     The posterior is multiplied by the density of what was measured, given the effect ``q`` of the experiment in the
     model: normal about ``q``, or for a lognormal normal about ``log q`` in logarithms. With ``d_t`` the

@@ -19,7 +19,7 @@ SCHEMA = 2
 EARLIER = Message("calibrated by an earlier version, which estimated only part of the parameters; calibrate again")
 REMEDY = Message("calibrate again")
 
-# Shift from the prior median, in prior standard deviations, that is told where the contraction is below the second.
+# Minimum shift from the prior median, in prior standard deviations, reported if the contraction is below the second.
 MOVED, UNTOLD = 0.2, 0.1
 MOVED_BY = Message("moved although the data say nothing of it: through its correlation with others, or the structure")
 
@@ -323,7 +323,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
 
 
 def _file_of(path: Path) -> Path:
-    """The file of a fit, from it or its folder; of results the fit before it was weighed by measured effects."""
+    """Path of the file of a fit, given the file or its folder; in results, of the fit before it was reweighted."""
     places = [path / name for name in ("fitted_before.json", "fit/fitted.json", "fitted.json")]
     return next((file for file in places if file.is_file()), places[-1]) if path.is_dir() else path
 

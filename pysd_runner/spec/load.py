@@ -94,7 +94,7 @@ def design_at(model: str | Path | None) -> StudyDesign:
 
 
 def schema_of(path: Path) -> Any:
-    """Schema stated in a declarations file, or None."""
+    """Schema version stated in a declarations file, or None."""
     return parsed(path).get("schema")
 
 
@@ -211,7 +211,7 @@ def _check_input(item: RegionInput, fail: Fail) -> None:
 
 
 def check_measurement(item: Measurement, fail: Fail) -> None:
-    """Check what a measurement observes and that its errors can be had."""
+    """Check the outcome of a measurement, and that its errors can be computed."""
     if item.sd <= 0:
         fail("sd", Message("must be positive; found {found:g}", found=item.sd))
     if bool(item.indicators) == bool(item.national):

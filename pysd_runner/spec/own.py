@@ -85,7 +85,7 @@ class _Setting:
 
 @frozen
 class _Study:
-    """Declaration of what a study of the model shows, and how long it runs; see `StudyDesign`."""
+    """Declaration of the outcomes and the length of a study of the model; see `StudyDesign`."""
 
     until: float | None = None
     draws: int | None = None
@@ -337,13 +337,13 @@ def _prior(key: str, value: float, limits: tuple[float, ...]) -> Normal | LogNor
 
 
 def is_off(parameter: Parameter) -> bool:
-    """Whether a number without a declared prior is 0 or at an end of its bounds, like a policy not in force."""
+    """Whether a number without a declared prior is 0 or at one of its bounds, like a policy that is not in force."""
     is_weak = not parameter.note.startswith(DECLARED)
     return is_weak and parameter.value in (0.0, parameter.lower, parameter.upper)
 
 
 def left_out(off: Mapping[str, float], unscaled: Sequence[str]) -> list[str]:
-    """Sentences on numbers that a fit leaves as they are unless they are named; `unscaled` are 0 without bounds."""
+    """Sentences on numbers that a fit does not estimate unless they are named; `unscaled` are 0 without bounds."""
     told: list[str] = []
     if off:
         listed = ", ".join(f"{name} ({three_digits(value, digits=6)})" for name, value in off.items())

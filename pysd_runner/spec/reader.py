@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Declared = TypeVar("Declared", bound=DataclassInstance)
 
-# What declarations hold: a count is a positive whole number, and the texts of a list differ and are not empty.
+# Types in declarations: a count is a positive whole number; the strings of a list are distinct and not empty.
 _DECLARED: Mapping[Any, Record] = {
     **LEAVES,
     int: {"type": "integer", "minimum": 1},
@@ -79,7 +79,7 @@ class Reader:
     def value(self, hint: Any, value: Any, place: str, found: Record | None = None) -> Any:
         """Read one entry according to its type."""
         kinds = [part for part in get_args(hint) if part is not NoneType] if isinstance(hint, UnionType) else [hint]
-        # A number, or the name of one.
+        # A number, or the name of a number.
         kind = str if str in kinds and isinstance(value, str) else kinds[0]
         if kind in self._readers:
             return self._readers[kind](value, place, found or {})
@@ -105,7 +105,7 @@ class Reader:
 
 
 def checked(value: Any, schema: Record, place: str) -> Any:
-    """Value of an entry, a text without blanks around it; raises for the first thing that is wrong with it."""
+    """Value of an entry, for a string without surrounding blanks; raises for the first violation of its type."""
     if isinstance(value, str):
         value = value.strip()
     elif schema.get("type") == "integer" and isinstance(value, float) and value.is_integer():

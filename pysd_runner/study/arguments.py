@@ -1,4 +1,4 @@
-"""What a caller may give for a model, data and a fit, wherever one is taken: objects, names, paths and frames."""
+"""Conversion of arguments: a model, data or a fit may be given as an object, name, path or data frame."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HasFit(Protocol):
-    """What `calibration.fit` returns."""
+    """A result of `calibration.fit`."""
 
     @property
     def fitted(self) -> FittedParameters:
@@ -23,7 +23,7 @@ class HasFit(Protocol):
 
 
 class HasProblem(HasFit, Protocol):
-    """What `calibration.fit` returns in the session that made it."""
+    """A result of `calibration.fit` in the session that computed it, which holds its problem."""
 
     @property
     def problem(self) -> Any:
@@ -45,7 +45,7 @@ def loaded(model: AnyModel, data: "Data | AnySource | None") -> tuple[Model, Dat
 
 
 def parameters_of(fit: AnyFit | None) -> FittedParameters | None:
-    """The parameters of a fit: what `fit` returned, its parameters, or the folder that has them."""
+    """The parameters of a fit, given its result, its parameters, or its folder."""
     if fit is None or isinstance(fit, FittedParameters):
         return fit
     if isinstance(fit, str | Path):
@@ -73,7 +73,7 @@ def subject_of(model: Any, data: Any, scenarios: Any, fit: Any) -> tuple[Any, An
 
 
 def named(scenarios: Any) -> Any:
-    """Scenarios as a list, where a mapping gives each a name: ``{"lockdown": {"Contact Rate": 5}, "open": {}}``."""
+    """Scenarios as a list; a mapping gives each a name: ``{"lockdown": {"Contact Rate": 5}, "open": {}}``."""
     from pysd_runner.scenarios import Scenario
 
     if not isinstance(scenarios, Mapping) or not scenarios:
@@ -88,5 +88,5 @@ def named(scenarios: Any) -> Any:
 
 
 def _is_time(key: Any) -> bool:
-    """Whether a key is that of a schedule of one constant, a moment or a date, and not the name of a constant."""
+    """Whether a key is a time or date in the schedule of a constant, and not the name of a constant."""
     return not isinstance(key, str) or key == "interpolate" or key[:1].isdigit()

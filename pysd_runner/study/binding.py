@@ -221,7 +221,7 @@ def problems_of(model: Model, table: Data) -> list[Finding]:
 
 
 def _unknown(model: Model, table: Data) -> list[Finding]:
-    """List columns that are mapped to unknown names; expressions are left to the fit."""
+    """List columns that are mapped to unknown names; expressions are checked by the fit."""
     found = []
     for name, column in table.columns.items():
         if not column.variable or any(sign in column.variable for sign in "+-*/("):
@@ -284,7 +284,7 @@ def calendar_of(model: Model, table: Data | None, fitted: FittedParameters | Non
 def end_of(
     model: Model, until: float | str | None, table: Data | None, fitted: FittedParameters | None, calendar: Calendar
 ) -> float | None:
-    """Moment of an end time; raise if it is implausible for the model, such as 2040 where nothing says when 0 is."""
+    """Model time of an end time; raise if it is implausible, such as 2040 for a model without a calendar."""
     clock = prepared(model, None, outcomes=[]).clock
     start, span, last = clock.start, clock.stop - clock.start, clock.stop
     if fitted is not None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def _label(item: object) -> str:
-    """A label as it is compared: numbers without the zeros that spell them."""
+    """Label as text for comparison, numbers to twelve digits without trailing zeros."""
     return f"{item:.12g}" if isinstance(item, int | float | np.number) else str(item)
 
 
@@ -255,7 +255,7 @@ class Future(Tabled):
         return table(self.data, self.baselines, shown, times, self.axis)
 
     def sentences(self, lang: str = "en") -> tuple[str, ...]:
-        """Describe in words what each scenario changes at the end; judged only if a direction was declared.
+        """Describe in words the change by each scenario at the end; it is judged only if a direction was declared.
 
         Parameters
         ----------
@@ -299,12 +299,12 @@ class Future(Tabled):
 
     @property
     def leading(self) -> str:
-        """Name of the outcome that is shown first: declared so, else the first observed one, else the first one."""
+        """Name of the outcome that is shown first: the declared one, else the first observed, else the first."""
         names = [str(item) for item in self.data.data_vars]
         return next((item for item in (*self.design.leading, *self.observed) if item in names), names[0])
 
     def answer(self, lang: str = "en") -> tuple[str, ...]:
-        """At most three sentences on the first outcome at the end: without a scenario, with one, and how sure it is.
+        """At most three sentences on the first outcome at the end: without and with a scenario, and how certain it is.
 
         Of several scenarios the one that changes it most is named. Results of `gapsim run` or `demo`, in which policies
         are ranked, keep the answer that their pages open with.
@@ -375,7 +375,7 @@ class Future(Tabled):
         return plot_fan(values.rename(axis), seen, ax=ax, time_unit=self.time_unit, lang=lang)
 
     def _at(self, values: "xr.DataArray", region: str | None) -> "xr.DataArray":
-        """An outcome, or what was observed of it, in one region; one without regions as it is."""
+        """An outcome, or its observations, in one region; outcomes without regions are unchanged."""
         for axis in {self.design.entity} & set(values.dims):
             if region is None:
                 raise InvalidInput(
@@ -387,7 +387,7 @@ class Future(Tabled):
         return values
 
     def to_excel(self, path: str | Path) -> Path:
-        """Write an Excel workbook: outcomes over time, of all and of each region, else at the end and all quantiles."""
+        """Write an Excel workbook: outcomes over time for regions, otherwise at the end, and all quantiles."""
         from pysd_runner.export.files import save_workbook
 
         times = list(self.data[self.axis].to_numpy())
@@ -397,7 +397,7 @@ class Future(Tabled):
         return save_workbook(sheets, path)
 
     def _tables(self) -> "dict[str, pd.DataFrame]":
-        """Tables that stand beside the outcomes, by name."""
+        """Further tables of a workbook, by name."""
         made = {"end": self.table, "quantiles": self._quantiles}
         return {name: made[name]() for name in self.design.tables}
 

@@ -56,7 +56,7 @@ class ProjectionInputs:
     design
         What a study of the model needs besides its runs.
     calendar
-        Years or dates of the moments of the model.
+        Years or dates of the model times.
     time_unit
         Unit of the axis of time.
     past
@@ -196,7 +196,7 @@ def _from_state(
     settings: Record,
     engine: Engine,
 ) -> Record:
-    """Begin in the state of the entities that was observed at the origin."""
+    """Start from the state of the entities that was observed at the origin."""
     assert data is not None  # noqa: S101
     until, origin = year("until", settings["until"]), settings["origin"]
     _check_regions(model, data)
@@ -221,7 +221,7 @@ def _from_state(
 
 
 def _lacking(panel: Data, begun: RegionInputs) -> Iterator[str]:
-    """What the data of entities lack."""
+    """Warnings about series that the data of entities lack."""
     if not begun.has_population:
         yield Message(
             "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, "
@@ -239,7 +239,7 @@ def _from_file(
     settings: Record,
     _engine: Engine,
 ) -> Record:
-    """Begin as the file says, with the initial values that a fit estimated as constants."""
+    """Start from the values in the model file, with the initial values that a fit estimated entered as constants."""
     if baseline is not None or settings["origin"] is not None:
         raise InvalidInput(
             "{model} declares no shock by which a run could follow a baseline from an origin; leave them out",
@@ -250,7 +250,7 @@ def _from_file(
     draws = 1 if fitted is None else settings["draws"]
     start = None if fitted is None else fitted.provenance.get("start")
     if fitted is not None:
-        # A run saves one outcome at least; which ones is not known here, and `simulate` counts them all.
+        # A run saves at least one outcome; which ones is not known here, so `simulate` checks all of them.
         rows = len(prepared(model, None, start=start, stop=until, outcomes=[]).clock.saved_times)
         check_run([()], 0, (1, draws), rows + len(fitted.keys), copies=COPIES)
     values = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=settings["seed"])

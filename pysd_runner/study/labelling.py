@@ -1,4 +1,4 @@
-"""Labelled arrays of a projection and of observed history: what is stored of them, and what is computed when read."""
+"""Labelled arrays of a projection and of observed history: those that are stored, and those computed on reading."""
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ from pysd_runner.text import LANGUAGES
 
 @frozen
 class SavedOutcome:
-    """A variable of a run as results name it: attributes of its array, and what one of its units is in the run."""
+    """A variable of a run under its name in results: attributes of its array, and the factor of its unit."""
 
     variable: str
     attrs: Texts = field(default_factory=dict)
@@ -82,7 +82,7 @@ def with_formulas(
 
 
 def _totals(rates: Any, times: Any, spacing: float, kind: str) -> Any:
-    """Totals of rates from the start, or over the interval before each time; NaN where that begins before the start."""
+    """Totals of rates since the start, or over the interval before each time; NaN where it begins before the start."""
     steps = np.diff(times) * (rates[:, 1:] + rates[:, :-1]) / 2
     whole = np.concatenate([np.zeros((len(rates), 1)), np.cumsum(steps, axis=1)], axis=1)
     if kind == "cumulative":

@@ -1,4 +1,4 @@
-"""Scores of the links between variables: what each input brings to the change of an equation in a run.
+"""Scores of the links between variables: the contribution of each input to the change of an equation in a run.
 
 As defined by Schoenberg, Davidsen and Eberlein (2020), with the links into stocks of Schoenberg, Hayward and Eberlein
 (2023): a stock is the sum of its flows, so what counts is the change of its net flow. Equations are evaluated on the
@@ -21,9 +21,9 @@ from pysd_runner.simulation.run import simulate
 
 Node = tuple[str, tuple[int, ...]]  # a variable and the position of one of its elements
 
-# Largest change, relative to the value, that is taken for rounding.
+# Largest change, relative to the value, that is taken for a rounding error.
 ROUNDING = 1e-13
-# Kinds of variables whose value is the result of their equation, and those that keep another value.
+# Kinds of variables whose value is the result of their equation, and those that store another value.
 CARRIED, KEPT = ("auxiliary", "stock"), ("memory", "pipe")
 
 
@@ -79,12 +79,12 @@ class Links:
                 for place, target in targets:
                     with np.errstate(all="ignore"):
                         score = np.abs(part[:, place] / change[:, place]) * np.sign(part[:, place] * own)
-                    score[~np.isfinite(score)] = 0  # where nothing moved
+                    score[~np.isfinite(score)] = 0  # where nothing changed
                     if score.any():
                         self.scores[(source, cell), (name, target)] = score
 
     def merge(self) -> None:
-        """Replace what is generated, such as the levels of a delay, by links between the variables around it.
+        """Replace generated variables, such as the levels of a delay, by links between the variables around them.
 
         Of several paths through it the one of the largest magnitude counts at each time (Schoenberg and Eberlein 2020).
         """
@@ -103,7 +103,7 @@ class Links:
 
 
 def moved(change: Array, before: Array) -> Array:
-    """Changes, with 0 for those that rounding can explain."""
+    """Changes, with 0 for those that may be rounding errors."""
     return np.where(np.abs(change) > ROUNDING * np.abs(before), change, 0.0)
 
 

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 Cycle = tuple[Node, ...]
 Find = Literal["all", "strongest", "named"]
 
-# Largest number of loops that are counted one by one, and in addition to those of the strongest paths.
+# Maximum number of loops that are enumerated: if all are listed, and in addition to those of the strongest paths.
 MOST, COUNTED = 400_000, 10_000
-# Texts of why links have no score.
+# Reasons why links have no score.
 REASONS = {
     "random": "loops.random",
     "memory": "loops.memory",
@@ -61,8 +61,8 @@ class Loops(Tabled):
     paths
         Variables of each loop in the order of its links; several paths where a loop has several.
     share_held
-        Part of the sum of magnitudes that the listed loops hold, dimensions (partition, time), for each partition that
-        they lie in; missing where nothing changes.
+        Share of the listed loops in the sum of magnitudes, dimensions (partition, time), for each partition that they
+        lie in; missing where nothing changes.
     counted
         Number of loops counted.
     longest
@@ -77,7 +77,7 @@ class Loops(Tabled):
     labels
         Declarations of the loops that have a name.
     calendar
-        Dates of the moments of the run.
+        Dates of the times of the run.
     """
 
     relative: "xr.DataArray"
@@ -96,11 +96,11 @@ class Loops(Tabled):
 
     @property
     def held(self) -> float:
-        """Mean over time of the part that the listed loops hold of the first partition they lie in."""
+        """Mean over time of the share of the listed loops in the first partition."""
         return float(self.share_held[0].mean()) if self.paths else 0.0
 
     def table(self, periods: int = 3) -> "pd.DataFrame":
-        """Mean share of each loop over the run and in periods of equal length, without moments where nothing changes.
+        """Mean share of each loop over the run and in periods of equal length, without times at which nothing changes.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class Loops(Tabled):
         return found
 
     def sentence(self, lang: str = "en") -> str:
-        """Say which loop carries most of the change, in which period, and how much the listed loops hold."""
+        """State which loop has the largest share in the change, in which period, and the share of all listed loops."""
         if not self.paths:
             return self.caveat(lang)
         table = self.table()
@@ -142,7 +142,7 @@ class Loops(Tabled):
         return f"{told} {self.caveat(lang)}"
 
     def caveat(self, lang: str = "en") -> str:
-        """Say how much the listed loops hold of what was counted, and what was left out."""
+        """State the share of the listed loops in all counted ones, and the variables that were left out."""
         how = "loops.every" if self.longest is None else "loops.some"
         if not self.paths:
             how = "loops.unnamed" if self.counted else "loops.off" if self.of else "loops.none"
@@ -166,7 +166,7 @@ class Loops(Tabled):
         return f"{name} ({getattr(self.labels.get(name), lang, '') or self._shortened()[name]})"
 
     def _shortened(self) -> dict[str, str]:
-        """Some variables of the path of each loop, no two alike: the first ones and the last, or what differs."""
+        """Abbreviated path of each loop, unique to it: its first and last variables, or those that distinguish it."""
         paths = {name: ways[0] for name, ways in self.paths.items()}
         plain = {name: _cut(path, range(SHOWN - 2)) for name, path in paths.items()}
         found = {}
@@ -210,7 +210,7 @@ class Loops(Tabled):
 
 
 def _cut(path: Sequence[str], places: Collection[int]) -> str:
-    """A path of at most `SHOWN` variables, or those at some places and the last, with an ellipsis for each gap."""
+    """A path of at most `SHOWN` variables in full, else its variables at some positions and the last, with ellipses."""
     kept = [place for place in range(len(path)) if len(path) <= SHOWN or place in places or place == len(path) - 1]
     gaps = ("… > " if place - before > 1 else "" for before, place in pairwise([0, *kept]))
     return " > ".join(f"{gap}{path[place]}" for gap, place in zip(gaps, kept, strict=True))
@@ -231,7 +231,7 @@ class Graph:
         self.starts = self.through or {node for node in links.stocks if node in self.part}
 
     def kept(self, loops: Iterable[Sequence[Node]]) -> set[Cycle]:
-        """Loops that pass where all have to pass, each beginning there or else with its first stock."""
+        """Loops through the requested variable, starting from it; without one, all loops, from their first stock."""
         found = set()
         for loop in loops:
             if not self.through or self.through.intersection(loop):
@@ -240,7 +240,7 @@ class Graph:
         return found
 
     def every(self, most: int, longest: int | None = None) -> set[Cycle] | None:
-        """All loops, or those of at most some links; None where there are too many."""
+        """All loops, or those up to a number of links; None if there are too many."""
         from networkx import simple_cycles
 
         found = list(islice(simple_cycles(self.graph, length_bound=longest), most + 1))
@@ -300,7 +300,7 @@ class Graph:
         return found
 
     def alike(self, loops: Iterable[Cycle], named: Mapping[str, Iterable[Cycle]]) -> dict[Any, list[Cycle]]:
-        """Loops by name, or by their stocks and variables; those alike differ in elements of other variables."""
+        """Loops grouped by name, or by their stocks and variables, whichever elements of other variables they pass."""
         names = {loop: name for name, own in named.items() for loop in own}
         found: dict[Any, list[Cycle]] = {}
         for loop in sorted(loops):
@@ -309,7 +309,7 @@ class Graph:
         return found
 
     def shares(self, groups: Mapping[Any, Collection[Cycle]], counted: Collection[Cycle], **more: Any) -> Loops:
-        """The largest of some groups of loops, with their shares of all that were counted."""
+        """The groups of loops with the largest shares, and these shares in all counted loops."""
         import xarray as xr
 
         times = self.links.times
@@ -333,7 +333,7 @@ class Graph:
         for name in largest:
             falls, rises = (share[name] < 0).any(), (share[name] > 0).any()
             letter = "U" if falls and rises else "B" if falls else "R"
-            letter = letter.lower() if labels else letter  # unlike the names of the declarations
+            letter = letter.lower() if labels else letter  # a name that no declaration can have
             free = (item for number in count(1) if (item := f"{letter}{number}") not in {*labels, *paths})
             own = name if isinstance(name, str) else next(free)
             paths[own] = tuple(dict.fromkeys(tuple(map(self.links.label, loop)) for loop in sorted(groups[name])))

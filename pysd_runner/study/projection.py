@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 
 class HasBaseline(Protocol):
-    """What `calibration.forecast` returns."""
+    """A result of `calibration.forecast`."""
 
     @property
     def baseline(self) -> Baseline:
-        """Its draws."""
+        """The draws of the forecast, as a baseline."""
 
 
 @with_progress("Projecting")
@@ -249,7 +249,7 @@ def _future(
 
 
 def _followed(baseline: Baseline, common: CommonDraws) -> Values:
-    """Provenance of the baseline forecast, with diagnostics of the shocks that make the no-policy run follow it."""
+    """Provenance of the baseline forecast, with diagnostics of the shocks by which the no-policy run follows it."""
     assert common.implied is not None  # noqa: S101
     systematic = dict(zip(baseline.regions, common.implied.systematic.tolist(), strict=True))
     return {
@@ -304,7 +304,7 @@ def scenarios_with_baseline(scenarios: "Scenarios", model: Model) -> list[Scenar
 
 
 def _scenario(item: "OneScenario", number: int, model: Model) -> Scenario:
-    """A scenario, from its name, its file, the content of one, or changes of constants."""
+    """A scenario, given by its name, its file, the content of a file, or changes of constants."""
     if isinstance(item, Mapping) and holds_changes(item):
         return Scenario.of(Message("scenario {scenario}", scenario=number), item)
     return item if isinstance(item, Scenario) else load_scenario(item, model=model)
@@ -335,7 +335,7 @@ def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Texts, desi
 
 
 def _warnings(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenario], run: Run) -> Iterator[str]:
-    """What a reader needs to know before quoting a number."""
+    """Warnings that apply to all results of a projection."""
     fitted, design, begun = inputs.fitted, inputs.design, inputs.common.inputs
     path = inputs.baseline
     yield from design.unfollowed if path is None else _on_baseline(path, inputs.common, data)
@@ -363,7 +363,7 @@ def _warnings(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenar
 
 
 def _of_fit(fitted: FittedParameters, design: StudyDesign) -> Iterator[str]:
-    """How far the draws of a fit can be trusted."""
+    """Warnings about the reliability of the draws of a fit."""
     yield from _untrusted_draws(fitted, design)
     if fitted.status != "converged":
         yield Message("The fit did not converge: {said}", said=fitted.message)
@@ -400,7 +400,7 @@ def model_again(provenance: Record, data: Data | None) -> Model:
 
 
 def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenario], run: Run) -> Record:
-    """Everything needed to make the projection again."""
+    """Everything needed to repeat the projection."""
     fitted, model, file, path = inputs.fitted, inputs.model, inputs.model.source, inputs.baseline
     rate = None if data is None else data.provenance.get("yuan_per_unit")
     packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
@@ -415,7 +415,7 @@ def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scen
         if data is None
         else {"name": data.name, "sha256": data.sha256, **data.reading} | ({"yuan_per_unit": rate} if rate else {}),
         "scenarios": [item.to_dict() for item in cast],
-        # Posterior draws are left out: they would make the record many times as long, and the file of the fit has them.
+        # Posterior draws are omitted: the record would be many times as long, and they are in the file of the fit.
         "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
         "equations": equations_of(model),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},

@@ -273,7 +273,7 @@ def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None
 
 
 def _inferred(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
-    """Values inferred from indicators and a national level, and how."""
+    """Values inferred from indicators and a national level, and the method."""
     relative, how = _relative(work, proxy)
     level, level_how = _level(work, item, proxy)
     share = level * relative

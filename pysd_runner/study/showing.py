@@ -43,7 +43,7 @@ def region_code(data: "xr.Dataset", text: str) -> str:
 def chosen(
     data: "xr.Dataset", design: StudyDesign, outcome: str | None, region: str | Sequence[str] | None
 ) -> "list[xr.DataArray]":
-    """Select outcomes and regions; by default those that the design shows first, else all with one value each time."""
+    """Select outcomes and regions; by default those that the design shows first, else all scalar outcomes."""
     every = [str(name) for name in data]
     known = {key(name): name for name in every}
     single = [name for name in every if data[name].ndim == len((*SHARED, design.time))]
@@ -64,7 +64,7 @@ def chosen(
 
 
 def moments(data: "xr.Dataset", design: StudyDesign, year: int | Sequence[int] | None, time: Any) -> list[Any]:
-    """Saved times: some years, or the one nearest to a time; the last one if none is asked for."""
+    """Select saved times: the given years, or the time nearest to a given one; the last by default."""
     known = data[design.time]
     if year is None:
         return [(known[-1] if time is None else known.sel({design.time: time}, method="nearest")).to_numpy()[()]]
@@ -182,12 +182,12 @@ def together(runs: Record) -> Any:
 # Distance of the middle of simulations from the last observation, relative to it or to the mean size of all of them,
 # from which a reader is warned: the tail of an epidemic is small beside its errors.
 MISSED = 0.5
-# Ratio to the difference at the end from which an earlier one is told instead.
+# Minimum ratio of an earlier difference to the one at the end for it to be reported instead.
 MORE_BEFORE = 2.0
 
 
 def quantity_in(future: Any, name: str, lang: str) -> "Quantity":
-    """How an outcome is written in sentences: as in figures if it has a label, else by its own name and unit."""
+    """Name and unit of an outcome in sentences: those of figures if it has a label, else its own."""
     from pysd_runner.plots.arrays import quantity_of
 
     found, attrs = quantity_of(future[name], lang), future[name].attrs
@@ -226,7 +226,7 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
         usual = np.median(np.nan_to_num(moved.to_numpy()), axis=1)
         most = int(np.abs(usual).max(axis=1).argmax())
         peak = int(np.abs(usual[most]).argmax())
-        # The end, unless the difference has been far larger before.
+        # The last time, unless the difference was far larger before.
         place = peak if abs(usual[most, peak]) > MORE_BEFORE * abs(usual[most, -1]) else -1
         low, middle, high = quantiles(moved[most, :, place].to_numpy())
         way = "more" if middle > 0 else "less" if middle < 0 else "same"
@@ -239,7 +239,7 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
 
 
 def _seen(future: Any, name: str, scale: float) -> Any:
-    """Observations of an outcome by time, as they are told; None if there are none."""
+    """Observations of an outcome by time, in the units of sentences; None if there are none."""
     seen = future.seen_of(name)
     return None if seen is None else scale * seen
 

@@ -33,7 +33,7 @@ def scenario_values(
     step: float,
     calendar: Calendar = PLAIN,
 ) -> dict[str, Array | TimePath]:
-    """Stack what scenarios set along the scenario axis, shape (scenario, draw, ...): policies, assumptions, changes."""
+    """Stack the values set by scenarios (policies, assumptions, changes), shape (scenario, draw, ...)."""
     # Variables that a scenario does not set keep the common draws, or the value of the model file.
     start, stop = bounds
     times = np.arange(start, stop + step / 2, step)
@@ -215,7 +215,7 @@ def _variable_of(model: Model, name: str) -> tuple[str, tuple[int, ...] | None]:
 def formulas_of(
     model: Model, data: Data | None, fitted: FittedParameters | None, names: Sequence[str]
 ) -> dict[str, tuple[Expression, str, str]]:
-    """Scalar formulas and flows that are observed, by a name that is none of `names`: formula, kind and column."""
+    """Observed scalar formulas and flows as (formula, kind, column), by a name that is not in `names`."""
     found = {}
     for record in _records_of(model, fitted):
         kind, column = record["kind"], record["column"]

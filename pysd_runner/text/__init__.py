@@ -46,7 +46,7 @@ def translated(text: object, lang: str, names: Mapping[str, str] = NOTHING) -> s
 
 
 def name_in(lang: str, kind: str, name: str) -> str:
-    """Text of a name of a kind, such as a class of regions or a unit; the name itself where it has none."""
+    """Label of a name, such as that of a class of regions or a unit; the name itself if it has no label."""
     return translate(f"{kind}.{name}", lang) if has_text(f"{kind}.{name}") else name
 
 
@@ -70,7 +70,7 @@ def templates(lang: str) -> Mapping[str, str]:
 
 
 def has_text(key: str) -> bool:
-    """Whether a key has a text."""
+    """Whether the catalogue has a text for a key."""
     return _plain(key) in texts(LANGUAGES[0])
 
 
