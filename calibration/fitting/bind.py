@@ -148,10 +148,9 @@ def line_of(series: Series) -> str:
         Message(", {count} entities", count=entities) if entities > 1 else "",
         _KINDS[series.kind],
         Message(
-            ", compared with {what} by {scale}, {said}",
+            ", compared with {what}: {said}",
             what=series.expression.text,
-            scale=_SCALES[series.scale],
-            said=series.errors.words,
+            said=series.words,
         ),
     ]
     if series.missing > series.recounted:
@@ -168,7 +167,6 @@ _KINDS = {
     "flow": Message(", added up over each interval"),
     "cumulative": Message(", added up from the start"),
 }
-_SCALES = {"level": Message("level"), "log": Message("logarithm"), "logit": Message("log odds")}
 
 
 def _notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:

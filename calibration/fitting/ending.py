@@ -42,7 +42,6 @@ NINETY = 1.6448536269514722
 
 # Distance from a bound, in prior standard deviations, below which an estimate counts as at the bound.
 AT_BOUND = 1e-3
-_SCALES = {"level": Message("level"), "log": Message("log"), "logit": Message("logit")}
 # Distance from a limit of the prior, as a share of its interval, below which an estimate counts as at the bound, for
 # priors on an interval, whose limits are infinite on the unconstrained scale.
 AT_END = 1e-4
@@ -135,8 +134,7 @@ class FitSummary:
         innovations = standardised(series, residuals, noise)
         table = cells.spread_out(innovations)
         declared = self.problem.spec.measurements.get(series.measurement)
-        words, unit = series.errors.words, self.problem.time_unit
-        is_declared = declared is not None
+        is_declared, unit = declared is not None, self.problem.time_unit
         bend = HuberLoss().bent
         return SeriesFit(
             measurement=series.measurement,
@@ -154,9 +152,7 @@ class FitSummary:
             rms=float(np.sqrt(np.mean(innovations**2))),
             wild=int((np.abs(innovations) > HUBER_K).sum()),
             leftover=correlation_of(bend(table[:, 1:]), bend(table[:, :-1])),
-            errors=words
-            if is_declared
-            else Message("{errors}, scale {scale}", errors=words, scale=_SCALES[series.scale]),
+            errors=series.words,
             region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
             interval=Message("a year") if is_declared else f"{series.spacing:g} {unit}".strip(),
             en=declared.en if declared is not None else series.expression.text,

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 # Ratio of largest to smallest value from which on values are compared on the log scale, unless a scale is declared.
 WIDE = 10.0
+_SCALES = {
+    "level": Message("on the original scale"),
+    "log": Message("on the log scale"),
+    "logit": Message("on the logit scale"),
+}
 
 
 def chosen_scale(observation: Observation, raw: Array) -> str:
@@ -204,6 +209,11 @@ class Series:
 
     def _in_terms(self, scaled: Array) -> Array:
         return in_terms(scaled, self.seen, relative=self.relative, increments=self.increments)
+
+    @property
+    def words(self) -> str:
+        """Description of the errors and of the scale on which they are added, for reports."""
+        return Message("{errors}, {scale}", errors=self.errors.words, scale=_SCALES[self.scale])
 
     def scaled(self, raw: Array) -> Array:
         """Transform values to the scale of the series; NaN where they are outside its domain."""

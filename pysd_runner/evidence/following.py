@@ -10,6 +10,7 @@ from pysd_runner.core.errors import InvalidInput, Message, of_system
 from pysd_runner.core.types import Record, frozen
 from pysd_runner.data import Data
 from pysd_runner.evidence.weights import is_weighed, weigh
+from pysd_runner.export.files import published
 from pysd_runner.model import Model
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.baseline import kept_in, usual_end
@@ -219,9 +220,9 @@ def keep(audience: Audience, made: Baseline, folder: Path) -> None:
         audience.warn(
             Message(
                 "The forecast could not be kept in {folder}: {reason}; the next run makes it again.",
-                folder=folder,
+                folder=published(folder),
                 reason=of_system(error),
             )
         )
     else:
-        audience.note(Message("The forecast is kept in {path}.", path=path))
+        audience.note(Message("The forecast is kept in {path}.", path=published(path)))

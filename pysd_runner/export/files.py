@@ -122,6 +122,11 @@ def remove_leftovers(path: Path) -> None:
                 _remove_dead(item, path)
 
 
+def published(path: Path) -> Path:
+    """The name that a path in a draft has once the draft is renamed."""
+    return Path(*(re.sub(rf"^\.(.+)\.[a-z0-9_]{{8}}{re.escape(DRAFT)}$", r"\1", part) for part in path.parts))
+
+
 def remove(path: Path) -> None:
     """Remove a file, a link, or a folder with its contents."""
     if path.is_dir() and not path.is_symlink():

@@ -225,26 +225,26 @@ class ErrorModel:
         """Description of the errors for a report."""
         if self.is_count:
             if self.family == "poisson":
-                return Message("counts, poisson")
+                return Message("Poisson counts")
             spread = Message("spread known") if self.known else Message("spread estimated")
-            return Message("counts, negative binomial, {spread}", spread=spread)
+            return Message("negative binomial counts, {spread}", spread=spread)
         families = {
-            "huber": "Huber",
-            "normal": Message("normal"),
-            "student": Message("Student-t with {degrees:g} degrees of freedom", degrees=self.degrees),
+            "huber": Message("Huber errors"),
+            "normal": Message("normal errors"),
+            "student": Message("Student-t errors with {degrees:g} degrees of freedom", degrees=self.degrees),
         }
         memories = {
             "ar1": "AR(1)",
             "independent": Message("independent"),
             "momentum": Message("fading like the model's momentum"),
         }
-        scales = {"series": Message("one scale"), "region": Message("a scale for each region")}
+        scales = {"series": "", "region": Message(", a standard deviation for each region")}
         return Message(
-            "errors {family}, {memory}, {scale}{size}",
+            "{family}, {memory}{scale}{size}",
             family=families[self.family],
             memory=memories[self.memory],
             scale=scales[self.scale],
-            size=Message(", size known") if self.known else "",
+            size=Message(", standard deviation known") if self.known else "",
         )
 
 

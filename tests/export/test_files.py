@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.export.files import write_bytes_whole, write_text_whole
+from pysd_runner.export.files import draft_folder, published, write_bytes_whole, write_text_whole
 
 
 def test_content_and_folders_are_written(tmp_path: Path) -> None:
@@ -34,3 +34,9 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
     ordinary.write_text("x", encoding="utf-8")
     path = write_text_whole(tmp_path / "file.txt", "x")
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
+
+
+def test_a_path_in_a_draft_is_told_by_the_name_that_it_will_have(tmp_path: Path) -> None:
+    with draft_folder(tmp_path / "demo.1") as draft:
+        assert published(draft / "fit" / "baseline.nc") == tmp_path / "demo.1" / "fit" / "baseline.nc"
+    assert published(tmp_path / "fit.part" / "a.nc") == tmp_path / "fit.part" / "a.nc"

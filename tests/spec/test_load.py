@@ -254,7 +254,7 @@ def test_an_error_that_is_known_is_read_and_said(tmp_path: Path) -> None:
     text = GOOD.replace("sd = 0.01", 'sd = 0.01\nerrors = { memory = "independent", known = true }', 1)
     spec = load_spec(write(tmp_path, text))
     assert spec.measurements["level"].errors == ErrorModel(memory="independent", known=True)
-    assert spec.measurements["level"].errors.words.endswith("size known")
+    assert spec.measurements["level"].errors.words.endswith("standard deviation known")
     assert "known" not in spec.measurements["size"].errors.words
 
 

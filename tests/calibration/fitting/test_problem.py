@@ -164,8 +164,8 @@ def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Data
     assert problem.raw_residuals(z)[-1][0, 6] == pytest.approx(share[0, 6] - 0.6, rel=1e-12)
     text = str(problem.describe())
     assert (
-        "skill_level from digital_skill_intermediate: 1 value, compared with Skilled Share of Connected People "
-        "by level, errors normal, independent, one scale, size known" in text
+        "skill_level from digital_skill_intermediate: 1 value, compared with Skilled Share of Connected People: "
+        "normal errors, independent, standard deviation known, on the original scale" in text
     )
     assert "declared independent although" not in text
     assert problem.residuals(z)[problem.rows()][-1] == pytest.approx((share[0, 6] - 0.6) / 0.04, rel=1e-12)

@@ -144,17 +144,17 @@ def found(chosen: Problem) -> Fit:
 def test_the_choices_are_described_before_anything_is_fitted(chosen: Problem) -> None:
     text = str(chosen.describe())
     assert (
-        "output from output_per_head: 30 changes, 5 entities, compared with Output per Capita by logarithm, "
-        "errors Student-t with 5 degrees of freedom, fading like the model's "
-        "momentum, a scale for each region" in text
+        "output from output_per_head: 30 changes, 5 entities, compared with Output per Capita: "
+        "Student-t errors with 5 degrees of freedom, fading like the model's momentum, a standard deviation for each "
+        "region, on the log scale" in text
     )
     assert (
-        "skills from ict_employment_share: 30 values, 5 entities, compared with Skill Share by logarithm, "
-        "errors normal, independent, one scale" in text
+        "skills from ict_employment_share: 30 values, 5 entities, compared with Skill Share: "
+        "normal errors, independent, on the log scale" in text
     )
     assert (
-        "access from mobile_internet_per_100: 30 values, 5 entities, compared with Access Share by logarithm, "
-        "errors Huber, AR(1), one scale" in text
+        "access from mobile_internet_per_100: 30 values, 5 entities, compared with Access Share: "
+        "Huber errors, AR(1), on the log scale" in text
     )
     assert "Errors of skills (ict_employment_share) are declared independent although levels are compared" in text
 
@@ -164,9 +164,9 @@ def test_the_choices_are_reported_and_kept(found: Fit, tmp_path: object) -> None
     assert len(output.region_sds) == 5
     assert np.ptp(output.region_sds) > 0
     text = found.summary()
-    assert "output:output_per_head: errors Student-t with 5 degrees of freedom" in text
+    assert "output:output_per_head: Student-t errors with 5 degrees of freedom" in text
     assert "in regions 0.0" in text
-    assert found.fitted.provenance["likelihood"]["skills:ict_employment_share"].startswith("errors normal, independent")
+    assert found.fitted.provenance["likelihood"]["skills:ict_employment_share"].startswith("normal errors, independent")
     kept = found.fitted.provenance["errors"]["output:output_per_head"]["regional"]
     np.testing.assert_allclose(np.array(kept) * output.sd, output.region_sds)
     assert Fit.load(found.save(tmp_path / "fit")).series == found.series  # type: ignore[operator]
