@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.data import Data, Entity
+    from pysd_runner.data import Data
     from pysd_runner.model import Model
     from pysd_runner.reports.explorer.page import Explored
     from pysd_runner.reports.folders import WholeFolder
@@ -240,11 +240,13 @@ RUN, RECORD = "run", "brief.json"
 def brief(
     session: Session,
     names: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="REGION", help="Regions by name in English or Chinese or by code, classes of regions, or nation."
+            metavar="[REGION]...",
+            help="Regions by name in English or Chinese or by code, classes of regions, or nation "
+            "[default: nation, or all of RESULTS without regions].",
         ),
-    ],
+    ] = None,
     *,
     results: Annotated[
         Path | None, typer.Option("--run", metavar="RESULTS", help="Results of `gapsim run` or `demo` to start from.")
@@ -268,8 +270,9 @@ def brief(
 ) -> None:
     """Write one page on a region: where it is going, what policy mixes change, what they cost, who loses, how sure.
 
-    Writes a page for each region, for a browser, Word and Excel. Starts from results that are there (--run), or makes
-    a run as `gapsim run` does and keeps it beside the pages, so that the next brief can start from it.
+    Writes a page for each region, or one on results without regions, for a browser, Word and Excel. Starts from results
+    that are there (--run), or makes a run as `gapsim run` does and keeps it beside the pages, so that the next brief
+    can start from it.
     """
     if results is None:
         check_names(mix or ())
@@ -283,23 +286,24 @@ def brief(
     read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
     folder = target(out, "brief", force=force, inputs=read)
     if results is not None:
-        home = results.parent if results.is_file() else results
-        if stored := _stored_regions(home):
-            _places(names, stored, session.lang)
-        from pysd_runner.reports.brief_paths import regions_of
+        from pysd_runner.reports.brief_paths import place_of
         from pysd_runner.reports.replay import read_inputs
         from pysd_runner.study.loading import load_future
 
+        home = results.parent if results.is_file() else results
         projection = load_future(home)
-        places = _places(names, regions_of(projection), session.lang)
+        places = _once(place_of(projection, name, session.lang) for name in names or [""])
         with folder:
             explorer = _explorer_beside(results, folder)
             found = read_inputs(projection.provenance.get("inputs"), home)
             _write(session, projection, found, places, mix or (), wanted, folder, explorer=explorer)
     else:
+        from pysd_runner.reports.panels import find_place
+
         fitted = None if asked.fit is None else read_fit(asked.fit)
         seen = choice.read(session, fitted)
-        places, model, mixes = _places(names, seen.regions, session.lang), choice.load_model(seen), mix or MIXES
+        places = _once(find_place(name, seen.regions, session.lang) for name in names or ["nation"])
+        model, mixes = choice.load_model(seen), mix or MIXES
         source = choice.source or ""
         job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted)
         with folder:
@@ -337,23 +341,8 @@ def _formats(text: str) -> list[str]:
     return wanted
 
 
-def _stored_regions(folder: Path) -> "list[Entity]":
-    """Regions of the panel stored with results; empty if it cannot be read, which is reported later."""
-    from pysd_runner.data import Entity
-    from pysd_runner.reports.replay import DATA
-
-    try:
-        stored = json.loads((folder / DATA).read_text(encoding="utf-8"))
-        return [Entity(**item) for item in stored["entities"].get("region", ())]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def _places(names: Sequence[str], regions: "Sequence[Entity]", lang: str) -> "list[Area]":
-    """Find the requested regions and groups, each once, in the given order."""
-    from pysd_runner.reports.panels import find_place
-
-    places = [find_place(name, regions, lang) for name in names]
+def _once(places: "Iterable[Area]") -> "list[Area]":
+    """Places, each once, in the given order."""
     return list({(place.kind, place.code): place for place in places}.values())
 
 
@@ -383,7 +372,7 @@ def _write(
     said: dict[str, list[str]] = {}
     with session.stage(Message("Writing briefs"), total=len(places)) as stage:
         for place, stem in zip(places, _stems(places), strict=True):
-            page = brief_of(projection, place.code or "nation", mixes=mixes, lang=session.lang)
+            page = brief_of(projection, place.code, mixes=mixes, lang=session.lang)
             page = page.with_loops(inputs, projection.provenance)
             for ending in formats:
                 shown = page.with_explorer(explorer) if explorer and ending == "html" else page

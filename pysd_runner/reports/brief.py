@@ -1,4 +1,4 @@
-"""A brief: one page on the outlook of a region, a class or the nation, and the effects of policy mixes."""
+"""A brief: one page on the outlook of a region, a class, the nation or a model, and the effects of policy mixes."""
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.numbers import interval, percent, written
@@ -15,17 +16,17 @@ from pysd_runner.export import write_bytes_whole
 from pysd_runner.model import load_model
 from pysd_runner.policy.studies import policy_of
 from pysd_runner.reports.brief_paths import (
+    ENDS,
     LEAST_CHANGE,
     NARROW,
     WIDE,
     Estimate,
-    Paths,
     Sentences,
     around,
     chart_of,
     check_scenarios,
     paths_of,
-    regions_of,
+    place_of,
     told,
 )
 from pysd_runner.reports.document import (
@@ -42,12 +43,15 @@ from pysd_runner.reports.document import (
     titled,
     to_html,
 )
-from pysd_runner.reports.evidence import LEAST_DRAWS, meaning_of, rests
+from pysd_runner.reports.evidence import LEAST_DRAWS, meaning_of, noticed, rests
+from pysd_runner.reports.figures import of_scenarios
 from pysd_runner.reports.headline import currency_of, large, some_of
-from pysd_runner.reports.panels import Area, find_place
+from pysd_runner.reports.panels import Area
+from pysd_runner.reports.results import changes_of
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.loops import loops
+from pysd_runner.study.showing import BETWEEN, answer_of
 from pysd_runner.text import LANGUAGES, panel_title, translate
 
 if TYPE_CHECKING:
@@ -66,18 +70,20 @@ _WHOLE = 10
 
 @frozen(repr=False)
 class Brief:
-    """One page on a region, a class or the nation.
+    """One page on a region, a class or the nation, or on the results of a model without regions.
 
     Attributes
     ----------
     place
-        The region, class or nation described.
+        The region, class, nation or model described.
     document
         The parts of the page, in order.
     figure
         The chart on the page, with its data.
-    paths
-        The numbers on the page.
+    mixes
+        The scenarios compared.
+    numbers
+        The numbers on the page, a row for each line and time.
     lang
         Language of the page.
     """
@@ -85,7 +91,8 @@ class Brief:
     place: Area
     document: ReportDocument
     figure: "ReportFigure"
-    paths: Paths
+    mixes: Sequence[str]
+    numbers: "pd.DataFrame"
     lang: str
 
     @property
@@ -94,7 +101,7 @@ class Brief:
         return next(part.sentences for part in self.document.parts if isinstance(part, Lead))
 
     def __repr__(self) -> str:
-        return f"<Brief on {self.place.names[self.lang]!r}: {', '.join(self.paths.mixes) or 'no policy'}>"
+        return f"<Brief on {self.place.names[self.lang]!r}: {', '.join(self.mixes) or 'no policy'}>"
 
     def save(self, path: str | Path) -> Path:
         """Write the page as an HTML, Word or Excel file, atomically.
@@ -181,7 +188,7 @@ class Brief:
             return to_docx(self.document)
         from pysd_runner.reports.brief_workbook import to_workbook
 
-        return to_workbook(self.document, self.figure.data, self.lang)
+        return to_workbook(self.document, self.numbers, self.lang)
 
     def _repr_html_(self) -> str:
         """Show the answer and the chart in a notebook."""
@@ -192,20 +199,21 @@ class Brief:
 
 def brief(
     projection: Future,
-    region: str = "nation",
+    region: str = "",
     *,
     mixes: Sequence[str] = (),
     lang: str = "en",
     date: datetime.date | None = None,
 ) -> Brief:
-    """Write one page on the outlook of a region and the effects of policy mixes.
+    """Write one page on the outlook of a region, or of a model without regions, and the effects of policy mixes.
 
     Parameters
     ----------
     projection
         Result of `project` or `load_future`.
     region
-        Name of a region in English or Chinese, its code, a class of regions, or ``"nation"``.
+        Name of a region in English or Chinese, its code, a class of regions, or ``"nation"``; empty for the nation,
+        or for results without regions.
     mixes
         Scenarios to compare, at most five; empty for the first five policies of the projection.
     lang
@@ -229,8 +237,13 @@ def brief(
         raise InvalidInput(
             "lang={lang!r} is not a language of briefs; choose one of {known}", lang=lang, known=", ".join(LANGUAGES)
         )
-    place = find_place(region, regions_of(projection))
-    chosen = _chosen(projection, mixes)
+    place, chosen = place_of(projection, region), _chosen(projection, mixes)
+    write = {"model": _of_outcome}.get(place.kind, _of_place)
+    return write(projection, place, chosen, lang, date or datetime.date.today())
+
+
+def _of_place(projection: Future, place: Area, chosen: Sequence[str], lang: str, date: datetime.date) -> Brief:
+    """A brief on a region, a class or the nation."""
     paths = paths_of(projection, place, chosen)
     year = int(projection.data["year"][-1])
     figure, narrow = (chart_of(projection, place, chosen, lang=lang, width=width) for width in (WIDE, NARROW))
@@ -238,10 +251,70 @@ def brief(
     document = ReportDocument(
         title=translate("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
         lang=lang,
-        parts=list(writer.parts(Picture("", figure.sentence, figure, narrow), date or datetime.date.today())),
+        parts=list(writer.parts(Picture("", figure.sentence, figure, narrow), date)),
         one_page=True,
     )
-    return Brief(place=place, document=document, figure=figure, paths=paths, lang=lang)
+    numbers = figure.data.rename(columns={"year": "time"})
+    return Brief(place=place, document=document, figure=figure, mixes=chosen, numbers=numbers, lang=lang)
+
+
+def _of_outcome(projection: Future, place: Area, chosen: Sequence[str], lang: str, date: datetime.date) -> Brief:
+    """A brief on the outcome that results without regions show first."""
+    future, name = of_scenarios(projection, chosen), projection.leading
+    figures = [future.plot(name, difference=item, lang=lang) for item in (True, False)[not chosen :]]
+    first, *more = [Picture("", figure.sentence, figure) for figure in figures]
+    panel = projection.provenance["panel"]
+    data = translate("brief.stamp data", lang, name=panel["name"], hash=panel["sha256"][:8]) if panel else ""
+    notes = Bullets(noticed(projection, projection.warnings, lang))
+    parts = [
+        Lead(list(answer_of(future, lang))),
+        first,
+        Bullets(list(future.sentences(lang))),
+        *changes_of(future, lang),
+        Folded(translate("answer.details", lang), [*more, notes, Paragraph(_stamp(projection, data, date, lang))]),
+    ]
+    title = translate("own.title", lang, scenarios=name, model=projection.model)
+    document = ReportDocument(title=title, lang=lang, parts=parts, one_page=True)
+    numbers = _numbers(future, name, lang)
+    return Brief(place=place, document=document, figure=figures[0], mixes=chosen, numbers=numbers, lang=lang)
+
+
+def _stamp(projection: Future, data: str, date: datetime.date, lang: str) -> str:
+    """Versions, hashes and settings to cite."""
+    record = projection.provenance
+    return translate(
+        "brief.stamp",
+        lang,
+        version=record["versions"]["gapsim"],
+        data=data,
+        model=record["simulation"]["model"],
+        model_hash=record["simulation"]["model_sha256"][:8],
+        seed=record["settings"]["seed"],
+        draws=projection.data.sizes["draw"],
+        date=date.isoformat(),
+    )
+
+
+def _numbers(future: Future, name: str, lang: str) -> pd.DataFrame:
+    """Levels, changes by scenarios and what was observed of an outcome, a row for each line and time."""
+    lines = {"level": future[name]}
+    lines |= {"change": future.difference(name)} if future.policies else {}
+    parts = []
+    for kind, values in lines.items():
+        found = values.quantile(list(ENDS), dim="draw").to_dataset("quantile").to_dataframe()[list(ENDS)]
+        found = found.set_axis(["low", "median", "high"], axis=1).rename_axis(index={future.axis: "time"})
+        parts.append(found.reset_index().assign(kind=kind))
+    labels = {item: future.label(item, lang) for item in future.scenarios}
+    every = pd.concat(parts).replace({"scenario": labels})
+    elements = every.drop(columns=["time", "low", "median", "high", "kind"]).astype(str)
+    every["name"] = elements.agg(BETWEEN.join, axis=1)
+    every["line"] = every["name"].replace(labels[future.scenarios[0]], "baseline")
+    seen = future.seen_of(name)
+    if isinstance(seen, pd.Series):
+        past = seen[seen.index.isin(every["time"])].rename_axis("time").rename("median").reset_index()
+        past = past.assign(line="history", name=translate("mark.history", lang), kind="observed")
+        every = pd.concat([past, every])
+    return every.assign(unit=str(future[name].attrs.get("units", "")))
 
 
 def _chosen(projection: Future, mixes: Sequence[str]) -> tuple[str, ...]:
@@ -391,22 +464,16 @@ class _Writer(Sentences):
 
     def stamp(self, date: datetime.date) -> str:
         """Versions, hashes and settings to cite."""
-        record, history = self.projection.provenance, self.projection.history
-        title = panel_title(str(record["panel"]["name"]), self.lang)
-        return self.say(
-            "brief.stamp",
-            version=record["versions"]["gapsim"],
-            panel=title,
+        panel, history = self.projection.provenance["panel"], self.projection.history
+        data = self.say(
+            "brief.stamp panel",
+            panel=panel_title(str(panel["name"]), self.lang),
             count=history.sizes["region"],
             first=int(history["year"][0]),
             last=int(history["year"][-1]),
-            hash=record["panel"]["sha256"][:8],
-            date=date.isoformat(),
-            seed=record["settings"]["seed"],
-            draws=self.paths.draws,
-            model=record["simulation"]["model"],
-            model_hash=record["simulation"]["model_sha256"][:8],
+            hash=panel["sha256"][:8],
         )
+        return _stamp(self.projection, data, date, self.lang)
 
     def cell(self, found: Estimate, digits: int, *, signed: bool = False) -> Cell:
         """A number with its interval, for a cell of a table."""

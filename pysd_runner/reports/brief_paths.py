@@ -164,6 +164,13 @@ def check_scenarios(projection: Future, names: Sequence[str]) -> None:
             )
 
 
+def place_of(projection: Future, name: str, lang: str = "") -> Area:
+    """The region, class or nation of a name; without a name the nation, or the model where there are no regions."""
+    if not name and "region" not in projection.data.coords:
+        return Area(kind="model", code="", names=dict.fromkeys(LANGUAGES, projection.model))
+    return find_place(name or "nation", regions_of(projection), lang)
+
+
 def regions_of(projection: Future) -> list[Entity]:
     """The regions of a projection; raise if it has none."""
     if "region" not in projection.data.coords:

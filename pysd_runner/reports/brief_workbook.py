@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from datetime import datetime
 from math import ceil, floor
 from typing import Any
 
@@ -52,17 +53,17 @@ def to_workbook(document: ReportDocument, data: pd.DataFrame, lang: str) -> byte
 
 
 def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> pd.DataFrame:
-    """Write median, interval limits and width of each series as columns; return these by year, with headings."""
+    """Write median, interval limits and width of each series as columns; return these by time, with headings."""
     from openpyxl.styles import Alignment
 
     ends = ["median", "low", "high", "band"]
-    every = data.assign(band=data["high"] - data["low"]).pivot(index="year", columns=["line", "kind"], values=ends)
+    every = data.assign(band=data["high"] - data["low"]).pivot(index="time", columns=["line", "kind"], values=ends)
     names = data.drop_duplicates(["line", "kind"]).set_index(["line", "kind"])
     # A single draw has no interval.
     kept = [(end, *key) for key in names.index for end in (ends if every["band", *key].max() > 0 else ends[:1])]
-    _put(sheet, 1, 1, translate("brief.year", lang), bold=True)
-    for row, year in enumerate(map(int, every.index.to_numpy()), start=2):
-        _put(sheet, row, 1, year)
+    _put(sheet, 1, 1, translate("brief.time", lang), bold=True)
+    for row, time in enumerate(every.index.to_series().convert_dtypes().tolist(), start=2):
+        _put(sheet, row, 1, time)
     for column, (end, line, kind) in enumerate(kept, start=2):
         name, unit = map(str, names.loc[(line, kind), ["name", "unit"]])
         name = translate(f"brief.{kind}_of", lang, name=name, unit=unit) if kind in _CHANGES else name
@@ -88,7 +89,7 @@ def _charts(sheet: Any, table: pd.DataFrame, data: pd.DataFrame, lang: str) -> l
     lines = [key[1:] for key in map(tuple[str, ...], table.columns) if key[0] == "median"]
     changes = [key for key in lines if key[1] in _CHANGES]
     levels = [key for key in (("baseline", "level"), ("history", "observed")) if key in lines]
-    label, unit = data.set_index("line")["name"].to_dict()["baseline"], data.set_index("kind")["unit"].to_dict()
+    label, unit = data.set_index("line")["name"].to_dict().get("baseline"), data.set_index("kind")["unit"].to_dict()
     charts = []
     for keys, colours, height in ((changes, [style[0] for style in STYLES], _TALL), (levels, [BASELINE, INK], _LOW)):
         if keys:
@@ -136,6 +137,7 @@ def _fitted(chart: Any, low: float, high: float, hidden: int) -> Any:
 
     from pysd_runner.plots.marks import value_labels
 
+    high += low == high
     places, axis = value_labels(low, high, 5)[0], chart.y_axis
     unit = places[1] - places[0]
     axis.scaling.min, axis.scaling.max = unit * floor(low / unit), unit * ceil(high / unit)
@@ -219,8 +221,10 @@ def _sentence(sheet: Any, row: int, text: str, *, size: int = 10, bold: bool = F
     return row + 1
 
 
-def _put(sheet: Any, row: int, column: int, value: str | float, *, size: int = 10, bold: bool = False) -> Any:
-    """Write a number or a string; a string that begins with = must not become a formula."""
+def _put(
+    sheet: Any, row: int, column: int, value: str | float | datetime, *, size: int = 10, bold: bool = False
+) -> Any:
+    """Write a number, a date or a string; a string that begins with = must not become a formula."""
     from openpyxl.styles import Font
 
     cell = sheet.cell(row, column)
@@ -228,6 +232,6 @@ def _put(sheet: Any, row: int, column: int, value: str | float, *, size: int = 1
     cell.font = Font(name="Arial", size=size, bold=bold)
     if isinstance(value, str):
         cell.data_type = "s"
-    elif isinstance(value, int):
-        cell.number_format = "0"
+    elif isinstance(value, int | datetime):
+        cell.number_format = "0" if isinstance(value, int) else "yyyy-mm-dd"
     return cell

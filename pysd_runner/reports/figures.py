@@ -145,8 +145,7 @@ def _of_each(
 
 def _outcomes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs:
     """Differences of observed outcomes, or of the first one, from the baseline; then all outcomes, observed first."""
-    kept = [name for name in projection.scenarios if name in shown or projection.baselines[name] == name]
-    future = replace(projection, data=projection.data.sel(scenario=kept))
+    future = of_scenarios(projection, shown)
     names = [name for name in future.outcomes if future[name].ndim == 3 or name in future.observed]
     names.sort(key=lambda name: name not in future.observed)
     changes = [name for name in names if future[name].ndim == 3 and name in (*future.observed, future.leading)]
@@ -158,6 +157,12 @@ def _outcomes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Job
         ),
         *((_plain(name), partial(future.plot, name)) for name in names),
     ]
+
+
+def of_scenarios(projection: Future, shown: Sequence[str]) -> Future:
+    """The results of some scenarios, with all baselines."""
+    kept = [name for name in projection.scenarios if name in shown or projection.baselines[name] == name]
+    return replace(projection, data=projection.data.sel(scenario=kept))
 
 
 def _plain(name: str) -> str:

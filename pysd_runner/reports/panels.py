@@ -36,8 +36,8 @@ _MAX_NAMES = 6
 class Area:
     """A region, a class of regions or the nation."""
 
-    kind: Literal["region", "class", "nation"]
-    code: str  # code of the region, or name of the class; empty for the nation
+    kind: Literal["region", "class", "nation", "model"]
+    code: str  # code of the region, or name of the class; empty for the nation, and for a model without regions
     names: Texts  # names by language
 
     @property

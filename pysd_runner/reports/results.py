@@ -244,7 +244,7 @@ def _page(
         Lead(projection.provenance["answer"][lang]),
         Folded(translate("answer.details", lang), [Bullets(headline_lines(projection, answer, lang=lang))]),
     ]
-    parts += _changes(projection, lang) if answer is None else _compared(projection, answer, lang)
+    parts += changes_of(projection, lang) if answer is None else _compared(projection, answer, lang)
     if shares is not None:
         parts += [Heading(translate("report.events", lang)), event_table(projection, shares, lang)]
     parts += _behind(projection, lang)
@@ -269,7 +269,7 @@ def _page(
     )
 
 
-def _changes(projection: Future, lang: str) -> Iterator[Part]:
+def changes_of(projection: Future, lang: str) -> Iterator[Part]:
     """Section on the changes by the scenarios, if these are not ranked."""
     if projection.policies:
         yield Heading(translate("own.changes", lang))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gapsim import brief, project
 from pysd_runner import load_model, simulate
 from tests.study.models import HUNTED, LINEAR, SIR, infections, made, written
 
@@ -175,3 +176,28 @@ def test_results_have_the_same_pages_as_those_of_regions(gapsim, files):
     alone = gapsim("plot", "out", "--scenario", "baseline", "--out", "alone", code=0)
     assert "infected.png" in alone.out
     assert "difference" not in alone.out
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "To cite"), ("zh", "引用")])
+def test_results_without_regions_have_a_brief(gapsim, files, lang, word):
+    (files / "a.yaml").write_text("changes: {Duration: 3}\n", encoding="utf-8")
+    gapsim("run", "a.yaml", "--model", "mine.mdl", "--data", "obs.csv", "--out", "out", code=0)
+    (files / "mine.mdl").unlink()
+    gapsim("brief", "--run", "out", "--lang", lang, "--out", "pages", code=0)
+    page = Path("pages/mine.html").read_text(encoding="utf-8")
+    assert word in page
+    assert "Infected" in page
+    assert all(Path(f"pages/mine.{ending}").stat().st_size > 5_000 for ending in ("docx", "xlsx"))
+    assert "have no regions" in gapsim("brief", "Gansu", "--run", "out", code=2).err
+
+
+def test_outcomes_by_element_and_without_change_have_a_brief(tmp_path):
+    stock = "{UTF-8}\nKind: a, b ~~|\nStock[Kind] = INTEG(Growth, 5) ~ Thing ~|\nGrowth = 1 ~ Thing/Day ~|\n"
+    clock = "INITIAL TIME = 0 ~ Day ~|\nFINAL TIME = 4 ~ Day ~|\nTIME STEP = 1 ~ Day ~|\nSAVEPER = 1 ~ Day ~|\n"
+    (tmp_path / "kinds.mdl").write_text(stock + clock, encoding="utf-8")
+    page = brief(project(tmp_path / "kinds.mdl", None, {"Growth": 2}))
+    ends = page.numbers[page.numbers["time"] == 4].set_index(["name", "kind"])["median"]
+    assert ends["scenario 1: b", "change"] == 4
+    assert ends["without a scenario: a", "level"] == 9
+    flat = brief(project(tmp_path / "kinds.mdl", None, {"Growth": 1}))
+    assert all(item.save(tmp_path / "page.xlsx").stat().st_size > 5_000 for item in (page, flat))

@@ -173,7 +173,7 @@ CALLS = [
     ("gapsim.loops(fit)", "Loops", "len(it.table()) > 0"),
     ("gapsim.evaluate(sir, data, fit, quick=True)", "Evaluation", "len(it.sections) > 0"),
     ("gapsim.update(data, frame)", "told", "panel of regions"),
-    ("gapsim.brief(future)", "told", "regions"),
+    ("gapsim.brief(future)", "Brief", "it.document.title"),
     ('gapsim.brief(cn, "Sichuan")', "Brief", "it.document.title"),
     ('gapsim.explore(sir, out="page.html")', "PosixPath", "it.stat().st_size > 10_000"),
     ('gapsim.compare("sir.mdl", "sir.mdl", data=frame)', "DataFrame", 'it["largest_difference"].max() == 0'),

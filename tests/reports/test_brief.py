@@ -192,7 +192,7 @@ def test_the_sentences_and_the_tables_are_the_numbers(projection):
     assert "by the model alone" in page.lead[0]
     mixes, _, years = tables(page)
     assert len(years.rows) == 1 + len(projection.policies) == 1 + len(mixes.rows)
-    changes = {name: levels.sel(scenario=name, year=2028).to_numpy() - end for name in page.paths.mixes}
+    changes = {name: levels.sel(scenario=name, year=2028).to_numpy() - end for name in page.mixes}
     order = sorted(changes, key=lambda name: -np.median(changes[name]))
     for row, name in zip(years.rows[1:], order, strict=True):
         assert row[1].startswith(f"{np.median(levels.sel(scenario=name, year=2028)):.1f} (")
@@ -294,7 +294,7 @@ def test_results_without_draws_are_refused(projection):
 
 def test_no_policy_alone_has_a_brief(model, panel):
     page = brief(project(model, panel, ["baseline"], until=2026, draws=2), "Gansu", date=DAY)
-    assert not page.paths.mixes
+    assert not page.mixes
     assert len(page.lead) == 1
     assert "To cite: gapsim" in folded(page)[-1].text
 
@@ -304,7 +304,8 @@ def test_without_population_a_region_is_told_by_its_gap_and_classes_are_refused(
     found = project(model, bare, ["zoned_need"], until=2026, draws=2)
     page = brief(found, "Gansu", date=DAY)
     said = " ".join(texts_of(page))
-    assert float(page.paths.history[-1]) == pytest.approx(float(page.paths.levels[0, 0, 0]), rel=1e-5)
+    lines = page.numbers.set_index(["line", "kind"])["median"]
+    assert lines["history", "observed"].iloc[-1] == pytest.approx(lines["baseline", "level"].iloc[0], rel=1e-5)
     assert "below the leading region" in said
     assert "which needs the population of every region" in said
     assert "earlier versions" not in said
@@ -328,7 +329,7 @@ def test_more_mixes_than_a_chart_holds(model, panel):
     many = project(model, panel, ["zoned"], until=2026, draws=2)
     assert len(many.policies) > 5
     page = brief(many, "Gansu", date=DAY)
-    assert page.paths.mixes == many.policies[:5]
+    assert page.mixes == many.policies[:5]
     told = [text for part in folded(page) for text in texts_of_part(part)]
     assert any(text.startswith("Also in the results and not shown here") for text in told)
     with pytest.raises(InvalidInput, match="5 policy mixes at most"):
