@@ -19,7 +19,7 @@ from pysd_runner.cli.starting import read_fit
 from pysd_runner.core.errors import InvalidInput, Message
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.data import Data
+    from pysd_runner.data import Data, Entity
     from pysd_runner.model import Model
     from pysd_runner.reports.explorer.page import Explored
     from pysd_runner.reports.folders import WholeFolder
@@ -285,12 +285,17 @@ def brief(
     choice = choose(None, asked.data, reading, asked)
     read = files_of(results) if results is not None else [*choice.files, *files_of(asked.fit)]
     folder = target(out, "brief", force=force, inputs=read)
+    from pysd_runner.reports.panels import find_place
+
     if results is not None:
         from pysd_runner.reports.brief_paths import place_of
         from pysd_runner.reports.replay import read_inputs
         from pysd_runner.study.loading import load_future
 
         home = results.parent if results.is_file() else results
+        if stored := _stored_regions(home):
+            for name in names or ():
+                find_place(name, stored, session.lang)
         projection = load_future(home)
         places = _once(place_of(projection, name, session.lang) for name in names or [""])
         with folder:
@@ -298,8 +303,6 @@ def brief(
             found = read_inputs(projection.provenance.get("inputs"), home)
             _write(session, projection, found, places, mix or (), wanted, folder, explorer=explorer)
     else:
-        from pysd_runner.reports.panels import find_place
-
         fitted = None if asked.fit is None else read_fit(asked.fit)
         seen = choice.read(session, fitted)
         places = _once(find_place(name, seen.regions, session.lang) for name in names or ["nation"])
@@ -339,6 +342,18 @@ def _formats(text: str) -> list[str]:
             "--format {text!r}: expected one or more of {known}, with commas between", text=text, known=", ".join(known)
         )
     return wanted
+
+
+def _stored_regions(folder: Path) -> "list[Entity]":
+    """Regions of the panel stored with results; empty if it cannot be read, which is reported later."""
+    from pysd_runner.data import Entity
+    from pysd_runner.reports.replay import DATA
+
+    try:
+        stored = json.loads((folder / DATA).read_text(encoding="utf-8"))
+        return [Entity(**item) for item in stored["entities"].get("region", ())]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _once(places: "Iterable[Area]") -> "list[Area]":
