@@ -76,6 +76,10 @@ class Prior:
         """Standardised residual: standard normal when ``x`` is drawn from the prior (before truncation)."""
         raise NotImplementedError
 
+    def normal_score(self, x: ArrayLike) -> Array:
+        """``Phi^-1(F(x))`` with the distribution function ``F`` of the truncated prior, within about -7 to 7."""
+        return self.residual(x)
+
     def _share(self, x: ArrayLike) -> Array:
         return (np.asarray(x, dtype=float) - self.lower) / (self.upper - self.lower)
 
@@ -161,6 +165,13 @@ class Normal(Prior):
     def residual(self, x: ArrayLike) -> Array:
         """``(x - mean) / sd``: half its square is minus the log density, up to a constant."""
         return (np.asarray(x, dtype=float) - self.mean) / self.sd
+
+    def normal_score(self, x: ArrayLike) -> Array:
+        """``Phi^-1`` of the share of the probability between the bounds that lies below ``x``."""
+        from scipy.special import ndtr
+
+        low, high = self._tails()
+        return _score((ndtr(self.residual(x)) - low) / (high - low))
 
     def _tails(self) -> Interval:
         from scipy.special import ndtr
@@ -255,6 +266,10 @@ class LogNormal(Prior):
     def residual(self, x: ArrayLike) -> Array:
         """``(log x - log median) / sdlog``: half its square is minus the log density of ``log x``."""
         return (self.to_unbounded(x) - log(self.median)) / self.sdlog
+
+    def normal_score(self, x: ArrayLike) -> Array:
+        """``Phi^-1`` of the share of the probability between the bounds that lies below ``x``."""
+        return self._on_log_scale().normal_score(self.to_unbounded(x))
 
     def _on_log_scale(self) -> Normal:
         return Normal(log(self.median), self.sdlog, *self.unbounded_bounds)

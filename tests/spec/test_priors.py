@@ -202,3 +202,9 @@ def test_past_a_bound_the_unbounded_scale_has_no_density() -> None:
 )
 def test_a_weak_prior_is_as_wide_as_it_is_documented(value: float, limits: tuple[float, ...], prior: Prior) -> None:
     assert weak_parameter("x", value=value, limits=limits).prior == prior
+
+
+@every_prior
+def test_normal_scores_of_draws_are_standard_normal(prior: Prior) -> None:
+    scores = prior.normal_score(prior.sample(np.random.default_rng(7), 20_000))
+    assert stats.kstest(scores, "norm").pvalue > 0.01
