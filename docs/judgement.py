@@ -62,6 +62,16 @@ CHOSEN = (
         "part of a closed gap that is a rise of the laggards' own output, below which a policy levels down",
     ),
     (
+        "pysd_runner.policy.selection",
+        "TENTH",
+        "share of the largest mean effect within which policies count as as good",
+    ),
+    (
+        "pysd_runner.policy.selection",
+        "VISIBLE",
+        "probability of an effect from which on a policy helps visibly, if its mean is within two errors of none",
+    ),
+    (
         "pysd_runner.reports.headline",
         "MIN_SHARE",
         "share of draws in which money by need must do better by all measures to be said to",
