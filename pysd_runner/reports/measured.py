@@ -137,12 +137,15 @@ class _Page:
                 f"`{item.family}`",
                 self._pool(item),
                 ", ".join(self._row(name) for name in item.rows),
+                ", ".join(item.direct) or "–",
                 self.say("policy.yes") if item.is_used else "",
             ]
             for item in self.terms
         ]
         yield Heading(self.say("terms"))
-        yield self.table(["term", "basis", "experiment", "years", "family", "pool", "rows", "use"], rows, *range(8))
+        header = ["term", "basis", "experiment", "years", "family", "pool", "rows", "direct", "use"]
+        yield self.table(header, rows, *range(9))
+        yield Paragraph(self.say("direct_note"))
 
     def _row(self, name: str) -> str:
         effects = self.ledger.effects

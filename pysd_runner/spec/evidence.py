@@ -63,6 +63,8 @@ class EvidenceTerm:
         which includes the spread between studies.
     pool, variant, rows
         Quantity and variant of the ledger from which the interval was read; rows that it uses, with nulls beside them.
+    direct
+        Those of the rows that measure what the model computes for the term; the others measure something near it.
     pooled
         Centre, low and high that the pool of these rows gives by the rule in the note; empty where they are no pool.
     is_used
@@ -94,6 +96,7 @@ class EvidenceTerm:
     pool: str = ""
     variant: str = ""
     rows: tuple[str, ...] = ()
+    direct: tuple[str, ...] = ()
     pooled: tuple[float, ...] = ()
     is_used: bool = field(default=True, metadata={"key": "use"})
     lever: str = ""

@@ -234,6 +234,8 @@ def check_evidence(item: EvidenceTerm, fail: Fail) -> None:
         )
     if len(item.pooled) not in (0, 3):
         fail("pooled", Message("expected centre, low and high, or nothing; found {found}", found=list(item.pooled)))
+    if other := sorted(set(item.direct) - set(item.rows)):
+        fail("direct", Message("expected some of the rows; found {found}", found=other))
     if not item.low < item.centre < item.high:
         fail(
             "centre",

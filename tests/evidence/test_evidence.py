@@ -241,6 +241,7 @@ def test_a_weighed_fit_of_regions_moves_towards_what_was_measured(panel, model):
         ("after = [1]", "after: expected the first and last year"),
         ('family = "gamma"', "family: expected one of normal, lognormal"),
         ('scenario = ""', "scenario: is missing"),
+        ('family = "normal"\ndirect = ["E16"]', r"direct: expected some of the rows; found \['E16'\]"),
     ],
 )
 def test_a_term_that_makes_no_sense_is_refused_by_name(tmp_path, change, told):

@@ -84,6 +84,16 @@ def test_terms_take_rows_of_their_pool_and_rows_name_terms(ledger):
             assert ledger.effects.set_index("id")["term"][list(term.rows)].str.contains(rf"\b{key}\b").all()
 
 
+def test_rows_that_measure_what_a_term_computes_are_yearly_earnings_in_its_years(ledger):
+    effects = ledger.effects.set_index("id")
+    for key, years in (("training", (1, 3)), ("training_later", (8, 12))):
+        term = load_bound_spec("regional_digital").evidence[key]
+        rows = effects.loc[list(term.rows)]
+        is_direct = rows["outcome"].str.startswith("yearly earnings") & ~rows["outcome"].str.contains("mean of 8 years")
+        is_direct &= pd.to_numeric(rows["horizon"]).between(*years)
+        assert list(term.direct) == list(rows.index[is_direct])
+
+
 def test_what_has_no_source_that_can_be_found_is_in_no_pool_and_no_term(ledger):
     lost = set(ledger.effects.loc[ledger.effects["source"].str.contains("earlier search"), "id"])
     assert len(lost) == 4
