@@ -21,6 +21,7 @@ from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.validation import check_integer
 from pysd_runner.export.files import Tabled
 from pysd_runner.export.records import Checkpoint, Computation
+from pysd_runner.spec.fitted import DENSITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,9 @@ class PosteriorSample(Tabled):
         Seed of the random numbers.
     shifts
         Median of each parameter less its prior median, in prior standard deviations on the unconstrained scale.
+    log_likelihood
+        Log density of the data, and of measured effects that the search used, at each draw, up to a constant; shape
+        (draw,).
     """
 
     keys: tuple[str, ...]
@@ -92,6 +96,7 @@ class PosteriorSample(Tabled):
     steps: int
     seed: int
     shifts: tuple[float, ...]
+    log_likelihood: Array
 
     @property
     def is_trusted(self) -> bool:
@@ -196,7 +201,11 @@ class PosteriorSample(Tabled):
         fitted = replace(
             fit.fitted,
             draws=tuple(tuple(row) for row in self.draws.tolist()),
-            provenance={**fit.fitted.provenance, ENTRY: record},
+            provenance={
+                **fit.fitted.provenance,
+                ENTRY: record,
+                DENSITIES: {"likelihood": self.log_likelihood.tolist()},
+            },
         )
         finding = self.convergence.finding()
         made = replace(fit, fitted=fitted)
@@ -322,7 +331,8 @@ def _taken(at: FittedPoint, run: "_Run", found: Convergence, draws: int, seed: i
     chains = run.chains()
     pool = chains.reshape(-1, chains.shape[-1])
     count = min(draws, len(pool))
-    values = at.problem.space.to_values(pool[np.arange(count) * len(pool) // count])
+    places = np.arange(count) * len(pool) // count
+    values = at.problem.space.to_values(pool[places])
     return PosteriorSample(
         keys=at.problem.space.keys,
         chains=chains,
@@ -332,6 +342,7 @@ def _taken(at: FittedPoint, run: "_Run", found: Convergence, draws: int, seed: i
         steps=run.steps,
         seed=seed,
         shifts=tuple(at.problem.space.prior_residuals(np.median(pool, axis=0)).tolist()),
+        log_likelihood=run.densities().ravel()[places] - at.problem.space.log_density(pool[places]),
     )
 
 
@@ -409,6 +420,11 @@ class _Run:
         """All steps after the warm-up, shape (ensemble, walker, step, parameter)."""
         turned = self._reparametrised(self._sampler.get_chain(discard=self._warm_up))
         return np.asarray(turned.reshape(len(turned), self._ensembles, WALKERS, -1).transpose(1, 2, 0, 3), dtype=float)
+
+    def densities(self) -> Array:
+        """Log posterior densities of `chains`, up to a constant, shape (ensemble, walker, step)."""
+        found = self._sampler.get_log_prob(discard=self._warm_up)
+        return np.asarray(found.reshape(len(found), self._ensembles, WALKERS).transpose(1, 2, 0), dtype=float)
 
     def _reparametrised(self, points: Array) -> Array:
         return np.asarray(self._centre + points @ self._root.T, dtype=float)

@@ -12,6 +12,7 @@ from pysd_runner.evidence.implied import beginning_of, experiments_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.evidence import EvidenceTerm
+from pysd_runner.spec.fitted import DENSITIES
 from pysd_runner.study.arguments import AnyFit, AnyModel, loaded, parameters_of
 from pysd_runner.study.inputs import declared_in
 
@@ -162,9 +163,16 @@ def weigh(
             count=len(rows),
             least=MIN_EFFECTIVE,
         )
-    taken = rows[_systematic(weights, len(rows), np.random.default_rng(seed))]
+    taken = _systematic(weights, len(rows), np.random.default_rng(seed))
+    densities = {name: np.asarray(values) for name, values in (fitted.provenance.get(DENSITIES) or {}).items()}
+    densities |= {item.key: -0.5 * item.residuals(implied[item.key]) ** 2 for item in kept}
     record = {"how": "weights", "terms": [item.key for item in kept], "effective": effective, "draws": len(rows)}
-    made = replace(before, draws=tuple(map(tuple, taken.tolist())), provenance={**fitted.provenance, ENTRY: record})
+    provenance = {
+        **fitted.provenance,
+        ENTRY: record,
+        DENSITIES: {name: values[taken].tolist() for name, values in densities.items()},
+    }
+    made = replace(before, draws=tuple(map(tuple, rows[taken].tolist())), provenance=provenance)
     return Reweighted(fitted=made, before=before, implied=implied, weights=weights, effective=effective)
 
 

@@ -23,6 +23,10 @@ REMEDY = Message("calibrate again")
 MOVED, UNTOLD = 0.2, 0.1
 MOVED_BY = Message("moved although the data say nothing of it: through its correlation with others, or the structure")
 
+# Entry of `FittedParameters.provenance` with the log densities of its draws: of the data, ``"likelihood"``, and of each
+# measured effect by its key, in the order of the draws.
+DENSITIES = "log_densities"
+
 # Relative tolerance of the bounds, for rounding.
 ROUNDING = 1e-9
 # Size of the blocks of normal draws, and maximum number of draws tried per draw requested.
@@ -222,12 +226,32 @@ class FittedParameters:
         ndarray
             Index of the walker, shape (draw,); different for each row if walkers are unknown.
         """
-        drawn = list(zip(*(parameters[key].tolist() for key in self.keys), strict=True))
         if not self.draws:
-            return np.arange(len(drawn))
-        places = {row: place for place, row in enumerate(self.draws)}
+            return np.arange(len(parameters[self.keys[0]]) if self.keys else 0)
         count = dict(self.provenance.get("sampling") or {}).get("walkers", len(self.draws))
-        return np.array([places[row] * count // len(self.draws) for row in drawn])
+        return self._rows(parameters) * count // len(self.draws)
+
+    def densities(self, parameters: Mapping[str, Array]) -> dict[str, Array]:
+        """Log densities of the data and of each measured effect, up to a constant, at draws from `sample`.
+
+        Parameters
+        ----------
+        parameters
+            Draws from `sample`.
+
+        Returns
+        -------
+        dict
+            ``"likelihood"`` and keys of evidence terms to values of shape (draw,), as far as they were kept.
+        """
+        kept = self.provenance.get(DENSITIES) or {}
+        rows = self._rows(parameters) if self.draws and kept else np.zeros(0, dtype=np.intp)
+        return {name: np.asarray(values, dtype=float)[rows] for name, values in kept.items()} if rows.size else {}
+
+    def _rows(self, parameters: Mapping[str, Array]) -> Indices:
+        """Row of the sample from which each draw comes."""
+        places = {row: place for place, row in enumerate(self.draws)}
+        return np.array([places[row] for row in zip(*(parameters[key].tolist() for key in self.keys), strict=True)])
 
     def _within_bounds(self, rng: np.random.Generator, draws: int, priors: Sequence[Prior]) -> Array:
         """Normal draws on the unconstrained scale, shape (draw, parameter): the first ones within all bounds."""

@@ -23,6 +23,7 @@ from pysd_runner.simulation import Run, simulate
 from pysd_runner.simulation.run import failure_message
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.spec.design import PLAIN, StudyDesign
+from pysd_runner.spec.fitted import DENSITIES
 from pysd_runner.study.arguments import AnyFit, AnyModel, HasProblem, loaded, named, parameters_of, subject_of
 from pysd_runner.study.draws import CommonDraws
 from pysd_runner.study.equations import Expression, equations_of
@@ -399,6 +400,12 @@ def model_again(provenance: Record, data: Data | None) -> Model:
     return load_model(recorded_model(provenance), regions=None if data is None else data.count, files=files)
 
 
+def _without_draws(fitted: FittedParameters) -> Record:
+    """Record of a fit without its draws and their densities."""
+    provenance = {key: value for key, value in fitted.provenance.items() if key != DENSITIES}
+    return dataclasses.asdict(dataclasses.replace(fitted, draws=(), provenance=provenance))
+
+
 def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenario], run: Run) -> Record:
     """Everything needed to repeat the projection."""
     fitted, model, file, path = inputs.fitted, inputs.model, inputs.model.source, inputs.baseline
@@ -416,7 +423,7 @@ def _provenance(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scen
         else {"name": data.name, "sha256": data.sha256, **data.reading} | ({"yuan_per_unit": rate} if rate else {}),
         "scenarios": [item.to_dict() for item in cast],
         # Posterior draws are omitted: the record would be many times as long, and they are in the file of the fit.
-        "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
+        "fitted": None if fitted is None else _without_draws(fitted),
         "equations": equations_of(model),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
         "baseline": None if path is None else _followed(path, inputs.common),

@@ -112,6 +112,17 @@ def test_a_draw_is_taken_as_often_as_its_weight_says_to_within_one(own, table):
     assert np.abs(taken - len(after) * reweighted.weights).max() < 1
 
 
+def test_draws_taken_by_weights_keep_their_densities(own, table):
+    problem = Problem(own, table, free=["Base", "Effect"])
+    found = fit(problem)
+    reweighted = weigh(own, None, sample(problem, found, 1000, seed=0).attached(found))
+    rows = dict(zip(found.fitted.keys, np.array(reweighted.fitted.draws).T, strict=True))
+    known = reweighted.fitted.densities(rows)
+    np.testing.assert_allclose(known["bonus"], -0.5 * ((rows["Effect"] - 2.0) / 0.5) ** 2, atol=1e-6)
+    points = np.column_stack([rows[key] for key in problem.space.keys])
+    np.testing.assert_allclose(known["likelihood"], problem.log_likelihood_batch(points), atol=1e-6)
+
+
 def test_the_sampler_and_the_weights_agree(own, table):
     problem = Problem(own, table, free=["Base", "Effect"], evidence=True)
     drawn = sample(problem, fit(problem), 1000, seed=0).draws

@@ -200,6 +200,21 @@ def test_draws_of_a_sample_know_their_walkers(sampled: PosteriorSample, fitted_p
     assert bare.walkers({key: values[:9] for key, values in drawn.items()}).tolist() == list(range(9))
 
 
+def test_draws_of_a_sample_know_their_log_likelihood(
+    sampled: PosteriorSample, fitted_problem: Problem, result: Fit
+) -> None:
+    fitted = sampled.attached(result).fitted
+    drawn = fitted.sample(np.random.default_rng(6), 40, spec=fitted_problem.spec)
+    settled = fitted_problem.with_noise_of(fitted)
+    points = np.array(
+        [settled.space.to_vector({key: values[place] for key, values in drawn.items()}) for place in range(40)]
+    )
+    np.testing.assert_allclose(
+        fitted.densities(drawn)["likelihood"], settled.log_likelihood_batch(points), rtol=1e-9, atol=1e-6
+    )
+    assert replace(fitted, draws=()).densities(drawn) == {}
+
+
 def test_draws_that_are_kept_are_nearly_independent(linear: tuple[FittedPoint, PosteriorSample]) -> None:
     """Neighbouring rows of a walker have forgotten each other, and no more than that was asked of the walkers."""
     _, found = linear
