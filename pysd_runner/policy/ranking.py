@@ -10,7 +10,7 @@ import xarray as xr
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.progress import ProgressCallback, callback_of
-from pysd_runner.core.types import Array, Texts, Values, frozen
+from pysd_runner.core.types import Array, Indices, Texts, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators import relative_output
@@ -35,11 +35,11 @@ from pysd_runner.policy.objective import (
     tail_effective_size,
     walkers_of,
 )
+from pysd_runner.policy.ordering import CHANGE, Order, best_order
 from pysd_runner.policy.study import band, who_and_what
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE, WHO, distinct
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.run import only_draws
 from pysd_runner.spec import Baseline, FittedParameters
 from pysd_runner.study.draws import CommonDraws, common_draws
 from pysd_runner.study.region_inputs import time_step
@@ -86,6 +86,7 @@ class Ranking(Tabled):
     regional: xr.Dataset  # changes by policy, draw and region
     cases: Mapping[Case, xr.DataArray] = field(default_factory=dict)
     switching: tuple[Switching, ...] = ()
+    order: Order | None = None
 
     def table(self) -> pd.DataFrame:
         """Median and 90 % interval of each effect, and share of draws ranked first; one row per policy."""
@@ -292,8 +293,7 @@ def scanned(
 
 def _few(model: Model, common: CommonDraws, most: int) -> CommonDraws:
     """The first of some draws."""
-    kept = np.arange(min(most, len(common.draws)))
-    return replace(common, values=only_draws(model, common.values, kept), draws=tuple(common.draws[: len(kept)]))
+    return common.only(model, np.arange(min(most, len(common.draws))))
 
 
 def _switching(
@@ -315,6 +315,16 @@ def _switching(
         return str(compare(model, panel, replace(few, values=values), cast, bounds).first.idxmax())
 
     return switching_values(model, few.values, first)
+
+
+def _further(model: Model, panel: Data, common: CommonDraws, made: Ranking, bounds: tuple[int, int]) -> Ranking:
+    """Add whether the order of mixes in time matters."""
+
+    def closed(policies: Sequence[Scenario], kept: Indices) -> xr.DataArray:
+        draws, cast = common.only(model, kept), [policies[0].baseline(), *policies]
+        return compare(model, panel, draws, cast, bounds).effects[HEADLINE].transpose("scenario", "draw")
+
+    return replace(made, order=best_order(made.scenarios, made.effects[HEADLINE], closed))
 
 
 def _varied(scenarios: Sequence[Scenario], **settings: Any) -> tuple[Scenario, ...]:
@@ -468,6 +478,9 @@ def answer(  # noqa: PLR0913 - public entry point
                 sought = compare(model, panel, common, [more.baseline(), more], bounds)
         if fitted is not None and fitted.bound_of(model.bindings.parameters.trend_growth):
             made = replace(made, effects=made.effects.drop_vars(PRESENT_VALUES, errors="ignore"))
+        is_long = bounds[1] > bounds[0] + 1 + CHANGE
+        if not found and is_long and len(common.draws) >= LEAST_SPLIT and len(made.scenarios) > 1:
+            made = _further(model, panel, common, made, bounds)
         found[name] = made
     misses = {name: item.provenance.get("misses", ()) for name, item in fits.items() if item is not None}
     unweighed = None

@@ -51,7 +51,7 @@ class Draws:
         return float(np.sqrt((apart**2).sum()) / weights.sum())
 
 
-def draws_of(rows: Array | None, count: int, weights: Array | None = None) -> Draws:
+def draws_of(rows: Array | Indices | None, count: int, weights: Array | None = None) -> Draws:
     """Weighted draws of which those with equal rows, shape (draw, value), are one cluster.
 
     Parameters
@@ -128,6 +128,11 @@ def explained(values: Array, parameter: Array, draws: Draws, rng: np.random.Gene
     return share(basis), np.mean(permuted, axis=0)
 
 
+def with_error(values: Array, draws: Draws) -> Interval:
+    """Weighted mean of some values, shape (draw,), and its standard error."""
+    return float(draws.mean(values)), draws.error(values)
+
+
 def value_of_knowing(values: Array, parameter: Array, draws: Draws, rng: np.random.Generator) -> Interval:
     """Gain of choosing by a parameter (EVPPI), by cross-fitted regression, and its standard error.
 
@@ -169,13 +174,12 @@ def value_of_knowing(values: Array, parameter: Array, draws: Draws, rng: np.rand
         best = int((values[:, ~own] @ weights).argmax())
         chosen = (basis[own] @ slopes).argmax(axis=1)
         gains[own] = values[:, own][chosen, np.arange(own.sum())] - values[best, own]
-    return float(draws.mean(gains)), draws.error(gains)
+    return with_error(gains, draws)
 
 
 def value_of_all(values: Array, draws: Draws) -> Interval:
     """Gain of choosing with everything known (EVPI), ``E(max v) - max E(v)``, and its standard error."""
-    gains = values.max(axis=0) - values[int(draws.mean(values).argmax())]
-    return float(draws.mean(gains)), draws.error(gains)
+    return with_error(values.max(axis=0) - values[int(draws.mean(values).argmax())], draws)
 
 
 def scaled(log_density: Array, power: float) -> Array:

@@ -174,6 +174,10 @@ class CommonDraws:
     sources: tuple[str, ...]  # sources of uncertainty, see `pysd_runner.plots.UNCERTAINTIES`
     yuan_per_unit: float = 1.0  # value of one unit of the panel's currency; money in `values` is in yuan
 
+    def only(self, model: Model, kept: Indices) -> "CommonDraws":
+        """Select some of the draws, by their places, with the values that a simulation needs."""
+        return replace(self, values=only_draws(model, self.values, kept), draws=tuple(self.draws[at] for at in kept))
+
 
 def common_draws(  # noqa: PLR0913 - the settings of `project`
     model: Model,
