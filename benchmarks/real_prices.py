@@ -171,7 +171,10 @@ def main() -> None:
     real = constant_prices(nominal, indices(), BASE)
     model = load_model("regional_digital", regions=len(nominal.regions))
     apart = ", ".join(f"{name} {value:.1f}" for name, value in moved(nominal, real, BASE).items())
-    print(f"relative output per head, {BASE} to {nominal.years[-1]}, real against nominal, points: {apart}\n")
+    print(f"relative output per head, {BASE} to {nominal.years[-1]}, real against nominal, points: {apart}")
+    rise = 100 * (nominal.array("output")[:, -1] / real.array("output")[:, -1] - 1)
+    told = (f"{nominal.regions[place].name_en} {rise[place]:+.0f}" for place in rise.argsort()[[0, 1, -2, -1]])
+    print(f"prices that output in both implies, percent, least and most: {', '.join(told)}\n")
     print("\n".join(lines({panel.price_basis: headline(model, panel, **vars(options)) for panel in (nominal, real)})))
 
 
