@@ -27,6 +27,7 @@ from pysd_runner.policy.objective import quantile_error, share_error, tail_effec
 from pysd_runner.policy.ranking import compare, start_of
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.scenarios.crossing import REFERENCE, crossed
+from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.baseline import usual_end
 from pysd_runner.study.draws import common_draws
 
@@ -103,14 +104,21 @@ class Figure:
     error: float
 
 
-def headline(model: Model, panel: Data, *, draws: int, starts: int, seed: int) -> dict[str, Figure]:
-    """Fit a model to a panel, follow a forecast and compare mixes, as ``gapsim demo`` does.
+def sampled(model: Model, panel: Data, *, draws: int, starts: int, seed: int) -> FittedParameters:
+    """Fit a model to a panel and sample its posterior, as ``gapsim demo`` does with these settings."""
+    problem = Problem(model, panel)
+    found = fit(problem, starts=starts, seed=seed, progress=False)
+    return sample(problem, found, draws, seed=seed, progress=False).attached(found).fitted
+
+
+def headline(model: Model, panel: Data, fitted: FittedParameters, *, draws: int, seed: int) -> dict[str, Figure]:
+    """Follow a forecast with a fit and compare mixes, as ``gapsim demo`` does.
 
     Parameters
     ----------
-    model, panel
-        The model and the data.
-    draws, starts, seed
+    model, panel, fitted
+        The model, the data, and the sampled fit to them.
+    draws, seed
         As in ``gapsim demo``.
 
     Returns
@@ -119,9 +127,6 @@ def headline(model: Model, panel: Data, *, draws: int, starts: int, seed: int) -
         Gap of the last year and of the last simulated one without policy, what mixes close of the latter, in log points
         x 100, and the shares of draws in which money by need does better than per head.
     """
-    problem = Problem(model, panel)
-    found = fit(problem, starts=starts, seed=seed, progress=False)
-    fitted = sample(problem, found, draws, seed=seed, progress=False).attached(found).fitted
     bounds = (panel.years[-1], usual_end(panel.years[-1]))
     forecast = baseline_for(panel, fitted, until=bounds[1], draws=draws, seed=seed, model=model)
     fitted = weigh(model, panel, fitted, seed=seed).fitted
@@ -175,7 +180,12 @@ def main() -> None:
     rise = 100 * (nominal.array("output")[:, -1] / real.array("output")[:, -1] - 1)
     told = (f"{nominal.regions[place].name_en} {rise[place]:+.0f}" for place in rise.argsort()[[0, 1, -2, -1]])
     print(f"prices that output in both implies, percent, least and most: {', '.join(told)}\n")
-    print("\n".join(lines({panel.price_basis: headline(model, panel, **vars(options)) for panel in (nominal, real)})))
+    asked = {"draws": options.draws, "seed": options.seed}
+    found = {}
+    for panel in (nominal, real):
+        fitted = sampled(model, panel, starts=options.starts, **asked)
+        found[panel.price_basis] = headline(model, panel, fitted, **asked)
+    print("\n".join(lines(found)))
 
 
 if __name__ == "__main__":
