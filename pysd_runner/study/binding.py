@@ -57,7 +57,9 @@ class RegionalModel:
         """Copy with other parameters."""
         return replace(self, parameters=parameters)
 
-    def inputs(self, year: int, *, carried: Arrays | None = None, reference_years: int = 0) -> RegionInputs:
+    def inputs(
+        self, year: int, *, carried: Arrays | None = None, reference_years: int = 0, errors: Arrays | None = None
+    ) -> RegionInputs:
         """Initial values of the regions in a year."""
         return region_inputs(
             self.model,
@@ -67,11 +69,13 @@ class RegionalModel:
             carried=carried,
             reference_years=reference_years,
             yuan_per_unit=self.yuan_per_unit,
+            errors=errors,
         )
 
-    def start(self, origin: int, first_year: int | None = None) -> RegionInputs:
+    def start(self, origin: int, first_year: int | None = None, errors: Arrays | None = None) -> RegionInputs:
         """Initial values of a projection; unobserved ones come from a run of the years before the origin."""
-        return self.inputs(origin, carried=self.carried(origin, first_year), reference_years=HISTORY_YEARS)
+        carried = self.carried(origin, first_year)
+        return self.inputs(origin, carried=carried, reference_years=HISTORY_YEARS, errors=errors)
 
     def carried(self, origin: int, first_year: int | None = None) -> Arrays:
         """National levels and unobserved stocks at an origin, from a run of the years before, by key of their input."""

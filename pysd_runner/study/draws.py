@@ -197,10 +197,11 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     # A draw is one parameter vector with the state that it implies at the origin, and one draw of the baseline, whose
     # growth path determines the shocks. A larger number of draws leaves the first ones unchanged.
     check_rate(fitted, yuan_per_unit)
-    parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
+    parameter_rng, shock_rng, report_rng, start_rng = np.random.default_rng(seed).spawn(4)
     parameters = parameter_draws(model.declarations, fitted, draws, parameter_rng)
     bound = RegionalModel(model=model, panel=panel, parameters=parameters, yuan_per_unit=yuan_per_unit)
-    inputs = bound.start(bounds[0], None if fitted is None else fitted.first_year)
+    errors = indicator_errors(model.declarations, fitted, (draws, len(panel.regions)), start_rng) if draws > 1 else {}
+    inputs = bound.start(bounds[0], None if fitted is None else fitted.first_year, errors)
     values: dict[str, Any] = bound.values(inputs)
     noise = bound.bindings.variables.evaluation_noise
     if draws > 1:
@@ -284,6 +285,22 @@ def parameter_draws(spec: ModelSpec, fitted: FittedParameters | None, draws: int
         stream = np.random.default_rng([*prior_rng.bit_generator.seed_seq.generate_state(2), *name.encode()])
         found[name] = np.full(draws, item.value) if item.prior is None else item.prior.sample(stream, draws)
     return found if fitted is None else found | fitted.sample(fit_rng, draws, spec=spec)
+
+
+def indicator_errors(
+    spec: ModelSpec, fitted: FittedParameters | None, shape: tuple[int, int], rng: np.random.Generator
+) -> Arrays:
+    """Draw the errors with which indicators observe start values, log points, by indicator; shape (draw, region)."""
+    # Standard deviations are those of the residuals of a fit, else the declared ones. One random stream per indicator,
+    # so that a new indicator leaves the errors of the others unchanged; more draws begin with the same ones.
+    estimated = {} if fitted is None else fitted.residual_sd
+    found, words = {}, rng.bit_generator.seed_seq.generate_state(2)
+    read = {name for proxy in spec.proxies for name in proxy.indicators}
+    for item in spec.measurements.values():
+        for name in read.intersection(item.indicators):
+            stream = np.random.default_rng([*words, *name.encode()])
+            found[name] = estimated.get(item.key, item.sd) * stream.standard_normal(shape)
+    return found
 
 
 def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:

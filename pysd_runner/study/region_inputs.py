@@ -75,6 +75,7 @@ class _Work:
     year: int
     parameters: Arrays
     carried: Arrays
+    errors: Arrays
     found: dict[str, Array] = field(default_factory=dict)
     imputed: list[Imputed] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -106,8 +107,9 @@ def region_inputs(
     carried: Values | None = None,
     reference_years: int = 0,
     yuan_per_unit: float = 1.0,
+    errors: Arrays | None = None,
 ) -> RegionInputs:
-    """Compute the initial values of every region in one year of a panel."""
+    """Compute the initial values of every region in one year of a panel; `errors` of indicators are in log points."""
     check_money(yuan_per_unit)
     bindings = model.bindings
     if year not in panel.years:
@@ -125,7 +127,7 @@ def region_inputs(
     }
     held = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in (carried or {}).items()}
     keys = bindings.inputs
-    work = _Work(model.declarations, bindings, panel, year, given, held)
+    work = _Work(model.declarations, bindings, panel, year, given, held, errors or {})
     rules = {
         "required": _required,
         "equal_shares": _equal_shares,
@@ -298,13 +300,12 @@ def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
     if not near:
         return np.ones((1, len(work.panel.codes))), NO_INDICATOR
     logs = []
-    for column, _ in near.values():
+    for name, (column, _) in near.items():
         positive = np.where(column > 0, column, np.nan)
         with np.errstate(invalid="ignore"):
-            logs.append(np.log(positive / np.nanmean(positive)))
+            logs.append(np.log(positive / np.nanmean(positive)) - work.errors.get(name, np.zeros((1, 1))))
     loading = work.parameter(proxy.loading)
-    exponent = np.nan_to_num(np.mean(logs, axis=0))
-    relative = np.exp(exponent[None, :] / loading)
+    relative = np.exp(np.nan_to_num(np.mean(np.broadcast_arrays(*logs), axis=0)) / loading)
     people = work.people
     mean = (relative * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
     years = sorted({year for _, year in near.values()})
