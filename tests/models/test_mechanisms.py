@@ -2,7 +2,7 @@
 
 Inputs are the four illustrative regions, values the central ones, unless a test says otherwise. Where the structure
 acts against the paper the test says so in its name and holds the sign that is found, so that the claim table
-cannot drift away from the model.
+cannot drift away from the model. What depends on growth by skills is held under other forms of it too.
 """
 
 from collections.abc import Callable
@@ -27,6 +27,8 @@ from tests.validation.four_regions import (
     MIX_BY_CLASS,
     NAMES,
     NO_POLICY_ASSUMPTIONS,
+    NULL,
+    OLD_FORM,
     POLICY,
     SHARES,
     SIPHON,
@@ -67,6 +69,10 @@ DIFFUSION_OFF = {"Digital Absorptive Catch Up Rate": 0.0}
 SKILLS_OFF = {"Skill Innovation Coefficient": 0.0, "Digital Skill Productivity Premium": 0.0}
 CHANNELS_OFF = {**LEVELS_OFF, **DIFFUSION_OFF, **SKILLS_OFF}
 
+GROWTH = "Skill Innovation Coefficient"
+# Skills raise the level of output and no growth; also the central value of a wide prior around zero.
+NO_GROWTH = {GROWTH: 0.0}
+today_and_none = pytest.mark.parametrize("form", [{}, NO_GROWTH], ids=["today", "no growth"])
 
 ZONED = {**POLICY, "Differentiation": 1.0}
 GOVERNANCE_ON = {"Governance Capacity Switch": 1.0}
@@ -121,9 +127,10 @@ def baseline(outcome: str, years: float = 35) -> Array:
     return final({}, outcome, years)
 
 
-def widening(changes: dict[str, Any], years: float = 35) -> float:
-    """How much a change widens the gap of the West."""
-    return float(final(changes, GAP, years)[WEST] - baseline(GAP, years)[WEST])
+def widening(changes: dict[str, Any], form: dict[str, float] | None = None) -> float:
+    """How much a change widens the gap of the West in 35 years, under a form of growth by skills."""
+    reference = final(form, GAP) if form else baseline(GAP)
+    return float(final({**(form or {}), **changes}, GAP)[WEST] - reference[WEST])
 
 
 def closed(changes: dict[str, Any], assumptions: dict[str, float] | None = None) -> float:
@@ -166,12 +173,16 @@ def test_governance_reform_raises_links_mobility_and_service_reach() -> None:
     assert (effect(reform, "Openness") > 0).all()
 
 
-def test_digitalisation_by_itself_widens_the_gap_through_skills() -> None:
-    assert widening(DIFFUSION_OFF) > POINT  # without it the gap is wider: diffusion narrows
-    assert widening(LEVELS_OFF) < 0
-    assert widening(SKILLS_OFF) < -3 * POINT
-    assert widening({**DIFFUSION_OFF, **LEVELS_OFF}) > 0
-    assert widening(CHANNELS_OFF) < -2 * POINT
+def test_digitalisation_by_itself_widens_the_gap_only_by_growth_from_a_lead_in_skills() -> None:
+    for form in ({}, NO_GROWTH, OLD_FORM):
+        assert widening(DIFFUSION_OFF, form) > POINT  # without it the gap is wider: diffusion narrows
+        assert widening(LEVELS_OFF, form) < 0
+        assert widening({**DIFFUSION_OFF, **LEVELS_OFF}, form) > 0
+    # Skills widen by a little today, narrow without growth from them, and widened by much.
+    assert -POINT < widening(SKILLS_OFF) < 0 < widening(SKILLS_OFF, NO_GROWTH)
+    assert widening(SKILLS_OFF, OLD_FORM) < -3 * POINT
+    assert 0 < widening(CHANNELS_OFF) < widening(CHANNELS_OFF, NO_GROWTH)
+    assert widening(CHANNELS_OFF, OLD_FORM) < -2 * POINT
 
 
 def test_low_integration_blocks_links_and_movement() -> None:
@@ -215,13 +226,20 @@ def test_a_technology_gain_of_the_leader_pulls_the_others_after_it() -> None:
     assert response[EAST, -1] > response[WEST, -1]  # a part of the lead stays
 
 
-def test_application_funded_in_the_east_spills_over_but_lowers_output_in_the_west() -> None:
-    east_only = lever("application", **{"Region Target": np.array([1.0, 0, 0, 0])})
-    for outcome in ("Application Spillover", "Digital Effect", "Application Share"):
-        assert effect(east_only, outcome)[WEST] > 0, outcome
-    assert effect(east_only, PER_HEAD)[WEST] < 0
-    free_of_charge = {**east_only, "Crowding Out Share": 0.0}
-    assert effect(free_of_charge, PER_HEAD)[WEST] < 0
+def test_application_funded_in_the_east_spills_over_and_hardly_moves_output_in_the_west() -> None:
+    def gained(form: dict[str, float], crowding: dict[str, float]) -> float:
+        east_only = lever("application", **{"Region Target": np.array([1.0, 0, 0, 0])}, **form, **crowding)
+        for outcome in ("Application Spillover", "Digital Effect", "Application Share"):
+            assert effect(east_only, outcome)[WEST] > 0, outcome
+        return float(
+            effect(east_only, PER_HEAD)[WEST] / final({**east_only, "Policy Budget Share": 0.0}, PER_HEAD, 15)[WEST]
+        )
+
+    free_of_charge = {"Crowding Out Share": 0.0}
+    # What is paid for it costs the West more than spills over; under the old form a lead in skills did as well.
+    for form in ({}, NO_GROWTH):
+        assert -0.1 * PERCENT < gained(form, {}) < 0 < gained(form, free_of_charge) < 0.2 * PERCENT
+    assert gained(OLD_FORM, {}) < gained(OLD_FORM, free_of_charge) < 0
 
 
 @pytest.mark.parametrize("name", ["governance", "application", "access", "skills", "data"])
@@ -300,12 +318,19 @@ def test_open_data_improve_the_diagnosis_where_it_is_switched_on() -> None:
     assert mistaken({}).max() == 0
     assert (mistaken(DIAGNOSIS_ON) > mistaken({**DIAGNOSIS_ON, **more})).all()
     assert mistaken({**DIAGNOSIS_ON, **more}).min() > 0
-    # A better diagnosis is worth more to mixes by class and to rolling evaluation, and nothing to one mix for all.
+
+
+def test_a_better_diagnosis_is_worth_no_more_where_zoning_is_worth_nothing() -> None:
+    def by_error(policy: dict[str, float], form: dict[str, float]) -> list[float]:
+        values = [closed(policy, {**form, **DIAGNOSIS_ON, "Diagnosis Error": error}) for error in (0.0, 0.5, 1.0)]
+        assert values[0] == closed(policy, form)
+        return values
+
     for policy in ({"Differentiation": 1.0}, ROLLING):
-        values = [closed(policy, {**DIAGNOSIS_ON, "Diagnosis Error": error}) for error in (0.0, 0.5, 1.0)]
-        assert values[0] == closed(policy)
-        assert values[0] > values[1] > values[2]
-    assert closed({}, DIAGNOSIS_ON) == closed({})
+        for form in ({}, NO_GROWTH):
+            assert by_error(policy, form) == sorted(by_error(policy, form))  # errors mix the mixes, which is better
+        assert by_error(policy, OLD_FORM) == sorted(by_error(policy, OLD_FORM), reverse=True)
+    assert closed({}, DIAGNOSIS_ON) == closed({})  # and it is worth nothing to one mix for all
 
 
 def test_with_open_data_for_a_diagnosis_zoning_is_worth_no_more_than_the_frontier_mix() -> None:
@@ -358,18 +383,25 @@ def test_remote_services_hold_people_and_so_widen_the_gap_a_little() -> None:
     assert widening(none) < 0 < widening(strong) < 0.1 * POINT
 
 
-def test_differentiation_beats_several_uniform_mixes_but_not_by_much() -> None:
-    zoned = closed({"Differentiation": 1.0})
-    uniform = {
-        "frontier-style": closed({"Uniform Mix": UNIFORM_MIX}),
-        "sevenths": closed({"Uniform Mix": EQUAL_MIX}),
-        "transition for all": closed({"Uniform Mix": MIX_BY_CLASS[:, 1]}),
-        "lagging for all": closed({"Uniform Mix": MIX_BY_CLASS[:, 2]}),
-    }
-    assert zoned > max(uniform.values())
-    assert zoned - max(uniform.values()) < 0.1 * POINT
-    frontier_for_all = closed({"Uniform Mix": MIX_BY_CLASS[:, 0]})
-    assert zoned - frontier_for_all == pytest.approx(0, abs=0.01 * POINT)
+def uniform_mixes(form: dict[str, float]) -> dict[str, float]:
+    """What one mix for all closes, money per head."""
+    mixes = {"usual": UNIFORM_MIX, "sevenths": EQUAL_MIX, **dict(zip(CLASSES, MIX_BY_CLASS.T, strict=True))}
+    return {name: closed({"Uniform Mix": each}, form) for name, each in mixes.items()}
+
+
+@today_and_none
+def test_zoning_closes_more_than_the_mix_for_lagging_regions_and_than_no_other(form: dict[str, float]) -> None:
+    zoned, uniform = closed({"Differentiation": 1.0}, form), uniform_mixes(form)
+    assert zoned > uniform.pop("Lagging")
+    assert zoned < min(uniform.values())
+    assert max(uniform, key=lambda name: uniform[name]) == "Frontier"
+    assert max(uniform.values()) - zoned < 0.3 * POINT
+
+
+def test_zoning_beat_all_but_the_frontier_mix_under_the_old_form() -> None:
+    zoned, uniform = closed({"Differentiation": 1.0}, OLD_FORM), uniform_mixes(OLD_FORM)
+    assert zoned == pytest.approx(uniform.pop("Frontier"), abs=0.01 * POINT)
+    assert 0 < zoned - max(uniform.values()) < 0.1 * POINT
 
 
 # ----------------------------------------------------------------------------------- difficulties, C28 to C42
@@ -593,7 +625,8 @@ def test_money_that_follows_output_spreads_gains_least(extra: dict[str, float]) 
     assert 0 < effects[0] < effects[1] < effects[2]
     assert effects[0] < 0.2 * POINT
     lagging_for_all = {"Uniform Mix": MIX_BY_CLASS[:, 2], "Redistribution Exponent": -1.0}
-    assert closed(lagging_for_all, extra) < 0  # this one widens the gap
+    assert 0 < closed(lagging_for_all, extra) < 0.1 * POINT
+    assert closed(lagging_for_all, {**OLD_FORM, **extra}) < 0  # then this one widened the gap
 
 
 # ------------------------------------------------------------------------------------------ paths, C43 to C56
@@ -616,13 +649,18 @@ def test_each_lever_moves_what_it_pays_for() -> None:
 @off_and_on
 @pytest.mark.parametrize("name", SHARES)
 def test_each_lever_narrows_the_gap_when_money_follows_need(name: str, extra: dict[str, float]) -> None:
-    assert effect(lever(name, **extra), GAP)[WEST] < -0.2 * POINT
+    for form in ({}, NO_GROWTH, OLD_FORM):
+        assert effect(lever(name, **extra, **form), GAP)[WEST] < -0.14 * POINT
 
 
 @off_and_on
-def test_skills_are_the_strongest_lever_at_the_assumed_costs(extra: dict[str, float]) -> None:
-    effects = {name: effect(lever(name, **extra), GAP)[WEST] for name in SHARES}
-    assert min(effects, key=lambda name: effects[name]) == "skills"
+def test_skills_are_the_second_lever_and_were_the_first_under_the_old_form(extra: dict[str, float]) -> None:
+    def strongest(form: dict[str, float]) -> list[str]:
+        effects = {name: effect(lever(name, **extra, **form), GAP)[WEST] for name in SHARES}
+        return sorted(effects, key=lambda name: effects[name])[:2]
+
+    assert strongest({}) == strongest(NO_GROWTH) == ["application", "skills"]
+    assert strongest(OLD_FORM) == ["skills", "application"]
 
 
 def test_a_security_law_keeps_data_usable() -> None:
@@ -692,20 +730,35 @@ def exchanged(class_name: str, other: str) -> dict[str, Any]:
     return {"Differentiation": 1.0, "Mix by Class": mixes}
 
 
-def gap_closed_when(class_name: str, other: str) -> float:
+def gap_closed_when(class_name: str, other: str, form: dict[str, float] | None = None) -> float:
     """Gap of the West that such a policy closes."""
-    return closed(exchanged(class_name, other))
+    return closed(exchanged(class_name, other), form)
 
 
-def test_the_class_mixes_of_the_paper_are_not_the_best_for_their_classes() -> None:
-    own = closed({"Differentiation": 1.0})
-    assert gap_closed_when("Frontier", "Transition") < own
-    assert gap_closed_when("Frontier", "Lagging") < own
-    own_mix = effect(ZONED, PER_HEAD, year=25)[EAST]
-    assert effect({**POLICY, **exchanged("Frontier", "Transition")}, PER_HEAD, year=25)[EAST] > own_mix
-    assert gap_closed_when("Transition", "Frontier") > own
-    assert gap_closed_when("Lagging", "Transition") > own
-    assert gap_closed_when("Lagging", "Frontier") > own
+def east_gains_when(other: str, form: dict[str, float]) -> float:
+    """Output per head of the East with another mix than that of frontier regions, relative to its own."""
+    own, others = (
+        final({**policy, **form}, PER_HEAD, 25)[EAST] for policy in (ZONED, {**POLICY, **exchanged("Frontier", other)})
+    )
+    return float(others / own - 1)
+
+
+@today_and_none
+def test_the_class_mixes_of_the_paper_are_not_the_best_for_their_classes(form: dict[str, float]) -> None:
+    own = closed({"Differentiation": 1.0}, form)
+    assert gap_closed_when("Frontier", "Lagging", form) < own < gap_closed_when("Frontier", "Transition", form)
+    assert gap_closed_when("Transition", "Frontier", form) > own
+    assert gap_closed_when("Lagging", "Frontier", form) > gap_closed_when("Lagging", "Transition", form) > own
+    # The frontier mix is best for the output of the East itself.
+    assert east_gains_when("Transition", form) < east_gains_when("Lagging", form) < 0
+
+
+def test_what_the_class_mixes_did_under_the_old_form() -> None:
+    own = closed({"Differentiation": 1.0}, OLD_FORM)
+    assert max(gap_closed_when("Frontier", other, OLD_FORM) for other in ("Transition", "Lagging")) < own
+    assert gap_closed_when("Transition", "Frontier", OLD_FORM) > own
+    assert min(gap_closed_when("Lagging", other, OLD_FORM) for other in ("Transition", "Frontier")) > own
+    assert east_gains_when("Transition", OLD_FORM) > 0
 
 
 def test_subsidies_connect_people_early_and_networks_connect_more_later() -> None:
@@ -748,7 +801,7 @@ def test_money_reaches_pilots_first_and_the_others_after_the_report() -> None:
 
 def test_what_pilots_taught_is_spread_to_regions_like_them_and_the_rest_dropped() -> None:
     names = ["Piloted Mix", "Regional Mix", "Planned Mix", "Late Score", "Class Membership", "Trial Weight"]
-    found = simulated(piloted("West", "East", **{"Elimination Threshold": 0.85}), names, 25)
+    found = simulated(piloted("West", "East", **{"Elimination Threshold": 0.7}), names, 25)
     mix, plan, score, member = (found[name][0, 0][..., -1] for name in ("Regional Mix", "Planned Mix", *names[3:5]))
     pilots = [EAST, WEST]
     for region in range(4):
@@ -759,7 +812,7 @@ def test_what_pilots_taught_is_spread_to_regions_like_them_and_the_rest_dropped(
             learnt = [(member[c, pilots] * score[:, pilots]).sum(axis=1) / member[c, pilots].sum() for c in range(3)]
             expected = sum(member[c, region] * learnt[c] for c in range(3))
         mean = (plan[:, region] * expected).sum() / plan[:, region].sum()
-        weight = plan[:, region] * np.where(expected < 0.85 * mean, 0.0, expected)
+        weight = plan[:, region] * np.where(expected < 0.7 * mean, 0.0, expected)
         assert mix[:, region] == pytest.approx(weight / weight.sum(), abs=1e-12)
     access = LEVERS.index("Access")
     assert mix[access, WEST] == 0 < plan[access, WEST]  # access is nearly complete, so that pilots advise against it
@@ -787,15 +840,15 @@ def test_reports_on_pilots_are_late_and_wrong() -> None:
 
 def test_pilots_close_more_where_they_are_and_less_where_others_wait() -> None:
     whole = closed(NEED)
-    assert closed({**NEED, "Pilot Region": np.array([0, 0, 1.0, 0])}) > whole + 0.2 * POINT
+    assert closed({**NEED, "Pilot Region": np.array([0, 0, 1.0, 0])}) > whole + 0.1 * POINT
     assert closed({**NEED, "Pilot Region": np.array([0, 1.0, 0, 0])}) < whole
     assert closed({**ROLLING, "Pilot Region": np.array([0, 0, 1.0, 0])}) > closed(ROLLING)
 
 
 @off_and_on
 def test_rolling_evaluation_moves_money_to_what_scores_well(extra: dict[str, float]) -> None:
-    assert closed(ROLLING, extra) > closed(NEED, extra) + 0.1 * POINT
-    assert extra or closed(ROLLING) > closed(NEED) + 0.2 * POINT
+    assert closed(ROLLING, extra) > closed(NEED, extra) + 0.05 * POINT
+    assert extra or closed(ROLLING) > closed(NEED) + 0.1 * POINT
     found = simulated({**POLICY, **ROLLING, **extra}, ["Policy Weight", "Evaluation Score", "Planned Mix"], 25)
     weight, score, plan = (values[0, 0, :, WEST, -1] for values in found.data.values())
     worst = score.argmin()
@@ -831,21 +884,48 @@ def prior_draws() -> dict[str, Array]:
     return drawn | {item.variable: item.prior.sample(rng, DRAWS)[None, :] for item in uncertain if item.switch}
 
 
-def drawn(changes: dict[str, Any], outcome: str = GAP) -> Array:
-    """An outcome of the West at the end, by draw."""
-    found = run({**FOUR_REGIONS, **prior_draws(), **changes}, YEARS, [outcome], engine="llvm")
-    values: Array = found[outcome][0, :, WEST, -1]
-    return values
+def growth(form: str) -> dict[str, Any]:
+    """Growth by skills in the same draws: as shipped, around zero, none, or from the lead over the nation of before."""
+    spec = loaded(4).spec
+    prior = spec.parameters["lam_I"].prior if spec is not None else None
+    assert prior is not None
+    score = prior.normal_score(prior_draws()[GROWTH])
+    forms: dict[str, dict[str, Any]] = {
+        "shipped": {},
+        "wide": {GROWTH: 0.02 * score},
+        "none": NO_GROWTH,
+        "old": {**OLD_FORM, GROWTH: 0.015 * np.exp(score)},
+    }
+    return forms[form]
 
 
-def share_that_widens(change: dict[str, Any], reference: dict[str, Any]) -> float:
+def drawn(changes: dict[str, Any], outcome: str = GAP, form: str = "shipped", place: int = WEST) -> Array:
+    """An outcome of a region at the end, by draw."""
+    values = {**FOUR_REGIONS, **prior_draws(), **growth(form), **changes}
+    found: Array = run(values, YEARS, [outcome], engine="llvm")[outcome][0, :, place, -1]
+    return found
+
+
+def share_that_widens(change: dict[str, Any], reference: dict[str, Any], form: str = "shipped") -> float:
     """Share of draws in which the gap is wider with the change than with the reference."""
-    return float((drawn(change) > drawn(reference)).mean())
+    return float((drawn(change, form=form) > drawn(reference, form=form)).mean())
 
 
-def share_that_gains(cost: dict[str, float]) -> float:
+def share_that_gains(cost: dict[str, float], form: str = "shipped") -> float:
     """Share of draws in which application funded in the East raises output per head in the West."""
-    return float((drawn({**EAST_ONLY, **cost}, PER_HEAD) > drawn(cost, PER_HEAD)).mean())
+    return float((drawn({**EAST_ONLY, **cost}, PER_HEAD, form) > drawn(cost, PER_HEAD, form)).mean())
+
+
+def share_that_ends_wider(form: str = "shipped") -> float:
+    """Share of draws in which the gap is wider at the end than at the start, without policy."""
+    return float((drawn({}, form=form) > baseline(GAP, 0.25)[WEST]).mean())
+
+
+@cache
+def share_first(form: str) -> dict[str, float]:
+    """Share of draws in which a lever alone, by need, closes most."""
+    gaps = np.stack([drawn(lever(name), form=form) for name in SHARES])
+    return {name: float((gaps.argmin(axis=0) == place).mean()) for place, name in enumerate(SHARES)}
 
 
 @pytest.mark.parametrize(
@@ -854,7 +934,7 @@ def share_that_gains(cost: dict[str, float]) -> float:
         ("Digital Absorptive Catch Up Rate", 0.0, 0.01),
         ("Industrial Synergy Share", 0.0, 0.03),
         ("Base Migration Rate", 0.0, 0.01),
-        ("Skill Innovation Coefficient", 0.99, 1.0),
+        (GROWTH, 0.6, 0.75),
         ("Public Service Attraction", 0.99, 1.0),
         ("Data Output Effect", 0.97, 1.0),
         ("Mobility Friction Share", 0.97, 1.0),
@@ -867,32 +947,62 @@ def test_sign_of_a_mechanism_over_prior_draws(name: str, low: float, high: float
     assert low <= share_that_widens({}, {name: 0.0}) <= high
 
 
-def test_digital_channels_together_widen_the_gap_in_most_draws() -> None:
-    assert 0.8 < share_that_widens({}, CHANNELS_OFF) < 0.97
-    assert 0.2 < share_that_widens({}, {**LEVELS_OFF, **DIFFUSION_OFF}) < 0.5
+@pytest.mark.parametrize(
+    ("form", "low", "high"), [("shipped", 0.48, 0.63), ("wide", 0.38, 0.52), ("none", 0.38, 0.54), ("old", 0.8, 0.97)]
+)
+def test_whether_digital_channels_together_widen_the_gap_depends_on_the_form(
+    form: str, low: float, high: float
+) -> None:
+    assert low < share_that_widens({}, CHANNELS_OFF, form) < high
+    assert 0.3 < share_that_widens({}, {**LEVELS_OFF, **DIFFUSION_OFF}, form) < 0.55
 
 
-def test_gap_without_policy_has_no_fixed_sign() -> None:
-    start = baseline(GAP, 0.25)[WEST]
-    assert 0.2 < (drawn({}) > start).mean() < 0.36
+def test_gap_without_policy_narrows_in_nearly_all_draws_and_not_under_the_old_form() -> None:
+    assert max(share_that_ends_wider(form) for form in ("shipped", "wide", "none")) < 0.12
+    assert 0.2 < share_that_ends_wider("old") < 0.36
 
 
-def test_whether_uniform_policy_widens_the_gap_is_open() -> None:
-    assert 0.3 < share_that_widens(OUTPUT_MONEY, {}) < 0.5
-    assert 0.2 < share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS) < 0.45
+def test_uniform_policy_seldom_widens_the_gap_and_did_so_more_under_the_old_form() -> None:
+    for form in ("shipped", "wide", "none"):
+        assert 0.12 < share_that_widens(OUTPUT_MONEY, {}, form) < 0.3
+        assert share_that_widens(OUTPUT_MONEY, POLICY, form) > 0.95  # per head spreads more
+    assert 0.12 < share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS) < 0.3
+    assert 0.3 < share_that_widens(OUTPUT_MONEY, {}, "old") < 0.5
     assert share_that_widens(POLICY, {}) < 0.05
 
 
 def test_differentiated_against_uniform_over_prior_draws() -> None:
-    assert 0.7 < share_that_widens(POLICY, ZONED) < 0.87
     frontier_for_all = {**POLICY, "Uniform Mix": MIX_BY_CLASS[:, 0]}
-    assert 0.48 < share_that_widens(frontier_for_all, ZONED) < 0.68
+    for form in ("shipped", "wide", "none"):
+        assert 0.42 < share_that_widens(POLICY, ZONED, form) < 0.66
+        assert 0.2 < share_that_widens(frontier_for_all, ZONED, form) < 0.42
+    assert 0.7 < share_that_widens(POLICY, ZONED, "old") < 0.87
+    assert 0.48 < share_that_widens(frontier_for_all, ZONED, "old") < 0.68
 
 
-def test_weak_governance_and_open_data_for_a_diagnosis_cost_policy_in_nearly_all_draws() -> None:
+def test_weak_governance_costs_policy_in_nearly_all_draws_and_a_diagnosis_from_open_data_in_fewer() -> None:
     zoned = {**POLICY, **NEED}
     assert share_that_widens({**zoned, **GOVERNANCE_ON}, zoned) > 0.9
-    assert 0.5 < share_that_widens({**ZONED, **DIAGNOSIS_ON}, ZONED) < 0.95
+    assert 0.25 < share_that_widens({**ZONED, **DIAGNOSIS_ON}, ZONED) < 0.48
+    assert 0.5 < share_that_widens({**ZONED, **DIAGNOSIS_ON}, ZONED, "old") < 0.7
+
+
+def test_skills_are_first_in_a_third_of_draws_and_in_more_under_the_old_form() -> None:
+    for form in ("shipped", "wide", "none"):
+        assert 0.2 < share_first(form)["skills"] < share_first(form)["application"] < 0.5
+    assert share_first("old")["skills"] > 0.5
+
+
+def share_in_which_frontier_regions_do_best_with_their_mix(form: str = "shipped") -> float:
+    """Share of draws in which output per head of the East is higher with the frontier mix than the transition mix."""
+    transition = {**POLICY, **exchanged("Frontier", "Transition")}
+    return float((drawn(ZONED, PER_HEAD, form, EAST) > drawn(transition, PER_HEAD, form, EAST)).mean())
+
+
+def test_whether_frontier_regions_do_best_with_the_frontier_mix_is_a_coin_toss() -> None:
+    for form in ("shipped", "wide", "none"):
+        assert 0.4 < share_in_which_frontier_regions_do_best_with_their_mix(form) < 0.65
+    assert 0.2 < share_in_which_frontier_regions_do_best_with_their_mix("old") < 0.45
 
 
 def test_sameness_hardly_ever_widens_the_gap_over_prior_draws() -> None:
@@ -900,14 +1010,17 @@ def test_sameness_hardly_ever_widens_the_gap_over_prior_draws() -> None:
     assert share_that_widens(same, {**POLICY, "Homogenisation Sensitivity": 0.0}) < 0.02
 
 
-def test_application_funded_in_the_east_hardly_ever_raises_output_in_the_west() -> None:
-    assert share_that_gains({}) < 0.05
-    assert share_that_gains({"Crowding Out Share": 0.0}) < 0.15
+def test_application_funded_in_the_east_seldom_raises_output_in_the_west() -> None:
+    for form in ("shipped", "wide", "none"):
+        assert 0.05 < share_that_gains({}, form) < 0.17
+        assert 0.2 < share_that_gains({"Crowding Out Share": 0.0}, form) < 0.4
+    assert share_that_gains({}, "old") < 0.05
+    assert share_that_gains({"Crowding Out Share": 0.0}, "old") < 0.15
 
 
 def test_a_transition_mix_suits_lagging_regions_better_in_most_draws() -> None:
-    better = share_that_widens(ZONED, {**POLICY, **exchanged("Lagging", "Transition")})
-    assert 0.5 < better < 0.72
+    for form in ("shipped", "wide", "none", "old"):
+        assert 0.5 < share_that_widens(ZONED, {**POLICY, **exchanged("Lagging", "Transition")}, form) < 0.78
 
 
 # ----------------------------------------------------------------------------- the figures of the claim table
@@ -922,32 +1035,61 @@ def output_lost_by_sameness() -> float:
 @pytest.mark.parametrize(
     ("claim", "text", "measure"),
     [
-        ("C4", "2.4 points", lambda: -widening(CHANNELS_OFF)),
-        ("C4", "87 %", lambda: share_that_widens({}, CHANNELS_OFF)),
-        ("C4", "40 %", lambda: share_that_widens({}, {**LEVELS_OFF, **DIFFUSION_OFF})),
-        ("C9", "2 %", lambda: share_that_gains({})),
-        ("C9", "5 %", lambda: share_that_gains({"Crowding Out Share": 0.0})),
+        ("C4", "56 %", lambda: share_that_widens({}, CHANNELS_OFF)),
+        ("C4", "45 % with a wide prior", lambda: share_that_widens({}, CHANNELS_OFF, "wide")),
+        ("C4", "46 % without", lambda: share_that_widens({}, CHANNELS_OFF, "none")),
+        ("C4", "87 % under", lambda: share_that_widens({}, CHANNELS_OFF, "old")),
+        ("C4", "0.5 points", lambda: widening(CHANNELS_OFF)),
+        ("C4", "1.2 without", lambda: widening(CHANNELS_OFF, NO_GROWTH)),
+        ("C4", "2.4 under", lambda: -widening(CHANNELS_OFF, OLD_FORM)),
+        ("C9", "10 %", lambda: share_that_gains({})),
+        ("C9", "32 %", lambda: share_that_gains({"Crowding Out Share": 0.0})),
+        ("C9", "2 and", lambda: share_that_gains({}, "old")),
+        ("C9", "5 % under", lambda: share_that_gains({"Crowding Out Share": 0.0}, "old")),
         ("C18", "45.1", lambda: baseline(GAP, 0.25)[WEST]),
-        ("C18", "38.6 %", lambda: baseline(GAP)[WEST]),
-        ("C18", "25 %", lambda: (drawn({}) > baseline(GAP, 0.25)[WEST]).mean()),
-        ("C17", "0.76 points", lambda: closed({"Differentiation": 1.0}, DIAGNOSIS_ON)),
-        ("C54", "1.29", lambda: closed(NEED)),
-        ("C54", "1.57 points", lambda: closed({**NEED, "Pilot Region": np.eye(4)[WEST]})),
-        ("C54", "1.20 with", lambda: closed({**NEED, "Pilot Region": np.eye(4)[1]})),
-        ("C29", "1.07 points", lambda: closed(NEED, GOVERNANCE_ON)),
-        ("C29", "1.29", lambda: closed(NEED)),
-        ("C36", "0.80 points", lambda: closed({"Differentiation": 1.0})),
-        ("C36", "0.53", lambda: closed({})),
-        ("C36", "0.80 for the frontier", lambda: closed({"Uniform Mix": MIX_BY_CLASS[:, 0]})),
-        ("C36", "82 %", lambda: share_that_widens(POLICY, ZONED)),
-        ("C36", "58 %", lambda: share_that_widens({**POLICY, "Uniform Mix": MIX_BY_CLASS[:, 0]}, ZONED)),
+        ("C18", "35.8 %", lambda: baseline(GAP)[WEST]),
+        ("C18", "3 %", share_that_ends_wider),
+        ("C18", "8 % with", lambda: share_that_ends_wider("wide")),
+        ("C18", "25 % under", lambda: share_that_ends_wider("old")),
+        ("C17", "0.47 points", lambda: closed({"Differentiation": 1.0}, DIAGNOSIS_ON)),
+        ("C17", "0.44 with", lambda: closed({"Differentiation": 1.0})),
+        ("C54", "0.73", lambda: closed(NEED)),
+        ("C54", "0.88 points", lambda: closed({**NEED, "Pilot Region": np.eye(4)[WEST]})),
+        ("C54", "0.64 with", lambda: closed({**NEED, "Pilot Region": np.eye(4)[1]})),
+        ("C29", "0.61 points", lambda: closed(NEED, GOVERNANCE_ON)),
+        ("C29", "0.73", lambda: closed(NEED)),
+        ("C36", "0.44 points", lambda: closed({"Differentiation": 1.0})),
+        ("C36", "0.44 for the usual", lambda: closed({})),
+        ("C36", "0.65 for the frontier", lambda: closed({"Uniform Mix": MIX_BY_CLASS[:, 0]})),
+        ("C36", "58 %", lambda: share_that_widens(POLICY, ZONED)),
+        ("C36", "33 %", lambda: share_that_widens({**POLICY, "Uniform Mix": MIX_BY_CLASS[:, 0]}, ZONED)),
+        ("C36", "82 and", lambda: share_that_widens(POLICY, ZONED, "old")),
+        ("C36", "58 % under", lambda: share_that_widens({**POLICY, "Uniform Mix": MIX_BY_CLASS[:, 0]}, ZONED, "old")),
         ("C41", "0.5 %", output_lost_by_sameness),
-        ("C42", "0.08 points", lambda: closed({"Redistribution Exponent": -1.0})),
-        ("C42", "39 %", lambda: share_that_widens(OUTPUT_MONEY, {})),
-        ("C42", "36 %", lambda: share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS)),
-        ("C52", "0.86 points", lambda: gap_closed_when("Transition", "Frontier")),
-        ("C53", "0.85", lambda: gap_closed_when("Lagging", "Transition")),
-        ("C53", "62 %", lambda: share_that_widens(ZONED, {**POLICY, **exchanged("Lagging", "Transition")})),
+        ("C42", "0.12 points", lambda: closed({"Redistribution Exponent": -1.0})),
+        ("C42", "0.44 per head", lambda: closed({})),
+        ("C42", "22 %", lambda: share_that_widens(OUTPUT_MONEY, {})),
+        (
+            "C42",
+            "20 % without",
+            lambda: share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS),
+        ),
+        ("C42", "39 % under", lambda: share_that_widens(OUTPUT_MONEY, {}, "old")),
+        ("C47", "0.83 points", lambda: -effect(lever("skills"), GAP)[WEST]),
+        ("C47", "1.00", lambda: -effect(lever("application"), GAP)[WEST]),
+        ("C47", "31 %", lambda: share_first("shipped")["skills"]),
+        ("C47", "38 %", lambda: share_first("shipped")["application"]),
+        ("C47", "27 % without", lambda: share_first("none")["skills"]),
+        ("C47", "59 % under", lambda: share_first("old")["skills"]),
+        ("C51", "0.45 points", lambda: gap_closed_when("Frontier", "Transition")),
+        ("C51", "0.44", lambda: closed({"Differentiation": 1.0})),
+        ("C51", "51 %", share_in_which_frontier_regions_do_best_with_their_mix),
+        ("C51", "33 % under", lambda: share_in_which_frontier_regions_do_best_with_their_mix("old")),
+        ("C52", "0.52 points", lambda: gap_closed_when("Transition", "Frontier")),
+        ("C52", "80 %", lambda: share_that_widens(ZONED, {**POLICY, **exchanged("Transition", "Frontier")})),
+        ("C53", "0.51", lambda: gap_closed_when("Lagging", "Transition")),
+        ("C53", "68 %", lambda: share_that_widens(ZONED, {**POLICY, **exchanged("Lagging", "Transition")})),
+        ("C53", "0.59", lambda: gap_closed_when("Lagging", "Frontier")),
     ],
 )
 def test_figures_of_the_claim_table_are_those_of_this_build(
@@ -1083,3 +1225,66 @@ def test_named_loops_are_reinforcing_or_balancing_as_their_names_say(place: int)
     shares = [-float(part.sel(loop="R7 access") / part.sel(loop="B3 access")) for part in (early, late)]
     assert shares[1] < shares[0]
     assert found.held < 0.3
+
+
+# Growth by skills alone: nothing else moves technology, and nobody pays for what others get.
+ALONE = {**NULL, **NO_POLICY_ASSUMPTIONS, "Crowding Out Share": 0.0}
+
+
+@pytest.mark.parametrize("trained", range(4))
+@pytest.mark.parametrize("rate", [0.003, 0.07])
+def test_training_one_region_slows_no_other_unless_growth_is_that_of_a_lead(trained: int, rate: float) -> None:
+    def gained(centring: float) -> Array:
+        training = {**lever("skills"), **ALONE, "Region Target": np.eye(4)[trained]}
+        return effect({**training, GROWTH: rate, "Innovation Centring": centring}, "Log Technology")
+
+    others = np.arange(4) != trained
+    own, lead = gained(0.0), gained(1.0)
+    assert own[trained] > lead[trained] > 0
+    assert (own[others] > -1e-12).all()
+    assert (lead[others] < -1e-6).all()
+
+
+def test_growth_from_a_lead_sums_to_zero_over_people_and_own_skills_add_growth() -> None:
+    names = ["Relative Growth", "Skill Share", "Population"]
+    for centring in (0.0, 1.0):
+        form = {**ALONE, "Structural Gap Persistence": 1.0, GROWTH: 0.015, "Innovation Centring": centring}
+        rate, skills, people = (simulated(form, names, 25)[name][0, 0] for name in names)
+        added = (rate * people).sum(axis=0) / people.sum(axis=0)
+        nation = (skills * people).sum(axis=0) / people.sum(axis=0)
+        assert added == pytest.approx((1 - centring) * 0.015 * (nation - nation[0]), abs=1e-12)
+
+
+def test_with_the_same_skills_everywhere_growth_from_a_lead_does_nothing() -> None:
+    alike = {name: np.full(4, value[WEST]) for name, value in FOUR_REGIONS.items()}
+    policy = {**alike, **POLICY, "Policy Start Time": START}
+
+    def technology(rate: float, centring: float) -> Array:
+        return final({**policy, GROWTH: rate, "Innovation Centring": centring}, "Log Technology", 25)
+
+    assert technology(0.07, 1.0) == pytest.approx(technology(0.0, 1.0), abs=1e-12)
+    assert (technology(0.07, 0.0) > technology(0.0, 0.0) + PERCENT).all()
+
+
+def test_unit_costs_follow_national_output_per_head_from_the_first_year_on() -> None:
+    names = [
+        "Unit Cost Index",
+        "National Output per Capita",
+        "Missing Cost",
+        "Missing Village Cost",
+        "Missing Basic Cost",
+    ]
+    fixed, indexed = (simulated({"Cost Indexation": value}, names, 25) for value in (0.0, 1.0))
+    index, output = indexed["Unit Cost Index"][0, 0], indexed["National Output per Capita"][0, 0]
+    assert index[0] == 1
+    assert index == pytest.approx(output / output[0], rel=1e-12)
+    assert index[-1] > 1.5
+    assert (fixed["Unit Cost Index"] == 1).all()
+    # Without money nothing but the costs differs: those in yuan follow the index, those in shares of output do not.
+    in_yuan = [LEVERS.index(name) for name in ("Access", "Skills")]
+    others = [place for place in range(len(LEVERS)) if place not in in_yuan]
+    before, after = fixed["Missing Cost"][0, 0], indexed["Missing Cost"][0, 0]
+    assert after[in_yuan] == pytest.approx(before[in_yuan] * index, rel=1e-12)
+    np.testing.assert_array_equal(after[others], before[others])
+    for name in names[3:]:
+        assert indexed[name][0, 0] == pytest.approx(fixed[name][0, 0] * index, rel=1e-12)

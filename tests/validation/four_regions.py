@@ -49,6 +49,9 @@ NULL: dict[str, float] = {
 # Values of the design whose figures are tested, where the model has others by now: 8,000 yuan a person trained.
 DESIGN: dict[str, float] = {"Cost per Training Place": 4480.0, "Skill Obsolescence Rate": 0.06}
 
+# Growth as the design had it, from a region's lead over the nation, and unit costs that stay what they are.
+OLD_FORM: dict[str, float] = {"Skill Innovation Coefficient": 0.015, "Innovation Centring": 1.0, "Cost Indexation": 0.0}
+
 # A budget of 0.3 percent of output from year 10 on, at equal shares per head.
 POLICY: dict[str, float] = {
     "Policy Budget Share": 0.003,

@@ -1,4 +1,7 @@
-"""The acceptance figures of the model's design, re-measured on this build."""
+"""The acceptance figures of the model's design, re-measured on this build with the growth and the costs of the design.
+
+What must hold in every run is tried with those of today as well.
+"""
 
 from typing import Any
 
@@ -7,9 +10,10 @@ import pytest
 
 from pysd_runner.engine import TimePath
 from tests.validation.four_regions import (
-    FOUR_REGIONS,
+    FOUR_REGIONS as ILLUSTRATIVE,
     NO_POLICY_ASSUMPTIONS,
     NULL,
+    OLD_FORM,
     POLICY,
     SIPHON,
     START,
@@ -26,6 +30,8 @@ from tests.validation.four_regions import (
 )
 
 Figures = dict[str, Any]
+FOUR_REGIONS: Values = {**ILLUSTRATIVE, **OLD_FORM}
+both_forms = pytest.mark.parametrize("form", [OLD_FORM, {}], ids=["design", "today"])
 STEP = 0.25
 STOCKS = (
     "Population",
@@ -169,6 +175,12 @@ def random_draws(rng: np.random.Generator, count: int) -> dict[str, Array]:
     return found
 
 
+def forms(rng: np.random.Generator, count: int) -> dict[str, Array]:
+    """Growth that skills raise or lower, from own skills or a lead, and costs that follow output or not."""
+    uniform = {"Skill Innovation Coefficient": (-0.05, 0.08), "Innovation Centring": (0, 1), "Cost Indexation": (0, 1)}
+    return {name: rng.uniform(low, high, (1, count)) for name, (low, high) in uniform.items()}
+
+
 def _pull(change: Values) -> Figures:
     relative = relative_log_output({**twenty_regions(alike=True), **NULL, **change}, 1)
     level, growth = relative[:, 0], np.diff(relative)[:, 0]
@@ -292,9 +304,10 @@ def test_a7_extreme_settings_cross_no_bound() -> None:
     assert max(found["skilled / connected"] for found in figures) == pytest.approx(0.93, abs=0.005)
 
 
-def test_a8_identical_regions_stay_identical() -> None:
-    values = {name: np.repeat(value[1], 5) for name, value in FOUR_REGIONS.items()}
-    found = run({**values, **POLICY, "Policy Start Time": START + 5}, 40, BOUNDED)
+@both_forms
+def test_a8_identical_regions_stay_identical(form: Values) -> None:
+    values = {name: np.repeat(value[1], 5) for name, value in ILLUSTRATIVE.items()}
+    found = run({**values, **form, **POLICY, "Policy Start Time": START + 5}, 40, BOUNDED)
     growth = 1 + FOUR_REGIONS["Natural Population Growth Rate"][1] * STEP
     alone = FOUR_REGIONS["Initial Population"][1] * growth ** (np.arange(41) / STEP)
     apart = [np.ptp(found[name], axis=-2).max() / np.abs(found[name]).max() for name in STOCKS]
@@ -302,8 +315,9 @@ def test_a8_identical_regions_stay_identical() -> None:
     assert np.abs(found["Population"][0, 0] / alone - 1).max() < 1e-12
 
 
-def test_a9_people_are_conserved() -> None:
-    values = {**FOUR_REGIONS, **POLICY, "Natural Population Growth Rate": np.zeros(4)}
+@both_forms
+def test_a9_people_are_conserved(form: Values) -> None:
+    values = {**ILLUSTRATIVE, **form, **POLICY, "Natural Population Growth Rate": np.zeros(4)}
     total = one(values, 50, "Population").sum(axis=0)
     assert np.abs(total / total[0] - 1).max() < 1e-12
 
@@ -316,18 +330,20 @@ def test_a10_the_step_hardly_matters() -> None:
         assert 0.9 * bound < apart < 1.01 * bound, step
 
 
-def test_a11_the_order_of_regions_does_not_matter() -> None:
+@both_forms
+def test_a11_the_order_of_regions_does_not_matter(form: Values) -> None:
     policy = {**POLICY, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": 1.0}
     order = np.array([2, 0, 3, 1])
-    straight = run({**FOUR_REGIONS, **policy}, 35)
-    turned = run({**{name: value[order] for name, value in FOUR_REGIONS.items()}, **policy}, 35)
+    straight = run({**ILLUSTRATIVE, **form, **policy}, 35)
+    turned = run({**{name: value[order] for name, value in ILLUSTRATIVE.items()}, **form, **policy}, 35)
     apart = [
         np.abs(turned[name] - straight[name][..., order, :]).max() / np.abs(straight[name]).max() for name in STOCKS
     ]
     assert max(apart) < 1e-12
 
 
-def test_a12_the_currency_does_not_matter() -> None:
+@both_forms
+def test_a12_the_currency_does_not_matter(form: Values) -> None:
     policy = {**POLICY, "Redistribution Exponent": 1.0}
     money = {
         "Initial Output per Capita": FOUR_REGIONS["Initial Output per Capita"],
@@ -337,8 +353,8 @@ def test_a12_the_currency_does_not_matter() -> None:
         "Cost per Training Place": 4480.0,
     }
     dear = {name: 7 * value for name, value in money.items()}
-    output = one({**FOUR_REGIONS, **policy, **money}, 35, "Output per Capita")
-    seven = one({**FOUR_REGIONS, **policy, **dear}, 35, "Output per Capita")
+    output = one({**ILLUSTRATIVE, **form, **policy, **money}, 35, "Output per Capita")
+    seven = one({**ILLUSTRATIVE, **form, **policy, **dear}, 35, "Output per Capita")
     assert np.abs(seven / output / 7 - 1).max() < 1e-12
 
 
@@ -352,6 +368,13 @@ def test_a14_no_random_draw_crosses_a_bound() -> None:
         assert_within_bounds(found)
         largest = max(largest, found["skilled / connected"])
     assert largest == pytest.approx(0.994, abs=0.005)
+
+
+@pytest.mark.slow
+def test_a14_no_form_of_growth_or_costs_crosses_a_bound() -> None:
+    rng = np.random.default_rng(1)
+    values = {**ILLUSTRATIVE, "Policy Start Time": START + 10, **random_draws(rng, CHUNK), **forms(rng, CHUNK)}
+    assert_within_bounds(bounds_of(run(values, 50, BOUNDED, engine="llvm")))
 
 
 def test_a15_the_baseline_pull_is_pooled_convergence() -> None:
