@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from pysd_runner.policy.effects import (
     effects,
     regional_outcomes,
 )
+from pysd_runner.policy.learning import WAIT, Learning, learned
 from pysd_runner.policy.objective import (
     DEFAULT_CONSTRAINTS,
     ENDS,
@@ -41,7 +43,7 @@ from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE, WHO, distinct
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Baseline, FittedParameters
-from pysd_runner.study.draws import CommonDraws, common_draws
+from pysd_runner.study.draws import CommonDraws, common_draws, shock_law
 from pysd_runner.study.region_inputs import time_step
 from pysd_runner.study.values import scenario_values
 
@@ -86,6 +88,7 @@ class Ranking(Tabled):
     regional: xr.Dataset  # changes by policy, draw and region
     cases: Mapping[Case, xr.DataArray] = field(default_factory=dict)
     switching: tuple[Switching, ...] = ()
+    learning: Learning | None = None
     order: Order | None = None
 
     def table(self) -> pd.DataFrame:
@@ -318,13 +321,20 @@ def _switching(
 
 
 def _further(model: Model, panel: Data, common: CommonDraws, made: Ranking, bounds: tuple[int, int]) -> Ranking:
-    """Add whether the order of mixes in time matters."""
+    """Add whether to learn first, and whether the order of mixes matters."""
 
     def closed(policies: Sequence[Scenario], kept: Indices) -> xr.DataArray:
         draws, cast = common.only(model, kept), [policies[0].baseline(), *policies]
         return compare(model, panel, draws, cast, bounds).effects[HEADLINE].transpose("scenario", "draw")
 
-    return replace(made, order=best_order(made.scenarios, made.effects[HEADLINE], closed))
+    start, policies = start_of(panel), made.scenarios
+    names = model.bindings.variables
+    paths = partial(_simulated, model, panel, common, skills=names.skills, heads=names.output_per_head)
+    return replace(
+        made,
+        learning=learned(model.declarations, common, policies, made.effects, closed, paths, start, shock_law(panel).sd),
+        order=best_order(policies, made.effects[HEADLINE], closed),
+    )
 
 
 def _varied(scenarios: Sequence[Scenario], **settings: Any) -> tuple[Scenario, ...]:
@@ -359,10 +369,10 @@ def start_of(panel: Data) -> Start:
 
 
 def _simulated(
-    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
+    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int], **more: str
 ) -> xr.Dataset:
     names = model.bindings.variables
-    read = {"output": names.output, "population": names.population, "budget": names.policy_money}
+    read = {"output": names.output, "population": names.population, "budget": names.policy_money, **more}
     changed = scenario_values(scenarios, model, panel.regions, common.values, bounds, step=time_step(model))
     run = simulate(
         model,
@@ -380,7 +390,8 @@ def _simulated(
     }
     dims: dict[str, tuple[str, ...]] = dict.fromkeys(read, ("scenario", "draw", "region", "year"))
     dims["budget"] = ("scenario", "draw", "year")
-    rates = {"population": 1.0}  # the other series are money, converted to the currency of the panel
+    # The other series are money, converted to the currency of the panel.
+    rates = dict.fromkeys(("population", *more), 1.0)
     arrays = {
         name: (
             dims[name],
@@ -478,7 +489,7 @@ def answer(  # noqa: PLR0913 - public entry point
                 sought = compare(model, panel, common, [more.baseline(), more], bounds)
         if fitted is not None and fitted.bound_of(model.bindings.parameters.trend_growth):
             made = replace(made, effects=made.effects.drop_vars(PRESENT_VALUES, errors="ignore"))
-        is_long = bounds[1] > bounds[0] + 1 + CHANGE
+        is_long = bounds[1] > bounds[0] + 1 + max(WAIT, CHANGE)
         if not found and is_long and len(common.draws) >= LEAST_SPLIT and len(made.scenarios) > 1:
             made = _further(model, panel, common, made, bounds)
         found[name] = made

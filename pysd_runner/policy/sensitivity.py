@@ -134,7 +134,7 @@ def with_error(values: Array, draws: Draws) -> Interval:
 
 
 def value_of_knowing(values: Array, parameter: Array, draws: Draws, rng: np.random.Generator) -> Interval:
-    """Gain of choosing by a parameter (EVPPI), by cross-fitted regression, and its standard error.
+    """Gain of choosing by a parameter or several (EVPPI), by cross-fitted regression, and its standard error.
 
     ``E(v_d(x)) - E(v_d0)``: the option ``d(x)`` with the largest value that a regression on ``x`` predicts, and the
     option ``d0`` with the largest mean, both found in the other folds; so it may come out negative where knowing ``x``
@@ -145,7 +145,7 @@ def value_of_knowing(values: Array, parameter: Array, draws: Draws, rng: np.rand
     values
         Values of the options, shape (option, draw), the larger the better.
     parameter
-        The parameter, shape (draw,).
+        The parameter, shape (draw,), or several, shape (draw, parameter), whose splines are added up.
     draws
         Weights and clusters.
     rng
@@ -163,7 +163,8 @@ def value_of_knowing(values: Array, parameter: Array, draws: Draws, rng: np.rand
     """
     if values.shape[1] < LEAST_KNOWN:
         return np.nan, np.nan
-    basis, count = _basis(parameter, draws.weights), values.shape[1]
+    basis = np.column_stack([_basis(item, draws.weights) for item in np.atleast_2d(parameter.T)])
+    count = values.shape[1]
     fold = rng.permutation(draws.clusters.max() + 1)[draws.clusters] % FOLDS
     gains = np.zeros(count)
     for number in range(FOLDS):

@@ -54,6 +54,7 @@ from pysd_runner.reports.headline import (
     range_of,
     three_sentences,
 )
+from pysd_runner.reports.learning import learning_parts
 from pysd_runner.reports.ordering import order_parts
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
@@ -297,6 +298,7 @@ def _compared(projection: Future, answer: Answer, lang: str) -> Iterator[Part]:
         draws = min(SWITCHED, answer.main.effects.sizes["draw"])
         yield Paragraph(translate("report.switching", lang, draws=draws))
         yield Bullets([switching_line(projection, answer, item, lang) for item in answer.main.switching])
+    yield from learning_parts(projection, answer, lang)
     yield from order_parts(projection, answer, lang)
 
 

@@ -109,11 +109,12 @@ def test_an_answer_has_an_order_if_there_are_enough_draws_and_years(monkeypatch,
     monkeypatch.setattr(ranking, "scanned", lambda *_: {})
     monkeypatch.setattr(ranking, "_switching", lambda *_: ())
     cast = [next(iter(mixes.values())).baseline(), *list(mixes.values())[:2]]
-    orders = {}
+    orders, lessons = {}, {}
     for draws, until in ((LEAST_SPLIT, 2031), (LEAST_SPLIT, 2030), (LEAST_SPLIT - 1, 2031)):
         found = answer(model, panel, cast, {"": None}, None, bounds=(2024, until), draws=draws, seed=0).main
-        orders[draws, until] = found.order
+        orders[draws, until], lessons[draws, until] = found.order, found.learning
     order = orders.pop((LEAST_SPLIT, 2031))
-    assert set(orders.values()) == {None}
+    assert lessons.pop((LEAST_SPLIT, 2031)).worth.loc["gap_closed", "best"] in mixes
+    assert {*orders.values(), *lessons.values()} == {None}
     assert {order.first, order.second} == set(list(mixes)[:2])
     assert (order.pairs, order.half) == (2, LEAST_SPLIT // 2)

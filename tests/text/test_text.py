@@ -20,6 +20,7 @@ BUILT = (
     "policy.",
     "panel_line.",
     "quantity.",
+    "learning.",
     "forecaster.",
     "unit.",
     "scenario.",
