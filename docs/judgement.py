@@ -57,19 +57,19 @@ CHOSEN = (
         "yearly standard deviation of shocks where the panel is too short to tell",
     ),
     (
-        "pysd_runner.policy.effects",
-        "RISING",
-        "part of a closed gap that is a rise of the laggards' own output, below which a policy levels down",
-    ),
-    (
-        "pysd_runner.policy.selection",
+        "pysd_runner.indicators.selection",
         "TENTH",
         "share of the largest mean effect within which policies count as as good",
     ),
     (
-        "pysd_runner.policy.selection",
+        "pysd_runner.indicators.selection",
         "VISIBLE",
         "probability of an effect from which on a policy helps visibly, if its mean is within two errors of none",
+    ),
+    (
+        "pysd_runner.policy.ranking",
+        "TOLERANCE",
+        "loss of a region's output per head, per cent, tolerated where fewer than three policies keep the constraints",
     ),
     (
         "pysd_runner.reports.headline",

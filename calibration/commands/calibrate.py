@@ -14,6 +14,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose, names_of
 from pysd_runner.cli.options import (
     SHIPPED_PANEL,
+    Delta,
     Draws,
     Force,
     Free,
@@ -230,6 +231,7 @@ def demo(
     starts: steps.Starts = steps.STARTS,
     seed: Seed = 0,
     region: ShownRegions = None,
+    delta: Delta = None,
     workers: Workers = None,
     store: StoreFolder = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write [default: results/demo].")] = None,
@@ -292,6 +294,7 @@ def demo(
             others={name: item.fitted for name, item in others.items()},
             compared=compared(model),
             regions=region or (),
+            delta=delta,
         )
         report = project_job(session, job, folder)
     names = variable_names(problem.spec.parameters.values(), session.lang)

@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -12,7 +12,7 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.data_options import DataChoice, choose
-from pysd_runner.cli.options import OF_OTHERS, SHIPPED_PANEL, Force, Reading, RunOptions, alone, given
+from pysd_runner.cli.options import OF_OTHERS, SHIPPED_PANEL, Delta, Force, Reading, RunOptions, alone, given
 from pysd_runner.cli.projecting import Job, check_names, files_of, project_asked, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.starting import read_fit
@@ -185,12 +185,14 @@ _PAGES = {"constants": _constants, "policies": _policies}
 def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callable[[], Explored], str]":
     """Page contents for the inputs, scenarios and summary in a folder of results, and the command."""
     from pysd_runner.evidence.following import RunStart
+    from pysd_runner.export import load_netcdf
+    from pysd_runner.policy.ranking import select_at
     from pysd_runner.reports.explorer.page import constants_explored
     from pysd_runner.reports.explorer.policies import EFFECTS, policies_explored
     from pysd_runner.reports.replay import read_inputs
     from pysd_runner.reports.results import summarised
     from pysd_runner.scenarios import Scenario
-    from pysd_runner.study.labelling import RECORD
+    from pysd_runner.study.labelling import COMPARED, RECORD
     from pysd_runner.study.loading import check_files, read_run_record
     from pysd_runner.study.projection import model_again
 
@@ -214,6 +216,11 @@ def _of_results(session: Session, folder: Path, *, draws: int) -> "tuple[Callabl
         return explored, f"gapsim run SCENARIO --model {model.source} --fit {folder} --draws {draws}"
     inputs = start.drawn(session, Message("Drawing what every scenario starts from"))
     scenarios = [Scenario.from_dict(item) for item in record["scenarios"]]
+    if (folder / COMPARED).is_file():
+        # The page opens on a policy that closes as much of the gap as any.
+        members = select_at(load_netcdf(folder / COMPARED), "", record.get("delta")).members
+        known = {item.name: item for item in (*found.compared, *scenarios)}
+        scenarios = [*(known[name] for name in members if name in known), *scenarios]
     options = [f"--draws {draws}", f"--until {settings['until']}", f"--seed {settings['seed']}"]
     if found.fitted is not None:
         options.append(f"--fit {folder}")
@@ -256,10 +263,11 @@ def brief(
         typer.Option(
             "--mix",
             metavar="SCENARIO",
-            help="Policy mix, shipped or a file, five at most; repeatable [default: the first of RESULTS, "
+            help="Policy mix, shipped or a file, five at most; repeatable [default: all that RESULTS compare, "
             "or zoned_need, uniform_per_head and skills_programme].",
         ),
     ] = None,
+    delta: Delta = None,
     formats: Annotated[str, typer.Option("--format", help="Kinds of files, with commas between.")] = FORMATS,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
@@ -297,6 +305,7 @@ def brief(
             for name in names or ():
                 find_place(name, stored, session.lang)
         projection = load_future(home)
+        projection = projection if delta is None else replace(projection, delta=delta)
         places = _once(place_of(projection, name, session.lang) for name in names or [""])
         with folder:
             explorer = _explorer_beside(results, folder)
@@ -308,7 +317,7 @@ def brief(
         places = _once(find_place(name, seen.regions, session.lang) for name in names or ["nation"])
         model, mixes = choice.load_model(seen), mix or MIXES
         source = choice.source or ""
-        job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted)
+        job = Job(model=model, data=seen, source=source, scenarios=mixes, asked=asked, fitted=fitted, delta=delta)
         with folder:
             projection, found = _project_asked(session, job, folder)
             _write(session, projection, found, places, _asked(projection, mixes), wanted, folder)

@@ -84,6 +84,15 @@ ShownRegions = Annotated[
         help="Region shown in figures, by name or code; repeatable [default: six of them].",
     ),
 ]
+Delta = Annotated[
+    float | None,
+    typer.Option(
+        "--delta",
+        min=0.0,
+        help="Policies whose mean effects differ by less are as good as one another, in the unit of the effects "
+        "[default: a tenth of the largest].",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

@@ -40,6 +40,7 @@ class Job:
     compared: Sequence["Scenario"] = ()
     regions: Sequence[str] = ()  # regions shown in figures; empty for an automatic selection
     events: Sequence[str] = ()  # events whose probability is reported for each scenario
+    delta: float | None = None  # difference of mean effects within which policies are as good; None for the default
     check: bool = False  # whether the behaviour rules and units of the model are checked
 
 
@@ -121,6 +122,7 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
     with session.stage(title, total=draws) as stage:
         common = inputs_of(job.model, start.data, start.fitted, baseline=start.baseline, **start.settings)
         projection = projected(common, start.data, asked, progress=stage.advance, **inspection)
+        projection = replace(projection, delta=job.delta)
     inputs = Inputs(
         model=job.model,
         panel=start.data,
@@ -187,6 +189,7 @@ def answered(session: Session, projection: "Future", inputs: "Inputs | None") ->
             inputs.baseline,
             before=inputs.before,
             bounds=(projection.origin, until),
+            delta=projection.delta,
             # A search is made only if many policies are compared, and there are enough draws.
             seek=seek if inputs.compared and shared["draws"] >= LEAST_SEARCHED else None,
             progress=stage.at,
@@ -244,7 +247,7 @@ def write(
         "settings": projection.provenance["settings"],
         "baselines": dict(projection.baselines),
         "policies": [] if answer is None else answer.main.table().reset_index().to_dict("records"),
-        "robust": None if answer is None else answer.robust or None,
+        "best": None if answer is None else answer.main.chosen.members,
         "levels": level_table(projection).to_dict("records"),
         "end": projection.table().to_dict("records"),
         "sentences": projection.sentences(session.lang),

@@ -11,6 +11,7 @@ from pysd_runner.cli.data_options import choose
 from pysd_runner.cli.options import (
     MODEL,
     OF_REGIONS,
+    Delta,
     Force,
     ModelPath,
     Out,
@@ -46,6 +47,7 @@ class Shown:
         typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
         OF_REGIONS,
     ] = None
+    delta: Delta = None
 
 
 def shipped(incomplete: str) -> list[str]:
@@ -122,6 +124,7 @@ def run(
         others=read_others(asked.fit),
         regions=shown.region or (),
         events=shown.events or (),
+        delta=shown.delta,
         check=check,
     )
     with folder:

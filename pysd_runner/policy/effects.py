@@ -21,7 +21,7 @@ from pysd_runner.text import translate
 DISCOUNT = 0.03
 
 # Effects computed from discounted spending; spending grows with national output.
-PRESENT_VALUES = ("benefit_cost_present", "present_cost", "cost_per_point")
+PRESENT_VALUES = ("benefit_cost_present", "own_benefit_present", "present_cost", "cost_per_point")
 
 # Effect by which policies are ranked, and the related effect that does not count losses of the leading regions.
 HEADLINE, OWN = "gap_closed", "laggards_change"
@@ -37,8 +37,6 @@ MEASURES = (
     "leader_gap_closed",
     "welfare_change",
 )
-# A policy levels down if a rise of the laggards' own output accounts for less than this share of the gap closed.
-RISING = 0.5
 
 # Factors that convert the indicators of effects that are split; a reduction of the gap is positive.
 SPLIT = {"gap_closed": 100.0, "theil_between_closed": 1000.0}
@@ -66,7 +64,10 @@ class Start:
 def effects(
     output: xr.DataArray, population: xr.DataArray, money: xr.Dataset | None, baselines: Texts, start: Start
 ) -> xr.Dataset:
-    """Compare every policy with its baseline in the last year; `money` has budget and national output of all years."""
+    """Compare every policy with its baseline in the last year.
+
+    `money` has all years of the budget and of output, of the nation and of the regions behind.
+    """
     policies = [name for name, other in baselines.items() if other != name]
     if not policies:
         raise InvalidInput("no policy was run, so there is nothing to compare")
@@ -76,16 +77,21 @@ def effects(
     found = _closed(before, after, start)
     found["output_change"] = 100 * (after[0].sum(-1) / before[0].sum(-1) - 1)
     if money is not None:
-        spent, made, without = (
-            values.transpose("scenario", "draw", "year").to_numpy()
-            for values in (
-                *(money[key].sel(scenario=policies) for key in ("budget", "made")),
-                money["made"].sel(scenario=others),
+        ordered = money.transpose("scenario", "draw", "year")
+        spent, made, without, own, own_without = (
+            ordered[key].sel(scenario=names).to_numpy()
+            for key, names in (
+                ("budget", policies),
+                *((key, names) for key in ("made", "behind") for names in (policies, others)),
             )
         )
-        cost, gained = (present_value(values, money["year"].to_numpy()) for values in (spent, made - without))
+        years = money["year"].to_numpy()
+        cost, gained, own_gained = (
+            present_value(values, years) for values in (spent, made - without, own - own_without)
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             found["benefit_cost_present"] = gained / cost
+            found["own_benefit_present"] = own_gained / cost
             found["benefit_cost_ratio"] = (made - without)[..., -1] / spent[..., -1]
             found["present_cost"] = np.broadcast_to(cost, found["output_change"].shape)
             closed = found["gap_closed"]

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.types import Indices, Interval, frozen
+from pysd_runner.indicators.selection import TENTH
 from pysd_runner.policy.objective import walkers_of
-from pysd_runner.policy.selection import TENTH
 from pysd_runner.policy.sensitivity import draws_of, with_error
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule

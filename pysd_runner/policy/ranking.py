@@ -11,10 +11,10 @@ import xarray as xr
 
 from pysd_runner.core.errors import Message
 from pysd_runner.core.progress import ProgressCallback, callback_of
-from pysd_runner.core.types import Array, Indices, Texts, Values, frozen
+from pysd_runner.core.types import Array, Arrays, Flags, Indices, Texts, Values, frozen
 from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
-from pysd_runner.indicators import relative_output
+from pysd_runner.indicators.selection import Selection, select
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import Switching, switching_values, unit_costs
 from pysd_runner.policy.effects import (
@@ -22,7 +22,6 @@ from pysd_runner.policy.effects import (
     MEASURES,
     OWN,
     PRESENT_VALUES,
-    RISING,
     Start,
     effects,
     regional_outcomes,
@@ -31,6 +30,7 @@ from pysd_runner.policy.learning import WAIT, Learning, learned
 from pysd_runner.policy.objective import (
     DEFAULT_CONSTRAINTS,
     ENDS,
+    Constraint,
     margins_of,
     quantile_error,
     share_error,
@@ -50,9 +50,15 @@ from pysd_runner.study.values import scenario_values
 # A parameter or a setting, and how it was varied.
 Case = tuple[str, str]
 
-# Minimum number of draws for rankings by tercile, and share of draws in which a robust policy must rank first.
+# Minimum number of draws for rankings by tercile.
 LEAST_SPLIT = 90
-ROBUST = 0.5
+# Values of the last digit with which effects are printed: of the nation, and of a region.
+DIGIT, REGION_DIGIT = 0.1, 0.01
+# Unit in which effects by draw are kept, and the largest number of it that 16 bits hold.
+HUNDREDTH, LARGEST = 0.01, 32767
+# Minimum number of policies that keep the constraints to choose among them; loss of output per head of a region, in
+# per cent, that is tolerated where fewer do.
+LEAST_KEPT, TOLERANCE = 3, 0.5
 # Scenarios simulated at a time: more need more memory and are no faster.
 BATCH = 8
 # Maximum number of draws with which the ranking is repeated under other assumptions, and minimum share of draws in
@@ -85,14 +91,15 @@ class Ranking(Tabled):
     scenarios: Mapping[str, Scenario]
     year: int
     limits: pd.DataFrame
-    regional: xr.Dataset  # changes by policy, draw and region
+    regional: xr.Dataset  # changes by policy, draw and region or class
+    delta: float | None = None  # difference of mean effects within which policies are as good; None for the default
     cases: Mapping[Case, xr.DataArray] = field(default_factory=dict)
     switching: tuple[Switching, ...] = ()
     learning: Learning | None = None
     order: Order | None = None
 
     def table(self) -> pd.DataFrame:
-        """Median and 90 % interval of each effect, and share of draws ranked first; one row per policy."""
+        """Mean, median and 90 % interval of each effect, and how good a policy is; one row per policy."""
         rows = {}
         for name in self.scenarios:
             row: dict[str, float] = {}
@@ -102,21 +109,36 @@ class Ranking(Tabled):
             row["share_first"] = float(self.first.get(name, np.nan))
             rows[name] = row
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
-        return found.assign(levels_down=self.levels_down).join(self.limits)
+        rated = self.chosen.table[["within", "loss", "is_member"]].assign(levels_down=self.levels_down)
+        return found.join(rated).join(self.limits)
 
     def regions(self) -> pd.DataFrame:
-        """Medians, 90 % intervals and share of draws in which no other policy does more; a row per policy and region.
+        """How good each policy is for each region and class; a row for each, with the columns of `Selection`.
 
-        The run without policy is not compared. Policies that are equal all count, so that shares may exceed 1 together.
+        Effects are changes of output per head relative to the national mean, in points of it, and own output is that
+        of the region, per cent. The run without policy is not compared.
         """
-        columns = {
-            f"{key}_p{100 * level:02.0f}": values.quantile(level, "draw").to_series()
-            for key, values in self.regional.data_vars.items()
-            for level in (ENDS[0], 0.5, ENDS[1])
-        }
-        relative = self.regional["relative_change"]
-        best = (relative == relative.max("scenario")).mean("draw").to_series()
-        return pd.DataFrame({**columns, "share_best": best})
+        places = self.regional["region"].to_numpy()
+        rated = {str(place): select_at(self.compared, str(place), self.delta).table for place in places}
+        return pd.concat(rated, names=["region"])
+
+    @property
+    def compared(self) -> xr.Dataset:
+        """Effects of the last year by draw, in hundredths as integers: in the nation, and in each region and class."""
+        nation = self.effects[[HEADLINE, OWN]].drop_vars("walker", errors="ignore")
+        whole = xr.merge([nation, self.regional], compat="override", join="exact")
+        return (whole / HUNDREDTH).round().clip(-LARGEST, LARGEST).astype(np.int16)
+
+    def select(self, allowed: Flags | None = None) -> Selection:
+        """The policies that close the gap as much as any, of those allowed that do not level down."""
+        closed, own = (self.effects[key].transpose("draw", "scenario").to_numpy() for key in (HEADLINE, OWN))
+        shared: dict[str, Any] = {"walkers": walkers_of(self.effects), "delta": self.delta, "digit": DIGIT}
+        return select(list(self.scenarios), closed, own=own, allowed=allowed, **shared)
+
+    @property
+    def chosen(self) -> Selection:
+        """The policies that close the gap as much as any."""
+        return self.select()
 
     @property
     def first(self) -> pd.Series:
@@ -124,22 +146,9 @@ class Ranking(Tabled):
         return first_shares(self.effects[HEADLINE])
 
     @property
-    def firsts(self) -> list[pd.Series]:
-        """Share of draws in which each policy is first, as calibrated and in every case."""
-        return [self.first, *map(first_shares, self.cases.values())]
-
-    @property
     def levels_down(self) -> pd.Series:
-        """Share of draws in which a policy closes the gap with hardly any rise of the laggards' own output."""
-        closed, own = (self.effects[key] for key in (HEADLINE, OWN))
-        return ((closed > 0) & (own < RISING * closed)).mean("draw").to_series()
-
-    @property
-    def best_kept(self) -> str:
-        """The policy with the largest median effect of those that satisfy the constraints; empty if none does."""
-        kept = self.limits.index[self.limits["keeps_constraints"]]
-        medians = self.effects[HEADLINE].median("draw").to_series()
-        return str(medians[kept].idxmax()) if len(kept) else ""
+        """Whether own output per head of the regions below the mean falls at the median under a policy."""
+        return self.chosen.table["own"] < 0
 
     def by_need(self) -> "Allocation | None":
         """Compare money by need with money per head for mixes that were run both ways; None without the mean mix."""
@@ -200,40 +209,52 @@ def compare(
     model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
 ) -> Ranking:
     """Run policies and their baselines, and compute the effects from output, population and money."""
-    ends, money = [], []
+    ends, money, start = [], [], start_of(panel)
     for place in range(0, len(scenarios), BATCH):
         made = _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
         # Effects need the last year only: all years of many scenarios and draws would not fit into memory.
         ends.append(made[["output", "population"]].isel(year=[-1]))
-        money.append(xr.Dataset({"budget": made["budget"], "made": made["output"].sum("region")}))
+        behind = made["output"].isel(region=np.flatnonzero(start.behind))
+        totals = {"budget": made["budget"], "made": made["output"].sum("region"), "behind": behind.sum("region")}
+        money.append(xr.Dataset(totals))
     data = xr.concat(ends, dim="scenario")
     names = {item.name: item.baseline_name for item in scenarios}
     # Money per head cannot be added up without population data.
     spent = xr.concat(money, dim="scenario") if "population" in panel else None
-    found = effects(data["output"], data["population"], spent, names, start_of(panel))
+    found = effects(data["output"], data["population"], spent, names, start)
     policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
     return Ranking(
         effects=found,
         scenarios=policies,
         year=bounds[1],
         limits=_limits(data, names, policies, model, panel),
-        regional=_by_entity(data, {name: names[name] for name in policies}).assign_coords(region=list(panel.codes)),
+        regional=_by_entity(data, {name: names[name] for name in policies}, panel),
     )
 
 
-def _by_entity(data: xr.Dataset, baselines: Texts) -> xr.Dataset:
-    """Changes by policies in each region in the last year, dimensions (scenario, draw, region).
+def _by_entity(data: xr.Dataset, baselines: Texts, panel: Data) -> xr.Dataset:
+    """Changes by policies in the last year in each region and each class, dimensions (scenario, draw, place).
 
     Output per head relative to the national mean, in points of that mean, and itself, in per cent.
     """
+    groups = [item.group for item in panel.regions]
+    classes = [name for name in dict.fromkeys(groups) if name]
     ordered = data.isel(year=-1, drop=True).transpose("scenario", "draw", "region")
-    people = ordered["population"]
-    heads = ordered["output"] / people
-    relative = heads.copy(data=relative_output(ordered["output"].to_numpy(), people.to_numpy(), axis=-1))
-    after, before = (
-        {"relative": relative.sel(scenario=names), "own": heads.sel(scenario=names)}
-        for names in (list(baselines), list(baselines.values()))
+    members = np.array([[float(own == name) for name in classes] for own in groups]).reshape(len(groups), -1)
+    output, people = (
+        np.concatenate([values.to_numpy(), values.to_numpy() @ members], axis=-1)
+        for values in (ordered["output"], ordered["population"])
     )
+    heads = output / people
+    nation = ordered["output"].sum("region") / ordered["population"].sum("region")
+    levels = xr.Dataset(
+        {
+            "own": (("scenario", "draw", "region"), heads),
+            "relative": (("scenario", "draw", "region"), heads / nation.to_numpy()[..., None]),
+        },
+        coords={"scenario": ordered["scenario"], "draw": ordered["draw"], "region": [*panel.codes, *classes]},
+    )
+    after, before = (levels.sel(scenario=names) for names in (list(baselines), list(baselines.values())))
     return xr.Dataset(
         {
             "relative_change": 100 * (after["relative"] - before["relative"].to_numpy()),
@@ -253,14 +274,43 @@ def _limits(data: xr.Dataset, baselines: Texts, policies: Collection[str], model
     scalar, watched = regional_outcomes(start_of(panel), names)
     judged = [(scalar | watched)[item.outcome] for item in DEFAULT_CONSTRAINTS]
     changed = {item.key: item.effect(item.value(after), item.value(before))[..., -1] for item in judged}
+    tolerance = {"region_change": -TOLERANCE, "leader_change": -TOLERANCE}
+    tolerant = [replace(item, at_least=tolerance.get(item.outcome, 0.0)) for item in DEFAULT_CONSTRAINTS]
     rows = []
     for place in range(len(policies)):
         own = {key: values[place] for key, values in changed.items()}
         worse = (own["region_change"] < 0).mean(axis=0)
-        margin = margins_of(DEFAULT_CONSTRAINTS, own).min()
-        rows.append((bool(margin >= 0), panel.codes[int(worse.argmax())], float(worse.max())))
-    columns = ["keeps_constraints", "worse_off", "share_worse_off"]
-    return pd.DataFrame(rows, columns=columns, index=pd.Index(list(policies), name="scenario"))
+        row: dict[str, Any] = {f"keeps_{item.outcome}": _is_kept([item], own) for item in DEFAULT_CONSTRAINTS}
+        row |= {"keeps_constraints": all(row.values()), "keeps_with_tolerance": _is_kept(tolerant, own)}
+        rows.append(row | {"worse_off": panel.codes[int(worse.argmax())], "share_worse_off": float(worse.max())})
+    return pd.DataFrame(rows, index=pd.Index(list(policies), name="scenario"))
+
+
+def _is_kept(constraints: Sequence[Constraint], effects: Arrays) -> bool:
+    return bool(margins_of(constraints, effects).min() >= 0)
+
+
+def select_at(compared: xr.Dataset, place: str, delta: float | None, names: Sequence[str] = ()) -> Selection:
+    """The policies that are as good as any for a region or class, or for the nation if `place` is empty.
+
+    Parameters
+    ----------
+    compared
+        As `Ranking.compared` returns it.
+    place
+        Code of a region or a class.
+    delta
+        As for `select`.
+    names
+        Policies that are compared; empty for all.
+    """
+    keys = ("relative_change", "own_change") if place else (HEADLINE, OWN)
+    found = compared[list(keys)].sel({"region": place} if place else {})
+    found = found.sel(scenario=list(names)) if names else found
+    effects, own = (HUNDREDTH * found[key].transpose("draw", "scenario").to_numpy().astype(float) for key in keys)
+    shared: dict[str, Any] = {"walkers": walkers_of(compared), "delta": delta}
+    every = [str(name) for name in found["scenario"].to_numpy()]
+    return select(every, effects, own=own, digit=REGION_DIGIT if place else DIGIT, **shared)
 
 
 def scanned(
@@ -403,8 +453,9 @@ def _simulated(
 
 
 def _quantiles(name: str, values: Array) -> dict[str, float]:
-    """Median and 90 % interval of the finite values; NaN if there are none."""
-    return band(name, values[np.isfinite(values)])
+    """Mean, median and 90 % interval of the finite values; NaN if there are none."""
+    usable = values[np.isfinite(values)]
+    return {f"{name}_mean": float(usable.mean()) if usable.size else np.nan, **band(name, usable)}
 
 
 def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, xr.DataArray]:
@@ -432,14 +483,6 @@ class Answer:
         return next(iter(self.comparisons.values()))
 
     @property
-    def robust(self) -> str:
-        """The policy that ranks first in at least half of the draws in every case; empty if there is none."""
-        name = str(self.main.first.idxmax())
-        every = [series for item in self.comparisons.values() for series in item.firsts]
-        is_always = all(str(series.idxmax()) == name and float(series[name]) >= ROBUST for series in every)
-        return name if is_always else ""
-
-    @property
     def by_need(self) -> Allocation | None:
         """Money by need against money per head, under the definition in which it does worst."""
         found = [item.by_need() for item in self.comparisons.values()]
@@ -454,6 +497,7 @@ def answer(  # noqa: PLR0913 - public entry point
     baseline: Baseline | None,
     *,
     bounds: tuple[int, int],
+    delta: float | None = None,
     before: FittedParameters | None = None,
     seek: Callable[[], Scenario] | None = None,
     progress: ProgressCallback = None,
@@ -461,7 +505,8 @@ def answer(  # noqa: PLR0913 - public entry point
 ) -> Answer:
     """Rank policies under each definition of the observed series, with the fit to each of them in `fits`.
 
-    Where no policy keeps the constraints of a search, `seek` finds another. With the fit `before` it was weighed by
+    Policies whose mean effects differ by `delta` are as good; see `select`. Where no policy keeps the constraints of a
+    search, `seek` finds another. With the fit `before` it was weighed by
     measured effects, if there is one, they are ranked on a few draws as well. `settings` are those of `common_draws`.
     """
     settings = {**settings, "bounds": bounds}
@@ -470,11 +515,15 @@ def answer(  # noqa: PLR0913 - public entry point
     for done, (name, fitted) in enumerate(fits.items()):
         callback_of(progress)(Message("policies, {name}", name=name) if name else Message("policies"), done, len(fits))
         common = common_draws(model, panel, fitted, baseline, **settings)
-        made = compare(model, panel, common, scenarios, bounds)
+        made = replace(compare(model, panel, common, scenarios, bounds), delta=delta)
         is_single = len(common.draws) < 2
         if fitted is not None and fitted.draws and not is_single:
             walkers = fitted.walkers(common.parameters)
-            made = replace(made, effects=made.effects.assign_coords(walker=("draw", walkers)))
+            made = replace(
+                made,
+                effects=made.effects.assign_coords(walker=("draw", walkers)),
+                regional=made.regional.assign_coords(walker=("draw", walkers)),
+            )
         if not found and not is_single:
             cases = scanned(model, panel, common, scenarios, made)
             # The initial level of application, which no national series observes.
@@ -484,7 +533,7 @@ def answer(  # noqa: PLR0913 - public entry point
             if levels is not None and len(common.draws) >= LEAST_SPLIT and np.ptp(levels) > 0:
                 cases |= terciles(made, level, levels)
             made = replace(made, cases=cases, switching=_switching(model, panel, common, scenarios, made))
-            if seek is not None and not made.best_kept:
+            if seek is not None and not made.limits["keeps_constraints"].any():
                 more = seek()
                 sought = compare(model, panel, common, [more.baseline(), more], bounds)
         if fitted is not None and fitted.bound_of(model.bindings.parameters.trend_growth):

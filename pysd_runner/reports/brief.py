@@ -27,7 +27,6 @@ from pysd_runner.reports.brief_paths import (
     check_scenarios,
     paths_of,
     place_of,
-    told,
 )
 from pysd_runner.reports.document import (
     Bullets,
@@ -64,6 +63,8 @@ FORMATS = ("html", "docx", "xlsx")
 # Maximum number of mixes whose lines can be distinguished in one figure.
 MOST_MIXES = 5
 _GAINERS = 3
+# Number of mixes in the table: those of the chart, and those that do most.
+_RANKED = 7
 # Least money a head that is written without decimals.
 _WHOLE = 10
 
@@ -238,16 +239,20 @@ def brief(
             "lang={lang!r} is not a language of briefs; choose one of {known}", lang=lang, known=", ".join(LANGUAGES)
         )
     place, chosen = place_of(projection, region), _chosen(projection, mixes)
-    write = {"model": _of_outcome}.get(place.kind, _of_place)
-    return write(projection, place, chosen, lang, date or datetime.date.today())
+    day = date or datetime.date.today()
+    if place.kind == "model":
+        return _of_outcome(projection, place, chosen, lang, day)
+    return _of_place(projection, place, chosen, mixes and chosen, lang, day)
 
 
-def _of_place(projection: Future, place: Area, chosen: Sequence[str], lang: str, date: datetime.date) -> Brief:
+def _of_place(
+    projection: Future, place: Area, chosen: Sequence[str], mixes: Sequence[str], lang: str, date: datetime.date
+) -> Brief:
     """A brief on a region, a class or the nation."""
     paths = paths_of(projection, place, chosen)
     year = int(projection.data["year"][-1])
     figure, narrow = (chart_of(projection, place, chosen, lang=lang, width=width) for width in (WIDE, NARROW))
-    writer = _Writer(projection, place, paths, lang)
+    writer = _Writer(projection, place, paths, lang, mixes)
     document = ReportDocument(
         title=translate("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
         lang=lang,
@@ -354,19 +359,30 @@ class _Writer(Sentences):
     def compared(self) -> TextTable:
         """Table of the mixes, the best first: what each changes here and in the nation."""
         is_nation, has_gap = self.place.kind == "nation", "laggard_gap" in self.projection.data
-        header = [self.say("report.policy"), self.say(f"brief.column_change_{self.paths.measure}", year=self.last)]
-        header += [self.say("brief.column_own"), self.say("brief.column_often")]
+        delta = written(self.found.delta, 2)
+        change = self.say(f"brief.column_change_{self.paths.measure}", year=self.last)
+        header = [self.say("report.policy"), self.say("brief.column_mean"), change]
+        header += [self.say("brief.column_own"), self.say("brief.column_often"), self.say("report.within", delta=delta)]
         header += [] if is_nation or not has_gap else [self.say("brief.column_nation")]
-        rows = []
-        for mix in self.order:
-            row = [self.label(mix), self.cell(told(self.changes[mix]), 1 if is_nation else 2, signed=True)]
-            row.append(self.cell(around(self.projection, self.place, mix).own, 1, signed=True))
-            share = float((self.changes[mix] > 0).mean())
-            often = Cell(self.say("brief.share", value=percent(share)), 100 * share)
-            row.append(often if self.paths.draws > 1 else "–")
+        table = self.found.table.sort_values("mean", ascending=False, kind="stable")
+        others = [mix for mix in table.index if mix not in self.order][: _RANKED - len(self.order)]
+        shown = table[table.index.isin([*self.order, *others])]
+        digits, rows = 1 if is_nation else 2, []
+        for mix, found in shown.to_dict("index").items():
+            row: list[Any] = [self.label(str(mix)) + (self.say("report.levels down") if found["own"] < 0 else "")]
+            row.append(Cell(written(found["mean"], digits, signed=True), found["mean"]))
+            ends = {} if self.paths.draws == 1 else {"low": found["p05"], "high": found["p95"]}
+            row.append(self.cell(Estimate(middle=found["median"], **ends), digits, signed=True))
+            row.append(Cell(written(found["own"], 1, signed=True), found["own"]))
+            for key in ("positive", "within"):
+                share = Cell(self.say("brief.share", value=percent(found[key])), 100 * found[key])
+                row.append(share if self.paths.draws > 1 else "–")
             if len(header) > len(row):
-                row.append(self.cell(told(self.national(mix)), 1, signed=True))
+                row.append(self.cell(Estimate(middle=float(self.national.table["mean"][str(mix)])), 1, signed=True))
             rows.append(row)
+        left = len(table) - len(shown)
+        if left:
+            rows.append([self.say("brief.more_mixes", count=left), *[""] * (len(header) - 1)])
         caption = self.say("brief.compared", name=self.name, year=self.last)
         return TextTable(header=header, rows=rows, caption=caption, inside=self.ends)
 
@@ -450,8 +466,8 @@ class _Writer(Sentences):
         if not self.order or self.paths.draws < 2:
             return
         key, holds = self.doubtful
-        words = {"policy": self.label(self.order[0]), "name": self.name, "share": percent(float(holds.mean()))}
-        yield self.say(key, **words, others=self.others)
+        words = {"policy": self.label(self.found.leading), "name": self.name, "share": percent(float(holds.mean()))}
+        yield self.say(key, **words, delta=written(self.found.delta, 2))
         for cause in self.causes:
             named = meaning_of(self.projection, cause.parameter, self.lang)
             yield self.say("brief.cause", meaning=named, low=percent(cause.low), high=percent(cause.high))

@@ -1,6 +1,7 @@
 """Numbers of a brief, and the sentences with its recommendation and the reasons."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +12,20 @@ from pysd_runner.core.errors import InvalidInput, Message, UnknownName
 from pysd_runner.core.numbers import percent, written
 from pysd_runner.core.types import Array, Flags, Texts, frozen
 from pysd_runner.data import Entity
+from pysd_runner.indicators.selection import Selection, select
+from pysd_runner.policy.ranking import DIGIT, REGION_DIGIT, select_at
 from pysd_runner.reports.evidence import CHANCE, LEAST_DRAWS, Cause, alike, causes, declarations_of, foreign_costs
 from pysd_runner.reports.headline import (
     MIN_DRAWS,
     amount,
+    any_of,
+    below_mean,
     currency_of,
     failed_checks,
     is_assumed,
     joined,
     label_of,
+    near,
     odds,
     rests_on,
 )
@@ -247,19 +253,20 @@ class Around:
 
 def around(projection: Future, place: Area, mix: str) -> Around:
     """Effect of a mix on output per head in the described area and in every region."""
-    data = projection.data.isel(year=-1)
-    pair = [mix, projection.baselines[mix]]
-    heads = data["output_per_head"].sel(scenario=pair).transpose("scenario", "draw", "region").to_numpy()
-    change = 100 * (heads[0] / heads[1] - 1)
-    medians = np.median(change, axis=0)
+    every = np.eye(projection.data.sizes["region"], dtype=np.bool_)
+    medians = np.array([np.median(head_changes(projection, inside, mix)) for inside in every])
     inside = members(projection, place)
-    if place.kind == "region":
-        (position,) = np.flatnonzero(inside)
-        rank = 1 + int((medians > medians[position]).sum())
-        return Around(own=told(change[:, position]), rank=rank, regions=medians)
-    people = data["population"].sel(scenario=pair).transpose("scenario", "draw", "region").to_numpy()
-    mean = (heads * people)[..., inside].sum(axis=-1) / people[..., inside].sum(axis=-1)
-    return Around(own=told(100 * (mean[0] / mean[1] - 1)), rank=0, regions=medians)
+    rank = 1 + int((medians > medians[inside].max()).sum()) if place.kind == "region" else 0
+    return Around(own=told(head_changes(projection, inside, mix)), rank=rank, regions=medians)
+
+
+def head_changes(projection: Future, inside: Flags, mix: str) -> Array:
+    """Change of mean output per head of some regions by a mix in the last year, by draw, in per cent."""
+    data = projection.data.isel(year=-1, region=np.flatnonzero(inside))
+    people = data["population"] if "population" in data else xr.ones_like(data["output_per_head"])
+    means = (data["output_per_head"] * people).sum("region") / people.sum("region")
+    after, before = (means.sel(scenario=name).to_numpy() for name in (mix, projection.baselines[mix]))
+    return np.asarray(100 * (after / before - 1))
 
 
 def standing(projection: Future, place: Area, less: Array) -> tuple[str, Array, float] | None:
@@ -283,15 +290,30 @@ def standing(projection: Future, place: Area, less: Array) -> tuple[str, Array, 
     return max(found, key=lambda item: abs(item[2]), default=None)
 
 
+def compared_at(projection: Future, place: Area, paths: Paths, mixes: Sequence[str] = ()) -> Selection:
+    """How good the mixes are for a place: of `mixes`, or else all that were ranked; without these, those of `paths`."""
+    ranked = projection.compared
+    if ranked is not None and paths.measure != "leader" and set(mixes) <= set(ranked["scenario"].to_numpy()):
+        return select_at(ranked, place.code if place.kind != "nation" else "", projection.delta, mixes)
+    last, names = int(projection.data["year"][-1]), list(paths.mixes)
+    effects = np.stack([paths.changes(mix, last) for mix in names], axis=1)
+    inside = below_mean(projection) if place.kind == "nation" else members(projection, place)
+    own = np.stack([head_changes(projection, inside, mix) for mix in names], axis=1)
+    return select(
+        names, effects, own=own, delta=projection.delta, digit=DIGIT if place.kind == "nation" else REGION_DIGIT
+    )
+
+
 class Sentences:
     """The sentences of a brief with its recommendation and the reasons."""
 
-    def __init__(self, projection: Future, place: Area, paths: Paths, lang: str) -> None:
+    def __init__(self, projection: Future, place: Area, paths: Paths, lang: str, mixes: Sequence[str] = ()) -> None:
         self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
         self.name = place.names[lang]
         self.last = int(projection.data["year"][-1])
         self.changes = {mix: paths.changes(mix, self.last) for mix in paths.mixes}
-        self.order = sorted(self.changes, key=lambda mix: -float(np.median(self.changes[mix])))
+        self.order = sorted(self.changes, key=lambda mix: -float(self.changes[mix].mean()))
+        self.rated = compared_at(projection, place, paths, mixes) if self.order else None
         self.money = money_by_lever(projection, place, self.order)
         self.nation = find_place("nation", regions_of(projection))
 
@@ -333,32 +355,36 @@ class Sentences:
             chance=self.say(f"brief.chance_{paths.measure}", odds=improved) if paths.draws >= MIN_DRAWS else "",
         )
 
+    @property
+    def found(self) -> Selection:
+        """How good the mixes are here, where there are some."""
+        assert self.rated is not None  # noqa: S101
+        return self.rated
+
     def advice(self) -> str:
-        """Sentence on the mix with the largest effect here, with its spending and effect."""
-        best = self.order[0]
-        size = float(np.median(self.changes[best]))
-        name = self.say("brief.these") if self.paths.measure == "laggards" else self.name
-        words = {"name": name, "policy": self.label(best), "money": self.first_year(best), "count": len(self.order)}
+        """Sentence on the mixes to choose here, with their spending and effect."""
+        rows = self.found.table.loc[list(self.found.members or (self.found.leading,)), "mean"]
+        low, high = (written(abs(size), 1 if abs(size) >= _TOLD else 2) for size in (rows.min(), rows.max()))
+        name, count = self.say("brief.these") if self.paths.measure == "laggards" else self.name, len(self.found.table)
+        many = "one" if count == 1 else "any" if len(rows) > 1 else "two" if count == 2 else "many"
+        words = {
+            "name": name,
+            "policy": self.label(self.found.leading),
+            "money": self.first_year(self.found.leading),
+            "count": count,
+        }
+        words["policies"] = any_of(self.projection, None, list(rows.index), self.lang)
+        worse = "worst" if not self.found.members else "best"
         return self.say(
-            f"brief.{'best' if size > 0 else 'worst'}_{self.paths.measure}",
+            f"brief.{worse}_{self.paths.measure}",
             **words,
-            most=self.say(f"brief.most_{self._many}", **words),
-            size=written(abs(size), 1 if abs(size) >= _TOLD else 2),
+            most=self.say(f"brief.most_{many}", **words),
+            size=low if low == high else self.say("answer.between", low=low, high=high),
         )
-
-    @property
-    def _many(self) -> str:
-        """Suffix of the text keys for the number of mixes compared."""
-        return {1: "one", 2: "two"}.get(len(self.order), "many")
-
-    @property
-    def others(self) -> str:
-        """The mixes with which the first is compared, in words; empty if there are none."""
-        return "" if len(self.order) < 2 else self.say(f"brief.others_{self._many}")
 
     def first_year(self, mix: str) -> str:
         """Clause on the spending of a mix in its first year: how much, for whom and for what."""
-        if self.money is None or not float(self.money.sel(scenario=mix).sum()):
+        if self.money is None or mix not in self.order or not float(self.money.sel(scenario=mix).sum()):
             return ""
         total = self.money.sel(scenario=mix).isel(measure=0)
         order = [str(lever) for lever in total["lever"].to_numpy()[np.argsort(-total.to_numpy(), kind="stable")]]
@@ -379,17 +405,16 @@ class Sentences:
         """Sentence on how certain the recommendation is, and on what would change it."""
         if self.paths.draws < MIN_DRAWS:
             return joined([self.say("answer.few"), rests_on(self.projection, self.lang)], self.lang)
-        helps, first = (
-            odds(float(held.mean()), self.lang) for held in (self.changes[self.order[0]] > 0, self.is_first)
-        )
-        best = self.say("brief.doubt_first", odds=first, others=self.others) if len(self.order) > 1 else ""
-        clauses = [self.say("brief.doubt", odds=helps, first=best), *self.turns(), rests_on(self.projection, self.lang)]
+        members = list(self.found.members or (self.found.leading,))
+        helps = odds(float(self.found.table.loc[members, "positive"].min()), self.lang)
+        is_near = near(self.found, self.lang) if len(self.found.table) > 1 else ""
+        clauses = [self.say("brief.doubt", odds=helps) + is_near, *self.turns(), rests_on(self.projection, self.lang)]
         return joined(clauses, self.lang)
 
     def turns(self) -> Iterator[str]:
         """Clause on the parameters on which the recommendation depends."""
         spec, what = declarations_of(self.projection).parameters, self.doubtful[0]
-        what = self.say(f"{what}_what", others=self.others)
+        what = self.say(f"{what}_what")
         keys = [item.parameter for item in self.causes[:_NAMED]]
         named = [self.say("brief.quoted", text=getattr(spec[key], self.lang)) for key in keys]
         if named:
@@ -398,16 +423,13 @@ class Sentences:
             yield self.say("brief.doubt_few")
 
     @property
-    def is_first(self) -> Flags:
-        """Whether the first mix is the best of all, by draw."""
-        return np.asarray(np.stack([self.changes[mix] for mix in self.order]).argmax(axis=0) == 0)
-
-    @property
     def doubtful(self) -> tuple[str, Flags]:
-        """The uncertain result, by draw: whether the mix helps or, if that is clear, whether it is the best."""
-        helps = self.changes[self.order[0]] > 0
-        if len(self.order) > 1 and not _CLEAR < helps.mean() < 1 - _CLEAR:
-            return "brief.first", self.is_first
+        """The uncertain result, by draw: whether the best mix helps or, if that is clear, whether none does more."""
+        effects = self.found.effects
+        own = effects[:, list(self.found.table.index).index(self.found.leading)]
+        helps, lost = own > 0, effects.max(axis=1) - own
+        if len(self.found.table) > 1 and not _CLEAR < helps.mean() < 1 - _CLEAR:
+            return "brief.first", lost <= self.found.delta
         return "brief.helps", helps
 
     @property
@@ -416,22 +438,21 @@ class Sentences:
         parameters = self.projection.parameters
         return [] if parameters is None else causes(parameters, self.doubtful[1])
 
-    def national(self, mix: str) -> Array:
-        """Reduction of the national gap by a mix, by draw."""
-        return paths_of(self.projection, self.nation, [mix]).changes(mix, self.last)
+    @cached_property
+    def national(self) -> Selection:
+        """How good the mixes are for the nation."""
+        paths = paths_of(self.projection, self.nation, self.order)
+        return compared_at(self.projection, self.nation, paths, list(self.found.table.index))
 
     def recommended(self) -> Iterator[str]:
-        """Sentences on how often the mix is first here, and on why another is first in the nation."""
-        best = self.order[0]
-        if len(self.order) > 1 and self.paths.draws > 1:
-            share = percent(float(self.is_first.mean()))
-            yield self.say("brief.first", policy=self.label(best), share=share, name=self.name, others=self.others)
+        """Sentences on why another mix is to be chosen in the nation."""
         if self.paths.measure != "relative" or "laggard_gap" not in self.projection.data:
             return
-        national = max(self.order, key=lambda mix: float(np.median(self.national(mix))))
-        if national != best:
-            yield from self.reasons(national, best)
-        elif len(self.order) > 1:
+        national, here = self.national.members, self.found.members
+        if national and here and set(national).isdisjoint(here):
+            pair = [next((mix for mix in names if mix in self.order), "") for names in (national, here)]
+            yield from self.reasons(*pair) if all(pair) else ()
+        elif len(self.found.table) > 1 and here:
             yield self.say("brief.reason_same")
 
     def reasons(self, national: str, best: str) -> Iterator[str]:

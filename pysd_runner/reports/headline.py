@@ -9,9 +9,12 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.core.types import Array, Flags
 from pysd_runner.evidence.weights import ENTRY
 from pysd_runner.indicators.relative import mean_log_gap
+from pysd_runner.indicators.selection import Selection
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
-from pysd_runner.policy.ranking import ROBUST, Answer, Ranking, first_shares
+from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS, ENDS
+from pysd_runner.policy.ranking import LEAST_KEPT, TOLERANCE, Answer, Ranking
 from pysd_runner.reports.evidence import alike, declarations_of, foreign_costs, meaning_of, rests
+from pysd_runner.scenarios.crossing import WHO
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.scenarios.vocabulary import whom
 from pysd_runner.spec import ModelSpec
@@ -22,6 +25,8 @@ from pysd_runner.text import translate, translated, variable_names
 NAMED = 4
 # Minimum change of the gap, in points, for which a cost per point is given.
 LEAST_CLOSED = 0.05
+# Effects that say what money buys: national output, and that of the regions below the mean.
+WORTH = ("benefit_cost_present", "own_benefit_present")
 # Minimum share of a lever in spending to be named.
 LEAST_SHARE = 0.05
 # Minimum share of draws in which one allocation rule must beat the other by all measures to be said to do so.
@@ -31,8 +36,6 @@ _LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 MIN_DRAWS = 5
 # Smallest probabilities that have a name of their own, in descending order.
 ODDS = (0.95, 0.8, 0.6, 0.4, 0.2, 0.05, 0.0)
-# Settings of a policy: only assumptions that are not chosen are named as what would change the answer.
-_CHOSEN = ("budget", "redistribution", "until")
 
 
 def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en") -> list[str]:
@@ -44,7 +47,7 @@ def headline_lines(projection: Future, answer: Answer | None, *, lang: str = "en
         lines += _missed(projection, answer, lang)
     lines += [_without_policy(projection, int(behind.sum()), lang)] if behind.any() else projection.sentences(lang)
     if answer is not None:
-        lines += [*_cost(projection, answer.main, lang), _constrained(projection, answer, lang)]
+        lines += [*_cost(projection, answer.main, lang), *_constrained(projection, answer, lang)]
     return [*lines, *(text for _ in projection.design.totals for text in rests(projection, answer, lang))]
 
 
@@ -54,12 +57,26 @@ def is_assumed(projection: Future, scenario: str) -> bool:
 
 
 def label_of(projection: Future, answer: Answer | None, name: str, lang: str) -> str:
-    """Printed name of a scenario."""
-    for item in () if answer is None else (answer.main, answer.sought):
-        if item is not None and name in item.scenarios:
-            return str(item.scenarios[name].label.get(lang, name))
-    texts = projection.data[f"label_{lang}"].to_numpy()
-    return dict(zip(projection.scenarios, map(str, texts), strict=True)).get(name, name)
+    """Printed name of a scenario, with who gets the money of a policy."""
+    cast = {item.name: item for item in projection.cast}
+    for ranking in () if answer is None else filter(None, (answer.sought, answer.main)):
+        cast |= ranking.scenarios
+    labels = {key: str(item.label.get(lang, key)) for key, item in cast.items()}
+    for data in (projection.compared, projection.data):
+        if data is not None:
+            texts = data[f"label_{lang}"].to_series()
+            labels |= dict(zip(map(str, texts.index), map(str, texts), strict=True))
+    label = labels.get(name, name)
+    spends = name in cast and cast[name].policy.spends
+    return with_need(label, cast[name].policy.redistribution, lang) if spends else label
+
+
+def with_need(label: str, exponent: float | None, lang: str) -> str:
+    """A label that ends with who gets the money, in words."""
+    rules = {value: texts[lang] for value, texts in WHO.values()}
+    rule = rules.get(exponent or 0.0)
+    said = translate("report.whom", lang, whom=whom(exponent, lang)) if rule is None else rule
+    return label if label.endswith(said) else f"{label}{said}"
 
 
 def definition_label(projection: Future, key: str, lang: str) -> str:
@@ -224,29 +241,70 @@ def currency_of(projection: Future, lang: str) -> str:
     return translate("report.yuan", lang) if name == "Yuan" else name
 
 
-def _constrained(projection: Future, answer: Answer, lang: str) -> str:
-    """Sentence on how many policies satisfy the constraints of a search, and on the best of them."""
-    limits = answer.main.limits
+def _constrained(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
+    """Sentences on how many policies satisfy the constraints of a search, and on the best of them."""
+    main, limits = answer.main, answer.main.limits
     kept = int(limits["keeps_constraints"].sum())
     often = limits["worse_off"].mode()[0]
     told = {"region": region_label(projection, often, lang), "cases": int((limits["worse_off"] == often).sum())}
     ends = {"least": percent(limits["share_worse_off"].min()), "most": percent(limits["share_worse_off"].max())}
     text = translate("report.constrained", lang, kept=kept, count=len(limits), **told, **ends)
-    ranking = answer.main if kept else answer.sought
-    name = "" if ranking is None else ranking.best_kept
-    if ranking is None or not name:
-        return text + translate("report.constrained none", lang, policy=projection.policies[0])
-    mix, levers = ranking.scenarios[name].policy.mix, declarations_of(projection).levers
+    if kept >= LEAST_KEPT:
+        yield text + _among(projection, answer, main.select(limits["keeps_constraints"].to_numpy()), lang)
+        return
+    broken = {item.outcome: int((~limits[f"keeps_{item.outcome}"]).sum()) for item in DEFAULT_CONSTRAINTS}
+    worst, tolerant = max(broken, key=lambda key: broken[key]), limits["keeps_with_tolerance"].to_numpy()
+    text += translate("report.broken", lang, constraint=translate(f"report.kept {worst}", lang), cases=broken[worst])
+    text += translate("report.tolerated", lang, tolerance=written(TOLERANCE, 1), count=int(tolerant.sum()))
+    yield text + _among(projection, answer, main.select(tolerant), lang)
+    if not kept:
+        yield _sought(projection, answer, lang)
+
+
+def _among(projection: Future, answer: Answer, found: Selection, lang: str) -> str:
+    """Sentence on the best of the policies that keep the constraints."""
+    if not found.members:
+        return ""
+    closed = span_of(answer.main, found.members, HEADLINE, lang)
+    return translate(
+        "report.among", lang, policies=any_of(projection, answer, found.members, lang), closed=closed["middle"]
+    )
+
+
+def _sought(projection: Future, answer: Answer, lang: str) -> str:
+    """Sentence on the policy that a short search found within the constraints."""
+    ranking = answer.sought
+    if ranking is None or not ranking.limits["keeps_constraints"].any():
+        return translate("report.constrained none", lang, policy=projection.policies[0])
+    name, item = next(iter(ranking.scenarios.items()))
+    levers, mix = declarations_of(projection).levers, item.policy.mix
     ordered = sorted(mix.items(), key=lambda item: -item[1]) if isinstance(mix, FrozenMapping) else []
     parts = [f"{getattr(levers[key], lang)} {percent(share)} %" for key, share in ordered if share >= LEAST_SHARE]
-    return text + translate(
-        "report.constrained best" if kept else "report.constrained sought",
+    return translate(
+        "report.constrained sought",
         lang,
-        policy=label_of(projection, answer, name, lang),
-        whom=whom(ranking.scenarios[name].policy.redistribution, lang),
+        whom=whom(item.policy.redistribution, lang),
         mix=translate("report.list", lang).join(parts),
         closed=written(float(ranking.effects[HEADLINE].sel(scenario=name).median()), 1),
     )
+
+
+def any_of(projection: Future, answer: Answer | None, names: Sequence[str], lang: str) -> str:
+    """One policy, or "any of" several, by their printed names."""
+    labels = [translate("brief.quoted", lang, text=label_of(projection, answer, name, lang)) for name in names]
+    if len(labels) == 1:
+        return labels[0]
+    parts = translate("answer.comma", lang).join(labels[:-1])
+    return translate("answer.any", lang, first=parts, last=labels[-1])
+
+
+def span_of(main: Ranking, names: Sequence[str], key: str, lang: str) -> dict[str, str]:
+    """Smallest and largest mean of an effect over some policies, and the ends of their 90 % intervals, as text."""
+    values = main.effects[key].sel(scenario=list(names))
+    low, high = (written(float(value), 1) for value in (values.mean("draw").min(), values.mean("draw").max()))
+    middle = low if low == high else translate("answer.between", lang, low=low, high=high)
+    ends = values.quantile(ENDS, "draw")
+    return {"middle": middle, "low": written(float(ends[0].min()), 1), "high": written(float(ends[-1].max()), 1)}
 
 
 def some_of(texts: Sequence[str], lang: str) -> str:
@@ -292,40 +350,48 @@ def _outlook(projection: Future, lang: str) -> str:
     )
 
 
-def recommended(answer: Answer) -> str:
-    """The policy that is robustly first, or else first most often."""
-    return answer.robust or str(answer.main.first.idxmax())
-
-
 def _advice(projection: Future, answer: Answer, lang: str) -> str:
-    """Sentence on the policy that closes most of the gap, who gets the money, and its effect."""
-    name, main = recommended(answer), answer.main
-    policy = main.scenarios[name].policy
-    closed = main.effects[HEADLINE].sel(scenario=name).to_numpy()
-    low, middle, high = map(float, np.quantile(closed, (0.05, 0.5, 0.95)))
-    is_constant = policy.budget is not None and not isinstance(policy.budget, Schedule)
-    span = translate("answer.range", lang, low=written(low, 1), high=written(high, 1))
-    return translate(
-        "answer.advice" if middle > 0 else "answer.no_advice",
+    """Sentence on the policies that close most of the gap and on their effect, and one on what money spent so buys."""
+    main, found = answer.main, answer.main.chosen
+    is_many, is_sure = len(found.members) > 1, found.draws >= MIN_DRAWS
+    names = found.members or (found.leading,)
+    rules = {main.scenarios[name].policy for name in names}
+    budget = main.scenarios[names[0]].policy.budget
+    is_constant = budget is not None and not isinstance(budget, Schedule)
+    closed = span_of(main, names, HEADLINE, lang)
+    text = translate(
+        f"answer.{('advice_any' if is_many else 'advice') if found.members else 'no_advice'}",
         lang,
-        policy=label_of(projection, answer, name, lang),
-        need=_need(policy.redistribution or 0.0, lang),
-        money=translate("answer.money", lang, share=percent(float(policy.budget), 1)) if is_constant else "",  # type: ignore[arg-type]
-        closed=written(middle, 1),
-        range=span if closed.size >= MIN_DRAWS else "",
-        others=translate("answer.levels_down", lang) if float(main.levels_down[name]) > ROBUST else "",
+        policies=any_of(projection, answer, names, lang),
+        count=len(main.scenarios),
+        need=translate("answer.by_need", lang) if all(item.redistribution == 1 for item in rules) else "",
+        money=translate("answer.money", lang, share=percent(float(budget), 1)) if is_constant else "",  # type: ignore[arg-type]
+        closed=closed["middle"],
+        range=translate("answer.range", lang, **closed) if is_sure else "",
+        near=near(found, lang) if is_sure and len(main.scenarios) > 1 else "",
     )
+    return text + _worth(projection, main, names, lang) if found.members else text
 
 
-def _need(exponent: float, lang: str) -> str:
-    """Clause on who gets more money per head; empty if it is the same everywhere."""
-    if not exponent:
+def _worth(projection: Future, main: Ranking, names: Sequence[str], lang: str) -> str:
+    """Sentence on what a unit of money spent on some policies buys; empty without present values."""
+    if not set(WORTH) <= set(main.effects):
         return ""
-    return (
-        translate("answer.by_need", lang)
-        if exponent == 1
-        else translate("answer.whom", lang, whom=whom(exponent, lang))
-    )
+    money, bought = currency_of(projection, lang), []
+    for key in WORTH:
+        rows = main.effects[key].sel(scenario=list(names)).quantile(ENDS, "draw")
+        ends = {"low": float(rows[0].min()), "high": float(rows[-1].max())}
+        size = {"middle": float(main.effects[key].sel(scenario=list(names)).mean()), **ends}
+        told = {name: written(value, 1) for name, value in size.items()}
+        is_sure = main.effects.sizes["draw"] >= MIN_DRAWS
+        bought.append(translate(f"answer.bought{'' if is_sure else '_once'}", lang, money=money, **told))
+    return translate("answer.worth", lang, money=money, national=bought[0], own=bought[1])
+
+
+def near(found: Selection, lang: str) -> str:
+    """Clause on how often the members of a set are as good as the best of all."""
+    share = {"delta": written(found.delta, 2), "share": percent(found.least_within)} if found.members else {}
+    return translate(f"answer.near{'_each' if len(found.members) > 1 else ''}", lang, **share) if share else ""
 
 
 def _certainty(projection: Future, answer: Answer | None, lang: str) -> str:
@@ -352,36 +418,30 @@ def joined(clauses: Sequence[str], lang: str) -> str:
 
 def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
     """Clauses on how certain the recommendation is, and on what would change it."""
-    main, name = answer.main, recommended(answer)
+    main = answer.main
     if main.effects.sizes["draw"] < MIN_DRAWS:
         yield translate("answer.few", lang)
         return
     if len(main.scenarios) < 2:
+        name = next(iter(main.scenarios))
         works = float((main.effects[HEADLINE].sel(scenario=name) > 0).mean())
         yield translate("answer.works", lang, odds=odds(works, lang), policy=label_of(projection, answer, name, lang))
         return
-    if answer.by_need is not None and (main.scenarios[name].policy.redistribution or 0) > 0:
+    if answer.by_need is not None:
         yield translate("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
-    best = odds(float(main.first[name]), lang)
-    yield translate("answer.best", lang, odds=best, policy=label_of(projection, answer, name, lang)) + _otherwise(
-        projection, answer, name, lang
-    )
+    yield from _otherwise(projection, answer, lang)
+    if main.chosen.needed > main.chosen.draws:
+        yield translate("answer.more_draws", lang, draws=written(float(main.chosen.needed)))
 
 
-def _otherwise(projection: Future, answer: Answer, name: str, lang: str) -> str:
-    """Clause on the assumption under which another policy is first most clearly."""
-    cases = {
-        translate("answer.if_skills", lang, definition=definition_label(projection, key, lang)): item.first
-        for key, item in list(answer.comparisons.items())[1:]
-    }
-    cases |= {
-        translate("answer.if", lang, case=case_label(projection, key, change, lang)): first_shares(values)
-        for (key, change), values in answer.main.cases.items()
-        if key not in _CHOSEN
-    }
-    other = {case: shares for case, shares in cases.items() if shares.idxmax() != name}
-    if not other:
-        return "" if float(answer.main.first[name]) >= ROBUST else translate("answer.open", lang)
-    case = max(other, key=lambda case: float(other[case].max()))
-    best = label_of(projection, answer, str(other[case].idxmax()), lang)
-    return translate("answer.otherwise", lang, case=case, policy=best)
+def _otherwise(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
+    """Clauses on the definitions of the observed series under which other policies are the best."""
+    for key, item in list(answer.comparisons.items())[1:]:
+        other = item.chosen.members
+        if other and set(other).isdisjoint(answer.main.chosen.members):
+            yield translate(
+                "answer.otherwise",
+                lang,
+                definition=definition_label(projection, key, lang),
+                policies=any_of(projection, answer, other, lang),
+            )

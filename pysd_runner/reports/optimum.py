@@ -8,6 +8,7 @@ import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.core.types import Texts
+from pysd_runner.indicators.selection import TENTH
 from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.attribution import DIGITS, cell, titles
 from pysd_runner.reports.document import Bullets, Heading, Part, TextTable, save_analysis, saved_picture, screen_of
@@ -78,6 +79,14 @@ def _compared(found: Optimum, labels: Texts, lang: str) -> list[str]:
     """Sentence that compares the optimum with the best other policy."""
     if not found.rivals:
         return []
+    delta = TENTH * abs(found.out_of_sample)
+    kept = [name for name in found.rivals if name not in found.breaking]
+    near = [name for name in kept if abs(found.rivals[name] - found.out_of_sample) <= delta]
+    if near:
+        told = translate("answer.comma", lang).join(
+            translate("brief.quoted", lang, text=labels.get(name, name)) for name in near
+        )
+        return [translate("policy.optimum near", lang, rivals=told, delta=written(delta, DIGITS))]
     best = found.best_rival
     if not best:
         best = max(found.rivals, key=lambda name: found.rivals[name])

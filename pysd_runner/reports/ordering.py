@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from pysd_runner.core.numbers import written
 from pysd_runner.core.types import Interval
+from pysd_runner.indicators.selection import TENTH
 from pysd_runner.policy.ordering import CHANGE, KEPT, SCREENED
 from pysd_runner.policy.ranking import Answer
-from pysd_runner.policy.selection import TENTH
 from pysd_runner.reports.document import Heading, Paragraph, Part
 from pysd_runner.reports.headline import label_of
 from pysd_runner.study.future import Future

@@ -4,7 +4,7 @@ import json
 import platform
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -338,6 +338,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     engine = record["simulation"]["engine"]
     common = inputs_of(model, inputs.panel, inputs.fitted, baseline=inputs.baseline, engine=engine, **settings)
     projection = projected(common, inputs.panel, scenarios, engine=engine, progress=progress)
+    projection = replace(projection, delta=record.get("delta"))
     made_with = record["simulation"]
     then, now = made_with["model_sha256"], model.sha256
     changed = changed_files(file.parent, record)

@@ -20,7 +20,7 @@ from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
 from pysd_runner.policy.cost import Switching
 from pysd_runner.policy.effects import HEADLINE, OWN
-from pysd_runner.policy.ranking import LEAST_FIRST, ROBUST, SWITCHED, Answer, first_error, first_shares
+from pysd_runner.policy.ranking import LEAST_FIRST, SWITCHED, Answer, first_error, first_shares
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -61,7 +61,7 @@ from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.spec.design import MONEY
 from pysd_runner.study.future import Future
 from pysd_runner.study.labelling import completed, headline
-from pysd_runner.text import LANGUAGES, panel_title, translate
+from pysd_runner.text import LANGUAGES, name_in, panel_title, translate
 
 PAGES = ("summary.html", "summary.md", "summary.json")
 CONTENTS = (
@@ -75,6 +75,7 @@ CONTENTS = (
     "below_baseline.csv",
     "regional_effects.csv",
     "projection.nc",
+    "compared.nc",
     "history.nc",
     "parameters.nc",
     "observed.csv",
@@ -119,7 +120,11 @@ def write_results(
     before = set(folder.iterdir()) if folder.is_dir() else set()
     # Tables and figures are made from the stored, rounded numbers, so that they can be reproduced from the folder.
     said = {item: three_sentences(projection, answer, lang=item) for item in LANGUAGES}
-    projection = dataclasses.replace(projection, provenance={**projection.provenance, "answer": said})
+    projection = dataclasses.replace(
+        projection,
+        provenance={**projection.provenance, "answer": said},
+        compared=None if answer is None else labelled_effects(projection, answer),
+    )
     projection = save_with_inputs(projection, inputs, folder)
     _write_tables(projection, answer, folder, lang)
     if shares is not None:
@@ -187,14 +192,30 @@ def _write_tables(projection: Future, answer: Answer | None, folder: Path, lang:
         rankings = answer.comparisons.items()
         save_csv(_together({key: item.table() for key, item in rankings}), folder / "summary.csv")
         regional = _together({key: item.regions() for key, item in rankings})
-        names = projection.data[["region", "name_en", "name_zh"]].to_dataframe()
-        save_csv(regional.join(names, on="region"), folder / "regional_effects.csv")
+        names = {lang: _places(projection, lang) for lang in LANGUAGES}
+        named = {f"name_{lang}": regional["region"].map(found) for lang, found in names.items()}
+        save_csv(regional.assign(**named), folder / "regional_effects.csv")
         cases = case_table(projection, answer, lang)
         save_csv(pd.DataFrame(cases.rows, columns=list(cases.header)), folder / "ranking.csv")
     for _ in projection.design.totals:
         save_csv(level_table(projection), folder / "levels.csv")
         if projection.policies:
             save_csv(_below(projection), folder / "below_baseline.csv")
+
+
+def labelled_effects(projection: Future, answer: Answer) -> xr.Dataset:
+    """Effects of all policies by draw, with the printed name of each policy."""
+    names = list(answer.main.scenarios)
+    labels = {f"label_{lang}": [label_of(projection, answer, name, lang) for name in names] for lang in LANGUAGES}
+    return answer.main.compared.assign_coords({key: ("scenario", found) for key, found in labels.items()})
+
+
+def _places(projection: Future, lang: str) -> dict[str, str]:
+    """Printed names of the regions and classes, by code."""
+    data = projection.data
+    classes = {str(name): name_in(lang, "class", str(name)) for name in data["group"].to_numpy()}
+    codes, names = (map(str, data[key].to_numpy()) for key in ("region", f"name_{lang}"))
+    return classes | dict(zip(codes, names, strict=True))
 
 
 def _together(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -433,7 +454,7 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
 
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
     """Table of the most effective policies and the first requested; a file has all policies and effects."""
-    whole = answer.main.table().sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable")
+    whole = answer.main.table().sort_values(f"{HEADLINE}_mean", ascending=False, kind="stable")
     rest = whole.index.drop(projection.policies[0])[: MOST_ROWS - 1]
     table = whole[whole.index.isin([projection.policies[0], *rest])]
     columns = {
@@ -452,8 +473,10 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
     rows = [
         [
             label_of(projection, answer, str(name), lang)
-            + (translate("report.levels down", lang) if row["levels_down"] > ROBUST else ""),
+            + (translate("report.levels down", lang) if row["levels_down"] else ""),
+            written(row[f"{HEADLINE}_mean"], 1),
             *(_cell(row, key, 1, lang) for key in columns),
+            _percent(row["within"]),
             translate("policy.yes" if row["keeps_constraints"] else "policy.no", lang),
             *(_first_cell(item.effects[HEADLINE], str(name)) for item in answer.comparisons.values()),
         ]
@@ -461,7 +484,9 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
     ]
     header = [
         translate("report.policy", lang),
+        translate("report.mean", lang),
         *columns.values(),
+        translate("report.within", lang, delta=written(answer.main.chosen.delta, 2)),
         translate("report.keeps short" if is_short else "report.keeps", lang),
         *firsts,
     ]

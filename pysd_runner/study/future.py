@@ -19,7 +19,7 @@ from pysd_runner.export.files import Tabled, save_csv
 from pysd_runner.export.records import file_digest, write_record
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec.design import PLAIN, StudyDesign
-from pysd_runner.study.labelling import OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, unknown
+from pysd_runner.study.labelling import COMPARED, OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, unknown
 from pysd_runner.study.showing import (
     LEVELS,
     answer_of,
@@ -82,6 +82,12 @@ class Future(Tabled):
         Everything needed to reproduce the projection.
     design
         What is shown first, and along which axes.
+    compared
+        Effects in the last year of all policies that were ranked, not of those projected alone, in hundredths as
+        integers: dimensions (scenario, draw) for the nation and (scenario, draw, region) for regions and their classes;
+        None if none were ranked.
+    delta
+        Difference of mean effects within which policies are as good as one another; None for the default of `select`.
     """
 
     data: "xr.Dataset"
@@ -99,6 +105,8 @@ class Future(Tabled):
     warnings: tuple[str, ...] = ()
     provenance: Record = field(default_factory=dict)
     design: StudyDesign = PLAIN
+    compared: "xr.Dataset | None" = None
+    delta: float | None = None
 
     @property
     def axis(self) -> str:
@@ -306,8 +314,9 @@ class Future(Tabled):
     def answer(self, lang: str = "en") -> tuple[str, ...]:
         """At most three sentences on the first outcome at the end: without and with a scenario, and how certain it is.
 
-        Of several scenarios the one that changes it most is named. Results of `gapsim run` or `demo`, in which policies
-        are ranked, keep the answer that their pages open with.
+        Of several scenarios those to choose are named, as `select` finds them, if a direction was declared, else the
+        one that changes it most. Results of `gapsim run` or `demo`, in which policies are ranked, keep the answer that
+        their pages open with.
 
         Parameters
         ----------
@@ -456,6 +465,8 @@ class Future(Tabled):
         ]
         if self.parameters is not None:
             files.append(save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc"))
+        if self.compared is not None:
+            files.append(save_netcdf(self.compared, folder / COMPARED))
         files += [save_csv(found, folder / f"{name}.csv") for name, found in self._tables().items()]
         if self.observations is not None:
             seen = self.observations.to_frame().dropna(subset="value").rename(columns={"variable": "column"})
@@ -471,6 +482,7 @@ class Future(Tabled):
             "imputed": list(self.imputed),
             "warnings": list(self.warnings),
             "design": self.design.record,
+            "delta": self.delta,
             "files": {path.name: file_digest(path) for path in files},
             **self.provenance,
         }

@@ -195,7 +195,7 @@ WEIGHTED = (
 
 PARAMETERS = "parameters"
 # File names of a saved projection: its record, its outcomes, and the data that observe them.
-RECORD, OUTCOMES, OBSERVED = "run.json", "projection.nc", "observed.csv"
+RECORD, OUTCOMES, OBSERVED, COMPARED = "run.json", "projection.nc", "observed.csv", "compared.nc"
 SCHEMA = 1
 
 _DIMS = ("scenario", "draw", "region", "year")

@@ -13,7 +13,7 @@ from pysd_runner.export.records import check_entries, file_digest, read_record
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec.design import kept_design
 from pysd_runner.study.future import Future
-from pysd_runner.study.labelling import OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, completed
+from pysd_runner.study.labelling import COMPARED, OBSERVED, OUTCOMES, PARAMETERS, RECORD, SCHEMA, completed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +37,7 @@ class Recorded:
     better: Texts = field(default_factory=dict)
     time_unit: str = "year"
     design: Record = field(default_factory=dict)
+    delta: float | None = None
 
 
 def load_future(folder: str | Path) -> Future:
@@ -88,6 +89,8 @@ def load_future(folder: str | Path) -> Future:
         better=record.get("better", {}),
         time_unit=record.get("time_unit", "year"),
         design=kept_design(record.get("design")),
+        compared=_read_dataset(folder / COMPARED) if (folder / COMPARED).is_file() else None,
+        delta=record.get("delta"),
         origin=record["origin"],
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),

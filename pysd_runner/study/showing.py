@@ -12,6 +12,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.numbers import spoken
 from pysd_runner.core.types import Array, Record, Texts
 from pysd_runner.engine.ir import key
+from pysd_runner.indicators.selection import Selection, select
 from pysd_runner.spec.design import StudyDesign
 from pysd_runner.study.labelling import unknown
 from pysd_runner.text import translate
@@ -226,16 +227,34 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
         usual = np.median(np.nan_to_num(moved.to_numpy()), axis=1)
         most = int(np.abs(usual).max(axis=1).argmax())
         peak = int(np.abs(usual[most]).argmax())
+        names = [str(item) for item in moved["scenario"].to_numpy()]
+        wanted = "lower" if quantity.lower_is_better else future.better.get(name, "")
+        ends = moved.to_numpy()[..., -1].T * (-1.0 if wanted == "lower" else 1.0)
+        ends = ends[np.isfinite(ends).all(axis=1)]
+        # Without a declared direction no scenario is better than another.
+        rated = select(names, ends, delta=future.delta) if wanted and len(names) > 1 and len(ends) else None
         # The last time, unless the difference was far larger before.
         place = peak if abs(usual[most, peak]) > MORE_BEFORE * abs(usual[most, -1]) else -1
+        if rated is not None and rated.members:
+            most, place = names.index(rated.members[0]), -1
         low, middle, high = quantiles(moved[most, :, place].to_numpy())
         way = "more" if middle > 0 else "less" if middle < 0 else "same"
         then = "" if place == -1 else translate("own.largest", lang, time=_when(future, times[place], lang))
         scenario = future.label(str(moved["scenario"].to_numpy()[most]), lang)
-        found.append(translate(f"own.{way}", lang, scenario=scenario, size=spoken(abs(middle), lang), then=then))
+        text = translate(f"own.{way}", lang, scenario=scenario, size=spoken(abs(middle), lang), then=then)
+        found.append(text + ("" if rated is None else _choice(future, rated, lang)))
         ends = {key: spoken(value, lang, signed=True) for key, value in (("low", low), ("high", high))}
         sure = sure if single else translate("own.sure", lang, **ends)
     return (*found, missed or sure)
+
+
+def _choice(future: Any, rated: Selection, lang: str) -> str:
+    """Sentence on the scenarios to choose."""
+    labels = [translate("brief.quoted", lang, text=future.label(name, lang)) for name in rated.members]
+    first = translate("answer.comma", lang).join(labels[:-1])
+    told = {"delta": spoken(rated.delta, lang), "share": f"{100 * rated.least_within:.0f}"} if labels else {}
+    key = "none" if not labels else "any" if first else "best"
+    return translate(f"own.choose_{key}", lang, count=len(rated.table), first=first, last="".join(labels[-1:]), **told)
 
 
 def _seen(future: Any, name: str, scale: float) -> Any:

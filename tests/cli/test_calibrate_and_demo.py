@@ -139,9 +139,10 @@ def test_the_demonstration_goes_the_whole_way(gapsim, small_panel, small_demo, k
     assert len(table) == len(set(table["scenario"])) == 28
     regional = pd.read_csv(tmp_path / "demo" / "regional_effects.csv")
     kept = set(zip(regional["scenario"], regional["region"], strict=True))
-    assert kept == {
-        (name, int(code)) for name in table["scenario"] for code in load_data(small_panel, panel=True).codes
-    }
+    panel = load_data(small_panel, panel=True)
+    places = {*panel.codes, *(item.group for item in panel.regions)}
+    assert kept == {(name, code) for name in table["scenario"] for code in places}
+    assert projection.compared.sizes["scenario"] == 28
     # Every page and row that counts policies means the same ones, or fewer where running them all costs much.
     ranked = pd.read_csv(tmp_path / "demo" / "ranking.csv").set_index("assumed")["policies compared"]
     assert ranked["as calibrated"] == ranked["without measured effects"] == 28

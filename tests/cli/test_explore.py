@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pysd_runner.export import load_netcdf
+from pysd_runner.policy.ranking import select_at
+
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
 
 MODEL = """{UTF-8}
@@ -31,7 +34,8 @@ def test_page_of_results(gapsim, results, tmp_path):
     record = record_of(tmp_path / "x.html")
     assert record["draws"] == 2
     assert record["lang"] == "zh"
-    assert record["policy"]["presets"]
+    members = select_at(load_netcdf(results / "compared.nc"), "", None).members
+    assert record["policy"]["presets"][0]["name"] in members
     assert record["command"].startswith("gapsim run SCENARIO --draws 2")
     assert "leave --data, --seed away" in gapsim("explore", results, "--data", "obs.csv", "--seed", 1, code=2).err
 

@@ -27,6 +27,7 @@ from tests.study.test_projection import fit_of
 WRITTEN = {
     "baseline.nc",
     "below_baseline.csv",
+    "compared.nc",
     "figures",
     "history.nc",
     "levels.csv",

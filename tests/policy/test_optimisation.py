@@ -1,5 +1,6 @@
 """Optima against brute force and their laws: feasible, conditions hold, resumable, honest about what cannot be."""
 
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -332,3 +333,18 @@ def test_the_objective_is_made_large_under_the_least_slack():
     found, slack = least_relaxed(Unreachable(), SearchEnd(point=(0.5, 0.5), value=0.0, miss=1.5, steps=1))
     assert slack == pytest.approx(1, abs=1e-6)
     assert found.point == pytest.approx((1, 1), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rivals", "breaking", "told"),
+    [
+        ({"a": 1.95, "b": 1.0}, (), "no reason here to prefer it to “a”:"),
+        ({"a": 2.1, "b": 1.85}, (), "no reason here to prefer it to “a”, “b”:"),
+        ({"a": 1.95, "b": 1.0}, ("a",), "It beats every policy"),
+        ({"a": 2.5}, (), "“a” does better"),
+        ({"a": 1.95}, ("a",), "No other policy keeps the constraints"),
+    ],
+)
+def test_what_is_within_a_tenth_of_the_optimum_is_as_good(found, rivals, breaking, told):
+    other = replace(found, out_of_sample=2.0, rivals=rivals, breaking=breaking)
+    assert any(told in text for text in optimum_sentences(other, {}, "en"))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pysd_runner.indicators.selection import TENTH
 from pysd_runner.policy import ranking
 from pysd_runner.policy.ordering import CHANGE, HALF, Order, _followed, best_order
 from pysd_runner.policy.ranking import LEAST_SPLIT, answer, compare
-from pysd_runner.policy.selection import TENTH
 from pysd_runner.scenarios.crossing import single_levers
 from pysd_runner.study.draws import common_draws
 

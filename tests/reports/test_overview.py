@@ -11,7 +11,7 @@ from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_size
 from pysd_runner.reports.document import aligned
 from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreign_costs, implausible, meaning_of
-from pysd_runner.reports.headline import headline_lines, label_of, odds, three_sentences
+from pysd_runner.reports.headline import any_of, headline_lines, label_of, odds, three_sentences, with_need
 from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table, switching_line
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import distinct, two_by_two
@@ -79,7 +79,7 @@ def test_the_screen_shows_the_numbers_of_a_plain_loop(projection, compared):
         closed.append(100 * (gaps[0] - gaps[1]))
     low, middle, high = map(float, np.quantile(closed, [0.05, 0.5, 0.95]))
     shown = f"{written(middle, 1)} ({interval(low, high, 1)})"
-    assert shown in {row[1] for row in policy_table(projection, compared, "en").rows}
+    assert shown in {row[2] for row in policy_table(projection, compared, "en").rows}
     assert "not a forecast" in " ".join(projection.warnings)
 
 
@@ -92,7 +92,7 @@ def test_ends_are_rounded_to_their_monte_carlo_error(projection, compared):
     assert max(low, high) > 0.1
     told = interval(row["gap_closed_p05"], row["gap_closed_p95"], 1, (low, high))
     assert told != interval(row["gap_closed_p05"], row["gap_closed_p95"], 1)
-    assert any(f"({told})" in row[1] for row in policy_table(projection, compared, "en").rows)
+    assert any(f"({told})" in row[2] for row in policy_table(projection, compared, "en").rows)
     how = how_made(projection, compared, "en")
     assert f"have Monte Carlo errors of {written(low, 2)} and {written(high, 2)} (tail effective size 4)" in how
     assert how in " ".join(overview(projection, compared)).replace("  ", " ")
@@ -148,17 +148,35 @@ def test_money_by_need_comes_first_unless_it_is_not_better(projection, compared)
 
 
 def test_it_says_how_many_policies_keep_the_constraints(projection, compared):
-    limits = compared.main.limits.assign(keeps_constraints=False, worse_off="110000", share_worse_off=0.6)
-    none, some = (
-        dataclasses.replace(compared, comparisons={"": dataclasses.replace(compared.main, limits=item)})
-        for item in (limits, limits.assign(keeps_constraints=limits.index == "uniform_mean_mix"))
+    limits = compared.main.limits.assign(
+        keeps_constraints=False,
+        keeps_region_change=True,
+        keeps_output_change=True,
+        keeps_leader_change=False,
+        worse_off="110000",
+        share_worse_off=0.6,
     )
-    text = " ".join(headline_lines(projection, none))
+    mean = limits.index == "uniform_mean_mix"
+
+    def with_limits(**columns):
+        main = dataclasses.replace(compared.main, limits=limits.assign(**columns))
+        return dataclasses.replace(compared, comparisons={"": main})
+
+    text = " ".join(headline_lines(projection, with_limits(keeps_with_tolerance=mean)))
     assert "Of 4 policies compared 0 keep the default constraints of `gapsim optimise`" in text
-    assert "`gapsim optimise --start zoned_need` searches for one that does." in text
+    assert "`gapsim optimise --start zoned_need` searches for one that keeps them." in text
     assert "most often worse off ends so in 60 to 60 % of the simulations (Beijing under 4 of them)." in text
-    assert "The best that keeps them is “Mean mix, per head”" in " ".join(headline_lines(projection, some))
-    table = policy_table(projection, some, "en")
+    assert "Most often broken: that the leader is not held back on average (by 4)." in text
+    assert "5 % of each region's own output tolerated, 1 would keep them." in text
+    assert "Of these choose “Mean mix, per head”" in text
+    every = with_limits(keeps_constraints=True)
+    text = " ".join(headline_lines(projection, every))
+    assert "Most often broken" not in text
+    assert f"Of these choose {any_of(projection, every, every.main.chosen.members, 'en')}" in text
+    few = " ".join(headline_lines(projection, with_limits(keeps_constraints=mean, keeps_with_tolerance=False)))
+    assert "Of these choose" not in few
+    assert "searches for one" not in few
+    table = policy_table(projection, with_limits(keeps_constraints=mean), "en")
     place = table.header.index("constraints kept")
     assert {row[place] for row in table.rows if row[0] == "Mean mix, per head"} == {"yes"}
 
@@ -248,16 +266,42 @@ def test_costs_of_another_country_are_said(projection, money, rate, converted, t
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_answer_is_three_plain_sentences_of_eight_numbers(projection, compared, lang):
+def test_the_answer_is_three_plain_sentences_of_twenty_numbers(projection, compared, lang):
     found = three_sentences(projection, compared, lang=lang)
     text = " ".join(found)
     assert len(found) == 3
-    assert len(re.findall(r"\d+(?:\.\d+)?", text)) <= 8
+    assert len(re.findall(r"\d+(?:\.\d+)?", text)) <= 20
     assert not re.search(r"draw|point|log|median|抽样|对数|中位数", text)
-    best = compared.main.first.idxmax()
-    assert f"“{label_of(projection, compared, best, lang)}”" in found[1]
-    closed = compared.main.effects["gap_closed"].sel(scenario=best).median()
-    assert written(float(closed), 1) in found[1]
+    members = compared.main.chosen.members
+    assert any_of(projection, compared, members, lang) in found[1]
+    # The largest mean effect, and what a yuan buys.
+    for key in ("gap_closed", "benefit_cost_present", "own_benefit_present"):
+        values = compared.main.effects[key].sel(scenario=list(members)).mean("draw")
+        assert written(float(values.max() if key == "gap_closed" else values.mean()), 1) in found[1]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_one_policy_is_the_best_and_several_are_not(projection, compared, lang):
+    main = compared.main
+    closed = main.effects["gap_closed"].copy(deep=True)
+    closed.loc[{"scenario": "zoned_need"}] = 9.0
+    ahead = dataclasses.replace(main, effects=main.effects.assign(gap_closed=closed))
+    one = three_sentences(projection, dataclasses.replace(compared, comparisons={"": ahead}), lang=lang)[1]
+    every = dataclasses.replace(main, delta=99.0)
+    several = three_sentences(projection, dataclasses.replace(compared, comparisons={"": every}), lang=lang)[1]
+    best, no_reason = {"en": ("the best of", "no reason here"), "zh": ("中最好的", "没有理由")}[lang]
+    assert best in one
+    assert no_reason not in one
+    assert no_reason in several
+    assert best not in several
+    assert all(label_of(projection, compared, name, lang) in several for name in every.chosen.members)
+
+
+def test_who_gets_the_money_stands_beside_every_mix():
+    assert with_need("My mix", 1.0, "en") == "My mix, by need"
+    assert with_need("My mix, by need", 1.0, "en") == "My mix, by need"
+    assert with_need("我的组合", None, "zh") == "我的组合，按人均"
+    assert with_need("My mix", 0.5, "en") == "My mix, more a head for poorer regions (exponent of need 0.5)"
 
 
 def test_the_answer_of_one_simulation_is_not_sure(projection, compared):
@@ -272,7 +316,7 @@ def test_an_effect_that_widens_the_gap_is_not_recommended(projection, compared):
     main = compared.main
     worse = dataclasses.replace(main, effects=main.effects.assign(gap_closed=-abs(main.effects["gap_closed"]) - 1))
     found = three_sentences(projection, dataclasses.replace(compared, comparisons={"": worse}))
-    assert found[1].startswith("None of the policies")
+    assert found[1].startswith("None of the 4 policies compared narrows it visibly")
 
 
 @pytest.mark.parametrize(("share", "word"), [(1, "almost certain"), (0.5, "about as likely as not"), (0, "almost imp")])

@@ -221,6 +221,26 @@ def test_elements_and_declared_directions(tmp_path):
     assert future.plot("Stock").sentence
 
 
+def test_with_a_direction_the_scenarios_to_choose_are_named(tmp_path):
+    path = written(tmp_path, SIR, unit="day", stop=60)
+    several = {"less": {"Contact Rate": 4}, "twin": {"Contact Rate": 4}, "more": {"Contact Rate": 9}}
+    plain = project(load_model(path), None, several, outcomes=["Susceptible"])
+    assert "choose" not in plain.answer()[1]
+    path.with_suffix(".toml").write_text("schema = 2\n[outcomes.Susceptible]\nbetter = 'higher'\n", encoding="utf-8")
+    future = project(load_model(path), None, several, outcomes=["Susceptible"])
+    said = "Of the 3 scenarios choose any of “less” or “twin”: there is no reason here to prefer one; each is within"
+    assert said in future.answer()[1]
+    one = project(load_model(path), None, {name: several[name] for name in ("less", "more")}, outcomes=["Susceptible"])
+    assert "It is the best of the 2 scenarios: in 100 % of the simulations" in one.answer()[1]
+    assert "中最好的" in one.answer("zh")[1]
+    kept = load_future(dataclasses.replace(one, delta=1e9).save(tmp_path / "kept"))
+    assert kept.delta == 1e9
+    assert "choose any of “less” or “more”" in kept.answer()[1]
+    worse = {"more": {"Contact Rate": 9}, "most": {"Contact Rate": 12}}
+    none = project(load_model(path), None, worse, outcomes=["Susceptible"]).answer()[1]
+    assert none.endswith("None of the 2 scenarios helps visibly.")
+
+
 def test_a_model_declares_what_its_study_shows_first_and_how_far_it_goes(tmp_path):
     path = written(tmp_path, SIR, unit="day", stop=60)
     beside = path.with_suffix(".toml")

@@ -7,7 +7,6 @@ import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.types import Array, Flags, Indices, frozen
-from pysd_runner.policy.objective import ENDS
 
 # Indifference by default, as a share of the largest mean effect; Monte Carlo errors by which membership is widened;
 # largest Monte Carlo error, as a share of the indifference; and the least probability of an effect that is visible.
@@ -34,8 +33,8 @@ class Selection:
         the Monte Carlo error of its difference from :math:`b`; ``is_candidate`` and ``is_member``.
     delta
         The indifference :math:`\delta`, in the unit of the effects.
-    draws
-        Number of draws.
+    effects
+        Effects, shape (draw, option).
 
     References
     ----------
@@ -46,13 +45,24 @@ class Selection:
 
     table: pd.DataFrame
     delta: float
-    draws: int
+    effects: Array
+
+    @property
+    def draws(self) -> int:
+        """Number of draws."""
+        return len(self.effects)
 
     @property
     def members(self) -> tuple[str, ...]:
         """Members of the set, the largest mean effect first; none if nothing helps visibly."""
         ordered = self.table.sort_values("mean", ascending=False, kind="stable")
         return tuple(map(str, ordered.index[ordered["is_member"]]))
+
+    @property
+    def leading(self) -> str:
+        """The candidate with the largest mean effect, or the option if there is none."""
+        candidates = self.table[self.table["is_candidate"]]
+        return str((candidates if len(candidates) else self.table)["mean"].idxmax())
 
     @property
     def least_within(self) -> float:
@@ -126,8 +136,8 @@ def select(
     columns = {
         "mean": mean,
         "median": _quantile(effects, shares, 0.5),
-        "p05": _quantile(effects, shares, ENDS[0]),
-        "p95": _quantile(effects, shares, ENDS[1]),
+        "p05": _quantile(effects, shares, 0.05),
+        "p95": _quantile(effects, shares, 0.95),
         "positive": positive,
         "own": change,
         "within": _mean((lost <= delta).astype(float), shares),
@@ -136,7 +146,7 @@ def select(
         "is_candidate": is_candidate,
         "is_member": is_candidate & is_near & bool((is_candidate & is_visible).any()),
     }
-    return Selection(table=pd.DataFrame(columns, index=pd.Index(names, name="scenario")), delta=delta, draws=count)
+    return Selection(table=pd.DataFrame(columns, index=pd.Index(names, name="scenario")), delta=delta, effects=effects)
 
 
 def _mean(values: Array, shares: Array) -> Array:

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.policy.selection import Selection, select
+from pysd_runner.indicators.selection import Selection, select
 
 FEW = settings(max_examples=30)
 WHOLE = st.integers(-40, 40).map(float)
@@ -159,6 +159,9 @@ def test_cases_by_hand() -> None:
     # A tenth of the largest mean, 2, and the second is .1 behind in every draw: no error.
     assert (near.members, near.delta, near.needed) == (("m0", "m1"), 0.2, 3)
     assert near.least_within == 1.0
+    assert near.leading == "m0"
+    own = np.array([-1.0, 1.0, 1.0]) * np.ones_like(draws)
+    assert (chosen(draws, own=own).leading, chosen(draws, own=-np.abs(own)).leading) == ("m1", "m0")
     assert chosen(draws, delta=0.05).members == ("m0",)
     # The third is .8 behind, with an error of the mean of sqrt(((.8 - .8)^2 + .2^2 + .2^2) / 3 / 2) = .115.
     assert near.table["error"].tolist() == pytest.approx([0.0, 0.0, 0.08**0.5 / 6**0.5])
