@@ -80,11 +80,10 @@ def one_figure(monkeypatch):
 
 @pytest.fixture
 def one_ranking(monkeypatch):
-    """Rank policies as calibrated alone: other assumptions and switching values take most of the time of an answer."""
+    """Rank policies as calibrated alone: other assumptions take most of the time of an answer."""
     from pysd_runner.policy import ranking
 
     monkeypatch.setattr(ranking, "scanned", lambda *_: {})
-    monkeypatch.setattr(ranking, "_switching", lambda *_: ())
 
 
 @pytest.fixture

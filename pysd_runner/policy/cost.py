@@ -10,7 +10,6 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.core.types import Array, Arrays, Texts, Values, frozen
 from pysd_runner.data import Entity
 from pysd_runner.engine import TimePath
-from pysd_runner.evidence.ledger import unsupported_costs
 from pysd_runner.export.files import Tabled
 from pysd_runner.model import Model
 from pysd_runner.policy.effects import present_value
@@ -22,8 +21,6 @@ from pysd_runner.simulation.run import located
 MORE = 0.001
 # Minimum share of draws with a positive effect for which a unit cost is given.
 MIN_POSITIVE_SHARE = 0.95
-# Ratio up to which a switching value is narrowed down.
-SWITCHING_RATIO = 1.2
 
 
 @frozen(eq=False)
@@ -150,76 +147,6 @@ def unit_costs(model: Model) -> Texts:
             variable, position = located(model, key)
             found.setdefault(variable, key if position is None else variable)
     return {key: variable for variable, key in found.items()}
-
-
-@frozen
-class Switching:
-    """Range of a unit cost, the same in all draws, within which one policy remains first.
-
-    Attributes
-    ----------
-    key
-        Key of the parameter.
-    value
-        Median of the draws, at which `policy` is first.
-    low, high
-        Ends of the range, to within a factor of `SWITCHING_RATIO`, or the bounds of the parameter.
-    policy
-        The policy that is first in most draws.
-    under, over
-        The policy that is first beyond either end; empty at a bound of the parameter.
-    """
-
-    key: str
-    value: float
-    low: float
-    high: float
-    policy: str
-    under: str
-    over: str
-
-
-def switching_values(model: Model, values: Values, first: Callable[[Values], str]) -> tuple[Switching, ...]:
-    """Switching values of the unit costs without evidence, by bisection of their logarithms.
-
-    Parameters
-    ----------
-    model
-        A model with declarations.
-    values
-        Values of the draws by variable.
-    first
-        Function from such values to the policy that is first in most draws.
-    """
-    found = []
-    for key, variable in unit_costs(model).items():
-        if key not in unsupported_costs(model.source):
-            continue
-        item, drawn = model.declarations.parameters[key], np.asarray(values[variable], dtype=float)
-        middle = float(np.median(drawn))
-
-        def leader(value: float, variable: str = variable, drawn: Array = drawn) -> str:
-            return first({**values, variable: np.full_like(drawn, value)})
-
-        policy = leader(middle)
-        (low, under), (high, over) = (_end(leader, policy, middle, bound) for bound in (item.lower, item.upper))
-        found.append(Switching(key=key, value=middle, low=low, high=high, policy=policy, under=under, over=over))
-    return tuple(found)
-
-
-def _end(leader: Callable[[float], str], policy: str, inside: float, outside: float) -> tuple[float, str]:
-    """Last value towards a bound at which a policy is first, and the one that is first beyond it."""
-    other = leader(outside)
-    if other == policy:
-        return outside, ""
-    while max(inside / outside, outside / inside) > SWITCHING_RATIO:
-        middle = float(np.sqrt(inside * outside))
-        found = leader(middle)
-        if found == policy:
-            inside = middle
-        else:
-            outside, other = middle, found
-    return inside, other
 
 
 def money_variables(model: Model) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from pysd_runner.data import Data
 from pysd_runner.export.files import Tabled
 from pysd_runner.indicators.selection import Selection, select
 from pysd_runner.model import Model
-from pysd_runner.policy.cost import Switching, switching_values, unit_costs
+from pysd_runner.policy.dependence import Dependence, dependence
 from pysd_runner.policy.effects import (
     HEADLINE,
     MEASURES,
@@ -47,10 +47,10 @@ from pysd_runner.study.draws import CommonDraws, common_draws, shock_law
 from pysd_runner.study.region_inputs import time_step
 from pysd_runner.study.values import scenario_values
 
-# A parameter or a setting, and how it was varied.
+# A setting, and how it was varied.
 Case = tuple[str, str]
 
-# Minimum number of draws for rankings by tercile.
+# Minimum number of draws that are split to compare orders in time.
 LEAST_SPLIT = 90
 # Values of the last digit with which effects are printed: of the nation, and of a region.
 DIGIT, REGION_DIGIT = 0.1, 0.01
@@ -64,19 +64,18 @@ BATCH = 8
 # Maximum number of draws with which the ranking is repeated under other assumptions, and minimum share of draws in
 # which a policy is first in the main one to be run again: with all policies the others were first in 3 % at most.
 SCANNED, LEAST_FIRST = 300, 0.002
-# Factors by which unit costs are multiplied, by name.
-FACTORS = {"half": 0.5, "twice": 2.0}
 # Money as a share of output, exponents of need, and last years under which the ranking is repeated.
 BUDGETS, EXPONENTS, YEARS = (0.001, 0.003, 0.01), (0.0, 0.5, 1.0, 2.0), (2030, 2035)
-# Maximum number of draws in which switching values of unit costs are sought.
-SWITCHED = 64
+# Last digit with which effects on the gap are printed.
+DIGIT = 0.1
 
 
-@frozen
+@frozen(eq=False)
 class Allocation:
     """Effect of allocating money by need rather than per head, with the mean mix unless noted otherwise."""
 
     share: float  # share of draws in which it is better by all measures
+    better: Flags  # whether it is, shape (draw,)
     measures: int  # number of measures
     output: float  # median difference of national output, per cent
     mixes: int  # number of mixes that were run both ways
@@ -94,7 +93,7 @@ class Ranking(Tabled):
     regional: xr.Dataset  # changes by policy, draw and region or class
     delta: float | None = None  # difference of mean effects within which policies are as good; None for the default
     cases: Mapping[Case, xr.DataArray] = field(default_factory=dict)
-    switching: tuple[Switching, ...] = ()
+    depends: Dependence | None = None
     learning: Learning | None = None
     order: Order | None = None
 
@@ -166,6 +165,7 @@ class Ranking(Tabled):
         better = np.all([gains[key] > 0 for key in MEASURES if key in gains], axis=0)
         return Allocation(
             share=float(better.mean()),
+            better=better,
             measures=sum(key in gains for key in MEASURES),
             output=float(gains["output_change"].median()),
             mixes=len(pairs),
@@ -316,7 +316,7 @@ def select_at(compared: xr.Dataset, place: str, delta: float | None, names: Sequ
 def scanned(
     model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], main: Ranking
 ) -> dict[Case, xr.DataArray]:
-    """Gap closed under other unit costs, budgets, exponents of need and last years, on a few draws, by case."""
+    """Gap closed under other budgets, exponents of need and last years, on a few draws, by case."""
     few = _few(model, common, SCANNED)
     ahead = {name for name, share in main.first.items() if share >= LEAST_FIRST}
     cast = tuple(item for item in scenarios if item.name in ahead or item.name == item.baseline_name)
@@ -330,10 +330,6 @@ def scanned(
         return found.assign_coords(walker=("draw", walkers))
 
     found: dict[Case, xr.DataArray] = {}
-    for key, variable in unit_costs(model).items():
-        for name, factor in FACTORS.items():
-            values = {**few.values, variable: factor * np.asarray(few.values[variable])}
-            found[key, name] = closed(replace(few, values=values), cast, until)
     for setting, levels in (("budget", BUDGETS), ("redistribution", EXPONENTS)):
         for level in levels:
             found[setting, f"{level:g}"] = closed(few, _varied(cast, **{setting: level}), until)
@@ -349,25 +345,23 @@ def _few(model: Model, common: CommonDraws, most: int) -> CommonDraws:
     return common.only(model, np.arange(min(most, len(common.draws))))
 
 
-def _switching(
-    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], main: Ranking
-) -> tuple[Switching, ...]:
-    """Switching values of the unit costs without evidence, on a few draws."""
-    if len(main.scenarios) < 2 or len(common.draws) < 2:
-        return ()
-    # The best allocation rule does not depend on unit costs, so of policies that differ only in the rule, the best is
-    # kept.
-    best: dict[Any, str] = {}
-    for name in main.effects[HEADLINE].median("draw").to_series().sort_values(kind="stable").index:
-        item = main.scenarios[str(name)]
-        best[replace(item.policy, redistribution=None), item.assumptions] = item.name
-    cast = [item for item in scenarios if item.name in best.values() or item.name == item.baseline_name]
-    few, bounds = _few(model, common, SWITCHED), (common.inputs.year, main.year)
-
-    def first(values: Values) -> str:
-        return str(compare(model, panel, replace(few, values=values), cast, bounds).first.idxmax())
-
-    return switching_values(model, few.values, first)
+def _depends(model: Model, common: CommonDraws, main: Ranking, fitted: FittedParameters | None) -> Dependence | None:
+    """What the effect on the gap depends on, from the draws of the ranking."""
+    closed, own = (main.effects[key].transpose("draw", "scenario") for key in (HEADLINE, OWN))
+    allocation, is_drawn = main.by_need(), fitted is not None and bool(fitted.draws)
+    return dependence(
+        [str(name) for name in closed["scenario"].to_numpy()],
+        closed.to_numpy(),
+        common.parameters,
+        {key: item.prior for key, item in model.declarations.parameters.items() if item.prior is not None},
+        own=own.to_numpy(),
+        need=None if allocation is None else allocation.better,
+        densities=fitted.densities(common.parameters) if fitted is not None else None,
+        rows=np.column_stack([common.parameters[key] for key in fitted.keys]) if fitted and is_drawn else None,
+        walkers=walkers_of(main.effects),
+        digit=DIGIT,
+        delta=made.delta,
+    )
 
 
 def _further(model: Model, panel: Data, common: CommonDraws, made: Ranking, bounds: tuple[int, int]) -> Ranking:
@@ -458,16 +452,6 @@ def _quantiles(name: str, values: Array) -> dict[str, float]:
     return {f"{name}_mean": float(usable.mean()) if usable.size else np.nan, **band(name, usable)}
 
 
-def terciles(comparison: Ranking, key: str, values: Array) -> dict[Case, xr.DataArray]:
-    """Gap closed in the draws of the lower and of the upper tercile of a parameter, by case."""
-    low, high = np.quantile(values, (1 / 3, 2 / 3))
-    measured = comparison.effects[HEADLINE]
-    return {
-        (key, word): measured.isel(draw=np.flatnonzero(chosen))
-        for word, chosen in (("low", values <= low), ("high", values >= high))
-    }
-
-
 @frozen(eq=False)
 class Answer:
     """Rankings of policies under several definitions of the observed series."""
@@ -526,13 +510,7 @@ def answer(  # noqa: PLR0913 - public entry point
             )
         if not found and not is_single:
             cases = scanned(model, panel, common, scenarios, made)
-            # The initial level of application, which no national series observes.
-            level = model.bindings.parameters.application_level
-            levels = common.parameters.get(level)
-            # With fewer draws, a third of them is too small a sample for a ranking.
-            if levels is not None and len(common.draws) >= LEAST_SPLIT and np.ptp(levels) > 0:
-                cases |= terciles(made, level, levels)
-            made = replace(made, cases=cases, switching=_switching(model, panel, common, scenarios, made))
+            made = replace(made, cases=cases, depends=_depends(model, common, made, fitted))
             if seek is not None and not made.limits["keeps_constraints"].any():
                 more = seek()
                 sought = compare(model, panel, common, [more.baseline(), more], bounds)

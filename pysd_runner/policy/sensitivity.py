@@ -115,7 +115,7 @@ def explained(values: Array, parameter: Array, draws: Draws, rng: np.random.Gene
     basis, clusters = _basis(parameter, draws.weights), draws.clusters
     first = np.unique(clusters, return_index=True)[1]
     centred = values - draws.mean(values)[:, None]
-    whole = draws.mean(centred**2)
+    whole = np.where(np.ptp(values, axis=1) > 0, draws.mean(centred**2), 0.0)
 
     def share(rows: Array) -> Array:
         weighted = rows.T * draws.weights
@@ -238,14 +238,10 @@ def power_sensitivity(values: Array, log_density: Array, draws: Draws) -> float:
     return float(np.mean(slopes))
 
 
-def word_of(share: float, words: Sequence[float] = WORDS) -> int:
-    """Number of the thresholds of words that a probability reaches."""
-    return sum(share >= least for least in words)
-
-
 def carried(share: float, ends: Interval) -> bool:
-    """Whether a prior moved down or up carries a probability into another word; never if its ends are not known."""
-    return any(np.isfinite(end) and word_of(end) != word_of(share) for end in ends)
+    """Whether a prior moved down or up carries a probability, in whole per cent, into another word of those known."""
+    words = {sum(round(item, 2) >= least for least in WORDS) for item in (share, *ends) if np.isfinite(item)}
+    return len(words) > 1
 
 
 def ends_of(holds: Flags, factors: Sequence[Array], draws: Draws) -> Interval:

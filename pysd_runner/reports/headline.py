@@ -13,7 +13,8 @@ from pysd_runner.indicators.selection import Selection
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS, ENDS
 from pysd_runner.policy.ranking import LEAST_KEPT, TOLERANCE, Answer, Ranking
-from pysd_runner.reports.evidence import alike, declarations_of, foreign_costs, meaning_of, rests
+from pysd_runner.reports.dependence import carried_clause
+from pysd_runner.reports.evidence import alike, declarations_of, foreign_costs, rests
 from pysd_runner.scenarios.crossing import WHO
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule
 from pysd_runner.scenarios.vocabulary import whom
@@ -149,14 +150,10 @@ def _missed(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
             )
 
 
-def case_label(projection: Future, key: str, change: str, lang: str) -> str:
-    """Label of a case of the comparison: a parameter or a setting, and the change assumed."""
-    if key not in declarations_of(projection).parameters:
-        value = percent(float(change), 1) if key == "budget" else change
-        return translate(f"report.case {key}", lang, value=value)
-    return translate(
-        "report.case", lang, meaning=meaning_of(projection, key, lang), change=translate(f"report.case {change}", lang)
-    )
+def case_label(key: str, change: str, lang: str) -> str:
+    """Label of a case of the comparison: a setting, and its value."""
+    value = percent(float(change), 1) if key == "budget" else change
+    return translate(f"report.case {key}", lang, value=value)
 
 
 def without_policy(projection: Future) -> tuple[str, Array]:
@@ -368,7 +365,7 @@ def _advice(projection: Future, answer: Answer, lang: str) -> str:
         money=translate("answer.money", lang, share=percent(float(budget), 1)) if is_constant else "",  # type: ignore[arg-type]
         closed=closed["middle"],
         range=translate("answer.range", lang, **closed) if is_sure else "",
-        near=near(found, lang) if is_sure and len(main.scenarios) > 1 else "",
+        near=_near(projection, main, lang) if is_sure and len(main.scenarios) > 1 else "",
     )
     return text + _worth(projection, main, names, lang) if found.members else text
 
@@ -386,6 +383,12 @@ def _worth(projection: Future, main: Ranking, names: Sequence[str], lang: str) -
         is_sure = main.effects.sizes["draw"] >= MIN_DRAWS
         bought.append(translate(f"answer.bought{'' if is_sure else '_once'}", lang, money=money, **told))
     return translate("answer.worth", lang, money=money, national=bought[0], own=bought[1])
+
+
+def _near(projection: Future, main: Ranking, lang: str) -> str:
+    """Clause on how often those to choose are as good as the best, and on the prior that carries it for a single one."""
+    single = main.depends if main.depends is not None and main.chosen.members == (main.depends.policy,) else None
+    return near(main.chosen, lang) + carried_clause(projection, single, "within", lang)
 
 
 def near(found: Selection, lang: str) -> str:
@@ -428,7 +431,8 @@ def _sure(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
         yield translate("answer.works", lang, odds=odds(works, lang), policy=label_of(projection, answer, name, lang))
         return
     if answer.by_need is not None:
-        yield translate("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
+        helps = translate("answer.need_helps", lang, odds=odds(answer.by_need.share, lang))
+        yield helps + carried_clause(projection, main.depends, "need", lang)
     yield from _otherwise(projection, answer, lang)
     if main.chosen.needed > main.chosen.draws:
         yield translate("answer.more_draws", lang, draws=written(float(main.chosen.needed)))

@@ -11,16 +11,17 @@ import xarray as xr
 
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.numbers import percent, three_digits, written
+from pysd_runner.core.numbers import percent, written
 from pysd_runner.core.types import frozen
 from pysd_runner.export import save_csv
 from pysd_runner.export.records import read_record, write_record
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
-from pysd_runner.policy.cost import Switching
+from pysd_runner.policy.dependence import Dependence
 from pysd_runner.policy.effects import HEADLINE, OWN
-from pysd_runner.policy.ranking import LEAST_FIRST, SWITCHED, Answer, first_error, first_shares
+from pysd_runner.policy.ranking import LEAST_FIRST, Answer, first_error, first_shares
+from pysd_runner.reports.dependence import dependence_of, dependence_parts
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,
@@ -44,7 +45,7 @@ from pysd_runner.reports.document import (
     titled,
     to_record,
 )
-from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, meaning_of, noticed
+from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, noticed
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import (
     case_label,
@@ -58,7 +59,6 @@ from pysd_runner.reports.learning import learning_parts
 from pysd_runner.reports.ordering import order_parts
 from pysd_runner.reports.replay import Inputs
 from pysd_runner.scenarios.scenario import BASELINE
-from pysd_runner.spec.design import MONEY
 from pysd_runner.study.future import Future
 from pysd_runner.study.labelling import completed, headline
 from pysd_runner.text import LANGUAGES, name_in, panel_title, translate
@@ -68,6 +68,7 @@ CONTENTS = (
     *PAGES,
     "summary.csv",
     "ranking.csv",
+    "hangs_on.csv",
     "levels.csv",
     "events.csv",
     "end.csv",
@@ -119,6 +120,7 @@ def write_results(
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
     # Tables and figures are made from the stored, rounded numbers, so that they can be reproduced from the folder.
+    depends = dependence_of(projection, answer, inputs.fitted)
     said = {item: three_sentences(projection, answer, lang=item) for item in LANGUAGES}
     projection = dataclasses.replace(
         projection,
@@ -127,10 +129,13 @@ def write_results(
     )
     projection = save_with_inputs(projection, inputs, folder)
     _write_tables(projection, answer, folder, lang)
+    if depends is not None:
+        save_csv(depends.table().reset_index(), folder / "hangs_on.csv")
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
     jobs = figure_jobs(projection, scenarios=scenarios, regions=inputs.regions)
-    pages = {item: to_record(_page(projection, answer, shares, inputs.regions, folder, item)) for item in LANGUAGES}
+    told = (shares, depends, inputs.regions, folder)
+    pages = {item: to_record(_page(projection, answer, *told, item)) for item in LANGUAGES}
     write_record(folder / SUMMARY, pages, schema=SCHEMA)
     save_summary(folder, lang, ())
     if finished is not None:
@@ -260,7 +265,13 @@ def _below(projection: Future) -> pd.DataFrame:
 
 
 def _page(
-    projection: Future, answer: Answer | None, shares: pd.DataFrame | None, told: Sequence[str], folder: Path, lang: str
+    projection: Future,
+    answer: Answer | None,
+    shares: pd.DataFrame | None,
+    depends: Dependence | None,
+    told: Sequence[str],
+    folder: Path,
+    lang: str,
 ) -> ReportDocument:
     """Summary page of the folder: main results first, then the evidence and the list of files."""
     parts: list[Part] = [
@@ -268,6 +279,8 @@ def _page(
         Folded(translate("answer.details", lang), [Bullets(headline_lines(projection, answer, lang=lang))]),
     ]
     parts += changes_of(projection, lang) if answer is None else _compared(projection, answer, lang)
+    if depends is not None:
+        parts += dependence_parts(projection, depends, label_of(projection, answer, depends.policy, lang), lang)
     if shares is not None:
         parts += [Heading(translate("report.events", lang)), event_table(projection, shares, lang)]
     parts += _behind(projection, lang)
@@ -315,10 +328,6 @@ def _compared(projection: Future, answer: Answer, lang: str) -> Iterator[Part]:
     if len(answer.main.scenarios) > 1 and answer.main.effects.sizes["draw"] > 1:
         yield Heading(translate("report.ranking", lang))
         yield case_table(projection, answer, lang)
-    if answer.main.switching:
-        draws = min(SWITCHED, answer.main.effects.sizes["draw"])
-        yield Paragraph(translate("report.switching", lang, draws=draws))
-        yield Bullets([switching_line(projection, answer, item, lang) for item in answer.main.switching])
     yield from learning_parts(projection, answer, lang)
     yield from order_parts(projection, answer, lang)
 
@@ -502,7 +511,7 @@ def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
         definition_label(projection, key, lang) if key else translate("report.case main", lang): item.effects[HEADLINE]
         for key, item in answer.comparisons.items()
     }
-    cases |= {case_label(projection, *case, lang): values for case, values in answer.main.cases.items()}
+    cases |= {case_label(*case, lang): values for case, values in answer.main.cases.items()}
     if answer.before is not None:
         cases[translate("report.case before", lang)] = answer.before.effects[HEADLINE]
     rows = []
@@ -518,18 +527,6 @@ def case_table(projection: Future, answer: Answer, lang: str) -> TextTable:
     fewer = min(values.sizes["scenario"] for values in cases.values()) < len(answer.main.scenarios)
     caption = translate("report.compared fewer", lang, share=percent(LEAST_FIRST, 1)) if fewer else ""
     return TextTable(header=header, rows=rows, caption=caption, words=frozenset({3, 4}))
-
-
-def switching_line(projection: Future, answer: Answer, item: Switching, lang: str) -> str:
-    """Sentence on the values of a unit cost at which another policy becomes first."""
-    is_money = declarations_of(projection).parameters[item.key].unit.startswith(MONEY)
-    unit = translate("report.switch yuan", lang) if is_money else ""
-    # The search determines no more than two digits.
-    numbers = {name: three_digits(float(f"{getattr(item, name):.2g}")) + unit for name in ("value", "low", "high")}
-    kind = " ".join(name for name in ("under", "over") if getattr(item, name)) or "none"
-    names = {end: label_of(projection, answer, getattr(item, end), lang) for end in ("policy", "under", "over")}
-    cost = meaning_of(projection, item.key, lang)
-    return translate(f"report.switch {kind}", lang, cost=cost, **names, **numbers)
 
 
 def split_table(projection: Future, answer: Answer, name: str, lang: str) -> TextTable | None:

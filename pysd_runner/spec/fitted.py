@@ -229,7 +229,7 @@ class FittedParameters:
         if not self.draws:
             return np.arange(len(parameters[self.keys[0]]) if self.keys else 0)
         count = dict(self.provenance.get("sampling") or {}).get("walkers", len(self.draws))
-        return self._rows(parameters) * count // len(self.draws)
+        return np.asarray(self._rows(parameters) * count // len(self.draws))
 
     def densities(self, parameters: Mapping[str, Array]) -> dict[str, Array]:
         """Log densities of the data and of each measured effect, up to a constant, at draws from `sample`.

@@ -85,6 +85,14 @@ def test_explained_shares_agree_with_the_closed_form(weighted: bool) -> None:
     assert least == pytest.approx(4 / draws.effective(), rel=0.5)
 
 
+def test_a_statement_that_always_holds_has_no_variance_to_explain() -> None:
+    values, holds, draws = sampled(PAIRS[0], 2)
+    share, chance = explained(
+        np.stack([np.ones(COUNT), holds.astype(float)]), values[0], draws, np.random.default_rng(0)
+    )
+    assert np.isnan(share).tolist() == np.isnan(chance).tolist() == [True, False]
+
+
 def test_draws_taken_several_times_count_once() -> None:
     values, holds, _ = sampled(PAIRS[0], 3)
     few = 500
@@ -108,6 +116,9 @@ def test_too_few_effective_draws_say_nothing() -> None:
     assert np.isnan(high)
     assert not carried(0.3, (low, high))
     assert carried(0.55, (low, high))
+    # What is printed as 90 % is no other word than 95 %.
+    assert not carried(0.95, (0.896, 0.97))
+    assert carried(0.95, (0.894, 0.97))
     few = slice(LEAST_KNOWN - 1)
     values = np.stack([scores, -scores])[:, few]
     assert np.isnan(

@@ -10,9 +10,9 @@ from scipy import stats
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_size
 from pysd_runner.reports.document import aligned
-from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreign_costs, implausible, meaning_of
+from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreign_costs, implausible
 from pysd_runner.reports.headline import any_of, headline_lines, label_of, odds, three_sentences, with_need
-from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table, switching_line
+from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import distinct, two_by_two
 from pysd_runner.study.projection import project
@@ -48,18 +48,6 @@ def compared(model, panel, projection):
     cast = distinct(with_comparisons([first, *two_by_two(first, model=model)], model=model))
     settings = {"bounds": (2024, 2028), "draws": 5, "seed": 3}
     return answer(model, panel, cast, {"": None}, None, **settings)
-
-
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_every_cost_without_evidence_has_a_sentence(projection, compared, lang):
-    assert len(compared.main.switching) == 7
-    for item in compared.main.switching:
-        for end, name in (("under", ""), ("over", ""), ("over", "zoned"), ("under", "zoned")):
-            item = dataclasses.replace(item, **{end: name})
-            line = switching_line(projection, compared, item, lang)
-            assert line.startswith(meaning_of(projection, item.key, lang))
-            named = [name for name in (item.policy, item.under, item.over) if name]
-            assert all(label_of(projection, compared, name, lang) in line for name in named)
 
 
 def test_the_screen_shows_the_numbers_of_a_plain_loop(projection, compared):
