@@ -360,7 +360,7 @@ def _depends(model: Model, common: CommonDraws, main: Ranking, fitted: FittedPar
         rows=np.column_stack([common.parameters[key] for key in fitted.keys]) if fitted and is_drawn else None,
         walkers=walkers_of(main.effects),
         digit=DIGIT,
-        delta=made.delta,
+        delta=main.delta,
     )
 
 

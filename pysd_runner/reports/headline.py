@@ -386,7 +386,7 @@ def _worth(projection: Future, main: Ranking, names: Sequence[str], lang: str) -
 
 
 def _near(projection: Future, main: Ranking, lang: str) -> str:
-    """Clause on how often those to choose are as good as the best, and on the prior that carries it for a single one."""
+    """Clause on how often those to choose are as good as the best, and the prior that carries it for a single one."""
     single = main.depends if main.depends is not None and main.chosen.members == (main.depends.policy,) else None
     return near(main.chosen, lang) + carried_clause(projection, single, "within", lang)
 
