@@ -283,7 +283,7 @@ def _check_bound(design: StudyDesign, model: ModelIr, declarations: Path) -> Non
         if name not in known:
             near = suggest(name, known)
             raise InvalidModel(
-                "{name}: bindings: the model has no variable {other_name!r}.{near}",
+                "{name}: bindings or regional_outcomes: the model has no variable {other_name!r}.{near}",
                 name=declarations.name,
                 other_name=name,
                 near=near,

@@ -39,8 +39,9 @@ class PolicyOptions(RunOptions):
         str | None,
         typer.Option(
             "--outcome",
-            help="Of regions gap_closed, theil_closed, theil_between_closed, output_change or leader_change; otherwise "
-            "one that the .toml of the model declares with its better direction [default: the first].",
+            help="Of regions gap_closed, theil_closed, theil_between_closed, output_change, leader_change or one under "
+            "[regional_outcomes] in the .toml of the model; otherwise one that it declares with its better direction "
+            "[default: the first].",
         ),
     ] = None
     draws: Annotated[

@@ -224,6 +224,8 @@ class Entity:
         Group of entities to which it belongs; empty if unknown.
     row, column
         Position on the tile grid, counted from zero at the top left.
+    groupings
+        Further groups, as pairs of the heading of a column of the region file and the group in it.
     """
 
     code: str
@@ -232,8 +234,11 @@ class Entity:
     group: str = ""
     row: int = 0
     column: int = 0
+    groupings: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        # Stored files hold lists.
+        object.__setattr__(self, "groupings", tuple(map(tuple, self.groupings)))
         # Yearbooks space out names of two characters to the width of three; codes keep their spelling, as their hash
         # depends on it.
         for field in ("name_en", "name_zh"):

@@ -54,7 +54,9 @@ def regions_of(file: TextFile | Path, path: Path) -> RegionBook:
     """Read the regions of a region file or equivalent table, which is called `path` in messages."""
     table = _readable(file, path)
     records = _records(table, path)
-    regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.rows.tolist(), strict=True)])
+    names = _groupings(records)
+    rows = zip(records, table.rows.tolist(), strict=True)
+    regions = with_tiles([_region(record, path, row, names) for record, row in rows])
     _no_repeats([region.code for region in regions], table, path, "code")
     if "row" in records[0]:
         _no_repeats([f"{region.row},{region.column}" for region in regions], table, path, "tile")
@@ -81,7 +83,13 @@ def _records(table: TextFile, path: Path) -> list[dict[str, str]]:
     return [dict(zip(names, map(str, row), strict=True)) for row in rows]
 
 
-def _region(record: Texts, path: Path, row: int) -> Entity:
+def _groupings(records: Sequence[Texts]) -> list[str]:
+    """Further columns that group regions: filled in every row, with at least two regions to a group in the mean."""
+    groups = {name: {record[name] for record in records} for name in records[0] if name and name not in _FIELDS}
+    return [name for name, found in groups.items() if "" not in found and 1 < len(found) <= len(records) / 2]
+
+
+def _region(record: Texts, path: Path, row: int, groupings: Sequence[str]) -> Entity:
     code = record["code"]
     if not code:
         raise InvalidPanel(
@@ -95,6 +103,7 @@ def _region(record: Texts, path: Path, row: int) -> Entity:
         group=record.get("class", ""),
         row=_tile(record, "row", path, row),
         column=_tile(record, "column", path, row),
+        groupings=tuple((name, record[name]) for name in groupings),
     )
 
 

@@ -240,7 +240,7 @@ def workbook(data: "Data", path: str | Path) -> Path:
 
 
 def hash_of_panel(data: "Data") -> str:
-    """Hash of regions and groups, years, values, units, flags and national series."""
+    """Hash of regions and groups, years, values, units, flags and national series; not of further groupings."""
     header = {
         "regions": [[region.code, region.group] for region in data.regions],
         "years": list(data.years),

@@ -1,7 +1,7 @@
 """Effects of policies relative to no policy: labelled arrays for one year, and outcomes with exact derivatives."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -49,6 +49,7 @@ class Start:
     output: Array
     population: Array
     classes: tuple[str, ...] = ()
+    groupings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # further groups of the regions, by heading
 
     @property
     def behind(self) -> Flags:
@@ -59,6 +60,17 @@ class Start:
     def leader(self) -> int:
         """Index of the region with the highest output per head."""
         return int(np.argmax(self.output / self.population))
+
+    def ends(self, grouping: str) -> tuple[str, str]:
+        """Groups with the highest and the lowest output per head."""
+        groups = sorted(set(self.groupings[grouping]))
+        heads = _heads(self.output, self.population, self.groupings[grouping], groups)
+        return groups[int(heads.argmax())], groups[int(heads.argmin())]
+
+    def log_ratio(self, grouping: str, output: Array, population: Array) -> Array:
+        """Log of output per head of the first of `ends` relative to the second, x100; regions are the last axis."""
+        heads = _heads(output, population, self.groupings[grouping], self.ends(grouping))
+        return np.asarray(100 * np.log(heads[..., 0] / heads[..., 1]))
 
 
 def effects(
@@ -129,6 +141,16 @@ def _closed(before: tuple[Array, Array], after: tuple[Array, Array], start: Star
     found["leader_gap_closed"], found["first_leader_gap_closed"] = closer
     for name, closed in _by_class(before, after, start.classes).items():
         found[f"class_gap_closed:{name}"] = closed
+    for name, groups in start.groupings.items():
+        gaps, parts = zip(
+            *(
+                (start.log_ratio(name, *end), theil_decomposition(*end, groups, axis=-1).between)
+                for end in (before, after)
+            ),
+            strict=True,
+        )
+        found[f"{name}_gap"], found[f"{name}_gap_closed"] = gaps[0], gaps[0] - gaps[1]
+        found[f"theil_between_closed:{name}"] = 1000 * (parts[0] - parts[1])
     return found
 
 
@@ -164,16 +186,18 @@ def _measures(start: Start) -> dict[str, Measure]:
     return measures
 
 
+def _heads(output: Array, population: Array, classes: Sequence[str], names: Sequence[str]) -> Array:
+    """Output per head of classes of regions, on the last axis."""
+    members = [np.array([own == name for own in classes]) for name in names]
+    return np.stack([output[..., own].sum(-1) / population[..., own].sum(-1) for own in members], axis=-1)
+
+
 def _by_class(before: tuple[Array, Array], after: tuple[Array, Array], classes: tuple[str, ...]) -> Arrays:
     """Reduction of each class's gap to the leading class, in percentage points."""
     names = tuple(dict.fromkeys(classes))
     if len(names) < 2:
         return {}
-    members = [np.array([own == name for own in classes]) for name in names]
-    gaps = []
-    for made, people in (before, after):
-        heads = np.stack([made[..., own].sum(-1) / people[..., own].sum(-1) for own in members], axis=-1)
-        gaps.append(gap_to_leader(heads, axis=-1))
+    gaps = [gap_to_leader(_heads(*end, classes, names), axis=-1) for end in (before, after)]
     closed = 100 * (gaps[0] - gaps[1])
     return {name: closed[..., place] for place, name in enumerate(names)}
 

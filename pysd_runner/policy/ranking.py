@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ from pysd_runner.policy.objective import (
     walkers_of,
 )
 from pysd_runner.policy.ordering import CHANGE, Order, best_order
-from pysd_runner.policy.study import band, who_and_what
+from pysd_runner.policy.parts import all_parts_improve, declared_outcomes
+from pysd_runner.policy.study import Outcome, band, who_and_what
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE, WHO, distinct
 from pysd_runner.simulation import simulate
@@ -91,6 +93,7 @@ class Ranking(Tabled):
     year: int
     limits: pd.DataFrame
     regional: xr.Dataset  # changes by policy, draw and region or class
+    start: Start  # the regions in the last observed year
     delta: float | None = None  # difference of mean effects within which policies are as good; None for the default
     cases: Mapping[Case, xr.DataArray] = field(default_factory=dict)
     depends: Dependence | None = None
@@ -206,14 +209,26 @@ class Ranking(Tabled):
 
 
 def compare(
-    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
+    model: Model,
+    panel: Data,
+    common: CommonDraws,
+    scenarios: Sequence[Scenario],
+    bounds: tuple[int, int],
+    *,
+    is_whole: bool = True,
 ) -> Ranking:
-    """Run policies and their baselines, and compute the effects from output, population and money."""
-    ends, money, start = [], [], start_of(panel)
-    for place in range(0, len(scenarios), BATCH):
-        made = _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
+    """Run policies and their baselines, and compute the effects from output, population and money.
+
+    If it `is_whole`, also those on outcomes that the model declares over its regions.
+    """
+    spec, start = model.declarations, start_of(panel)
+    declared = declared_outcomes(spec.regional_outcomes, start) if is_whole else {}
+    size = BATCH // 4 if declared else BATCH
+    ends, money = [], []
+    for place in range(0, len(scenarios), size):
+        made = _simulated(model, panel, common, scenarios[place : place + size], bounds, declared=declared)
         # Effects need the last year only: all years of many scenarios and draws would not fit into memory.
-        ends.append(made[["output", "population"]].isel(year=[-1]))
+        ends.append(made[["output", "population", *declared]].isel(year=[-1]))
         behind = made["output"].isel(region=np.flatnonzero(start.behind))
         totals = {"budget": made["budget"], "made": made["output"].sum("region"), "behind": behind.sum("region")}
         money.append(xr.Dataset(totals))
@@ -223,11 +238,19 @@ def compare(
     spent = xr.concat(money, dim="scenario") if "population" in panel else None
     found = effects(data["output"], data["population"], spent, names, start)
     policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
+    others = [names[name] for name in policies]
+    for key, item in declared.items():
+        own, other = (data[key].sel(scenario=rows).to_numpy() for rows in (list(policies), others))
+        found[key] = (("scenario", "draw"), item.effect(own, other))
+    limits = _limits(data, names, policies, model, panel)
+    if declared:
+        limits["share_all_parts"] = all_parts_improve(spec.aims, found).mean(axis=1)
     return Ranking(
         effects=found,
         scenarios=policies,
         year=bounds[1],
-        limits=_limits(data, names, policies, model, panel),
+        limits=limits,
+        start=start,
         regional=_by_entity(data, {name: names[name] for name in policies}, panel),
     )
 
@@ -326,7 +349,7 @@ def scanned(
     def closed(draws: CommonDraws, policies: Sequence[Scenario], year: int) -> xr.DataArray:
         if (draws, policies, year) == (few, cast, until):
             return main.effects[HEADLINE]
-        found = compare(model, panel, draws, policies, (start, year)).effects[HEADLINE]
+        found = compare(model, panel, draws, policies, (start, year), is_whole=False).effects[HEADLINE]
         return found.assign_coords(walker=("draw", walkers))
 
     found: dict[Case, xr.DataArray] = {}
@@ -369,7 +392,9 @@ def _further(model: Model, panel: Data, common: CommonDraws, made: Ranking, boun
 
     def closed(policies: Sequence[Scenario], kept: Indices) -> xr.DataArray:
         draws, cast = common.only(model, kept), [policies[0].baseline(), *policies]
-        return compare(model, panel, draws, cast, bounds).effects[HEADLINE].transpose("scenario", "draw")
+        return (
+            compare(model, panel, draws, cast, bounds, is_whole=False).effects[HEADLINE].transpose("scenario", "draw")
+        )
 
     start, policies = start_of(panel), made.scenarios
     names = model.bindings.variables
@@ -407,16 +432,30 @@ def start_of(panel: Data) -> Start:
     """Output, population and classes of the regions in the last observed year of a panel."""
     groups = tuple(region.group for region in panel.regions)
     people = panel.array("population")[:, -1] if "population" in panel else np.ones(len(groups))
+    named = [dict(region.groupings) for region in panel.regions]
+    columns = {name: tuple(item.get(name, "") for item in named) for name in named[0]}
     return Start(
-        output=panel.array("output_per_head")[:, -1] * people, population=people, classes=groups if all(groups) else ()
+        output=panel.array("output_per_head")[:, -1] * people,
+        population=people,
+        classes=groups if all(groups) else (),
+        groupings={name: own for name, own in columns.items() if len(set(own)) > 1},
     )
 
 
 def _simulated(
-    model: Model, panel: Data, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int], **more: str
+    model: Model,
+    panel: Data,
+    common: CommonDraws,
+    scenarios: Sequence[Scenario],
+    bounds: tuple[int, int],
+    *,
+    declared: Mapping[str, Outcome] = MappingProxyType({}),
+    **more: str,
 ) -> xr.Dataset:
+    """Output, population and money, and declared outcomes in the last year."""
     names = model.bindings.variables
     read = {"output": names.output, "population": names.population, "budget": names.policy_money, **more}
+    needed = (name for item in declared.values() for name in item.variables)
     changed = scenario_values(scenarios, model, panel.regions, common.values, bounds, step=time_step(model))
     run = simulate(
         model,
@@ -424,7 +463,7 @@ def _simulated(
         start=bounds[0],
         stop=bounds[1],
         save_every=1,
-        outcomes=list(read.values()),
+        outcomes=list(dict.fromkeys([*read.values(), *needed])),
     )
     lead = (len(scenarios), len(common.draws))
     coords = {
@@ -443,6 +482,9 @@ def _simulated(
         )
         for name, variable in read.items()
     }
+    last = {name: values[..., -1:] for name, values in run.data.items()}
+    for key, item in declared.items():
+        arrays[key] = (("scenario", "draw"), np.broadcast_to(item.value(last)[..., 0], lead))
     return xr.Dataset(arrays, coords=coords)
 
 
@@ -524,5 +566,6 @@ def answer(  # noqa: PLR0913 - public entry point
     unweighed = None
     if before is not None:
         few = {**settings, "draws": min(SCANNED, settings.get("draws", SCANNED))}
-        unweighed = compare(model, panel, common_draws(model, panel, before, baseline, **few), scenarios, bounds)
+        drawn = common_draws(model, panel, before, baseline, **few)
+        unweighed = compare(model, panel, drawn, scenarios, bounds, is_whole=False)
     return Answer(comparisons=found, sought=sought, before=unweighed, misses=misses)

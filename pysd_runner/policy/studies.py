@@ -12,6 +12,7 @@ from pysd_runner.core.types import Texts, Values
 from pysd_runner.model import Model
 from pysd_runner.policy.cost import unit_costs
 from pysd_runner.policy.effects import each, regional_outcomes, variable_outcome
+from pysd_runner.policy.parts import declared_outcomes
 from pysd_runner.policy.ranking import start_of
 from pysd_runner.policy.study import Lever, Outcome, Study
 from pysd_runner.scenarios import Scenario, load_scenario
@@ -39,10 +40,10 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
     -------
     Study
         For a regional model: the levers of its scenario files, and the outcomes ``gap_closed``, ``theil_closed``,
-        ``theil_between_closed`` (if regions have classes), ``output_change`` and ``leader_change``. For any other
-        model: an outcome with subscripts is summed over its elements; the first one with exactly one subscript is also
-        watched element by element (its key followed by ``each``). Draws that fail without any policy are dropped and
-        counted in the notes.
+        ``theil_between_closed`` (if regions have classes), ``output_change`` and ``leader_change``, then those that the
+        model declares over its regions. For any other model: an outcome with subscripts is summed over its elements;
+        the first one with exactly one subscript is also watched element by element (its key followed by ``each``).
+        Draws that fail without any policy are dropped and counted in the notes.
 
     Raises
     ------
@@ -68,7 +69,9 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
     watched, elements = _by_element(model, judged)
     outcomes: dict[str, Outcome] = {}
     for panel in inputs.past:
-        outcomes, watched = regional_outcomes(start_of(panel), model.bindings.variables)
+        start = start_of(panel)
+        outcomes, watched = regional_outcomes(start, model.bindings.variables)
+        outcomes |= declared_outcomes(spec.regional_outcomes, start)
         elements = tuple(region.name(lang) for region in panel.regions)
     outcomes |= {item.key: _outcome(item) for item in judged}
     _check_declared(model, levers, outcomes)

@@ -200,7 +200,8 @@ def save_update(found: Update, folder: Path, before: Path, record: Record) -> No
     panel = found.panel
     save_csv(found.revised, folder / REVISIONS)
     save_csv(long_table(panel), folder / PANEL_FILE)
-    save_csv(pd.DataFrame(map(asdict, panel.regions)).rename(columns={"group": "class"}), folder / REGIONS)
+    regions = pd.DataFrame({**asdict(region), **dict(region.groupings)} for region in panel.regions)
+    save_csv(regions.drop(columns="groupings").rename(columns={"group": "class"}), folder / REGIONS)
     declared = declarations_beside(before)
     known = tomllib.loads((before.parent / DECLARATIONS).read_text(encoding="utf-8")) if declared.name else {}
     beside = declared.national or before.parent / SIDECAR

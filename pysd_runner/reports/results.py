@@ -11,7 +11,7 @@ import xarray as xr
 
 from pysd_runner.core.calendar import said_time
 from pysd_runner.core.errors import InvalidInput, Message
-from pysd_runner.core.numbers import percent, written
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.core.types import frozen
 from pysd_runner.export import save_csv
 from pysd_runner.export.records import read_record, write_record
@@ -20,7 +20,7 @@ from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.marks import largest
 from pysd_runner.policy.dependence import Dependence
 from pysd_runner.policy.effects import HEADLINE, OWN
-from pysd_runner.policy.ranking import LEAST_FIRST, Answer, first_error, first_shares
+from pysd_runner.policy.ranking import LEAST_FIRST, Answer, Ranking, first_error, first_shares
 from pysd_runner.reports.dependence import dependence_of, dependence_parts
 from pysd_runner.reports.document import (
     FEW_REGIONS,
@@ -58,6 +58,7 @@ from pysd_runner.reports.headline import (
 from pysd_runner.reports.learning import learning_parts
 from pysd_runner.reports.ordering import order_parts
 from pysd_runner.reports.replay import Inputs
+from pysd_runner.scenarios.crossing import WHO
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.study.future import Future
 from pysd_runner.study.labelling import completed, headline
@@ -320,6 +321,10 @@ def _compared(projection: Future, answer: Answer, lang: str) -> Iterator[Part]:
     yield Heading(translate("report.table", lang, year=int(projection.data["year"][-1])))
     yield policy_table(projection, answer, lang)
     yield Paragraph(how_made(projection, answer, lang))
+    yield from (Paragraph(line) for line in grouping_lines(answer.main, lang))
+    if declarations_of(projection).aims:
+        yield Heading(translate("report.aim", lang, year=int(projection.data["year"][-1])))
+        yield aim_table(projection, answer, lang)
     split = split_table(projection, answer, projection.policies[0], lang)
     if split is not None:
         yield split
@@ -461,11 +466,64 @@ def event_lines(projection: Future, shares: pd.DataFrame, lang: str) -> list[str
     return lines
 
 
-def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
-    """Table of the most effective policies and the first requested; a file has all policies and effects."""
+def _shown(projection: Future, answer: Answer) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All policies in the order of the gap closed, and those of them that are shown."""
     whole = answer.main.table().sort_values(f"{HEADLINE}_mean", ascending=False, kind="stable")
     rest = whole.index.drop(projection.policies[0])[: MOST_ROWS - 1]
-    table = whole[whole.index.isin([projection.policies[0], *rest])]
+    return whole, whole[whole.index.isin([projection.policies[0], *rest])]
+
+
+def grouping_lines(main: Ranking, lang: str) -> Iterator[str]:
+    """Sentence on each further grouping of the regions: how far its richest group is ahead, and what policies close."""
+    start = main.start
+    by_need = [name for name, item in main.scenarios.items() if item.policy.redistribution == WHO["by_need"][0]]
+    for name in start.groupings:
+        closed = main.effects[f"{name}_gap_closed"].median("draw").to_series()[by_need or list(main.scenarios)]
+        ahead, behind = (name_in(lang, "class", group) for group in start.ends(name))
+        points = (start.log_ratio(name, start.output, start.population), main.effects[f"{name}_gap"].median())
+        today, later = (written(100 * np.expm1(float(gap) / 100)) for gap in points)
+        yield translate(
+            "report.grouping need" if by_need else "report.grouping all",
+            lang,
+            ahead=ahead,
+            behind=behind,
+            today=today,
+            year=main.year,
+            later=later,
+            gap=written(float(points[1]), 1),
+            count=len(closed),
+            range=interval(closed.min(), closed.max(), 1),
+        )
+
+
+def aim_table(projection: Future, answer: Answer, lang: str) -> TextTable:
+    """Table of the policies that are shown by the outcomes of each part of the aim, and how often all parts improve."""
+    spec = declarations_of(projection)
+    parts, titles = [], {HEADLINE: translate("report.closed", lang)}
+    for aim in spec.aims.values():
+        name = getattr(aim, lang)
+        parts.append(name if aim.outcomes else translate("report.aim nothing", lang, part=name))
+        for item in filter(None, map(spec.regional_outcomes.get, aim.outcomes)):
+            unit = item.unit_zh if lang == "zh" else item.unit
+            titles[item.key] = translate("report.aim column", lang, outcome=getattr(item, lang), unit=unit)
+    rows = [
+        [
+            label_of(projection, answer, str(name), lang),
+            *(_cell(row, key, 1, lang) for key in titles),
+            _percent(row["share_all_parts"]),
+        ]
+        for name, row in _shown(projection, answer)[1].to_dict("index").items()
+    ]
+    return TextTable(
+        header=[translate("report.policy", lang), *titles.values(), translate("report.all parts", lang)],
+        rows=rows,
+        caption=translate("report.aim parts", lang, parts=translate("list.separator", lang).join(parts)),
+    )
+
+
+def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
+    """Table of the most effective policies and the first requested; a file has all policies and effects."""
+    whole, table = _shown(projection, answer)
     columns = {
         HEADLINE: translate("report.closed", lang),
         OWN: translate("report.own output", lang),

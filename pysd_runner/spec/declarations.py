@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
 from pysd_runner.core.types import Record, frozen
+from pysd_runner.spec.aims import Aim, RegionalOutcome
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.evidence import EvidenceTerm
 from pysd_runner.spec.priors import Prior
@@ -500,6 +501,8 @@ class ModelSpec:
         Name of the model.
     parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible, evidence, loops
         Declarations by key, in the order of the file.
+    regional_outcomes, aims
+        Outcomes of policies over all regions, and the parts of the aim that they measure.
     observations
         How columns of a table observe a model that is not regional, by key.
     budget
@@ -522,6 +525,8 @@ class ModelSpec:
     plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
     evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
     loops: Mapping[str, DeclaredLoop] = field(default_factory=dict)
+    regional_outcomes: Mapping[str, RegionalOutcome] = field(default_factory=dict)
+    aims: Mapping[str, Aim] = field(default_factory=dict)
     observations: Mapping[str, Observation] = field(default_factory=dict)
     budget: float | None = None
     study: Record = field(default_factory=dict)

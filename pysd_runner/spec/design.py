@@ -248,11 +248,12 @@ def design_of(spec: "ModelSpec | None") -> StudyDesign:
         levers = {} if spec is None else {key: item.element for key, item in spec.levers.items()}
         return PLAIN if spec is None else replace(PLAIN, levers=levers, **spec.study)
     ranges, names = spec.bindings.ranges, spec.bindings.variables
+    measured = [name for item in spec.regional_outcomes.values() for name in item.variables]
     return replace(
         REGIONAL,
         shock_sizes=(spec.bindings.parameters.shock_size,),
         ranges=ranges,
-        bound=spec.bindings.named(),
+        bound=(*spec.bindings.named(), *measured),
         policy=spec.bindings.policy,
         usual=(names.output, names.policy_money),
         axes={ranges.region: "region", ranges.lever: "lever", ranges.policy_class: "class"},

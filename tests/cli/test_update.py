@@ -50,6 +50,7 @@ def test_revisions_stand_in_one_table_and_a_folder_is_updated_again(gapsim, tmp_
     figures(tmp_path / "new.csv")
     found = gapsim("update", "one", "new.csv", "--out", "two", "--json", code=0).json["data"]
     assert (found["years"], found["revised"]) == ([2025], [])
+    assert load_data(tmp_path / "two").regions == load_data("china").regions
     assert load_data(tmp_path / "two").array("output")[0, -2] == pytest.approx(49670.2 * 1.05e8, rel=1e-5)
 
 

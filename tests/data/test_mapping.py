@@ -1,5 +1,6 @@
 """Mapping files, region files, national series, declarations and templates."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pysd_runner.cli.initialise import panel_templates
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.data import Entity, PanelMapping, check_data, load_data, load_mapping
 from pysd_runner.data.regions import national_of, regions_of, with_tiles
+from pysd_runner.reports.replay import data_from_dict, data_to_dict
 from pysd_runner.scenarios import scenario_template
 
 Write = Callable[..., Path]
@@ -111,6 +113,32 @@ def test_regions_by_code_or_either_name(write: Write) -> None:
     assert panel.codes == ("1", "2")
     assert panel.problems == ()
     assert (panel.regions[1].row, panel.regions[1].column, panel.groups) == (3, 0, ("N", "S"))
+
+
+def test_further_columns_of_a_region_file_group_regions_if_they_have_fewer_values(write: Write) -> None:
+    regions = write(
+        "code,name_en,class,Bank,note,area,whole\n1,Alpha,N,left,old,7,x\n2,Beta,N,right,,8,x\n"
+        "3,Gamma,S,left,new,9,x\n4,Delta,S,left,new,9,x\n",
+        name="regions.csv",
+    )
+    path = write(HEAD + "".join(f"{code},{year},5e4,1\n" for code in range(1, 5) for year in (2020, 2021)))
+    panel = load_data(path, regions=regions)
+    assert [region.groupings for region in panel.regions] == [
+        (("bank", word),) for word in ("left", "right", "left", "left")
+    ]
+    # They do not enter the hash, as no fit depends on them.
+    bare = write("code,name_en,class\n1,Alpha,N\n2,Beta,N\n3,Gamma,S\n4,Delta,S\n", name="bare.csv")
+    assert load_data(path, regions=bare).sha256 == panel.sha256
+    assert data_from_dict(json.loads(json.dumps(data_to_dict(panel)))).regions == panel.regions
+
+
+def test_the_south_and_the_north_of_china_are_those_of_the_convention() -> None:
+    panel = load_data("china")
+    south = [region.code for region in panel.regions if dict(region.groupings)["north_south"] == "South"]
+    assert len(south) == 16
+    assert {"320000", "340000", "540000"} < set(south)
+    assert not {"410000", "610000", "620000"} & set(south)
+    assert len(panel.regions) - len(south) == 15
 
 
 def test_without_a_region_file_codes_are_names_and_tiles_are_automatic(write: Write) -> None:

@@ -72,7 +72,7 @@ def test_bindings_to_what_is_not_there_are_refused(folder: Path, tmp_path: Path)
     (tmp_path / "model.mdl").write_bytes((folder / "model.mdl").read_bytes())
     line = next(line for line in declared.splitlines() if line.startswith("output_per_head = "))
     for old, new, text in (
-        (line, 'output_per_head = "Nothing"', "bindings: the model has no variable 'Nothing'"),
+        (line, 'output_per_head = "Nothing"', "bindings or regional_outcomes: the model has no variable 'Nothing'"),
         ('momentum_decay = "tau_m"', 'momentum_decay = "tau_n"', "bindings.parameters.momentum_decay: no parameter"),
         ('reference_shift = "tref"', 'reference_shift = "treff"', "bindings.inputs.reference_shift: no input 'treff'"),
         ('lever = "Lever"\n', "", "bindings.lever: is missing"),

@@ -195,7 +195,7 @@ def test_a_policy_under_which_own_output_falls_levels_down():
     start = Start(output=np.array([4.0, 1.0]), population=np.ones(2))
     found = effects(output, xr.ones_like(output), None, dict.fromkeys(places["scenario"], "none"), start)
     cast = dict.fromkeys(("down", "up", "apart"), None)
-    ranking = Ranking(effects=found, scenarios=cast, year=0, limits=None, regional=None)
+    ranking = Ranking(effects=found, scenarios=cast, year=0, limits=None, regional=None, start=start)
     assert (found["gap_closed"] > 0).to_numpy().ravel().tolist() == [True, True, False]
     assert ranking.levels_down.to_dict() == {"down": True, "up": False, "apart": False}
     assert ranking.chosen.members == ("up",)
@@ -249,6 +249,30 @@ def test_a_tolerance_admits_whom_small_losses_keep_out(comparison):
         assert row["keeps_with_tolerance"] >= row["keeps_constraints"]
         worse = (own < 0).mean("draw")
         assert row["share_worse_off"] == pytest.approx(float(worse.max()))
+
+
+def test_further_groupings_are_a_plain_loop_over_their_groups():
+    rng = np.random.default_rng(1)
+    made, people = rng.uniform(1, 4, (2, 2, 3, 5, 1))
+    dims, coords = ("scenario", "draw", "region", "year"), {"scenario": ["none", "own"], "draw": range(3), "year": [0]}
+    groups = ("lower", "upper", "lower", "upper", "upper")
+    start = Start(output=np.array([1.0, 5, 2, 6, 4]), population=np.ones(5), groupings={"bank": groups})
+    assert start.ends("bank") == ("upper", "lower")
+    assert start.log_ratio("bank", start.output, start.population) == pytest.approx(100 * np.log(5 / 1.5))
+    output, population = (xr.DataArray(values, dims=dims, coords=coords) for values in (made, people))
+    found = effects(output, population, None, {"none": "none", "own": "none"}, start).sel(scenario="own")
+    for draw in range(3):
+        gaps, indices = [], []
+        for y, p in zip(made[:, draw, :, 0], people[:, draw, :, 0], strict=True):
+            lower, upper = ([place for place in range(5) if groups[place] == name] for name in ("lower", "upper"))
+            heads = [sum(y[own]) / sum(p[own]) for own in (upper, lower)]
+            gaps.append(100 * np.log(heads[0] / heads[1]))
+            shares = [(sum(y[own]) / sum(y), sum(p[own]) / sum(p)) for own in (upper, lower)]
+            indices.append(1000 * sum(share * np.log(share / part) for share, part in shares))
+        expected = {"bank_gap": gaps[0], "bank_gap_closed": gaps[0] - gaps[1]}
+        expected["theil_between_closed:bank"] = indices[0] - indices[1]
+        for key, value in expected.items():
+            assert float(found[key].sel(draw=draw)) == pytest.approx(value)
 
 
 def test_nothing_to_compare_is_refused(comparison, panel):

@@ -12,7 +12,15 @@ from pysd_runner.policy.ranking import answer, quantile_error, tail_effective_si
 from pysd_runner.reports.document import aligned
 from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreign_costs, implausible
 from pysd_runner.reports.headline import any_of, headline_lines, label_of, odds, three_sentences, with_need
-from pysd_runner.reports.results import how_made, level_table, overview, policy_table, split_table
+from pysd_runner.reports.results import (
+    aim_table,
+    grouping_lines,
+    how_made,
+    level_table,
+    overview,
+    policy_table,
+    split_table,
+)
 from pysd_runner.scenarios import load_scenario, with_comparisons
 from pysd_runner.scenarios.crossing import distinct, two_by_two
 from pysd_runner.study.projection import project
@@ -167,6 +175,48 @@ def test_it_says_how_many_policies_keep_the_constraints(projection, compared):
     table = policy_table(projection, with_limits(keeps_constraints=mean), "en")
     place = table.header.index("constraints kept")
     assert {row[place] for row in table.rows if row[0] == "Mean mix, per head"} == {"yes"}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_part_of_the_aim_has_its_columns_or_is_said_to_have_none(projection, compared, lang):
+    table, spec = aim_table(projection, compared, lang), declarations_of(projection)
+    effects = compared.main.effects
+    keys = [key for aim in spec.aims.values() for key in aim.outcomes]
+    assert len(table.header) == len(keys) + 2
+    for key, title in zip(keys, table.header[1:], strict=False):
+        item = spec.regional_outcomes.get(key)
+        assert item is None or title.startswith(getattr(item, lang))
+        values = effects[key].sel(scenario="zoned_need").to_numpy()
+        row = next(row for row in table.rows if row[0] == label_of(projection, compared, "zoned_need", lang))
+        if key != "gap_closed":
+            assert written(float(np.median(values)), 1) in row[1 + keys.index(key)]
+        improved = [
+            all(float(effects[name].sel(scenario="zoned_need")[draw]) > 0 for name in keys) for draw in range(5)
+        ]
+        assert row[-1] == f"{100 * sum(improved) / 5:.0f} %"
+    nothing = {"en": "(nothing in this model stands for it)", "zh": "（本模型中没有与之对应的量）"}[lang]
+    assert table.caption.count(nothing) == 1
+    assert getattr(spec.aims["comparative_advantage"], lang) + nothing.replace("(", " (") in table.caption
+    assert all(getattr(aim, lang) in table.caption for aim in spec.aims.values())
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "South over North: "), ("zh", "南方人均产出在最后观测年比北方高")])
+def test_the_south_and_the_north_have_a_sentence(compared, panel, lang, words):
+    (line,) = grouping_lines(compared.main, lang)
+    assert line.startswith(words)
+    south = [dict(region.groupings)["north_south"] == "South" for region in panel.regions]
+    heads = []
+    for wanted in (True, False):
+        own = [place for place, is_south in enumerate(south) if is_south == wanted]
+        heads.append(sum(panel.array("output")[own, -1]) / sum(panel.array("population")[own, -1]))
+    assert f"{100 * (heads[0] / heads[1] - 1):.0f}" in re.findall(r"[\d.]+", line)
+    needs = [name for name, item in compared.main.scenarios.items() if item.policy.redistribution == 1]
+    closed = compared.main.effects["north_south_gap_closed"].sel(scenario=needs).median("draw")
+    assert interval(float(closed.min()), float(closed.max()), 1) in line
+    others = [name for name in compared.main.scenarios if name not in needs]
+    rest = {name: compared.main.scenarios[name] for name in others}
+    (line,) = grouping_lines(dataclasses.replace(compared.main, scenarios=rest), lang)
+    assert {"en": f"the {len(others)} policies compared", "zh": f"参与比较的 {len(others)} 项政策"}[lang] in line
 
 
 def test_at_most_ten_sentences_in_both_languages(projection, compared):
