@@ -364,7 +364,9 @@ class Sentences:
     def advice(self) -> str:
         """Sentence on the mixes to choose here, with their spending and effect."""
         rows = self.found.table.loc[list(self.found.members or (self.found.leading,)), "mean"]
-        low, high = (written(abs(size), 1 if abs(size) >= _TOLD else 2) for size in (rows.min(), rows.max()))
+        # What is chosen raises output; what changes it where nothing helps may lower it.
+        ends = (rows.abs() if self.found.members else rows).agg(["min", "max"])
+        low, high = (written(size, 1 if abs(size) >= _TOLD else 2) for size in ends)
         name, count = self.say("brief.these") if self.paths.measure == "laggards" else self.name, len(self.found.table)
         many = "one" if count == 1 else "any" if len(rows) > 1 else "two" if count == 2 else "many"
         words = {
