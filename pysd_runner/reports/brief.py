@@ -64,7 +64,7 @@ FORMATS = ("html", "docx", "xlsx")
 MOST_MIXES = 5
 _GAINERS = 3
 # Number of mixes in the table: those of the chart, and those that do most.
-_RANKED = 7
+_RANKED = 6
 # Least money a head that is written without decimals.
 _WHOLE = 10
 

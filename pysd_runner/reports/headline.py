@@ -24,6 +24,8 @@ from pysd_runner.text import translate, translated, variable_names
 
 # Maximum number of regions named in a list; the rest are counted.
 NAMED = 4
+# Most policies that a sentence names one by one.
+MOST_NAMED = 4
 # Minimum change of the gap, in points, for which a cost per point is given.
 LEAST_CLOSED = 0.05
 # Effects that say what money buys: national output, and that of the regions below the mean.
@@ -287,10 +289,12 @@ def _sought(projection: Future, answer: Answer, lang: str) -> str:
 
 
 def any_of(projection: Future, answer: Answer | None, names: Sequence[str], lang: str) -> str:
-    """One policy, or "any of" several, by their printed names."""
+    """One policy, or "any of" several, by their printed names; of many, the first few and how many more."""
     labels = [translate("brief.quoted", lang, text=label_of(projection, answer, name, lang)) for name in names]
     if len(labels) == 1:
         return labels[0]
+    if len(labels) > MOST_NAMED:
+        labels[MOST_NAMED - 1 :] = [translate("answer.others", lang, count=len(labels) - MOST_NAMED + 1)]
     parts = translate("answer.comma", lang).join(labels[:-1])
     return translate("answer.any", lang, first=parts, last=labels[-1])
 

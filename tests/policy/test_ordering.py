@@ -107,7 +107,6 @@ def test_a_few_draws_are_those_of_all(model, panel, mixes):
 
 def test_an_answer_has_an_order_if_there_are_enough_draws_and_years(monkeypatch, model, panel, mixes):
     monkeypatch.setattr(ranking, "scanned", lambda *_: {})
-    monkeypatch.setattr(ranking, "_switching", lambda *_: ())
     cast = [next(iter(mixes.values())).baseline(), *list(mixes.values())[:2]]
     orders, lessons = {}, {}
     for draws, until in ((LEAST_SPLIT, 2031), (LEAST_SPLIT, 2030), (LEAST_SPLIT - 1, 2031)):
