@@ -401,6 +401,8 @@ def _add_table(page: Any, table: TextTable) -> None:
     lines = "".join(f'<w:{side} w:val="single" w:sz="4" w:color="{_RULE}"/>' for side in ("top", "bottom", "insideH"))
     shown._tbl.tblPr.append(parse_xml(f"<w:tblBorders {nsdecls('w')}>{lines}</w:tblBorders>"))
     rest = (_WIDEST - _FIRST) / max(len(table.header) - 1, 1)
+    for column, grid in enumerate(shown.columns):  # LibreOffice reads these widths, Word those of the cells
+        grid.width = Cm(rest if column else _FIRST)
     for number, texts in enumerate((table.header, *table.rows)):
         for column, (cell, text) in enumerate(zip(shown.add_row().cells, texts, strict=True)):
             cell.width = Cm(rest if column else _FIRST)
