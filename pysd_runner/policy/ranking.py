@@ -131,11 +131,23 @@ class Ranking(Tabled):
         whole = xr.merge([nation, self.regional], compat="override", join="exact")
         return (whole / HUNDREDTH).round().clip(-LARGEST, LARGEST).astype(np.int16)
 
-    def select(self, allowed: Flags | None = None) -> Selection:
-        """The policies that close the gap as much as any, of those allowed that do not level down."""
-        closed, own = (self.effects[key].transpose("draw", "scenario").to_numpy() for key in (HEADLINE, OWN))
-        shared: dict[str, Any] = {"walkers": walkers_of(self.effects), "delta": self.delta, "digit": DIGIT}
-        return select(list(self.scenarios), closed, own=own, allowed=allowed, **shared)
+    def select(self, allowed: Flags | bool = True, effect: str = HEADLINE) -> Selection:
+        """The policies that do as much as any for an effect, of those allowed that do not level down.
+
+        `delta` holds for the gap; for other effects it is a tenth of the largest mean. A policy without a finite
+        effect, such as output per money where it costs nothing, is not allowed.
+        """
+        values, own = (self.effects[key].transpose("draw", "scenario").to_numpy() for key in (effect, OWN))
+        finite = np.isfinite(values).all(axis=0)
+        return select(
+            list(self.scenarios),
+            np.where(finite, values, 0.0),
+            own=own,
+            walkers=walkers_of(self.effects),
+            allowed=finite & allowed,
+            delta=self.delta if effect == HEADLINE else None,
+            digit=DIGIT,
+        )
 
     @property
     def chosen(self) -> Selection:

@@ -48,6 +48,7 @@ from pysd_runner.reports.document import (
 from pysd_runner.reports.evidence import certainty_lines, declarations_of, evidence_lines, noticed
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import (
+    any_of,
     case_label,
     definition_label,
     headline_lines,
@@ -324,6 +325,9 @@ def _compared(projection: Future, answer: Answer, lang: str) -> Iterator[Part]:
     yield from (Paragraph(line) for line in grouping_lines(answer.main, lang))
     if declarations_of(projection).aims:
         yield Heading(translate("report.aim", lang, year=int(projection.data["year"][-1])))
+        if len(answer.main.scenarios) > 1:
+            yield Paragraph(translate("report.best by", lang))
+            yield Bullets(list(best_lines(projection, answer, lang)))
         yield aim_table(projection, answer, lang)
     split = split_table(projection, answer, projection.policies[0], lang)
     if split is not None:
@@ -499,7 +503,7 @@ def grouping_lines(main: Ranking, lang: str) -> Iterator[str]:
 def aim_table(projection: Future, answer: Answer, lang: str) -> TextTable:
     """Table of the policies that are shown by the outcomes of each part of the aim, and how often all parts improve."""
     spec = declarations_of(projection)
-    parts, titles = [], {HEADLINE: translate("report.closed", lang)}
+    parts, titles = [], {HEADLINE: translate("report.gap column", lang)}
     for aim in spec.aims.values():
         name = getattr(aim, lang)
         parts.append(name if aim.outcomes else translate("report.aim nothing", lang, part=name))
@@ -519,6 +523,21 @@ def aim_table(projection: Future, answer: Answer, lang: str) -> TextTable:
         rows=rows,
         caption=translate("report.aim parts", lang, parts=translate("list.separator", lang).join(parts)),
     )
+
+
+def best_lines(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
+    """The policies that do as much as any by each outcome of the aim, own output and present value; see `select`."""
+    spec = declarations_of(projection)
+    aimed = [key for aim in spec.aims.values() for key in aim.outcomes]
+    for key in filter(answer.main.effects.__contains__, [*aimed, OWN, "benefit_cost_present"]):
+        item = spec.regional_outcomes.get(key)
+        names = answer.main.select(effect=key).members
+        yield translate(
+            "report.best by_line",
+            lang,
+            outcome=getattr(item, lang) if item else name_in(lang, "policy_outcome", key),
+            policies=any_of(projection, answer, names, lang) if names else translate("report.best by_none", lang),
+        )
 
 
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:

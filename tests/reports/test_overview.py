@@ -14,6 +14,7 @@ from pysd_runner.reports.evidence import declarations_of, evidence_lines, foreig
 from pysd_runner.reports.headline import any_of, headline_lines, label_of, odds, three_sentences, with_need
 from pysd_runner.reports.results import (
     aim_table,
+    best_lines,
     grouping_lines,
     how_made,
     level_table,
@@ -198,6 +199,75 @@ def test_every_part_of_the_aim_has_its_columns_or_is_said_to_have_none(projectio
     assert table.caption.count(nothing) == 1
     assert getattr(spec.aims["comparative_advantage"], lang) + nothing.replace("(", " (") in table.caption
     assert all(getattr(aim, lang) in table.caption for aim in spec.aims.values())
+
+
+def chosen_by_hand(values, own, delta):
+    """Members of the set of one column, the largest mean first; every sum is a loop over draws."""
+    count = len(next(iter(values.values())))
+
+    def mean(column):
+        return sum(column) / count
+
+    def error(column):
+        return (sum((value - mean(column)) ** 2 for value in column) / (count - 1) / count) ** 0.5
+
+    finite = [name for name, column in values.items() if all(np.isfinite(column))]
+    candidates = [name for name in finite if np.median(own[name]) >= 0]
+    if not any(
+        mean(values[name]) > 2 * error(values[name]) or sum(value > 0 for value in values[name]) >= 0.66 * count
+        for name in candidates
+    ):
+        return []
+    first = max(candidates, key=lambda name: mean(values[name]))
+    delta = max(0.1 * mean(values[first]), 0.05) if delta is None else delta
+    near = {}
+    for name in candidates:
+        lost = [one - other for one, other in zip(values[first], values[name], strict=True)]
+        if mean(lost) <= delta + 2 * error(lost):
+            near[name] = mean(values[name])
+    return sorted(near, key=near.get, reverse=True)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("delta", [None, 3.0])
+def test_the_best_by_each_outcome_are_those_of_the_rule_applied_by_hand(projection, compared, lang, delta, monkeypatch):
+    spec = declarations_of(projection)
+    keys = [key for aim in spec.aims.values() for key in aim.outcomes]
+    keys += ["laggards_change", "benefit_cost_present"]
+    names, rng = list(compared.main.scenarios), np.random.default_rng(4)
+    drawn = compared.main.effects.isel(draw=np.arange(40) % 5).assign_coords(draw=np.arange(40))
+    for key in keys:
+        size = {"mobility_change": -5.0, "laggards_change": 2.0}.get(key, 4.0)
+        drawn[key] = drawn[key] * 0 + size + rng.normal(size=(len(names), 1)) + rng.normal(size=(len(names), 40)) / 4
+    # The best by services levels down, and one policy costs nothing, so that its output per money is not finite.
+    worst = names[int(drawn["services_closed"].mean("draw").to_numpy().argmax())]
+    drawn["laggards_change"].loc[{"scenario": worst}] = -1.0
+    free = names[int(drawn["benefit_cost_present"].mean("draw").to_numpy().argmax())]
+    drawn["benefit_cost_present"].loc[{"scenario": free, "draw": 7}] = np.inf
+    monkeypatch.setattr("pysd_runner.reports.headline.MOST_NAMED", 2)
+    counts = []
+    for effects in (drawn, compared.main.effects):
+        main = dataclasses.replace(compared.main, effects=effects, delta=delta)
+        found = dataclasses.replace(compared, comparisons={"": main})
+        lines = list(best_lines(projection, found, lang))
+        assert len(lines) == len(keys) == 7
+        for key, line in zip(keys, lines, strict=True):
+            columns, own = (
+                {name: effects[item].sel(scenario=name).to_numpy().tolist() for name in names}
+                for item in (key, "laggards_change")
+            )
+            expected = chosen_by_hand(columns, own, delta if key == "gap_closed" else None)
+            labels = [label_of(projection, found, name, lang) for name in expected]
+            shown = re.findall("“([^”]*)”", line)
+            assert shown == labels[: 1 if len(labels) > 2 else 2], key
+            rest = {"en": f"or {len(expected) - 1} others", "zh": f"另外 {len(expected) - 1} 项"}[lang]
+            assert (rest in line) == (len(expected) > 2)
+            none = {"en": "none helps visibly", "zh": "没有一项有明显改善"}[lang]
+            assert (none in line) == (not expected)
+            item = spec.regional_outcomes.get(key)
+            assert item is None or getattr(item, lang) in line
+            counts.append(len(expected))
+    assert set(counts) >= {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "South over North: "), ("zh", "南方人均产出在最后观测年比北方高")])
