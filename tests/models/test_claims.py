@@ -48,8 +48,10 @@ def witnesses() -> frozenset[str]:
     return frozenset({name for name in tests if name.startswith("test_")} | scenarios)
 
 
-def test_all_fifty_seven_claims_are_there_in_order() -> None:
-    assert [row["claim"] for row in CLAIMS] == [f"C{number}" for number in range(57)]
+def test_all_fifty_eight_claims_are_there_once_and_in_order_within_a_table() -> None:
+    tables = [[int(number) for number in re.findall(r"^\| C(\d+) \|", part, re.M)] for part in PAGE.split("\n## ")]
+    assert sorted(number for table in tables for number in table) == list(range(58))
+    assert all(table == sorted(table) for table in tables)
 
 
 def test_every_table_has_the_same_columns() -> None:

@@ -6,6 +6,7 @@ cannot drift away from the model. What depends on growth by skills is held under
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -467,6 +468,34 @@ def test_the_rural_shortfall_of_access_follows_the_national_series() -> None:
     found = simulate(model, start, start=2014, stop=2024, save_every=1, outcomes=[outcome])[outcome][0, 0]
     for year, value in rural.items():
         assert found[year - 2014] == pytest.approx(value, abs=0.025), year
+
+
+def test_the_south_drew_ahead_of_the_north_until_2020_and_only_inputs_by_region_tell_them_apart() -> None:
+    panel = load_data("china")
+    is_south = np.array([dict(region.groupings)["north_south"] == "South" for region in panel.regions])
+    assert (is_south.sum(), (~is_south).sum()) == (16, 15)
+
+    def lead(output: Array, population: Array) -> Array:
+        south, north = (output[part].sum(0) / population[part].sum(0) for part in (is_south, ~is_south))
+        return np.asarray(100 * (south / north - 1))
+
+    observed = dict(zip(panel.years, lead(panel.array("output"), panel.array("population")), strict=True))
+    expected = {2000: 4.3, 2013: 12.0, 2019: 24.4, 2020: 25.6, 2024: 23.7}
+    assert {year: round(float(observed[year]), 1) for year in expected} == expected
+    assert max(observed, key=observed.__getitem__) == 2020
+    # The model starts with the lead of the data, and does not read which region is in the South.
+    model = load_model("regional_digital", regions=len(panel.regions))
+    swapped = {"South": "North", "North": "South"}
+    regions = [replace(item, groupings=(("north_south", swapped[item.groupings[0][1]]),)) for item in panel.regions]
+    own, other = (
+        RegionalModel(model=model, panel=data).values(RegionalModel(model=model, panel=data).inputs(2024))
+        for data in (panel, replace(panel, entities={"region": tuple(regions)}))
+    )
+    assert own.keys() == other.keys()
+    for name, values in own.items():
+        np.testing.assert_array_equal(values, other[name], err_msg=name)
+    found = simulate(model, own, start=2024, stop=2025, save_every=1, outcomes=["Output", "Population"])
+    assert lead(found["Output"][0, 0], found["Population"][0, 0])[0] == pytest.approx(observed[2024], rel=1e-6)
 
 
 def test_rural_access_and_urban_access_make_up_access() -> None:
