@@ -13,7 +13,7 @@ from pysd_runner.indicators.selection import Selection
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.policy.objective import DEFAULT_CONSTRAINTS, ENDS
 from pysd_runner.policy.ranking import LEAST_KEPT, TOLERANCE, Answer, Ranking
-from pysd_runner.reports.dependence import carried_clause
+from pysd_runner.reports.depends import carried_clause
 from pysd_runner.reports.evidence import alike, declarations_of, foreign_costs, rests
 from pysd_runner.scenarios.crossing import WHO
 from pysd_runner.scenarios.policy import FrozenMapping, Schedule

@@ -21,7 +21,7 @@ from pysd_runner.plots.marks import largest
 from pysd_runner.policy.dependence import Dependence
 from pysd_runner.policy.effects import HEADLINE, OWN
 from pysd_runner.policy.ranking import LEAST_FIRST, Answer, Ranking, first_error, first_shares
-from pysd_runner.reports.dependence import dependence_of, dependence_parts
+from pysd_runner.reports.depends import dependence_of, dependence_parts
 from pysd_runner.reports.document import (
     FEW_REGIONS,
     FIGURES,

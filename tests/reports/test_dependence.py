@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pysd_runner.policy.dependence import dependence
-from pysd_runner.reports.dependence import carried_clause, dependence_parts
+from pysd_runner.reports.depends import carried_clause, dependence_parts
 from pysd_runner.spec import Normal
 from tests.study.models import SIR, infections, made
 

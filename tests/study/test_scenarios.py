@@ -228,7 +228,7 @@ def test_with_a_direction_the_scenarios_to_choose_are_named(tmp_path):
     assert "choose" not in plain.answer()[1]
     path.with_suffix(".toml").write_text("schema = 2\n[outcomes.Susceptible]\nbetter = 'higher'\n", encoding="utf-8")
     future = project(load_model(path), None, several, outcomes=["Susceptible"])
-    said = "Of the 3 scenarios choose any of “less” or “twin”: there is no reason here to prefer one; each is within"
+    said = "Of the 3 scenarios choose any of “less” or “twin”: there is no reason here to prefer one; in at least"
     assert said in future.answer()[1]
     one = project(load_model(path), None, {name: several[name] for name in ("less", "more")}, outcomes=["Susceptible"])
     assert "It is the best of the 2 scenarios: in 100 % of the simulations" in one.answer()[1]

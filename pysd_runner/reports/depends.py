@@ -167,7 +167,7 @@ def _label(projection: Future, key: str, kind: str, lang: str) -> str:
 
 def _unit(projection: Future, lang: str) -> str:
     """Unit of the effects, with the space before it."""
-    if projection.design.totals:
+    for _ in projection.design.totals:  # changes of sums are in per cent
         return "%" if lang == "zh" else " %"
     unit = quantity_in(projection, projection.leading, lang).short_unit
     return "" if unit.casefold() in ("", "dmnl", projection.leading.casefold()) else f" {unit}"
