@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from calibration.fitting.fit import fit as fit
     from calibration.fitting.problem import Problem as Problem
     from calibration.fitting.results import Fit as Fit, load_fit as load_fit
     from calibration.forecasting import Backtest as Backtest, backtest as backtest, forecast as forecast
     from calibration.forecasting.outlook import Outlook as Outlook
     from calibration.uncertainty import profile as profile, sample as sample
     from gapsim import errors as errors
+    from gapsim.fitting import fit as fit
     from gapsim.model import Model as Model, load_model as load_model
     from gapsim.policy import attribute as attribute, optimise as optimise
     from gapsim.projection import project as project

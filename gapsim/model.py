@@ -164,8 +164,8 @@ class Model(plain.Model):
 
     def fit(self, data: Any, **settings: Any) -> "Fit":
         """Fit the model to data: see `gapsim.fit`."""
-        from calibration.fitting.fit import fit
         from gapsim.calls import offered
+        from gapsim.fitting import fit
 
         return cast("Fit", offered(fit)(self, data, **settings))
 

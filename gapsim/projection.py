@@ -97,7 +97,7 @@ def project(  # noqa: PLR0913 - a public entry point
     )
     asked = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     settings = {name: value for name, value in asked.items() if value is not None}
-    start = started(notices, known, seen, parameters_of(fit), settings, how)
+    start = started(notices, known, seen, parameters_of(fit, draws), settings, how)
     found = projected(
         known,
         start.data,

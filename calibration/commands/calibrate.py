@@ -133,8 +133,7 @@ def calibrate(
     with folder:
         found.save(folder.draft)
         found = steps.judged(session, problem, found, folder.draft, search, profiles="profiles" not in asked.left_out)
-        if asked.sample is not None:
-            found = steps.sampled(session, problem, found, folder.draft, search, draws=asked.sample)
+        found = steps.drawn(session, problem, found, folder.draft, search, draws=asked.sample)
         steps.alternatives(session, problem, search, folder.draft, bound, sample=asked.sample)
         if "forecast" not in asked.left_out:
             _FOLLOWED[problem.design.start](session, read, problem, found, folder.draft, seed=search.seed)

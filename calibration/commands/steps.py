@@ -121,9 +121,8 @@ def alternatives(
         kept = search if search.store is None else replace(search, store=search.store / name)
         made = fitted(session, other, kept)
         made.save(folder / name)
-        if sample is not None:
-            made = sampled(session, other, made, folder / name, kept, draws=sample)
-            made.save(folder / name)
+        made = drawn(session, other, made, folder / name, kept, draws=sample)
+        made.save(folder / name)
         found[name] = made
     return found
 
@@ -180,6 +179,19 @@ def sampled(session: Session, problem: "Problem", found: "Fit", folder: Path, se
     if finding is not None:
         session.warn(finding.message)
     return made.attached(found)
+
+
+def drawn(
+    session: Session, problem: "Problem", found: "Fit", folder: Path, search: Search, *, draws: int | None
+) -> "Fit":
+    """Add draws of the posterior to the fit: as many of the sampler as were asked for, else those of `Posterior`."""
+    from calibration.uncertainty.drawing import Posterior
+
+    if draws is not None:
+        return sampled(session, problem, found, folder, search, draws=draws)
+    with session.stage(Message("Drawing from the posterior")) as stage:
+        steps = Message("steps of every walker")
+        return Posterior(found, lambda _, done, count: stage.at(steps, done, count))(found)
 
 
 def draw(

@@ -1,6 +1,6 @@
 """The result of a fit, and the folder in which it is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +109,8 @@ class Fit(Tabled):
         Forecast skill for held-out observations; empty if there are none.
     problem
         The `Problem` that was fitted; not saved, so None in a fit that was loaded.
+    posterior
+        Adds draws of the posterior to the fit when they are needed; not saved. None adds none.
     """
 
     fitted: FittedParameters
@@ -128,6 +130,12 @@ class Fit(Tabled):
     time_unit: str = ""
     holdout: tuple[HeldOut, ...] = ()
     problem: Any = field(default=None)
+    posterior: Callable[["Fit"], "Fit"] | None = field(default=None)
+
+    @property
+    def drawn(self) -> "Fit":
+        """The fit with its draws, else those of `posterior`: what `save` and projections use."""
+        return self if self.fitted.draws or self.posterior is None else self.posterior(self)
 
     def check(self) -> list[Finding]:
         """List the diagnostics that failed; the list is empty if the fit can be used without reservation."""
@@ -461,11 +469,11 @@ class Fit(Tabled):
         """
         from pysd_runner.export.files import save_csv
 
-        folder = Path(folder)
-        self.fitted.save(folder / FITTED)
-        save_csv(self.to_frame(), folder / RESIDUALS)
-        save_csv(self.table(), folder / PARAMETERS)
-        write_record(folder / RECORD, record(self), schema=SCHEMA)
+        folder, whole = Path(folder), self.drawn
+        whole.fitted.save(folder / FITTED)
+        save_csv(whole.to_frame(), folder / RESIDUALS)
+        save_csv(whole.table(), folder / PARAMETERS)
+        write_record(folder / RECORD, record(whole), schema=SCHEMA)
         return folder
 
     @classmethod
@@ -497,7 +505,7 @@ class Fit(Tabled):
                 )
         file = folder / RECORD
         content = read_record(file, schema=SCHEMA, what=Message("record of a fit"), remedy=REMEDY, earlier=EARLIER)
-        check_entries(Fit, content, str(file), REMEDY, without=("fitted", "problem"))
+        check_entries(Fit, content, str(file), REMEDY, without=("fitted", "problem", "posterior"))
         many = {name: tuple(_one(kind, row) for row in content[name]) for name, kind in NESTED.items()}
         single = {name: None if content[name] is None else _one(kind, content[name]) for name, kind in SINGLE.items()}
         found: dict[str, Any] = {name: null_to_nan(content[name]) for name in ENTRIES} | many | single

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
         convergence as convergence,
         predictive_checks as predictive_checks,
     )
+    from calibration.uncertainty.importance import (
+        WeightedDraws as WeightedDraws,
+        truncated as truncated,
+        weighted_at as weighted_at,
+    )
     from calibration.uncertainty.profiles import (
         Profile as Profile,
         ProfileShape as ProfileShape,

@@ -163,7 +163,7 @@ def weigh(
             count=len(rows),
             least=MIN_EFFECTIVE,
         )
-    taken = _systematic(weights, len(rows), np.random.default_rng(seed))
+    taken = systematic(weights, len(rows), np.random.default_rng(seed))
     densities = {name: np.asarray(values) for name, values in (fitted.provenance.get(DENSITIES) or {}).items()}
     densities |= {item.key: -0.5 * item.residuals(implied[item.key]) ** 2 for item in kept}
     record = {"how": "weights", "terms": [item.key for item in kept], "effective": effective, "draws": len(rows)}
@@ -193,7 +193,7 @@ def importance(terms: Sequence[EvidenceTerm], implied: Arrays, rows: Array | Non
     return weights, float(1 / (np.bincount(places, weights) ** 2).sum())
 
 
-def _systematic(weights: Array, count: int, rng: np.random.Generator) -> Indices:
+def systematic(weights: Array, count: int, rng: np.random.Generator) -> Indices:
     """Indices taken in proportion to weights by systematic resampling, in ascending order."""
     points = (rng.random() + np.arange(count)) / count
     return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)

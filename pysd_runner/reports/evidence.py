@@ -137,6 +137,8 @@ def certainty_lines(fitted: Record, spec: ModelSpec, *, lang: str = "en") -> lis
         notes.append(
             translate("report.sampled" if sampling["is_trusted"] else "report.sampled badly", lang, **sampling)
         )
+    weighting = fitted["provenance"].get("weighting")
+    notes += [] if weighting is None or sampling is not None else [translate("report.weighted", lang, **weighting)]
     return lines + [line for note in notes for line in filled(note, indent=_INDENT)]
 
 

@@ -44,13 +44,13 @@ def loaded(model: AnyModel, data: "Data | AnySource | None") -> tuple[Model, Dat
     return load_model(model, regions=None if data is None else data.count), data
 
 
-def parameters_of(fit: AnyFit | None) -> FittedParameters | None:
-    """The parameters of a fit, given its result, its parameters, or its folder."""
+def parameters_of(fit: AnyFit | None, draws: int | None = None) -> FittedParameters | None:
+    """The parameters of a fit, given its result, its parameters, or its folder; one draw needs no posterior."""
     if fit is None or isinstance(fit, FittedParameters):
         return fit
     if isinstance(fit, str | Path):
         return load_fitted(fit)
-    found = getattr(fit, "fitted", None)
+    found = getattr(fit if draws == 1 else getattr(fit, "drawn", fit), "fitted", None)
     if isinstance(found, FittedParameters):
         return found
     raise InvalidInput(

@@ -407,7 +407,7 @@ def loops(
         raise UnknownName("loops are found as {known}; {find!r} is none of them", known=get_args(Find), find=find)
     if not isinstance(model, Model | ProjectionInputs):
         known, data, _, fit = subject_of(model, None, {}, None)
-        model = inputs_of(*loaded(known, data), parameters_of(fit), draws=1)
+        model = inputs_of(*loaded(known, data), parameters_of(fit, 1), draws=1)
     settings: dict[str, float] = {}
     calendar = PLAIN
     regions: Sequence[Entity] = ()

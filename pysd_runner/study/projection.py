@@ -115,7 +115,7 @@ def project(  # noqa: PLR0913 - a public entry point
     """
     known, data, scenarios, fit = subject_of(model, data, scenarios, fit)
     sized, data = loaded(known, data)
-    fitted = parameters_of(fit)
+    fitted = parameters_of(fit, draws)
     path = baseline if baseline is None or isinstance(baseline, Baseline) else baseline.baseline
     asked: dict[str, Any] = {"until": until, "draws": draws, "seed": seed, "origin": origin}
     inputs = inputs_of(sized, data, fitted, baseline=path, yuan_per_unit=yuan_per_unit, **asked)
@@ -375,7 +375,7 @@ def _untrusted_draws(fitted: FittedParameters, design: StudyDesign) -> Sequence[
     """Warn if the draws of the fit come from a normal approximation, or a sampler that had not converged."""
     sampling = fitted.provenance.get("sampling")
     if sampling is None:
-        return design.unsampled
+        return () if fitted.provenance.get("weighting") else design.unsampled
     if not fitted.draws or sampling["is_trusted"]:
         return []
     return [

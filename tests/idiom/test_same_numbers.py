@@ -45,3 +45,20 @@ def test_regions(tmp_path, monkeypatch, open_loop):
         "regional_digital", "small.csv", "zoned_need", draws=4, until=2027, forecast=None if open_loop else "auto"
     )
     assert same(script, "command")
+
+
+def test_a_fit_of_regions_has_the_same_draws(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = gapsim.load_data("china").subset(entities=("110000", "510000", "520000", "620000"))
+    small.to_frame().to_csv("small.csv", index=False)
+    line = "calibrate small.csv --free q_a,g_D --starts 1 --without profiles,forecast --out command --quiet"
+    assert main(line.split()) in {0, 3}
+    fit = gapsim.fit("regional_digital", "small.csv", free=["q_a", "g_D"], starts=1)
+    assert not fit.fitted.draws
+    script, command = gapsim.load_fit(fit.save("script")).fitted, gapsim.load_fit("command").fitted
+    assert len(script.draws) == 2500
+    assert script.draws == command.draws == fit.drawn.fitted.draws
+    assert script.provenance["weighting"] == command.provenance["weighting"]
+    run = "run zoned_need --data small.csv --fit command --draws 4 --until 2027 --without forecast --out run --quiet"
+    assert main(run.split()) == 0
+    assert same(gapsim.project(fit, "zoned_need", draws=4, until=2027, forecast=None), "run")
