@@ -177,9 +177,9 @@ def recover(number: int, setting: Setting) -> Recovered:
         problem = Problem(model, panel, start=FIRST, free=free)
         ranked = {key: value for key, value in truth.items() if key in problem.space.keys}
         found = _found(problem, ranked, setting, number)
-        fitted = found.pop("fitted")
+        at, chains = found.pop("at"), found.pop("chains", None)
         if setting.effects:
-            found["effects"] = effect_ranks(model, start, panel, fitted, truth, rng)
+            found["effects"] = effect_ranks(model, start, panel, at, truth, rng, seed=number, sampled=chains)
     except Exception as error:  # noqa: BLE001 - a panel that fails is a result and is counted
         return Recovered(number=number, problem=f"{type(error).__name__}: {error}")
     return Recovered(number=number, keys=tuple(ranked), truth=tuple(ranked.values()), **found)
@@ -198,14 +198,16 @@ def _found(problem: Problem, truth: dict[str, float], setting: Setting, number: 
     sampled: dict[str, Any] = {}
     if setting.sampler:
         sample = sample_at(at, RANKED, seed=number)
+        chains = sample.chains.reshape(-1, len(space))
         below = (sample.draws[:, places] < np.array(tuple(truth.values()))).sum(axis=0)
         sampled = {
+            "chains": chains[np.arange(RANKED) * len(chains) // RANKED],
             "sampled": tuple(((below + 0.5) / (len(sample.draws) + 1)).tolist()),
             "rhat": sample.convergence.worst_rhat,
             "ess": sample.convergence.least_ess,
         }
     return sampled | {
-        "fitted": result.fitted,
+        "at": at,
         "estimate": tuple(result.parameter(key).estimate for key in truth),
         "normal": tuple(ndtr((true - at.point[places]) / at.spread[places]).tolist()),
         "failed": tuple(item.rule for item in result.check()),

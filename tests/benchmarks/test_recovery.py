@@ -149,5 +149,5 @@ def test_true_effects_are_ranked_without_measured_effects_and_with_them():
     for item in made:
         assert all(0 <= item.effects[name] <= 1 for name in EFFECTS)
     lines, record = report(replace(SMALL, effects=True), [item for item in made for _ in range(2)])
-    assert any(line.startswith("gap_closed with evidence, within 44-56, 75-85, 92-98 %") for line in lines)
+    assert any(line.startswith("gap_closed with evidence, within 43-57, 74-86, 92-98 %") for line in lines)
     assert set(record["panels"][0]["effects"]) >= set(EFFECTS)
