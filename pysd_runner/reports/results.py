@@ -543,18 +543,17 @@ def best_lines(projection: Future, answer: Answer, lang: str) -> Iterator[str]:
 def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: bool = False) -> TextTable:
     """Table of the most effective policies and the first requested; a file has all policies and effects."""
     whole, table = _shown(projection, answer)
-    columns = {
-        HEADLINE: translate("report.closed", lang),
-        OWN: translate("report.own output", lang),
-        "output_change": translate("report.output", lang),
-        **({} if is_short else {"benefit_cost_present": translate("report.benefit present", lang)}),
-    }
+    columns = {HEADLINE: translate("report.closed", lang)}
+    # A screen has room for what decides the choice; the page has the rest.
+    others = {OWN: "own output", "output_change": "output", "benefit_cost_present": "benefit present"}
+    columns |= {} if is_short else {key: translate(f"report.{title}", lang) for key, title in others.items()}
     columns = {key: title for key, title in columns.items() if f"{key}_p50" in whole}
+    comparisons = {} if is_short else answer.comparisons
     firsts = [
         translate("report.first in under", lang, definition=definition_label(projection, key, lang))
         if key
         else translate("report.first in", lang)
-        for key in answer.comparisons
+        for key in comparisons
     ]
     rows = [
         [
@@ -564,13 +563,13 @@ def policy_table(projection: Future, answer: Answer, lang: str, *, is_short: boo
             *(_cell(row, key, 1, lang) for key in columns),
             _percent(row["within"]),
             translate("policy.yes" if row["keeps_constraints"] else "policy.no", lang),
-            *(_first_cell(item.effects[HEADLINE], str(name)) for item in answer.comparisons.values()),
+            *(_first_cell(item.effects[HEADLINE], str(name)) for item in comparisons.values()),
         ]
         for name, row in table.to_dict("index").items()
     ]
     header = [
         translate("report.policy", lang),
-        translate("report.mean", lang),
+        translate("report.gap column" if is_short else "report.mean", lang),
         *columns.values(),
         translate("report.within", lang, delta=written(answer.main.chosen.delta, 2)),
         translate("report.keeps short" if is_short else "report.keeps", lang),
