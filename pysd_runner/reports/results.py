@@ -503,7 +503,7 @@ def grouping_lines(main: Ranking, lang: str) -> Iterator[str]:
 def aim_table(projection: Future, answer: Answer, lang: str) -> TextTable:
     """Table of the policies that are shown by the outcomes of each part of the aim, and how often all parts improve."""
     spec = declarations_of(projection)
-    parts, titles = [], {HEADLINE: translate("report.gap column", lang)}
+    parts, titles = [], {HEADLINE: translate("report.gap median", lang)}
     for aim in spec.aims.values():
         name = getattr(aim, lang)
         parts.append(name if aim.outcomes else translate("report.aim nothing", lang, part=name))
