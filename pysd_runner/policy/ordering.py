@@ -35,6 +35,8 @@ class Order:
         The policy that is best there of those that do not change, and its mean effect in the other half.
     gain
         Mean gain of the schedule over it in the other half, and its standard error.
+    delta
+        Difference of mean effects within which policies are as good.
     pairs, half
         Number of schedules screened, and of draws in the other half.
     """
@@ -44,16 +46,19 @@ class Order:
     constant: str
     mean: float
     gain: Interval
+    delta: float
     pairs: int
     half: int
 
     @property
     def matters(self) -> bool:
-        """Whether the gain exceeds a tenth of the mean effect, and two standard errors."""
-        return self.gain[0] > max(TENTH * self.mean, 2 * self.gain[1])
+        """Whether the gain exceeds `delta`, and two standard errors."""
+        return self.gain[0] > max(self.delta, 2 * self.gain[1])
 
 
-def best_order(policies: Mapping[str, Scenario], effects: xr.DataArray, run: Run) -> Order | None:
+def best_order(
+    policies: Mapping[str, Scenario], effects: xr.DataArray, run: Run, delta: float | None = None
+) -> Order | None:
     """Find the best ordered pair of mixes on half of the draws, and value it on the other half.
 
     All pairs of mixes that are the same in all regions, with the rule of who gets the money of the best policy, are
@@ -67,6 +72,8 @@ def best_order(policies: Mapping[str, Scenario], effects: xr.DataArray, run: Run
         Their effects, dimensions (scenario, draw).
     run
         Runs other policies on some of the draws.
+    delta
+        Difference of mean effects within which policies are as good; by default a tenth of the best mean effect.
     """
     half = min(effects.sizes["draw"] // 2, HALF)
     chosen, valued = np.arange(half), np.arange(half, 2 * half)
@@ -87,6 +94,7 @@ def best_order(policies: Mapping[str, Scenario], effects: xr.DataArray, run: Run
         constant=constant,
         mean=float(before.mean()),
         gain=with_error(gains, draws_of(walkers_of(effects)[valued, None], half)),
+        delta=TENTH * float(before.mean()) if delta is None else delta,
         pairs=len(pairs),
         half=half,
     )

@@ -414,7 +414,7 @@ def _further(model: Model, panel: Data, common: CommonDraws, made: Ranking, boun
     return replace(
         made,
         learning=learned(model.declarations, common, policies, made.effects, closed, paths, start, shock_law(panel).sd),
-        order=best_order(policies, made.effects[HEADLINE], closed),
+        order=best_order(policies, made.effects[HEADLINE], closed, made.delta),
     )
 
 

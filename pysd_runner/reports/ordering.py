@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from pysd_runner.core.numbers import written
 from pysd_runner.core.types import Interval
-from pysd_runner.indicators.selection import TENTH
 from pysd_runner.policy.ordering import CHANGE, KEPT, SCREENED
 from pysd_runner.policy.ranking import Answer
 from pysd_runner.reports.document import Heading, Paragraph, Part
@@ -26,7 +25,7 @@ def order_parts(projection: Future, answer: Answer, lang: str) -> Iterator[Part]
         **names,
         years=CHANGE,
         gain=with_spread(found.gain),
-        delta=written(TENTH * found.mean, 2),
+        delta=written(found.delta, 2),
     )
     how = translate("ordering.how", lang, pairs=found.pairs, screened=SCREENED, kept=KEPT, half=found.half)
     yield Paragraph(text + how)

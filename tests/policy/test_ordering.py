@@ -55,11 +55,13 @@ def test_the_best_pair_is_that_of_a_plain_loop_and_matters_if_it_gains_a_tenth(m
     assert found.gain == pytest.approx((gains.mean(), gains.std() / np.sqrt(HALF)), rel=1e-3)
     assert found.mean == pytest.approx(float(constant[3, valued].mean()))
     assert (found.pairs, found.half, found.matters) == (12, HALF, matters)
+    assert found.delta == pytest.approx(TENTH * found.mean)
+    assert best_order(mixes, constant, run, 0.7).delta == 0.7
 
 
-def test_a_gain_matters_above_a_tenth_of_the_effect_and_two_errors():
-    known = {"first": "a", "second": "b", "constant": "a", "mean": 2.0, "pairs": 2, "half": 9}
-    least = TENTH * 2.0
+def test_a_gain_matters_above_delta_and_two_errors():
+    least = 0.2
+    known = {"first": "a", "second": "b", "constant": "a", "mean": 2.0, "delta": least, "pairs": 2, "half": 9}
     for gain, error, expected in ((least + 0.01, 0.01, True), (least - 0.01, 0.01, False), (least + 0.01, 0.2, False)):
         assert Order(**known, gain=(gain, error)).matters is expected
 
