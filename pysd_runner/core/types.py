@@ -23,6 +23,6 @@ Interval = tuple[float, float]
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def frozen(own: type | None = None, /, **settings: bool) -> Any:
-    """Make a frozen data class with slots and keyword-only fields; `eq` and `repr` may be set, as in `dataclass`."""
-    make: Any = partial(dataclass, frozen=True, kw_only=True, slots=True, **settings)
+    """Make a frozen data class with slots and keyword-only fields; settings are those of `dataclass`."""
+    make: Any = partial(dataclass, **{"frozen": True, "kw_only": True, "slots": True, **settings})
     return make if own is None else make(own)
