@@ -157,7 +157,9 @@ def is_clock(expression: Expression) -> bool:
     return isinstance(expression, Time) or (additive and any(is_clock(part) for part in children(expression)))
 
 
-ADDITIVE = frozenset({"add", "subtract", "negative", "min", "max", "remainder", "modulo", "quantum", "integer", "abs"})
+ADDITIVE = frozenset(
+    {"add", "subtract", "negative", "min", "max", "known_max", "remainder", "modulo", "quantum", "integer", "abs"}
+)
 
 Rule = Callable[[Inference, Operation, MaybeUnit], MaybeUnit]
 
@@ -342,7 +344,14 @@ _BETWEEN = {
     "power": (7, "^"),
 }
 _BEFORE = {"not": (2, ":NOT: "), "negative": (6, "-")}
-_CALLED = {"where": "IF THEN ELSE", "least": "VMIN", "largest": "VMAX", "product": "PROD", "integer": "INTEGER"}
+_CALLED = {
+    "where": "IF THEN ELSE",
+    "known_max": "MAX",
+    "least": "VMIN",
+    "largest": "VMAX",
+    "product": "PROD",
+    "integer": "INTEGER",
+}
 _TIGHTEST = 9
 _LONGEST = 80
 

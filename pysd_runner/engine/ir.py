@@ -376,6 +376,8 @@ class ModelIr:
     features: tuple[Feature, ...] = field(default=(), compare=False)
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
     slips: tuple[str, ...] = field(default=(), compare=False)  # probable slips of the file, which a run warns of
+    # Variables, also hidden ones, that depend on GET DATA AT TIME at the time ``:NA:``, whose meaning is not settled.
+    unsettled: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def time_unit(self) -> str:

@@ -109,10 +109,10 @@ def _first(
 def not_usable(model: ModelIr, name: str, values: NDArray[np.floating]) -> Flags:
     """Mark the non-finite values of a variable, except missing values and elements that no equation defines."""
     # NaN in a variable whose own equation contains ``:NA:``, or reads a series as ``:RAW:``, is an intended missing
-    # value, not a failure.
+    # value, not a failure; nor is one that a run tells of.
     wrong = ~np.isfinite(values)
     parts = (part for block in model.variables[name].blocks for part in (block.expression, block.at_start))
-    if any(_is_missing(item) for part in parts for item in walk(part)):
+    if name in model.unsettled or any(_is_missing(item) for part in parts for item in walk(part)):
         wrong &= ~np.isnan(values)
     return np.asarray(wrong & defined(model, name)[..., None])
 

@@ -9,6 +9,16 @@ TIME STEP = {step} ~ Year ~ |
 SAVEPER = {saveper} ~ Year ~ |
 """
 
+# With missing values, which PySD compares as NaN: `d` until time 2, `e` until time 1.
+MISSING = (
+    "p = 3 ~~|\nd = IF THEN ELSE(Time < 2, :NA:, Time) ~~|\ne = IF THEN ELSE(Time < 1, :NA:, 5) ~~|\n"
+    "larger = MAX(0, p + d) ~~|\nneither = MAX(d, e) ~~|\nsmaller = MIN(0, d) ~~|\n"
+    "below = IF THEN ELSE(5 > d, 1, 0) ~~|\nfrom = IF THEN ELSE(d >= e, 1, 0) ~~|\n"
+    "same = IF THEN ELSE(d = e, 1, 0) ~~|\nother = IF THEN ELSE(d <> e, 1, 0) ~~|\n"
+    "R: u, v, w ~~|\nx[u] = 7 ~~|\nx[v] = -p ~~|\nx[w] = d ~~|\ntop = VMAX(x[R!]) ~~|\n"
+    "known = IF THEN ELSE(d = :NA:, 0, d) ~~|\nroot = SQRT(known - 9) ~~|\nnumber = MAX(root, 1) ~~|"
+)
+
 FEATURES = {
     "arithmetic": "a = 2 ~~|\nb = -a^2 + 3*(a - 1)/4 - a*-1 ~~|\nc = 2^3^2 ~~|\nd = a - 1 - 2 + 3 ~~|",
     "logic": (

@@ -8,7 +8,7 @@ from pysd_runner.engine.frontend.source import read_source
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
-from tests.engine.small_models import FEATURES, RANDOM, write_model
+from tests.engine.small_models import FEATURES, MISSING, RANDOM, write_model
 
 # PySD searches the price of an allocation with a least-squares solver, to about eight digits.
 LOOSER = {"allocation": 1e-7}
@@ -52,7 +52,7 @@ def test_every_operation_of_the_target_is_reached_by_the_small_models(tmp_path):
     from pysd_runner.engine.numpy.code import OPERATIONS
 
     reached = set()
-    for equations in [*FEATURES.values(), RANDOM]:
+    for equations in [*FEATURES.values(), RANDOM, MISSING]:
         for variable in load_model(write_model(tmp_path, equations)).ir.variables.values():
             for block in variable.blocks:
                 for part in (block.expression, block.initial):

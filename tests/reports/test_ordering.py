@@ -20,7 +20,15 @@ def _answer(order):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_order_is_told_to_matter_or_not(projection, lang):
-    known = {"first": NAMES[0], "second": NAMES[1], "constant": NAMES[0], "mean": 2.0, "delta": 0.2, "pairs": 156, "half": 300}
+    known = {
+        "first": NAMES[0],
+        "second": NAMES[1],
+        "constant": NAMES[0],
+        "mean": 2.0,
+        "delta": 0.2,
+        "pairs": 156,
+        "half": 300,
+    }
     said = {}
     for gain in ((0.05, 0.03), (0.4, 0.03), (-0.05, 0.03)):
         heading, part = order_parts(projection, _answer(Order(**known, gain=gain)), lang)

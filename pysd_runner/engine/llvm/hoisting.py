@@ -97,7 +97,7 @@ AT_ZERO = {"where": (0,), "and": (0, 1), "or": (0, 1), "not": (0,), "sqrt": (0,)
 SMALL_DENOMINATORS = {"xidz": (1,)}
 
 # Operations whose result is zero, or changes sign, only where one of the arguments does, whatever the rounding.
-KEEPS_SIGN = frozenset({"multiply", "divide", "negative", "abs", "sqrt", "min", "max"})
+KEEPS_SIGN = frozenset({"multiply", "divide", "negative", "abs", "sqrt", "min", "max", "known_max"})
 
 # Maximum distance of two points of a table, relative to their x, that counts as a jump.
 JUMP_DISTANCE = 1e-9

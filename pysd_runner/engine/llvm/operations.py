@@ -44,6 +44,14 @@ def largest(left: Value, right: Value) -> Value:
     return _extreme(left, right, "ogt")
 
 
+def known_largest(left: Value, right: Value) -> Value:
+    """The larger of two numbers, of which one that is NaN does not count."""
+    if left.literal is not None:
+        left, right = right, left
+    chosen = left.writer.select(left.compare("ogt", right), left, right)
+    return chosen if right.literal is not None else left.writer.select(right.compare("uno", right), left, chosen)
+
+
 def _extreme(left: Value, right: Value, relation: str) -> Value:
     # A comparison with NaN is false and selects the right operand: only NaN on the left must be restored, and literals
     # from a file cannot be NaN.
@@ -115,6 +123,7 @@ OPERATIONS: dict[str, Build] = {
     "where": _where,
     "min": least,
     "max": largest,
+    "known_max": known_largest,
     "abs": _known("fabs"),
     "sqrt": _known("sqrt"),
     "integer": _known("trunc"),

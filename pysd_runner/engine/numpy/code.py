@@ -54,6 +54,7 @@ OPERATIONS = {
     "where": "where({0}, {1}, {2})",
     "min": "minimum({0}, {1})",
     "max": "maximum({0}, {1})",
+    "known_max": "fmax({0}, {1})",
     "abs": "absolute({0})",
     "exp": "exp({0})",
     "ln": "log({0})",

@@ -109,7 +109,7 @@ def _namespace() -> dict[str, Any]:
     names = (
         "add divide power logical_and logical_or logical_not where minimum maximum absolute exp log sqrt sin cos tan"
     )
-    names += " arcsin arccos arctan sinh cosh tanh trunc mod full matmul einsum"
+    names += " arcsin arccos arctan sinh cosh tanh trunc mod full matmul einsum fmax"
     own = {
         "xidz": _xidz,
         "quantum": _quantum,

@@ -53,7 +53,7 @@ def read_undefined(model: ModelIr, names: Collection[str]) -> Iterator[tuple[str
     for name, variable in variables.items() if gaps else ():
         for block in variable.blocks:
             for reference in _reads(block):
-                if reference.variable in gaps and (element := _first(gaps[reference.variable], reference)):
+                if reference.variable in gaps and (element := first_undefined(gaps[reference.variable], reference)):
                     owner = model.variables.get(shown(name), variable)
                     text = block.text if owner is variable else owner.equation
                     yield owner.name, _message(model, reference.variable, element, owner.name, text)
@@ -91,7 +91,7 @@ def _selects(condition: Expression) -> bool:
     )
 
 
-def _first(gaps: Flags, reference: Reference) -> tuple[int, ...]:
+def first_undefined(gaps: Flags, reference: Reference) -> tuple[int, ...]:
     """The first element among the gaps of a variable that a reference reads; empty if there is none."""
     labels = list(reference.axes)
     # Axes with the same label share one position.

@@ -162,6 +162,12 @@ def _picked(comparison: str) -> Rule:
     return Rule(slopes)
 
 
+def _known_max(node: Operation) -> Slopes:
+    first, second = node.arguments
+    larger = operation("where", operation("equal", second, second), first >= second, ONE)
+    return Branches(larger, (Part(first, ONE),), (Part(second, ONE),))
+
+
 def _xidz(node: Operation) -> Slopes:
     numerator, denominator, otherwise = node.arguments
     tiny = operation("abs", denominator) < SMALL
@@ -210,6 +216,7 @@ RULES: dict[str, Rule] = {
     "where": Rule(_where, moving=(1, 2)),
     "min": _picked("less_equal"),
     "max": _picked("greater_equal"),
+    "known_max": Rule(_known_max),
     "abs": _one(lambda _node, argument: where(argument >= ZERO, ONE, Number(-1.0))),
     "exp": _one(lambda node, _argument: node),
     "erfc": _one(_erfc),

@@ -63,11 +63,12 @@ from pysd_runner.engine.ir import (
     tidy,
     users_of,
 )
+from pysd_runner.engine.passes.missing import with_missing_as_least
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Version of the lowering: increase it when the result of lowering changes, so that cached results become invalid.
-VERSION = 13
+VERSION = 14
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
@@ -97,7 +98,7 @@ def _resolved(source: Source, ranges: Ranges, files: DataFiles, budgets: Budgets
     while found := _orders(model, asked, known):
         known |= found
         model, asked = _pass(source, ranges, files, known, budgets)
-    return with_fixed_times(model)
+    return with_fixed_times(with_missing_as_least(model))
 
 
 def _orders(
@@ -161,9 +162,30 @@ def _pass(
         outflows=syntax.outflows if any(map(is_non_negative, variables.values())) else None,
         features=syntax.features,
         sketch=_sketch(syntax.sketch, names),
-        slips=tuple(slips((*syntax.variables, *(part for item in syntax.macros for part in item.variables)))),
+        slips=(
+            *slips((*syntax.variables, *(part for item in syntax.macros for part in item.variables))),
+            *scope.notes,
+        ),
     )
-    return model, scope.asked
+    return _with_unsettled(model, scope.unsettled), scope.asked
+
+
+def _with_unsettled(model: ModelIr, found: Iterable[str]) -> ModelIr:
+    """Name the variables that depend on a call whose meaning is not settled."""
+    needs = {
+        name: {needed for block in item.blocks for part in block.parts for needed in references(part)}
+        for name, item in model.variables.items()
+    }
+    names = tuple(reached(found, users_of(needs)))
+    if not names:
+        return model
+    seen = sorted({shown(name) for name in names})
+    note = Message(
+        "GET DATA AT TIME at the time :NA: is missing here, as Vensim's documentation says, but a published study "
+        "cannot be met with that: trust no number of the variables that depend on it, {names}",
+        names=", ".join(seen),
+    )
+    return replace(model, slips=(*model.slips, note), unsettled=names)
 
 
 def _sketch(drawn: Iterable[Drawn], names: Mapping[str, str]) -> tuple[Drawn, ...]:

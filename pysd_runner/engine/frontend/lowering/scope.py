@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
@@ -68,6 +68,8 @@ class Scope:
     expansions: dict[Any, "Scope"] = field(default_factory=dict)
     sampled: Reference | None = None  # inside a SAMPLE IF TRUE, the last sampled value of its variable
     masks: list[Expression] = field(default_factory=list)
+    notes: dict[Message, None] = field(default_factory=dict)  # what a run and the doctor tell about the model
+    unsettled: dict[str, None] = field(default_factory=dict)  # variables whose meaning is not settled
 
     def lowered(self, node: Node) -> Expression:
         """Lower a node of the common syntax tree in this scope."""

@@ -43,6 +43,10 @@ def _between_times(node: Call, scope: Scope) -> Expression:
 def _at_time(node: Call, scope: Scope) -> Expression:
     """GET DATA AT TIME: the value at a time that has a data point, missing at all other times."""
     chosen, (time,) = _series_called(node, scope, 1)
+    if isinstance(time, Number) and math.isnan(time.value):
+        # The documentation says that it is missing then; a published study cannot be met with that.
+        scope.unsettled[scope.owner] = None
+        return MISSING
     return chosen.read(time, "raw")
 
 
