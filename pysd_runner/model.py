@@ -383,13 +383,13 @@ def _facts(model: ModelIr, variable: Variable) -> Iterator[Fact]:
     values = _values(model, variable)
     for position in np.ndindex(values.shape):
         labels = ", ".join(model.ranges[dim][place] for dim, place in zip(variable.dims, position, strict=True))
-        number = values[position]
+        number, doc = values[position], " ".join(variable.doc.split()).removesuffix(".")
         yield Fact(
             name=f"{variable.name}[{labels}]" if labels else variable.name,
             variable=variable.name,
             value=None if np.isnan(number) else float(number),
             unit=variable.unit,
-            label=" ".join(variable.doc.split()),
+            label=f"{doc}: {labels}" if doc and labels else doc,
             limits=(0.0, 1.0) if not variable.limits and 0 <= number <= 1 and is_share(variable) else variable.limits,
         )
 

@@ -191,8 +191,8 @@ class Data(Tabled):
 
     @property
     def count(self) -> int | None:
-        """Number of regions; None for data without."""
-        return len(self.regions) or None
+        """Number of regions of a panel; None for other data, whose elements are those of the model file."""
+        return len(self.regions) if self.is_panel else None
 
     @property
     def codes(self) -> tuple[str, ...]:

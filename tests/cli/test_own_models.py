@@ -11,7 +11,7 @@ import pytest
 
 from gapsim import brief, project
 from pysd_runner import load_model, simulate
-from tests.study.models import HUNTED, LINEAR, SIR, infections, made, written
+from tests.study.models import HUNTED, LINEAR, REGIONS, SIR, infections, made, written
 
 
 @pytest.fixture
@@ -97,6 +97,14 @@ def test_data_check_says_what_each_column_is_to_the_model(gapsim, files, text, w
     (files / "obs.csv").write_text(text, encoding="utf-8")
     answer = gapsim("data", "check", "obs.csv", "--model", "mine.mdl", *words.split(), code=code)
     assert all(part in answer.out for part in told)
+
+
+def test_elements_of_a_range_called_region_keep_their_names(gapsim, tmp_path):
+    written(tmp_path, REGIONS.replace("Place", "Region"))
+    (tmp_path / "obs.csv").write_text("year,region,sort,Stock\n1,North,old,1\n1,South,new,4\n", encoding="utf-8")
+    gapsim("data", "check", "obs.csv", "--model", "mine.mdl", code=0)
+    gapsim("init", "--model", "mine.mdl", "--data", "obs.csv", code=0)
+    assert "Rate[North]" in (tmp_path / "mine.toml").read_text(encoding="utf-8")
 
 
 def test_an_edited_model_is_noticed(gapsim, files):

@@ -56,6 +56,12 @@ def test_a_lever_is_switched_to_what_it_is_when_off(tmp_path: Path) -> None:
     assert np.ravel(study.switched(chosen, [0.0, 0.5])["Spent"]).tolist() == [1.0, 2.0]
 
 
+def test_elements_of_a_lever_are_told_apart_by_what_they_are_called(tmp_path: Path) -> None:
+    commented = TEXT.replace("[0,10] ~|", "[0,10] ~ Money of a place. |")
+    levers = studied(made(tmp_path, commented)).levers
+    assert [item.label("en") for item in levers.values()] == ["Money of a place: North", "money for the South"]
+
+
 def test_levers_budget_and_outcomes_are_those_declared(tmp_path: Path) -> None:
     study = studied(made(tmp_path))
     assert {key: item.off for key, item in study.levers.items()} == {"north": 1.0, "south": 1.0}
