@@ -29,11 +29,12 @@ from pysd_runner.engine.ir import (
     operation,
     references,
 )
+from pysd_runner.published.files import equations_of
 from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.design import StudyDesign, design_of
 from pysd_runner.spec.load import SCHEMA, schema_of
-from pysd_runner.spec.own import Fact, load_own_spec
+from pysd_runner.spec.own import Fact, load_own_spec, study_changes
 
 BUDGETS = Budgets()
 
@@ -55,6 +56,7 @@ class Model:
     declared: tuple[tuple[str, float], ...] = ()  # values of declarations that are not those of the file
     budgets: Budgets = BUDGETS  # limits on its size
     unassigned: str = ""  # why it could not be lowered at all, empty otherwise
+    changes: tuple[tuple[str, str], ...] = ()  # equations of change files, each with the file and line it is from
 
     def __repr__(self) -> str:
         if self.lowered is None:
@@ -94,6 +96,11 @@ class Model:
         """The model with the same file and declarations, but with other regions."""
         found = _sized(self.path, self.sha256, self.declared, len(region_keys(regions)), tuple(self.files.items()))
         return replace(found, spec=self.spec, name=self.name)
+
+    def changed(self, equations: Sequence[tuple[str, str]]) -> ModelIr:
+        """The intermediate representation with more equations replaced, each given with its file and line."""
+        found = load_lowered(self.path, self.elements, self.files, self.budgets, (*self.changes, *equations)).model
+        return self.ir if found is None else _with_declared(found, dict(self.declared))
 
     @property
     def ranges(self) -> Mapping[str, tuple[str, ...]]:
@@ -162,6 +169,7 @@ def load_model(
     *,
     regions: int | Sequence[str] | None = None,
     files: Mapping[str, str | Path] | None = None,
+    changes: Sequence[str | Path] = (),
     budgets: Budgets = BUDGETS,
 ) -> Model:
     """Load a shipped model or any Vensim or XMILE file, with its declarations; no code in the file is executed.
@@ -182,6 +190,9 @@ def load_model(
         Paths of data files by their names in the model, for instance ``{"?data": "observed.xlsx"}`` for a name that is
         set in Vensim. Other data files are read from the folder of the model; files outside of it, also through links,
         are read only with the environment variable ``GAPSIM_OUTSIDE=1``.
+    changes
+        Change files, ``.cin`` or ``.out``, whose constants, tables, texts and times replace those of the file, in
+        order, after those of ``[study] changes`` in the declarations.
     budgets
         Limits on the size of the model, checked before anything is computed.
 
@@ -197,7 +208,8 @@ def load_model(
     UnknownName
         If there is no such shipped model, or the file has no range of regions to replace.
     InvalidInput
-        If fewer than one region is requested, or the model does not read one of `files`.
+        If fewer than one region is requested, the model does not read one of `files`, or a change file cannot be read
+        or names what the model does not have.
     """
     if not isinstance(name, str | Path):
         raise InvalidInput("a model is a name or a path; found {name!r}", name=name)
@@ -208,7 +220,9 @@ def load_model(
     design = design_of(spec)
     elements = {} if regions is None else {design.ranges.region: region_keys(regions)}
     places = {name: Path(place).absolute() for name, place in (files or {}).items()}
-    found, declared = load_lowered(path, elements, places, budgets), {}
+    listed = study_changes(beside) if spec is None and is_there(beside) else []
+    equations = tuple(item for file in (*listed, *changes) for item in equations_of(file))
+    found, declared = load_lowered(path, elements, places, budgets, equations), {}
     if found.model is not None:
         _check_bound(design, found.model, beside)
     if spec is None and found.model is not None and is_there(beside):
@@ -230,6 +244,7 @@ def load_model(
         declared=tuple(declared.items()),
         budgets=budgets,
         unassigned=found.unassigned,
+        changes=equations,
     )
 
 

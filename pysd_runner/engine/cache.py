@@ -246,6 +246,7 @@ def load_lowered(
     elements: Mapping[str, Sequence[str]],
     files: Mapping[str, Path] | None = None,
     budgets: Budgets = DEFAULT,
+    changes: Sequence[tuple[str, str]] = (),
 ) -> LoweredFile:
     """Lower a model file to its intermediate representation, or load it from the cache.
 
@@ -259,6 +260,8 @@ def load_lowered(
         Data files by their names in the model.
     budgets
         Limits on the size of the model that the file describes.
+    changes
+        Equations that replace some of the file, in order, each with the file and line it is from.
     """
     path, sha256 = identify(path)
     files = files or {}
@@ -270,6 +273,7 @@ def load_lowered(
         {name: list(items) for name, items in elements.items()},
         {name: str(file) for name, file in files.items()},
         asdict(budgets),
+        *map(list, changes),
         reads_outside(),
         code_digest(),
     ]
@@ -279,7 +283,7 @@ def load_lowered(
     if model is not None:
         return LoweredFile(path, sha256, model)
     try:
-        model = _lowered(path, elements, files, budgets)
+        model = _lowered(path, elements, files, budgets, changes)
     except UnsupportedFeature as error:
         return LoweredFile(path, sha256, None, str(error))
     # A file that changed meanwhile must not be cached under the hash of its earlier contents.
@@ -288,12 +292,18 @@ def load_lowered(
     return LoweredFile(path, sha256, model)
 
 
-def _lowered(path: Path, elements: Mapping[str, Sequence[str]], files: Mapping[str, Path], budgets: Budgets) -> ModelIr:
+def _lowered(
+    path: Path,
+    elements: Mapping[str, Sequence[str]],
+    files: Mapping[str, Path],
+    budgets: Budgets,
+    changes: Sequence[tuple[str, str]],
+) -> ModelIr:
     # Imported here because a model from the cache needs none of this.
     from pysd_runner.engine.frontend.lowering.model import lower
     from pysd_runner.engine.frontend.source import read_source
 
-    model = lower(read_source(path, budgets).with_ranges(elements).with_files(files), budgets)
+    model = lower(read_source(path, budgets, changes).with_ranges(elements).with_files(files), budgets)
     for name, file in files.items():
         if str(file.resolve()) not in model.files:
             raise InvalidInput(

@@ -1,11 +1,12 @@
 """Read change files (.cin), results of searches (.out), search controls (.voc), payoffs (.vpd) and lists (.lst)."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import Message
+from pysd_runner.core.errors import InvalidInput, Message, ProbableSlip
 from pysd_runner.core.types import frozen
 from pysd_runner.published.lines import NAME, NUMBER, Item, Place, Target, items_of, number_of, target_of
 
@@ -19,6 +20,16 @@ class FileChange:
     target: Target
     value: tuple[float, ...] | Points | str
     place: Place
+
+    @property
+    def equation(self) -> str:
+        """The change as an equation of a model file."""
+        left = f'"{self.target.name}"{str(self.target).removeprefix(self.target.name)}'
+        if isinstance(self.value, str):
+            return f"{self.target.name} :IS: '{self.value}'"
+        if isinstance(self.value[0], tuple):
+            return f"{left}({', '.join(map(str, self.value))})"
+        return f"{left} = {', '.join(map(repr, self.value))}"
 
 
 @frozen(kw_only=False)
@@ -78,6 +89,8 @@ class StudyFile:
         return [Message("{place}: not read: {text}", place=item.place, text=item.text[:100]) for item in self.unread]
 
 
+# Endings of change files.
+CHANGES = (".cin", ".out")
 _PAYOFF = re.compile(rf":COMSYS\s+Best payoff is\s+({NUMBER})", re.IGNORECASE)
 
 
@@ -208,3 +221,16 @@ _READERS: Mapping[str, Callable[[Iterable[Item]], Iterator[Any]]] = {
     ".vpd": _payoff,
     ".lst": _names,
 }
+
+
+def equations_of(path: str | Path) -> tuple[tuple[str, str], ...]:
+    """Changes of a file as equations, each with its place; warns of lines that are not understood."""
+    path = Path(path)
+    if path.suffix.lower() not in CHANGES:
+        raise InvalidInput(
+            "{path} is no change file; expected one that ends in {known}", path=path, known=" or ".join(CHANGES)
+        )
+    found = read_file(path)
+    for doubt in found.doubts:
+        warnings.warn(doubt, ProbableSlip, stacklevel=3)
+    return tuple((item.equation, str(item.place)) for item in found.entries)

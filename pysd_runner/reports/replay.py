@@ -27,6 +27,7 @@ from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
 from pysd_runner.spec.design import KEPT_ERROR
+from pysd_runner.spec.own import study_changes
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.loading import REMEDY, changed_files, read_outcomes, read_run_record
@@ -157,7 +158,10 @@ def _model_record(model: Model, folder: Path) -> Record:
         shutil.copyfile(path, made)
         return _entry(made, folder)
 
-    beside = [path for path in (declarations_beside(model.path), *chain(*map(home.glob, BESIDE))) if path.is_file()]
+    declared = declarations_beside(model.path)
+    listed = study_changes(declared) if declared.is_file() else []
+    changes = [path for path in listed if path.resolve().is_relative_to(home.resolve())]
+    beside = [path for path in (declared, *changes, *chain(*map(home.glob, BESIDE))) if path.is_file()]
     data = {name: Path(path) for name, path in model.ir.named.items()}
     return {
         "file": copied(model.path, Path(model.path.name)),

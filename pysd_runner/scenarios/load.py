@@ -12,6 +12,7 @@ from pysd_runner.core.json_schema import KeyPath, quoted
 from pysd_runner.core.paths import is_shipped, is_there, model_file
 from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.engine import SUFFIXES
+from pysd_runner.scenarios.changed import change_files, scenario_of_files
 from pysd_runner.scenarios.checks import KEYS, is_number, meaning_problems, validation_problems
 from pysd_runner.scenarios.document import (
     ENDINGS,
@@ -42,6 +43,8 @@ def read_scenario(
 ) -> Scenario:
     """Read a scenario from a file or a dictionary, with the scenarios that it extends."""
     if not isinstance(model, str) and not model.design.policy:
+        if not isinstance(name_or_path, Mapping) and (files := change_files(name_or_path, model)) is not None:
+            return scenario_of_files(Path(name_or_path).name.removesuffix(".cin"), files, model)
         return load_changes(name_or_path)
     shipped = shipped_files(model)
     file = Path("scenario") if isinstance(name_or_path, Mapping) else _locate(name_or_path, shipped)

@@ -58,6 +58,8 @@ class Scenario:
     changes
         Changes to constants, by name of a constant or of an element of one; those that are not read yet, as in
         ``Scenario({"Contact Rate": "x0.5"})``, are read as by `of`.
+    equations
+        Equations of change files for tables and texts, each with the file and line it is from.
     written
         Dotted keys of the policy settings that differ from the reference.
     reference
@@ -77,6 +79,7 @@ class Scenario:
     assumptions: Numbers = FrozenMapping()
     assumption_set: str = ""
     changes: Mapping[str, Change] = field(default=NO_CHANGES, kw_only=False)
+    equations: tuple[tuple[str, str], ...] = ()
     written: tuple[str, ...] = ()
     reference: "Scenario | None" = None
     compare_with: tuple[str, ...] = ()
@@ -270,7 +273,8 @@ class Scenario:
             If there is no such language.
         """
         if not self.model:
-            return tuple(f"{name}: {said_change(change)}" for name, change in self.changes.items())
+            changed = (f"{name}: {said_change(change)}" for name, change in self.changes.items())
+            return (*changed, *(text for text, _ in self.equations))
         from pysd_runner.scenarios.vocabulary import describe
 
         return describe(self, lang)
@@ -286,7 +290,8 @@ class Scenario:
         if not self.model:
             changes = {name: plain_change(change) for name, change in self.changes.items()}
             texts = {"label": dict(self.label), "note": dict(self.note)}
-            return {"schema": CHANGES_SCHEMA, "name": self.name, **texts, "changes": changes}
+            equations = {"equations": [list(item) for item in self.equations]} if self.equations else {}
+            return {"schema": CHANGES_SCHEMA, "name": self.name, **texts, "changes": changes, **equations}
         from pysd_runner.scenarios.document import plain_policy
 
         return {
@@ -353,7 +358,8 @@ class Scenario:
             If the data are not those of a scenario; lists all problems.
         """
         if isinstance(stored, Mapping) and stored.get("schema") == CHANGES_SCHEMA:
-            return Scenario.of(stored["name"], stored["changes"], label=stored["label"], note=stored["note"])
+            plain = Scenario.of(stored["name"], stored["changes"], label=stored["label"], note=stored["note"])
+            return replace(plain, equations=tuple((text, place) for text, place in stored.get("equations", ())))
         from pysd_runner.scenarios.checks import stored_file
         from pysd_runner.scenarios.document import as_list, policy_settings
         from pysd_runner.scenarios.vocabulary import Vocabulary

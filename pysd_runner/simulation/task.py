@@ -108,7 +108,7 @@ def spelled(name: str, known: Iterable[str]) -> str | None:
 def prepared(model: Model, values: Values | None, *, outcomes: Sequence[str] | None = None, **settings: Any) -> Task:
     """Check the arguments of a simulation and create its task; settings are those of `simulate`."""
     given = model.by_variable({} if values is None else values)
-    if model.declared and settings.get("engine") == "pysd":
+    if (model.declared or model.changes) and settings.get("engine") == "pysd":
         raise InvalidInput("PySD reads the file itself, without the values declared for it; use another engine")
     return prepared_task(
         model.ir,

@@ -6,7 +6,7 @@ from math import inf
 from typing import Literal, get_args
 
 from pysd_runner.core.errors import InvalidInput, Message, UnknownName, suggest
-from pysd_runner.core.types import Record, frozen
+from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.spec.aims import Aim, RegionalOutcome
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.evidence import EvidenceTerm
@@ -492,6 +492,23 @@ class DeclaredLoop:
 
 
 @frozen
+class DeclaredScenario:
+    """A scenario by name: change files on top of those of the study, and files with its published series."""
+
+    changes: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+
+
+@frozen
+class Published:
+    """What was published of the base run: its payoff, files with its series, and how its authors searched, as text."""
+
+    payoff: float | None = None
+    series: tuple[str, ...] = ()
+    search: Texts = field(default_factory=dict)
+
+
+@frozen
 class ModelSpec:
     """The declarations of one model, read from its ``model.toml``.
 
@@ -505,6 +522,8 @@ class ModelSpec:
         Outcomes of policies over all regions, and the parts of the aim that they measure.
     observations
         How columns of a table observe a model that is not regional, by key.
+    scenarios, published
+        Scenarios of change files by name, and what was published of the base run.
     budget
         Maximum total cost of the levers of a user's model; None if not declared.
     study
@@ -528,6 +547,8 @@ class ModelSpec:
     regional_outcomes: Mapping[str, RegionalOutcome] = field(default_factory=dict)
     aims: Mapping[str, Aim] = field(default_factory=dict)
     observations: Mapping[str, Observation] = field(default_factory=dict)
+    scenarios: Mapping[str, DeclaredScenario] = field(default_factory=dict)
+    published: Published = Published()
     budget: float | None = None
     study: Record = field(default_factory=dict)
     bindings: Bindings | None = None

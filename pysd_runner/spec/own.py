@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field, replace
 from math import isfinite
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, Message, suggest
@@ -15,9 +15,11 @@ from pysd_runner.spec.declarations import (
     DeclaredLever,
     DeclaredLoop,
     DeclaredOutcome,
+    DeclaredScenario,
     ModelSpec,
     Observation,
     Parameter,
+    Published,
     Role,
 )
 from pysd_runner.spec.evidence import EvidenceTerm
@@ -30,6 +32,8 @@ SCHEMA = 2
 SDLOG = 1.0
 # Begins the note of a parameter whose prior is not the weakly informative one.
 DECLARED = "declared: "
+# Keys of ``[study]`` that are no settings of the design of a study.
+NOT_DESIGN = ("changes",)
 # Without limits, the bounds of an estimate are this factor above and below the value in the file.
 BOUND_FACTOR = 1000.0
 
@@ -93,6 +97,7 @@ class _Study:
     stocks: int | None = None
     leading: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 @frozen
@@ -113,6 +118,8 @@ class _Declarations:
     study: _Study = _Study()
     evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
     loops: Mapping[str, DeclaredLoop] = field(default_factory=dict)
+    scenarios: Mapping[str, DeclaredScenario] = field(default_factory=dict)
+    published: Published = Published()
 
 
 def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts) -> ModelSpec:
@@ -157,9 +164,23 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
         evidence=declared.evidence,
         loops=declared.loops,
         budget=None if declared.budget is None else declared.budget.total,
-        study={name: value for name, value in asdict(declared.study).items() if value not in (None, ())}
+        scenarios=declared.scenarios,
+        published=declared.published,
+        study={
+            name: value
+            for name, value in asdict(declared.study).items()
+            if value not in (None, ()) and name not in NOT_DESIGN
+        }
         | {"leading": tuple(leading.values())},
     )
+
+
+def study_changes(path: Path) -> list[Path]:
+    """Change files that the declarations of a model name for every run of it, in order."""
+    study = parsed(path).get("study", {})
+    given = study.get("changes", ()) if isinstance(study, dict) else ()
+    names = Reader().value(tuple[str, ...], given or [], f"{path.name}: study.changes")
+    return [path.parent / PureWindowsPath(name).as_posix() for name in names]
 
 
 def _with_columns(content: dict[str, Any]) -> Record:

@@ -30,6 +30,7 @@ from pysd_runner.study.equations import Expression, equations_of
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import ProjectionInputs, inputs_of, saved_outcomes
 from pysd_runner.study.values import formulas_of, observed_of, scenario_values
+from pysd_runner.study.variants import timed, with_variants
 
 if TYPE_CHECKING:
     from pysd_runner.data.sources import AnySource
@@ -152,13 +153,17 @@ def projected(
         Variables to save for `inspect`, in addition to the outcomes.
     """
     cast = scenarios_with_baseline(scenarios, inputs.model)
+    bounds, step = timed(cast, inputs.bounds, inputs.step, is_asked=inputs.settings["until"] is not None)
+    inputs = dataclasses.replace(inputs, bounds=bounds, step=step)
+    run_model, chosen = with_variants(inputs.model, inputs.run_model, cast)
     saved, formulas, observed = _saved(inputs, outcomes)
     names = [item.variable for item in saved.values()]
     run = simulate(
-        inputs.run_model,
-        {**inputs.common.values, **values_of(cast, inputs)},
+        run_model,
+        {**inputs.common.values, **values_of(cast, inputs), **chosen},
         start=inputs.bounds[0],
         stop=inputs.bounds[1],
+        step=inputs.step,
         save_every=inputs.design.save_every,
         outcomes=list(
             dict.fromkeys([*names, *also, *(name for item, _, _ in formulas.values() for name in item.variables)])

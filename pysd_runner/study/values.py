@@ -14,6 +14,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.scenarios import Scenario
+from pysd_runner.scenarios.changed import TIMES
 from pysd_runner.scenarios.policy import Amount, Change, Relative, Schedule
 from pysd_runner.simulation.run import constant_values, located, stacked_values
 from pysd_runner.spec import FittedParameters
@@ -56,6 +57,8 @@ def changed_values(
     wanted: dict[str, list[tuple[int, tuple[int, ...] | None, Change, str]]] = {}
     for number, scenario in enumerate(scenarios):
         for name, change in scenario.changes.items():
+            if name in TIMES:
+                continue
             variable, position = _constant(model, scenario.name, name)
             if isinstance(change, Schedule):
                 change = replace(change, times=tuple(map(calendar.moment_of, change.times)))

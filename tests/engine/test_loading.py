@@ -32,7 +32,7 @@ def parsed(monkeypatch) -> list[Path]:
     files = []
     source._read.cache_clear()
     translator = source._read_vensim
-    monkeypatch.setattr(source, "_read_vensim", lambda path: files.append(path) or translator(path))
+    monkeypatch.setattr(source, "_read_vensim", lambda path, *more: files.append(path) or translator(path, *more))
     return files
 
 

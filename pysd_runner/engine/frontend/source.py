@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pysd_runner.engine.errors import InvalidModel, Message, UnknownName, suggest
+from pysd_runner.engine.frontend.changes import Changed, with_changes
 from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets, Range, Syntax
 from pysd_runner.engine.ir import key
 from pysd_runner.engine.kinds import frozen
@@ -95,7 +96,7 @@ class Source:
     """A model file that was read."""
 
     path: Path
-    sha256: str  # hash of its bytes
+    sha256: str  # hash of its bytes, and of the equations that replace its own
     syntax: Syntax
     files: Mapping[str, Path] = field(default_factory=dict)  # paths of data files by their names in the model
 
@@ -125,25 +126,28 @@ class Source:
         return replace(self, files={**self.files, **given})
 
 
-def read_source(path: str | Path, budgets: Budgets = DEFAULT) -> Source:
-    """Read a Vensim or XMILE file."""
+def read_source(path: str | Path, budgets: Budgets = DEFAULT, changes: Sequence[Changed] = ()) -> Source:
+    """Read a Vensim or XMILE file, with equations that replace some of its own."""
     path, sha256 = identify(path)
-    return _read(path, sha256, budgets, reads_outside())
+    return _read(path, sha256, budgets, reads_outside(), tuple(changes))
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, sha256: str, budgets: Budgets, _outside: bool) -> Source:
+def _read(path: Path, sha256: str, budgets: Budgets, _outside: bool, changes: tuple[Changed, ...]) -> Source:
     try:
-        syntax = _read_vensim(path) if path.suffix.lower() in VENSIM else _read_xmile(path, budgets)
+        syntax = _read_vensim(path, changes) if path.suffix.lower() in VENSIM else _read_xmile(path, budgets)
     except InvalidModel as error:
         raise type(error)("{path}: {error}", path=path, error=error) from error
+    if changes:
+        sha256 = hashlib.sha256(repr((sha256, changes)).encode()).hexdigest()
+        syntax = with_changes(syntax, changes)
     return Source(path, sha256, syntax, data_files(syntax.files, path))
 
 
-def _read_vensim(path: Path) -> Syntax:
+def _read_vensim(path: Path, changes: Sequence[Changed]) -> Syntax:
     from pysd_runner.engine.frontend.vensim.reader import read_vensim
 
-    return read_vensim(path)
+    return read_vensim(path, changes)
 
 
 def _read_xmile(path: Path, budgets: Budgets) -> Syntax:

@@ -24,9 +24,12 @@ class SourcePlace:
     line: int = 0
     column: int = 1
     text: str = ""  # as written in the file
+    where: str = ""  # file and line of a text that is not in the model file
 
     def at(self, offset: int) -> Message:
         """Describe the line and column, in the file, of a character of the text."""
+        if self.where:
+            return Message(self.where)
         offset = offset or len(self.text) - len(self.text.lstrip())
         before = self.text[: max(offset, 0)]
         breaks = before.count("\n")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pysd_runner.engine.errors import InvalidModel, Message
+from pysd_runner.engine.frontend.changes import TEXT, Changed, with_texts
 from pysd_runner.engine.frontend.syntax import (
     DRAWN,
     READ,
@@ -213,21 +214,19 @@ _CHECK = re.compile(r":\s*(?:THE\s+CONDITION|TEST\s+INPUT|IMPLIES)\s*:", re.IGNO
 
 _PLACEHOLDER = re.compile(r"=\s*A\s+FUNCTION\s+OF\s*\(", re.IGNORECASE)
 
-# Definition of a named string, such as a file name.
-_TEXT = re.compile(r"(.+?):\s*IS\s*:\s*'([^']*)'", re.IGNORECASE | re.DOTALL)
-
 _HEADER = re.compile(r'("(?:\\.|[^"\\])*"|[^("]+)\(([^():]*)(?::([^():]*))?\)', re.DOTALL)
 
 
-def read_vensim(path: Path) -> Syntax:
-    """Read a Vensim file."""
+def read_vensim(path: Path, changes: Iterable[Changed] = ()) -> Syntax:
+    """Read a Vensim file, with the named strings that changes set."""
     text = read_text(path.read_bytes())
     main, macros = sections(text)
     if not main.entries:
         raise InvalidModel("there is no whole equation in this file; {expected}", expected=EXPECTED)
     outputs = {key(name): gives for name, _, gives in map(_header, macros)}
-    named = [found for item in main.entries if (found := _TEXT.fullmatch(item.equation.strip()))]
-    ranges, variables = _definitions(main.entries, outputs, tuple((key(found[1]), found[2]) for found in named))
+    named = [found for item in main.entries if (found := TEXT.fullmatch(item.equation.strip()))]
+    texts = with_texts({key(found[1]): found[2] for found in named}, changes)
+    ranges, variables = _definitions(main.entries, outputs, tuple(texts.items()))
     return Syntax(
         ranges=ranges,
         variables=variables,
@@ -284,7 +283,7 @@ def _definitions(
     ranges: list[Range] = []
     found: dict[str, tuple[str, list[Equation], list[FileEntry]]] = {}
     for entry in entries:
-        if _CHECK.search(entry.equation) or _TEXT.fullmatch(entry.equation.strip()):
+        if _CHECK.search(entry.equation) or TEXT.fullmatch(entry.equation.strip()):
             continue
         definition = read_definition(entry.equation, entry.place, macros, texts)
         if isinstance(definition, Range):
