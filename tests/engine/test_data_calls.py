@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.core.errors import InvalidModel, ProbableSlip, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
@@ -63,11 +63,68 @@ def test_numbers_about_data(engine, tmp_path):
     assert np.isnan(run["empty"]).all()
 
 
+# Four points at 1, 2, 3 and 5, the last without a value, and what is asked of them; by hand.
+POINTS = "time,a,none\n1,4,\n2,6,\n3,2,\n5,,\n"
+ASKED = {
+    "GET DATA MEAN(w, 1, 2)": 5,
+    "GET DATA MEAN(w, 1.5, 2.9)": 6,
+    "GET DATA MAX(w, 2, 3)": 6,
+    "GET DATA MIN(w, 2, 9)": 2,
+    "GET DATA TOTAL POINTS(w, 1, 3)": 3,
+    "GET DATA TOTAL POINTS(w, 2.5, 2.9)": 0,
+    "GET DATA MEAN(w, 2.5, 2.9)": np.nan,
+    "GET DATA LAST TIME(w)": 3,
+    "GET DATA AT TIME(w, 2.5)": np.nan,
+    "GET DATA TOTAL POINTS(empty[b], 0, 9)": 0,
+    "GET DATA FIRST TIME(empty[b])": np.nan,
+    "GET DATA MAX(empty[b], 0, 9)": np.nan,
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_functions_of_data_see_the_points_and_both_ends_count(engine, tmp_path):
+    (tmp_path / "w.csv").write_text(POINTS, encoding="utf-8")
+    equations = "S: a, b ~~|\nw :HOLD BACKWARD: := GET DIRECT DATA('w.csv', ',', 'A', 'B2') ~~|\n"
+    equations += "empty[S] := GET DIRECT DATA('w.csv', ',', 'A', 'B2') ~~|\n"
+    equations += "".join(f"x{place} = {text} ~~|\n" for place, text in enumerate(ASKED))
+    run = simulate(load_model(write_model(tmp_path, equations, final=1)), engine=engine, throw=False)
+    for place, (text, expected) in enumerate(ASKED.items()):
+        np.testing.assert_array_equal(run[f"x{place}"][0, 0], expected, err_msg=text)
+
+
+# Values at times 0 to 6 of the points (1, 4), (2, 6), (3, 2), (5, 8) in each mode; by hand.
+MODES = {
+    "INTERPOLATE": [4, 4, 6, 2, 5, 8, 8],
+    "HOLD BACKWARD": [4, 4, 6, 2, 2, 8, 8],
+    "LOOK FORWARD": [4, 4, 6, 2, 8, 8, 8],
+    "RAW": [np.nan, 4, 6, 2, np.nan, 8, np.nan],
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("mode", MODES)
+def test_outside_its_points_a_series_has_its_first_or_last_value_and_raw_data_none(engine, mode, tmp_path):
+    (tmp_path / "w.csv").write_text(POINTS.replace("5,,", "5,8,"), encoding="utf-8")
+    equations = f"w :{mode}: := GET DIRECT DATA('w.csv', ',', 'A', 'B2') ~~|"
+    run = simulate(load_model(write_model(tmp_path, equations, final=6, step=1, saveper=1)), engine=engine)
+    np.testing.assert_array_equal(run["w"][0, 0], MODES[mode])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_function_of_data_of_a_variable_that_is_no_data_is_missing_and_told(engine, tmp_path):
+    equations = "p = 2 ~~|\ntop = GET DATA MAX(p, 0, 9) ~~|\nlast = GET DATA LAST TIME(p) ~~|\n"
+    model = load(tmp_path, f"{equations}count = GET DATA TOTAL POINTS(p, 0, 9) ~~|")
+    with pytest.warns(ProbableSlip, match="of 'p' is missing: it is no data, as := makes"):
+        run = simulate(model, outcomes=["top", "last", "count"], engine=engine)
+    assert [run[name][0, 0, 0] for name in ("top", "last", "count")] == pytest.approx([np.nan, np.nan, 0], nan_ok=True)
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
         ("GET DATA AT TIME(free, 1)", UnsupportedFeature, "GET DATA AT TIME of 'free', which no GET XLS DATA reads"),
         ("GET DATA BETWEEN TIMES(d, 1, -1)", UnsupportedFeature, "GET DATA BETWEEN TIMES in another mode than 0"),
+        ("GET DATA STDV(d, 0, 9)", UnsupportedFeature, "function GET DATA STDV in variable 'x' is not covered"),
         ("GET DATA AT TIME(3, 1)", InvalidModel, "GET DATA AT TIME takes a data variable and a number"),
         ("GET DATA MAX(d)", InvalidModel, "GET DATA MAX takes a data variable and two numbers"),
     ],

@@ -57,7 +57,9 @@ def _shifted(node: Call, scope: Scope) -> Expression:
 
 
 def _end(place: int) -> Callable[[Call, Scope], Expression]:
-    return lambda node, scope: _series_called(node, scope, 0)[0].number(lambda table: table.x[place])
+    return lambda node, scope: _series_called(node, scope, 0)[0].number(
+        lambda table: table.x[place] if _has_points(table) else math.nan
+    )
 
 
 # Reduction of the points of a series by its name, and the neutral element of the reduction.
@@ -82,26 +84,35 @@ def _over_points(name: str) -> Callable[[Call, Scope], Expression]:
 
 
 def _spread(chosen: Chosen, scope: Scope) -> tuple[Table, Table]:
-    """Points of series as arrays x and y with an extra trailing axis; shorter series are padded with NaN."""
+    """Points of series as arrays x and y with an extra trailing axis; shorter series are padded, beyond every time."""
     length = max(len(table.x) for table in chosen.tables)
     label = f"{scope.owner}{HIDDEN}points {len(scope.ranges.elements)}"
     axes = (*chosen.axes, f"{scope.ranges.counted(label, length)}!")
 
-    def filled(side: str) -> Table:
-        rows = [getattr(table, side) for table in chosen.tables]
-        values = tuple(value for row in rows for value in (*row, *[math.nan] * (length - len(row))))
+    def filled(side: str, beyond: float) -> Table:
+        rows = [getattr(table, side) if _has_points(table) else () for table in chosen.tables]
+        values = tuple(value for row in rows for value in (*row, *[beyond] * (length - len(row))))
         return Table(values, (*chosen.shape, length), axes)
 
-    return filled("x"), filled("y")
+    return filled("x", math.inf), filled("y", 0.0)
+
+
+def _has_points(series: TablePoints) -> bool:
+    return not math.isnan(series.y[0])
 
 
 def _series_called(node: Call, scope: Scope, count: int) -> tuple[Chosen, list[Expression]]:
     """The series that is the first argument of a function, and its numeric arguments."""
     data, name = node.arguments[0] if node.arguments else None, node.function.upper()
-    if len(node.arguments) != count + 1 or not isinstance(data, Name) or key(data.name) not in scope.series:
+    if len(node.arguments) != count + 1 or not isinstance(data, Name) or key(data.name) not in scope.names:
         numbers = (Message(""), Message(" and a number"), Message(" and two numbers"))[count]
         raise InvalidModel("{name} takes a data variable{numbers}", name=name, numbers=numbers)
-    variable = scope.series[key(data.name)]
+    variable = scope.series.get(key(data.name))
+    if variable is None:
+        # Vensim's documentation: missing, as there are no data.
+        told = Message("{name} of {variable!r} is missing: it is no data, as := makes", name=name, variable=data.name)
+        scope.notes[told] = None
+        return Chosen((UNDEFINED,), (), ()), [scope.lowered(part) for part in node.arguments[1:]]
     index = static_index(data.name, data.subscripts, scope)
     chosen = _series_of(variable, name, scope).chosen(index)
     return chosen, [scope.lowered(part) for part in node.arguments[1:]]
