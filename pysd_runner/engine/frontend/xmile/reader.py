@@ -1,5 +1,6 @@
 """Read an XMILE file into the common syntax tree; variables of a module get the name of the module as prefix."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,8 @@ class _Place:
     def __init__(self, models: Mapping[str, Any], read: Read, seen: Seen) -> None:
         self._models, self._read, self._seen = models, read, seen
         self._modules: dict[str, str] = {}  # full name of every module, by its key
-        self._given: dict[str, tuple[str, Any]] = {}  # source and element of a connection, by the key of its target
+        # Source of a connection, its subscripts if there are any, and its element, by the key of its target.
+        self._given: dict[str, tuple[str, Any, Any]] = {}
         # Dimensions of each variable, by the key of its full name: those that its modules add, and its own.
         self._dims: dict[str, tuple[Names, Names]] = {}
 
@@ -95,11 +97,11 @@ class _Place:
         for item, name in modules:
             # Stella writes every connection twice; the second copy is for older versions.
             for link in list(children(item, "connect")) or list(children(item, "connect2")):
-                to, source = _path(link.get("to", "")), _path(link.get("from", ""))
+                to, (source, subscripts) = _path(link.get("to", "")), _source(link)
                 if to and source:
                     inward = "." not in to and key(source.split(".")[0]) != key(name)
                     target = self.full(f"{name}.{to}" if inward else to, path)
-                    self._given[key(target)] = (self.full(source, path), link)
+                    self._given[key(target)] = (self.full(source, path), subscripts, link)
 
     def full(self, name: str, path: Names) -> str:
         """Full name of a variable that the model at a path calls by a name, which may begin with any module's name."""
@@ -130,7 +132,7 @@ class _Place:
 
     def check(self) -> None:
         """Refuse connections to variables that no model has."""
-        for target, (_, link) in self._given.items():
+        for target, (*_, link) in self._given.items():
             if target not in self._dims:
                 raise fault_at(link, f"<connect> to {link.get('to')!r}, which is not defined; correct or remove it")
 
@@ -162,8 +164,10 @@ class _Place:
             return full if known else name.removeprefix(".")
 
         if key(name) in self._given:
-            source, item = self._given[key(name)]
-            expression = Name(source, variable.dims if any(self._dims.get(key(source), ())) and not more else None)
+            source, subscripts, item = self._given[key(name)]
+            if subscripts is None and any(self._dims.get(key(source), ())) and not more:
+                subscripts = variable.dims
+            expression = Name(source, subscripts)
             equation = Equation(
                 subscripts=(*more, *variable.dims),
                 expression=expression,
@@ -207,6 +211,13 @@ def _path(text: str) -> str:
         else:
             current += character
     return ".".join(plain_name(part) for part in (*parts, current))
+
+
+def _source(link: Any) -> tuple[str, Any]:
+    """Name of the variable that a connection starts from, and its subscripts, None if it has none."""
+    text = link.get("from", "")
+    node = read_expression(text, place_of(link), frozenset()) if text.rstrip().endswith("]") else None
+    return (node.name, node.subscripts) if isinstance(node, Name) else (_path(text), None)
 
 
 # Maximum number of digits read of the size of a dimension, as more exceed every limit on elements.
@@ -300,7 +311,27 @@ def _variables(model: Any, habits: Habits) -> list[DefinedVariable]:
         variable = read_variable(item, habits)
         group = groups.get(key(variable.name), "")
         found.append(variable if not group else replace(variable, group=group))
+    _check_flows(items)
     return with_containers(items, found, habits.defined)
+
+
+def _check_flows(items: list[Any]) -> None:
+    """Refuse stocks without dimensions whose flows have some."""
+    dims = {key(name_of(item)): dimensions_of(item) for item in items}
+    for item in items:
+        for flow in () if item.tag != "stock" or dimensions_of(item) else children(item, "inflow", "outflow"):
+            name = plain_name(text_of(flow))
+            if over := dims.get(key(name)):
+                raise InvalidModel(
+                    "{where}: the stock {stock!r} is one number and its flow {flow!r} an array over {dims}; let a flow "
+                    "without dimensions, SUM({name}[{stars}]), take its place",
+                    where=place_of(flow).at(0),
+                    stock=name_of(item),
+                    flow=name,
+                    name=name,
+                    dims=", ".join(over),
+                    stars=", ".join("*" for _ in over),
+                )
 
 
 def _multipliers(items: Iterable[Any], habits: Habits) -> Iterator[tuple[str, Node]]:
@@ -381,8 +412,12 @@ def controls(specs: Any) -> list[DefinedVariable]:
     ]
 
 
+# Vensim writes TIME_STEP=0.5 into <dt>.
+_ASSIGNED = re.compile(r"(?:INITIAL[ _]TIME|FINAL[ _]TIME|TIME[ _]STEP|SAVEPER)\s*=", re.IGNORECASE)
+
+
 def _value(item: Any) -> Node:
-    return _number(item, text_of(item))
+    return _number(item, _ASSIGNED.sub("", text_of(item), count=1))
 
 
 def _number(item: Any, text: str) -> Node:
