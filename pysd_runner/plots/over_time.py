@@ -128,7 +128,7 @@ def plot_fan(
             caption=" ".join(caption),
             key=key if key[1:] else (),
         )
-    return canvas.told(_data(lines, unit), _sentence(lines, name, unit, across, lang))
+    return canvas.told(_data(lines, unit), _sentence(lines, panels, name, unit, across, lang))
 
 
 def _charts(
@@ -231,17 +231,19 @@ def _finish(axes: "Axes", across: str, lang: str = "en") -> None:
     unit = unit_of_time(across)
     axes.set_xlabel(translate(f"axis.{unit}", lang) if has_text(f"axis.{unit}") else across, fontsize=7.5)
     axes.yaxis.set_major_formatter(lambda value, _: spoken(value, lang, digits=6).replace("-", MINUS))
-    if not write_dates(axes) and unit == "year":
+    if not write_dates(axes, lang) and unit == "year":
         axes.locator_params(axis="x", integer=True)
     axes.tick_params(labelsize=7)
     axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
 
 
-def write_dates(axes: "Axes") -> bool:
+def write_dates(axes: "Axes", lang: str) -> bool:
     """Write the dates of a horizontal axis that has any concisely; return whether it has."""
     locator = axes.xaxis.get_major_locator()
     if has_dates := isinstance(locator, AutoDateLocator):
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        # Of ticks by year, month, day, hour, minute and second, and of what they share.
+        kept = {kind: translate(f"axis.date_{kind}", lang).split("|") for kind in ("formats", "offset_formats")}
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, **kept))  # type: ignore[no-untyped-call]
     return has_dates
 
 
@@ -263,19 +265,28 @@ def _data(lines: "Mapping[str, xr.DataArray]", unit: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_unit: str, lang: str) -> str:
-    """Alternative text: median and 90 % interval of each line at the last time."""
+def _sentence(
+    lines: "Mapping[str, xr.DataArray]", panels: Sequence[Texts], name: str, unit: str, time_unit: str, lang: str
+) -> str:
+    """Alternative text: median and 90 % interval of each line at the last time, element by element."""
+    spelled = f" ({_plain(unit)})" if _plain(unit) else ""
+    times = [item["time"].to_numpy()[-1] for item in lines.values()]
+    told = [
+        f"{', '.join(map(str, panel.values()))}: {_ends(lines, panel, lang)}" if panel else _ends(lines, panel, lang)
+        for panel in panels
+    ]
+    return f"{name}{spelled}, {said_time(times[-1], time_unit)}: {'. '.join(told)}."
+
+
+def _ends(lines: "Mapping[str, xr.DataArray]", panel: Texts, lang: str) -> str:
     said = []
     for label, item in lines.items():
-        end = item.isel(time=-1).to_numpy()
-        when = said_time(item["time"].to_numpy()[-1], time_unit)
+        end = item.sel(panel).isel(time=-1).to_numpy()
         usable = end[np.isfinite(end)]
-        low, median, high = np.quantile(usable, (0.05, 0.5, 0.95))
+        low, median, high = np.quantile(usable, (0.05, 0.5, 0.95)) if usable.size else (np.nan,) * 3
         text = f"{label}: {spoken(median, lang)}"
-        ends = f"{spoken(low, lang)} … {spoken(high, lang)}"
-        said.append(f"{text} ({ends})" if usable.size > 1 else text)
-    spelled = f" ({_plain(unit)})" if _plain(unit) else ""
-    return f"{name}{spelled}, {when}: {'; '.join(said)}."
+        said.append(f"{text} ({spoken(low, lang)} … {spoken(high, lang)})" if usable.size > 1 else text)
+    return "; ".join(said)
 
 
 @figure_of

@@ -40,7 +40,7 @@ def plot_wedges(
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
     with drawing(ax):
         told = {"title": title, "subtitle": unit, "caption": translate("policy_figure.wedges_caption", lang)}
-        canvas, axes = _stacked(wedges, order, labels, told)
+        canvas, axes = _stacked(wedges, order, labels, told, lang)
         axes.plot(years, wedges.sum(axis=1).to_numpy(), color=INK, linewidth=1.4)
     long = wedges.reset_index(names="year").melt(id_vars="year", var_name="lever", value_name="value")
     last, first = wedges.iloc[-1], order[0]
@@ -56,7 +56,7 @@ def plot_wedges(
     return canvas.told(long.assign(unit=unit), sentence)
 
 
-def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Record) -> tuple[Canvas, Axes]:
+def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Record, lang: str) -> tuple[Canvas, Axes]:
     """Draw columns over their index as areas, stacked upwards where positive and downwards where negative."""
     times = parts.index.to_numpy()
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(parts.columns)}
@@ -73,15 +73,17 @@ def _stacked(parts: pd.DataFrame, order: Sequence[str], labels: Texts, told: Rec
         above, below = above + up, below + down
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xlim(times[0], times[-1])
-    write_dates(axes)
+    write_dates(axes, lang)
     return canvas, axes
 
 
 @figure_of
-def plot_loops(relative: pd.DataFrame, *, labels: Texts, told: Texts, sentence: str, ax: Any = None) -> ReportFigure:
+def plot_loops(
+    relative: pd.DataFrame, *, labels: Texts, told: Texts, sentence: str, lang: str, ax: Any = None
+) -> ReportFigure:
     """Draw the relative scores of loops (columns) over time as stacked areas, balancing loops below zero."""
     with drawing(ax):
-        canvas, _ = _stacked(relative, list(relative.columns), labels, told)
+        canvas, _ = _stacked(relative, list(relative.columns), labels, told, lang)
     long = relative.rename_axis("time").reset_index().melt("time", var_name="loop", value_name="relative")
     return canvas.told(long.assign(unit="Dmnl"), sentence)
 

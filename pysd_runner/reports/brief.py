@@ -50,7 +50,7 @@ from pysd_runner.reports.results import changes_of
 from pysd_runner.study.future import Future
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.loops import loops
-from pysd_runner.study.showing import BETWEEN, answer_of
+from pysd_runner.study.showing import BETWEEN, answer_of, first_outcome
 from pysd_runner.text import LANGUAGES, panel_title, translate
 
 if TYPE_CHECKING:
@@ -264,8 +264,9 @@ def _of_place(
 
 
 def _of_outcome(projection: Future, place: Area, chosen: Sequence[str], lang: str, date: datetime.date) -> Brief:
-    """A brief on the outcome that results without regions show first."""
-    future, name = of_scenarios(projection, chosen), projection.leading
+    """A brief on the outcome of the sentences on results without regions."""
+    future = of_scenarios(projection, chosen)
+    name = first_outcome(future)
     figures = [future.plot(name, difference=item, lang=lang) for item in (True, False)[not chosen :]]
     first, *more = [Picture("", figure.sentence, figure) for figure in figures]
     panel = projection.provenance["panel"]

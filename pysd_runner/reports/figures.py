@@ -13,6 +13,7 @@ from pysd_runner.plots.mixes import MOST_MIXES
 from pysd_runner.reports.brief_paths import chart_of, check_scenarios, regions_of
 from pysd_runner.reports.panels import find_place
 from pysd_runner.study.future import Future
+from pysd_runner.study.showing import first_outcome
 from pysd_runner.text import in_both
 
 # National output, drawn as a share of the baseline's.
@@ -144,11 +145,16 @@ def _of_each(
 
 
 def _outcomes(projection: Future, shown: Sequence[str], _: Sequence[str]) -> Jobs:
-    """Differences of observed outcomes, or of the first one, from the baseline; then all outcomes, observed first."""
+    """Differences of observed outcomes, or of the first one, from the baseline; then all outcomes, observed first.
+
+    Of arrays are drawn those that are observed, shown first or have a better direction.
+    """
     future = of_scenarios(projection, shown)
-    names = [name for name in future.outcomes if future[name].ndim == 3 or name in future.observed]
-    names.sort(key=lambda name: name not in future.observed)
-    changes = [name for name in names if future[name].ndim == 3 and name in (*future.observed, future.leading)]
+    first = first_outcome(future)
+    drawn = {*future.observed, *future.better, first}
+    names = [name for name in future.outcomes if future[name].ndim == 3 or name in drawn]
+    names.sort(key=lambda name: (name != first, name not in future.observed))
+    changes = [name for name in names if name == first or (future[name].ndim == 3 and name in future.observed)]
     return [
         *(
             (f"{_plain(name)}_difference", partial(future.plot, name, difference=True))

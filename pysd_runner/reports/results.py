@@ -276,10 +276,9 @@ def _page(
     lang: str,
 ) -> ReportDocument:
     """Summary page of the folder: main results first, then the evidence and the list of files."""
-    parts: list[Part] = [
-        Lead(projection.provenance["answer"][lang]),
-        Folded(translate("answer.details", lang), [Bullets(headline_lines(projection, answer, lang=lang))]),
-    ]
+    details = Bullets(headline_lines(projection, answer, lang=lang))
+    parts: list[Part] = [Lead(projection.provenance["answer"][lang])]
+    parts += [Folded(translate("answer.details", lang), [details])] if details.items else []
     parts += changes_of(projection, lang) if answer is None else _compared(projection, answer, lang)
     if depends is not None:
         parts += dependence_parts(projection, depends, label_of(projection, answer, depends.policy, lang), lang)
@@ -314,7 +313,7 @@ def changes_of(projection: Future, lang: str) -> Iterator[Part]:
     for scenario in projection.cast:
         if scenario.name in projection.policies:
             yield from (Paragraph(text) for text in (scenario.label[lang], scenario.note[lang]) if text)
-            yield Bullets(list(scenario.describe()))
+            yield Bullets(list(scenario.describe(lang)))
 
 
 def _compared(projection: Future, answer: Answer, lang: str) -> Iterator[Part]:

@@ -291,14 +291,18 @@ Amount = float | Relative
 Change = Amount | Schedule[Amount]
 
 
-def said_change(change: Change) -> str:
+def said_change(change: Change, lang: str) -> str:
     """Describe a change in words."""
     if not isinstance(change, Schedule):
         return _said(change)
     from pysd_runner.core.calendar import said_date
+    from pysd_runner.text import translate
 
-    joint = " then " if change.interpolate == "step" else " rising or falling to "
-    return joint.join(f"{_said(a)} from {said_date(t)}" for t, a in zip(change.times, change.values, strict=True))
+    joint = translate("change.then" if change.interpolate == "step" else "change.rising", lang)
+    return joint.join(
+        translate("change.from", lang, amount=_said(amount), time=said_date(time))
+        for time, amount in zip(change.times, change.values, strict=True)
+    )
 
 
 def _said(amount: Amount) -> str:

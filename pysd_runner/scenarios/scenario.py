@@ -273,7 +273,7 @@ class Scenario:
             If there is no such language.
         """
         if not self.model:
-            changed = (f"{name}: {said_change(change)}" for name, change in self.changes.items())
+            changed = (f"{name}: {said_change(change, lang)}" for name, change in self.changes.items())
             return (*changed, *(text for text, _ in self.equations))
         from pysd_runner.scenarios.vocabulary import describe
 

@@ -259,8 +259,8 @@ class Future(Tabled):
         InvalidInput
             If there is no such year.
         """
-        shown, times = chosen(self.data, self.design, outcome, region), moments(self.data, self.design, year, time)
-        return table(self.data, self.baselines, shown, times, self.axis)
+        shown = chosen(self.data, self.design, outcome, region, {*self.observed, *self.better})
+        return table(self.data, self.baselines, shown, moments(self.data, self.design, year, time), self.axis)
 
     def sentences(self, lang: str = "en") -> tuple[str, ...]:
         """Describe in words the change by each scenario at the end; it is judged only if a direction was declared.

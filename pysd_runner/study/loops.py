@@ -204,7 +204,7 @@ class Loops(Tabled):
             title = translate("loops.title" if self.of else "loops.titles", lang, of=self.of)
             told = {"title": title, "subtitle": translate("loops.subtitle", lang), "caption": self.caveat(lang)}
             names = {name: self.label(name, lang) for name in wide.columns}
-            return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang))
+            return plot_loops(wide, labels=names, told=told, sentence=self.sentence(lang), lang=lang)
 
         return figure_of(drawn)(lang)
 

@@ -1,6 +1,6 @@
 """Tables of outcomes (levels and differences by scenario and region), and merging of several projections."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -42,14 +42,18 @@ def region_code(data: "xr.Dataset", text: str) -> str:
 
 
 def chosen(
-    data: "xr.Dataset", design: StudyDesign, outcome: str | None, region: str | Sequence[str] | None
+    data: "xr.Dataset",
+    design: StudyDesign,
+    outcome: str | None,
+    region: str | Sequence[str] | None,
+    also: Iterable[str] = (),
 ) -> "list[xr.DataArray]":
-    """Select outcomes and regions; by default those that the design shows first, else all scalar outcomes."""
+    """Select outcomes and regions; by default those shown first, else scalar ones and those in `also`."""
     every = [str(name) for name in data]
     known = {key(name): name for name in every}
-    single = [name for name in every if data[name].ndim == len((*SHARED, design.time))]
+    usual = [name for name in every if name in also or data[name].ndim == len((*SHARED, design.time))]
     shown = design.leading if region is None else design.leading_places
-    names = [outcome] if outcome else [name for name in shown if name in data] or single or every[:1]
+    names = [outcome] if outcome else [name for name in shown if name in data] or usual or every[:1]
     regions = None if region is None else [region] if isinstance(region, str) else list(region)
     found = []
     for name in names:
@@ -198,15 +202,33 @@ def quantity_in(future: Any, name: str, lang: str) -> "Quantity":
     return replace(found, inline=name, unit=unit, short_unit=unit, scale=1.0, lower_is_better=False)
 
 
+def first_outcome(future: Any) -> str:
+    """Outcome of the sentences: the declared one, else the first that is no array, observed ones first."""
+    ranked = [future.leading, *future.observed, *future.data]
+    single = next((name for name in ranked if future[name].ndim == len((*SHARED, future.axis))), "")
+    return future.leading if future.leading in future.design.leading or not single else single
+
+
+def _element(future: Any, name: str) -> Record:
+    """Element of an outcome that a scenario changes most, in absolute terms, or that is largest at the end."""
+    values = future.difference(name) if future.policies else future[name].isel({future.axis: [-1]})
+    dims = [str(dim) for dim in values.dims if dim not in (*SHARED, future.axis)]
+    sizes = abs(values.median("draw")).max(["scenario", future.axis]).transpose(*dims)
+    place = np.unravel_index(int(np.nan_to_num(sizes.to_numpy()).argmax()), sizes.shape)
+    return {dim: str(values[dim].to_numpy()[at]) for dim, at in zip(dims, place, strict=True)}
+
+
 def answer_of(future: Any, lang: str) -> tuple[str, ...]:
-    """The sentences of `Future.answer`."""
-    name = next((item for item in [future.leading, *future.observed, *future.data] if future[item].ndim == 3), "")
-    if not name:
+    """The sentences of `Future.answer`; of an array they are on the element that changes most."""
+    name = first_outcome(future)
+    place = _element(future, name) if future[name].ndim > len((*SHARED, future.axis)) else {}
+    if future.design.entity in place:
         return ()
     axis, quantity = future.axis, quantity_in(future, name, lang)
-    seen = _seen(future, name, quantity.scale)
+    shown = f"{quantity.inline}[{', '.join(place.values())}]" if place else quantity.inline
+    seen = _seen(future, name, quantity.scale, place)
     times = future[name][axis].to_numpy()
-    paths = quantity.scale * future[name].sel(scenario=future.scenarios[0]).to_numpy()
+    paths = quantity.scale * future[name].sel(place).sel(scenario=future.scenarios[0]).to_numpy()
     since, first = times[0], quantiles(paths[:, 0])[1]
     if seen is not None:
         # The first observation where the run goes no further than the last one.
@@ -218,12 +240,16 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
     when = {"since": _when(future, since, lang), "until": _when(future, times[-1], lang)}
     last = last if abs(last) > abs(first) / 1000 else 0.0
     numbers = {"first": spoken(float(first), lang), "last": spoken(last, lang)}
-    found = [translate("own.without", lang, outcome=quantity.inline, unit=spelled, **when, **numbers)]
+    found = [translate("own.without", lang, outcome=shown, unit=spelled, **when, **numbers)]
+    if place:
+        count = int(np.prod([future[name].sizes[dim] for dim in place]))
+        kind = "own.element_changed" if future.policies else "own.element_largest"
+        found[0] += translate(kind, lang, outcome=quantity.inline, count=count)
     single = future.data.sizes["draw"] == 1
-    missed = _missed(future, name, quantity.scale, lang)
+    missed = "" if single or seen is None else _missed(seen, times, paths, lang)
     sure = translate("own.unsure" if single else "own.sure_level", lang, low=spoken(low, lang), high=spoken(high, lang))
     if future.policies:
-        moved = quantity.scale * future.difference(name).transpose("scenario", "draw", axis)
+        moved = quantity.scale * future.difference(name).sel(place).transpose("scenario", "draw", axis)
         usual = np.median(np.nan_to_num(moved.to_numpy()), axis=1)
         most = int(np.abs(usual).max(axis=1).argmax())
         peak = int(np.abs(usual[most]).argmax())
@@ -231,15 +257,17 @@ def answer_of(future: Any, lang: str) -> tuple[str, ...]:
         wanted = "lower" if quantity.lower_is_better else future.better.get(name, "")
         ends = moved.to_numpy()[..., -1].T * (-1.0 if wanted == "lower" else 1.0)
         ends = ends[np.isfinite(ends).all(axis=1)]
-        # Without a declared direction no scenario is better than another.
-        rated = select(names, ends, delta=future.delta) if wanted and len(names) > 1 and len(ends) else None
+        # Without a declared direction no scenario is better than another, nor for one element of several.
+        rated = (
+            select(names, ends, delta=future.delta) if wanted and not place and len(names) > 1 and len(ends) else None
+        )
         # The last time, unless the difference was far larger before.
-        place = peak if abs(usual[most, peak]) > MORE_BEFORE * abs(usual[most, -1]) else -1
+        at = peak if abs(usual[most, peak]) > MORE_BEFORE * abs(usual[most, -1]) else -1
         if rated is not None and rated.members:
-            most, place = names.index(rated.members[0]), -1
-        low, middle, high = quantiles(moved[most, :, place].to_numpy())
+            most, at = names.index(rated.members[0]), -1
+        low, middle, high = quantiles(moved[most, :, at].to_numpy())
         way = "more" if middle > 0 else "less" if middle < 0 else "same"
-        then = "" if place == -1 else translate("own.largest", lang, time=_when(future, times[place], lang))
+        then = "" if at == -1 else translate("own.largest", lang, time=_when(future, times[at], lang))
         scenario = future.label(str(moved["scenario"].to_numpy()[most]), lang)
         text = translate(f"own.{way}", lang, scenario=scenario, size=spoken(abs(middle), lang), then=then)
         found.append(text + ("" if rated is None else _choice(future, rated, lang)))
@@ -257,19 +285,19 @@ def _choice(future: Any, rated: Selection, lang: str) -> str:
     return translate(f"own.choose_{key}", lang, count=len(rated.table), first=first, last="".join(labels[-1:]), **told)
 
 
-def _seen(future: Any, name: str, scale: float) -> Any:
-    """Observations of an outcome by time, in the units of sentences; None if there are none."""
+def _seen(future: Any, name: str, scale: float, place: Record) -> Any:
+    """Observations of an outcome, or of an element, by time in the units of sentences; None if there are none."""
     seen = future.seen_of(name)
-    return None if seen is None else scale * seen
+    if place and seen is not None:
+        wanted = [item.casefold() for item in place.values()]
+        labels = [[str(part).casefold() for part in (item if isinstance(item, tuple) else (item,))] for item in seen]
+        seen = seen.iloc[:, labels.index(wanted)].dropna() if wanted in labels else None
+    return None if seen is None or seen.empty else scale * seen
 
 
-def _missed(future: Any, name: str, scale: float, lang: str) -> str:
+def _missed(seen: Any, times: Array, paths: Array, lang: str) -> str:
     """Say that simulations miss the last observation by far; empty otherwise."""
-    seen = _seen(future, name, scale)
-    if seen is None or future.data.sizes["draw"] == 1:
-        return ""
-    paths = future[name].sel(scenario=future.scenarios[0]).sel({future.axis: seen.index[-1]}, method="nearest")
-    low, middle, high = quantiles(scale * paths.to_numpy())
+    low, middle, high = quantiles(paths[:, np.abs(times - np.asarray(seen.index)[-1]).argmin()])
     if abs(middle - float(seen.iloc[-1])) <= MISSED * max(abs(float(seen.iloc[-1])), float(seen.abs().mean())):
         return ""
     return translate("own.missed", lang, low=spoken(low, lang), high=spoken(high, lang))

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from gapsim import brief, project
 from pysd_runner import load_model, simulate
+from pysd_runner.plots import style
+from pysd_runner.plots.over_time import plot_fan
 from tests.study.models import HUNTED, LINEAR, REGIONS, SIR, infections, made, written
 
 
@@ -199,6 +202,15 @@ def test_results_without_regions_have_a_brief(gapsim, files, lang, word):
     assert "have no regions" in gapsim("brief", "Gansu", "--run", "out", code=2).err
 
 
+def test_chinese_charts_have_no_english_months():
+    when = pd.date_range("2021-01-01", periods=90)
+    values = xr.DataArray(np.ones((1, 90)), dims=("draw", "time"), coords={"time": when}, name="Stock")
+    figure = plot_fan(values, lang="zh")
+    figure.canvas.draw()
+    ticks = [item.get_text() for item in figure.axes[0].get_xticklabels()]
+    assert {"02月", "03月"} <= {*ticks} or style.usable_language("zh") == "en"
+
+
 def test_outcomes_by_element_and_without_change_have_a_brief(tmp_path):
     stock = "{UTF-8}\nKind: a, b ~~|\nStock[Kind] = INTEG(Growth, 5) ~ Thing ~|\nGrowth = 1 ~ Thing/Day ~|\n"
     clock = "INITIAL TIME = 0 ~ Day ~|\nFINAL TIME = 4 ~ Day ~|\nTIME STEP = 1 ~ Day ~|\nSAVEPER = 1 ~ Day ~|\n"
@@ -207,5 +219,16 @@ def test_outcomes_by_element_and_without_change_have_a_brief(tmp_path):
     ends = page.numbers[page.numbers["time"] == 4].set_index(["name", "kind"])["median"]
     assert ends["scenario 1: b", "change"] == 4
     assert ends["without a scenario: a", "level"] == 9
+    future = project(tmp_path / "kinds.mdl", None, {"Growth": {2: 4}})
+    first, second, _ = future.answer()
+    assert first == (
+        "Without a scenario Stock[a] goes from 5 at 0 Day to 9 (Thing) at 4 Day. Of the 2 elements of Stock none "
+        "changes more."
+    )
+    assert second == "“scenario 1” makes it 6 more."
+    assert future.cast[-1].describe("zh") == ("Growth: 2 起为 4",)
+    assert future.plot("Stock").sentence == (
+        "Stock (Thing), 4 Day: a: without a scenario: 9; scenario 1: 15. b: without a scenario: 9; scenario 1: 15."
+    )
     flat = brief(project(tmp_path / "kinds.mdl", None, {"Growth": 1}))
     assert all(item.save(tmp_path / "page.xlsx").stat().st_size > 5_000 for item in (page, flat))
