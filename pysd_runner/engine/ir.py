@@ -489,6 +489,17 @@ def with_children(expression: Expression, parts: Sequence[Expression]) -> Expres
     return expression
 
 
+def with_parts(variable: Variable, change: Callable[[Expression], Expression]) -> Variable:
+    """Change the expressions of a variable, without those of delay times."""
+    blocks = tuple(
+        replace(
+            block, expression=change(block.expression), initial=None if block.initial is None else change(block.initial)
+        )
+        for block in variable.blocks
+    )
+    return replace(variable, blocks=blocks)
+
+
 def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
     """Rename the axes of an expression; axes that are reduced within it keep their names."""
     if not any(names.get(label, label) != label for label in expression.axes):

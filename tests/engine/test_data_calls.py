@@ -122,7 +122,7 @@ def test_a_function_of_data_of_a_variable_that_is_no_data_is_missing_and_told(en
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("GET DATA AT TIME(free, 1)", UnsupportedFeature, "GET DATA AT TIME of 'free', which no GET XLS DATA reads"),
+        ("GET DATA AT TIME(free, 1)", UnsupportedFeature, "GET DATA AT TIME of 'free', which neither GET XLS DATA"),
         ("GET DATA BETWEEN TIMES(d, 1, -1)", UnsupportedFeature, "GET DATA BETWEEN TIMES in another mode than 0"),
         ("GET DATA STDV(d, 0, 9)", UnsupportedFeature, "function GET DATA STDV in variable 'x' is not covered"),
         ("GET DATA AT TIME(3, 1)", InvalidModel, "GET DATA AT TIME takes a data variable and a number"),

@@ -11,7 +11,7 @@ time) and random numbers have derivative zero.
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -40,6 +40,7 @@ from pysd_runner.engine.ir import (
     relabelled_reference,
     time_step,
     users_of,
+    with_parts,
 )
 from pysd_runner.engine.kinds import frozen
 from pysd_runner.engine.passes.linear import (
@@ -189,7 +190,7 @@ class _Pass:
             for name, parts in derivatives.items()
         }
         self._count(old.values(), derivatives.values())
-        new = {name: _with_parts(item, partial(self.shared.equation, owner=name)) for name, item in old.items()}
+        new = {name: with_parts(item, partial(self.shared.equation, owner=name)) for name, item in old.items()}
         twins = [self._twin(variable, derivatives[name]) for name, variable in old.items()]
         twins += [self._seed(name, name + TWIN) for name in self.dependent if name in self.given]
         self.dependent |= dict.fromkeys(old)
@@ -219,7 +220,7 @@ class _Pass:
         """Rewrite the equations of a variable so that they can be differentiated term by term."""
         self._owner = variable.name
         self._check(variable)
-        return _with_parts(variable, lambda part: prepared(part, self._setting))
+        return with_parts(variable, lambda part: prepared(part, self._setting))
 
     def _check(self, variable: Variable) -> None:
         if variable.kind == "control":
@@ -385,16 +386,6 @@ def _twin_of(reference: Expression) -> Reference:
 
 def _parts(block: Block) -> tuple[Expression, ...]:
     return (block.expression,) if block.initial is None else (block.expression, block.initial)
-
-
-def _with_parts(variable: Variable, change: Callable[[Expression], Expression]) -> Variable:
-    blocks = tuple(
-        replace(
-            block, expression=change(block.expression), initial=None if block.initial is None else change(block.initial)
-        )
-        for block in variable.blocks
-    )
-    return replace(variable, blocks=blocks)
 
 
 def _over_directions(name: str, *parts: Expression) -> Expression:

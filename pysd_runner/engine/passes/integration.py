@@ -12,6 +12,7 @@ from pysd_runner.engine.errors import InvalidInput, InvalidModel, Message, Unsup
 from pysd_runner.engine.ir import (
     HELD,
     HIDDEN,
+    ORDER,
     WITHIN,
     Block,
     Expression,
@@ -239,17 +240,23 @@ def orders_of_file(model: ModelIr, names: Sequence[str]) -> dict[str, tuple[floa
         except (UnsupportedFeature, InvalidModel):
             # It depends on another order, or on a feature only PySD supports; handled by a later pass or the caller.
             continue
-        found[name] = tuple(np.trunc(values).ravel().tolist())
+        found[name] = tuple(_fixed(name, values).ravel().tolist())
     return found
 
 
 def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> None:
     """Raise an error if values change the order of a delay, which was fixed when the model was loaded."""
     for name, expected in model.structural.items():
-        values = np.trunc(_value_at(model, name, inputs, start, step))
+        values = _fixed(name, _value_at(model, name, inputs, start, step))
         if (values.reshape(*values.shape[:2], -1) != np.asarray(expected)).any():
             owner = name.split(HIDDEN)[0]
             shown = ", ".join(f"{value:g}" for value in sorted(set(expected)))
+            if not _has_label(name, ORDER):
+                raise InvalidInput(
+                    "the data equation of {owner!r} is computed when a model is loaded, and the values given change a "
+                    "constant in it: change it in the file, or by a change file",
+                    owner=owner,
+                )
             raise InvalidInput(
                 "{owner!r} is a delay or smooth of order {old_order}; the values given change its order to "
                 "{order}, which is fixed when a model is loaded: change it in the file",
@@ -257,6 +264,11 @@ def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: 
                 old_order=shown,
                 order=sorted(set(values.ravel().tolist())),
             )
+
+
+def _fixed(name: str, values: Array) -> Array:
+    """The whole number of stages of a delay; other numbers as they are."""
+    return np.trunc(values) if _has_label(name, ORDER) else values
 
 
 def _value_at(model: ModelIr, name: str, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> Array:

@@ -5,10 +5,10 @@ taken for a missing one where nothing can be missing.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pysd_runner.engine.ir import (
-    Block,
     Expression,
     Interpolation,
     ModelIr,
@@ -23,7 +23,9 @@ from pysd_runner.engine.ir import (
     references,
     users_of,
     with_children,
+    with_parts,
 )
+from pysd_runner.engine.kinds import Flags
 from pysd_runner.engine.passes.elements import defined, first_undefined
 
 # The number that stands for a missing value in Vensim.
@@ -36,47 +38,35 @@ Found = tuple[Expression, bool]
 
 
 def with_missing_as_least(model: ModelIr) -> ModelIr:
-    """Rewrite comparisons and maxima whose arguments can be missing; a model without missing values is unchanged."""
-    rewriting = Rewriting(model)
-    variables = {name: _changed(item, rewriting) for name, item in model.variables.items()}
-    same = all(variables[name] is item for name, item in model.variables.items())
-    return model if same else replace(model, variables=variables)
+    """Rewrite comparisons and maxima whose arguments can be missing; a model without missing values stays the same."""
+    rewriting = Rewriting.of_model(model)
+    variables = {name: with_parts(item, lambda part: rewriting.of(part)[0]) for name, item in model.variables.items()}
+    return replace(model, variables=variables)
 
 
 def _parts(variable: Variable) -> list[Expression]:
     return [part for block in variable.blocks for part in block.parts]
 
 
-def _changed(variable: Variable, rewriting: "Rewriting") -> Variable:
-    blocks = tuple(_changed_block(block, rewriting) for block in variable.blocks)
-    same = all(new is old for new, old in zip(blocks, variable.blocks, strict=True))
-    return variable if same else replace(variable, blocks=blocks)
-
-
-def _changed_block(block: Block, rewriting: "Rewriting") -> Block:
-    found = {
-        name: rewriting.of(part)[0]
-        for name in ("expression", "initial", "delay")
-        if (part := getattr(block, name)) is not None
-    }
-    changed = {name: part for name, part in found.items() if part is not getattr(block, name)}
-    return replace(block, **changed) if changed else block  # type: ignore[arg-type]
-
-
 class Rewriting:
     """Rewrites expressions of a model, knowing which of its variables can be missing."""
 
-    def __init__(self, model: ModelIr) -> None:
+    def __init__(self, missing: set[str], gaps: Mapping[str, Flags]) -> None:
+        self.missing, self.gaps = missing, gaps  # variables that can be missing, and cells that no equation defines
+
+    @classmethod
+    def of_model(cls, model: ModelIr) -> "Rewriting":
+        """Find the variables of a model that can be missing."""
         variables = {name: item for name, item in model.variables.items() if item.kind not in ("control", "lookup")}
-        self.gaps = {name: ~known for name in variables if not (known := defined(model, name)).all()}
-        self.missing: set[str] = set()
+        found = cls(set(), {name: ~known for name in variables if not (known := defined(model, name)).all()})
         users = users_of({name: set().union(*map(references, _parts(item))) for name, item in variables.items()})
         waiting = list(variables)
         while waiting:
             name = waiting.pop()
-            if name not in self.missing and any(self.of(part)[1] for part in _parts(variables[name])):
-                self.missing.add(name)
-                waiting += [user for user in users.get(name, ()) if user not in self.missing]
+            if name not in found.missing and any(found.of(part)[1] for part in _parts(variables[name])):
+                found.missing.add(name)
+                waiting += [user for user in users.get(name, ()) if user not in found.missing]
+        return found
 
     def of(self, expression: Expression, present: frozenset[Expression] = frozenset()) -> Found:
         """Rewrite an expression, used where some others are present; and say whether its value can be missing."""

@@ -17,6 +17,7 @@ from pysd_runner.engine.frontend.lowering.limits import is_non_negative, with_li
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.series import series
 from pysd_runner.engine.frontend.lowering.slips import slips
 from pysd_runner.engine.frontend.lowering.subscripts import (
     SubArray,
@@ -135,7 +136,9 @@ def _pass(
         dims=every,
         names=names,
         tables=table_functions(syntax.variables, ranges, dims, files),
-        series={key(item.name): item for item in syntax.variables if _is_data(item)},
+        series={
+            key(item.name): item for item in syntax.variables if any(part.kind == "data" for part in item.equations)
+        },
         files=files,
         lower=lower_expression,
         macros={key(item.name): _macro(item, ranges, files, outside) for item in syntax.macros},
@@ -311,10 +314,10 @@ def _blocks(defined: DefinedVariable, name: str, dims: tuple[str, ...], scope: S
     blocks: list[Block] = []
     for equation, (whole, parts) in zip(defined.equations, _boxes(defined, dims, scope), strict=True):
         if parts != [whole] and equation.expression is not None and takes_whole_arrays(equation.expression):
-            block = _block(equation, whole, name, dims, scope)
+            block = _block(equation, whole, defined, dims, scope)
             blocks += cut(block, equation.subscripts, parts, dims, scope)
         else:
-            blocks += [_block(equation, box, name, dims, scope) for box in parts]
+            blocks += [_block(equation, box, defined, dims, scope) for box in parts]
     return tuple(blocks), _kind(name, defined, blocks)
 
 
@@ -374,13 +377,14 @@ def _is_literal(expression: Any) -> bool:
     return isinstance(expression, Number | Table)
 
 
-def _block(equation: Equation, box: SubArray, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
+def _block(equation: Equation, box: SubArray, defined: DefinedVariable, dims: tuple[str, ...], scope: Scope) -> Block:
     """Lower an equation for some of the cells it names."""
-    node = equation.expression
+    node, name = equation.expression, _name(defined)
     try:
         scope.mode = equation.mode
         index = left_side(equation.subscripts, box, dims, scope)
-        expression, initial = _parts(node, scope)
+        own = series(equation, defined, scope)
+        expression, initial = (own, None) if own is not None else _parts(node, scope)
         non_negative = scope.stock and isinstance(node, Stock) and node.non_negative
         block = Block(index, expression, initial, equation.text, non_negative=non_negative)
         _check_axes(block, scope)

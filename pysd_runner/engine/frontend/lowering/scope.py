@@ -69,6 +69,9 @@ class Scope:
     sampled: Reference | None = None  # inside a SAMPLE IF TRUE, the last sampled value of its variable
     masks: list[Expression] = field(default_factory=list)
     notes: dict[Message, None] = field(default_factory=dict)  # what a run and the doctor tell about the model
+    evaluated: tuple[str, ...] = ()  # data variables whose equations are being evaluated
+    points: dict[tuple[str, str], Any] = field(default_factory=dict)  # those of data equations, by variable and text
+    pointed: set[str] = field(default_factory=set)  # data variables whose points were read
     unsettled: dict[str, None] = field(default_factory=dict)  # variables whose meaning is not settled
 
     def lowered(self, node: Node) -> Expression:
@@ -194,15 +197,19 @@ class Scope:
         if isinstance(expression, Number | Table):
             return expression
         count = sum(name.startswith(f"{self.owner}{HIDDEN}") for name in self.asked)
-        variable = self._variable(
-            f"{ORDER} asked {count + 1}", "initial", expression.axes, Block((), expression, None, "")
-        )
-        self.asked[variable.name] = variable
-        if variable.name not in self.known:
-            raise UnsupportedFeature("the order of a delay or smooth that cannot be computed before the run")
-        values = self.known[variable.name]
+        values = self.settled("initial", expression, f"{ORDER} asked {count + 1}")
         shape = shape_of(self.ranges.elements, expression.axes)
         return Table(values, shape, expression.axes) if shape else Number(values[0])
+
+    def settled(self, kind: Kind, expression: Expression, label: str) -> tuple[float, ...]:
+        """Values of an expression that have to be known before the run, in row-major order."""
+        variable = self._variable(label, kind, expression.axes, Block((), expression, None, ""))
+        self.asked[variable.name] = variable
+        if variable.name not in self.known:
+            if label.startswith(ORDER):
+                raise UnsupportedFeature("the order of a delay or smooth that cannot be computed before the run")
+            raise UnsupportedFeature("a data equation with a number that cannot be computed before the run")
+        return self.known[variable.name]
 
     def replace_hidden(self, reference: Reference, expression: Expression) -> None:
         """Replace the equation of a hidden variable by one that may refer to the variable itself."""

@@ -12,6 +12,7 @@ from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.series import series_of
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
 from pysd_runner.engine.frontend.lowering.tables import (
     NARROWEST,
@@ -108,38 +109,16 @@ def _series_called(node: Call, scope: Scope, count: int) -> tuple[Chosen, list[E
         numbers = (Message(""), Message(" and a number"), Message(" and two numbers"))[count]
         raise InvalidModel("{name} takes a data variable{numbers}", name=name, numbers=numbers)
     variable = scope.series.get(key(data.name))
+    # Vensim's documentation: missing, as there are no data.
+    told = Message("{name} of {variable!r} is missing: it is no data, as := makes", name=name, variable=data.name)
     if variable is None:
-        # Vensim's documentation: missing, as there are no data.
-        told = Message("{name} of {variable!r} is missing: it is no data, as := makes", name=name, variable=data.name)
         scope.notes[told] = None
         return Chosen((UNDEFINED,), (), ()), [scope.lowered(part) for part in node.arguments[1:]]
     index = static_index(data.name, data.subscripts, scope)
-    chosen = _series_of(variable, name, scope).chosen(index)
-    return chosen, [scope.lowered(part) for part in node.arguments[1:]]
-
-
-def _series_of(variable: DefinedVariable, name: str, scope: Scope) -> TableFunction:
-    """A data variable as a table over time."""
-    dims = scope.dims[key(variable.name)]
-    tables: dict[tuple[int, ...], TablePoints] = {}
-    for equation in variable.equations:
-        call = equation.expression
-        if not isinstance(call, Call) or call.function != "get data":
-            raise UnsupportedFeature(
-                "function {name} of {other_name!r}, which no GET XLS DATA reads from a file,",
-                name=name,
-                other_name=variable.name,
-            )
-        found = scope.files.series(call, scope.ranges.counts(equation.subscripts), "raw")
-        tables |= zip(scope.ranges.positions(equation.subscripts, dims), map(_known, found), strict=True)
-    shape = tuple(len(scope.ranges.elements[dim]) for dim in dims)
-    return TableFunction(dims, shape, tables, "interpolate")
-
-
-def _known(table: TablePoints) -> TablePoints:
-    """Points that are not missing."""
-    pairs = [(x, y) for x, y in zip(table.x, table.y, strict=True) if not math.isnan(y)]
-    return TablePoints(tuple(x for x, _ in pairs), tuple(y for _, y in pairs)) if pairs else UNDEFINED
+    function = series_of(variable, Message("function {name} of", name=name), scope)
+    if any(place not in function.tables for place in function.places(index)):
+        scope.notes[told] = None
+    return function.chosen(index), [scope.lowered(part) for part in node.arguments[1:]]
 
 
 # Function -> how it is lowered.
