@@ -196,6 +196,8 @@ def _lines(values: Any, lang: str) -> "dict[str, xr.DataArray]":
             raise InvalidInput("a fan needs dimensions draw and time; found {found}", found=item.dims)
         # The total over an interval is missing where the interval begins before the run.
         item = item.dropna("time", how="all") if item.isnull().any() else item
+        if not item.size:
+            raise InvalidInput("every value of {name!r} is missing; leave it out of the outcomes", name=str(item.name))
         if "scenario" not in item.dims:
             found[str(label) or str(item.name)] = item
             continue

@@ -416,7 +416,9 @@ class Future(Tabled):
 
         parts = []
         for name in self.data.data_vars:
-            found = self.data[name].dropna(self.axis, how="all").quantile(list(LEVELS), dim="draw", skipna=True)
+            known = self.data[name].dropna(self.axis, how="all")
+            some = bool(known.size)
+            found = (known if some else self.data[name]).quantile(list(LEVELS), dim="draw", skipna=some)
             parts.append(found.to_series().rename("value").reset_index().assign(outcome=str(name)))
         return pd.concat(parts, ignore_index=True)
 

@@ -348,6 +348,7 @@ def _warnings(inputs: ProjectionInputs, data: Data | None, cast: Sequence[Scenar
     if run.failed.any():
         yield Message("{said}; they are left out.", said=failure_message(run.failed, run.failures))
     yield from design.caveats
+    yield from inputs.model.ir.slips
     if fitted is None:
         yield design.unfitted
     else:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput, ProbableSlip
 from pysd_runner.data import load_data
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
@@ -20,6 +20,7 @@ from pysd_runner.study.draws import parameter_draws
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.loading import load_future
 from pysd_runner.study.projection import project, projected
+from tests.engine.small_models import write_model
 from tests.provinces import with_variable
 from tests.records import resealed
 
@@ -453,3 +454,18 @@ def test_a_policy_that_starts_before_the_origin_is_warned_of(model, panel):
     early = Scenario(name="early", label={"en": "Early", "zh": "早"}, policy=policy)
     found = project(model, panel, [early], draws=1, until=2026)
     assert any("early: its policy starts in 2019, not after the last observed year 2024" in x for x in found.warnings)
+
+
+def test_results_name_what_depends_on_data_at_a_missing_time(tmp_path):
+    (tmp_path / "d.csv").write_text("time,a\n0,3\n1,4\n", encoding="utf-8")
+    equations = "d := GET DIRECT DATA('d.csv', ',', 'A', 'B2') ~~|\nfirst = GET DATA AT TIME(d, :NA:) ~~|\n"
+    path = write_model(
+        tmp_path, f"{equations}rest = INTEG(1, first + 1) ~~|\nfree = INTEG(1, 2) ~~|", final=3, step=1, saveper=1
+    )
+    with pytest.warns(ProbableSlip, match="trust no number"):
+        future = project(load_model(path), None, ["baseline"])
+    assert any("first, rest" in item for item in future.warnings)
+    saved = future.save(tmp_path / "results")
+    assert "rest" in (saved / "quantiles.csv").read_text("utf-8")
+    with pytest.raises(InvalidInput, match="every value of 'rest' is missing"):
+        future.plot("rest")
