@@ -376,6 +376,7 @@ class ModelIr:
     features: tuple[Feature, ...] = field(default=(), compare=False)
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
     slips: tuple[str, ...] = field(default=(), compare=False)  # probable slips of the file, which a run warns of
+    pointed: tuple[str, ...] = field(default=(), compare=False)  # data variables whose points are read, not values
     # Variables, also hidden ones, that depend on GET DATA AT TIME at the time ``:NA:``, whose meaning is not settled.
     unsettled: tuple[str, ...] = field(default=(), compare=False)
 

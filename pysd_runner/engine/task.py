@@ -213,6 +213,12 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     bounds = _bounds(given, {control: asked_for.get(control) for control in CONTROLS})
     ready = {name: fitted_to(ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(ir, [*given, *outcomes])
+    for name in (name for name in given if name in ir.pointed):
+        raise InvalidInput(
+            "{name!r} is data of which a function of data or a data equation reads the points; give no values in a run, but "
+            "a data set when the model is loaded",
+            name=name,
+        )
     by = method_of(ir, file.name, method)
     for slip in ir.slips:
         warnings.warn(Message("{file}: {slip}", file=file.name, slip=slip), ProbableSlip, stacklevel=4)

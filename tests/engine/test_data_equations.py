@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, ProbableSlip, UnsupportedFeature
+from pysd_runner.engine.values import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
@@ -62,6 +63,17 @@ def test_a_constant_in_a_data_equation_is_fixed_when_a_model_is_loaded(tmp_path)
         simulate(model, {"switch": 0})
     (tmp_path / "other.cin").write_text("switch = 3\n", encoding="utf-8")
     assert simulate(load_model(model.path, changes=[tmp_path / "other.cin"]))["y"][0, 0].tolist() == [6, 12, 18, 21, 24]
+
+
+@pytest.mark.parametrize("equation", ["x := a * b", "x = GET DATA MAX(a, 0, 9)"])
+def test_a_run_takes_no_other_values_of_data_whose_points_are_read(equation, tmp_path):
+    model = load(tmp_path, f"{equation} ~~|")
+    path = TimePath(times=np.arange(5.0), values=np.arange(5.0))
+    assert simulate(model, {"b": path} if "b" not in equation else {}, outcomes=["x"])["x"].shape == (1, 1, 5)
+    with pytest.raises(
+        InvalidInput, match="'a' is data of which a function of data or a data equation reads the points"
+    ):
+        simulate(model, {"a": path})
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,7 @@ def _pass(
         structural=known,
         files=dict(files.sha256),
         named=dict(files.by_name),
+        pointed=tuple(sorted(scope.pointed)),
         integration=syntax.integration,
         outflows=syntax.outflows if any(map(is_non_negative, variables.values())) else None,
         features=syntax.features,
