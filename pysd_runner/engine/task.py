@@ -215,8 +215,8 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     _refuse_tables(ir, [*given, *outcomes])
     for name in (name for name in given if name in ir.pointed):
         raise InvalidInput(
-            "{name!r} is data of which a function of data or a data equation reads the points; give no values in a run, but "
-            "a data set when the model is loaded",
+            "{name!r} is data of which a function of data or a data equation reads the points; give no values in a "
+            "run, but a data set when the model is loaded",
             name=name,
         )
     by = method_of(ir, file.name, method)
