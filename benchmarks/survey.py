@@ -1,12 +1,18 @@
-"""How many model files below a folder run, and whether PySD and simlin give the same numbers.
+"""How many model files below a folder run, and whether simlin and PySD give the same numbers.
 
-``python -m benchmarks.survey FOLDER`` loads each file and runs it on both targets, with PySD, held against Euler's
-method, the only one it knows, and with simlin. A variable agrees that differs by at most 1e-4 of its largest value.
-Files that do not run and variables that differ are named; what another engine cannot run is not compared.
+``python -m benchmarks.survey FOLDER`` loads each file in a process of its own, runs it on both targets and with simlin.
+PySD, held against Euler's method, the only one it knows, is asked where simlin gives no numbers or others. A variable
+agrees that differs by at most 1e-4 of its largest value. Files that do not run and variables that differ are named.
+
+Folders in FOLDER are owners. Files named in FOLDER/incomplete.tsv (path, reason) are not complete, whatever reads them,
+and count for nothing. Of the others the share that runs, the mean of owners' shares, and 95 % intervals of both by
+resampling owners are printed.
 """
 
+import json
+import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +22,11 @@ import numpy as np
 
 from benchmarks.engines import Array
 from pysd_runner import load_model, simulate
-from pysd_runner.core.errors import GapsimError, SimulationFailed, UnsupportedFeature
+from pysd_runner.core.errors import GapsimError
 
 TOLERANCE = 1e-4
+SECONDS = 300
+RESAMPLES = 10_000
 ENDINGS = {".mdl": "Vensim", ".xmile": "XMILE", ".stmx": "XMILE", ".itmx": "XMILE"}
 CONTROLS = {"time", "initial_time", "final_time", "time_step", "saveper", "dt", "starttime", "stoptime"}
 
@@ -30,7 +38,7 @@ def spelled(name: str) -> str:
 
 def ours(model: Any, engine: Any, method: Any = None) -> dict[str, Array]:
     """Every series by name and elements."""
-    run = simulate(model, throw=False, engine=engine, method=method)
+    run = simulate(model, engine=engine, method=method)
     found = {"time": np.asarray(run.years)}
     for name, dims in run.dims.items():
         values = run[name][0, 0]
@@ -69,28 +77,77 @@ def compared(path: Path) -> Iterator[tuple[str, list[str]]]:
     model = load_model(path)
     base = ours(model, "numpy")
     yield "llvm", differing(ours(model, "llvm"), base)
-    with suppress(SimulationFailed, UnsupportedFeature):
-        yield "PySD", differing(ours(model, "pysd"), ours(model, "numpy", "euler"))
-    if others := by_simlin(path):
-        yield "simlin", differing(others, base)
+    others = by_simlin(path)
+    names = differing(others, base) if others else []
+    if others:
+        yield "simlin", names
+    if names or not others:
+        # Whatever PySD raises, it does not run the file.
+        with suppress(Exception):
+            yield "PySD", differing(ours(model, "pysd"), ours(model, "numpy", "euler"))
+
+
+def report(path: Path) -> dict[str, Any]:
+    """What one file gives: engines with the variables they differ in, or why it is refused."""
+    try:
+        return {"engines": dict(compared(path))}
+    except GapsimError as error:
+        return {"refused": str(error)}
+
+
+def apart(path: Path) -> dict[str, Any]:
+    """The same in a process of its own, whose end or silence is told as a refusal."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.survey", "--file", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"refused": f"not done in {SECONDS} s"}
+    except (IndexError, ValueError):
+        return {"refused": f"CRASH: {done.stderr.strip()[-300:]}"}
+    return found
+
+
+def shares(by_owner: dict[str, list[bool]]) -> str:
+    """Share of files that run and mean of owners' shares, with 95 % intervals by resampling owners."""
+    run = np.array([sum(files) for files in by_owner.values()])
+    count = np.array([len(files) for files in by_owner.values()])
+    drawn = np.random.default_rng(0).integers(len(run), size=(RESAMPLES, len(run)))
+    files = run[drawn].sum(axis=1) / count[drawn].sum(axis=1)
+    owners = (run / count)[drawn].mean(axis=1)
+    (low, high), (least, most) = (100 * np.quantile(values, (0.025, 0.975)) for values in (files, owners))
+    return (
+        f"{run.sum()} of {count.sum()} complete files run, {100 * run.sum() / count.sum():.1f} % ({low:.1f} to "
+        f"{high:.1f}); mean of {len(run)} owners' shares {100 * (run / count).mean():.1f} % ({least:.1f} to {most:.1f})"
+    )
 
 
 def main(folder: Path) -> None:
-    """Prints what does not run and what differs, then counts by format."""
+    """Prints what does not run and what differs, then counts and shares by format."""
     counts: Counter[tuple[str, str]] = Counter()
+    ran: defaultdict[str, defaultdict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    listed = folder / "incomplete.tsv"
+    rows = listed.read_text("utf-8").splitlines() if listed.exists() else []
+    incomplete = {row.split("\t")[0] for row in rows}
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS):
-        kind = ENDINGS[path.suffix.lower()]
-        counts[kind, "files"] += 1
-        try:
-            for engine, names in compared(path):
-                counts[kind, f"{engine} {'differs' if names else 'equal'}"] += 1
-                if names:
-                    print(f"{path}: {engine} differs in {len(names)}: {', '.join(names[:5])}")
-        except GapsimError as error:
-            counts[kind, "refused"] += 1
-            print(f"{path}: {error}")
+        kind, name = ENDINGS[path.suffix.lower()], path.relative_to(folder)
+        if name.as_posix() in incomplete:
+            counts[kind, "not complete"] += 1
+            continue
+        found = apart(path)
+        ran[kind][name.parts[0]].append("engines" in found)
+        if "refused" in found:
+            print(f"{name}: {found['refused']}", flush=True)
+        for engine, names in found.get("engines", {}).items():
+            counts[kind, f"{engine} {'differs' if names else 'equal'}"] += 1
+            if names:
+                print(f"{name}: {engine} differs in {len(names)}: {', '.join(names[:5])}", flush=True)
     print("\n".join(f"{kind}, {what}: {count}" for (kind, what), count in sorted(counts.items())))
+    print("\n".join(f"{kind}: {shares(owners)}" for kind, owners in sorted(ran.items())))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "--file":
+        print(json.dumps(report(Path(sys.argv[2]))))
+    else:
+        main(Path(sys.argv[1]))
