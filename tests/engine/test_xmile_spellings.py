@@ -40,6 +40,11 @@ def test_a_name_without_quotes_has_question_marks(path_of, tmp_path):
     assert path_of(load_xmile(tmp_path, variables), "y") == [9] * 5
 
 
+def test_a_power_is_a_call_and_a_stock_has_a_label(path_of, tmp_path):
+    variables = stock("s", "POW(2, 3)", ["f"], more="<label>store</label>") + flow("f", 1)
+    assert path_of(load_xmile(tmp_path, variables), "s") == [8, 9, 10, 11, 12]
+
+
 def test_a_subscript_is_an_arrayed_variable(path_of, tmp_path):
     variables = FOUR_SIXTEEN + aux("j", "3 - D", OVER_D) + aux("w", "r[j]", OVER_D) + aux("v", "SUM(r[j[*]])")
     model = load_xmile(tmp_path, variables)

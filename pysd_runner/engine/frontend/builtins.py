@@ -123,6 +123,7 @@ def _mean(*arguments: Node) -> Node:
 XMILE: Mapping[str, Forms] = {
     "init": _renamed("initial", 1),
     "int": _renamed("floor", 1),
+    "pow": _renamed("power", 2),
     "delay": {2: _as("delay fixed", 0, 1, 0), 3: _as("delay fixed", 0, 1, 2)},
     "delay1": _from_value("delay", 1.0) | _from_start("delay", 1.0),
     "delay3": _from_value("delay", 3.0) | _from_start("delay", 3.0),

@@ -65,7 +65,7 @@ _LENIENT = frozenset({"xmile", "header", "options", "smile", "uses_arrays", "dat
 _NOTES = {
     **dict.fromkeys(("doc", "model_units", "namespace", "access", "autoexport", "resource", "time_units"), ABOUT),
     **dict.fromkeys(("ai_state", "flow_concept", "isee.autocreated", "isee.derived_units", "isee.unplaced"), ABOUT),
-    **dict.fromkeys(("isee.label", "isee.display_name", "isee.summing", "isee.delay_aux"), ABOUT),
+    **dict.fromkeys(("label", "isee.label", "isee.display_name", "isee.summing", "isee.delay_aux"), ABOUT),
     **dict.fromkeys(("display", "isee.display", "view", "views", "interface", "style"), DRAWN),
     **dict.fromkeys(("format", "scale", "yscale", "auto_fit", "default_format"), FORMATTED),
     **dict.fromkeys(("pause", "event_poster", "simulation_delay", "restore_on_start"), PROGRAM),
