@@ -34,6 +34,7 @@ from pysd_runner.cli.policies import attribute, explain
 from pysd_runner.cli.run import plot, run
 from pysd_runner.cli.session import STANDARD_OUTPUT, Session, finish, never_refuse, silence, write_line
 from pysd_runner.cli.simulate import run_once
+from pysd_runner.cli.study import study
 from pysd_runner.cli.update import update
 from pysd_runner.core.errors import Message, joined
 from pysd_runner.core.former import COMMANDS, OPTIONS
@@ -56,7 +57,7 @@ SECTIONS = {
     ),
     "Policies in depth": ("attribute", "optimise", "explain", "evidence", "plot"),
     "Tests of models and forecasts": ("evaluate", "backtest"),
-    "Any Vensim or XMILE model": ("simulate", "ensemble"),
+    "Any Vensim or XMILE model": ("simulate", "ensemble", "study"),
     "Look up": ("list", "doctor"),
 }
 HEADINGS = {name: heading for heading, names in SECTIONS.items() for name in names}
@@ -126,7 +127,7 @@ def application() -> typer.Typer:
     )
     check.add_to(data)
     app.add_typer(data, short_help="Work on panels: `data check` lists everything that is wrong with one.")
-    whole = (initialise, update, run, plot, brief, explore, attribute, optimise, explain, run_once, ensemble)
+    whole = (initialise, update, run, plot, brief, explore, attribute, optimise, explain, run_once, ensemble, study)
     for item in (*whole, show, doctor):
         item.add_to(app)
     for point in entry_points(group=ENTRY_POINTS):

@@ -29,6 +29,7 @@ COMMANDS = [
     "backtest",
     "simulate",
     "ensemble",
+    "study",
     "list",
     "doctor",
 ]

@@ -1,0 +1,81 @@
+"""``gapsim study`` writes declarations from the files of a study, and the model loads with them."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pysd_runner import load_model, simulate
+from pysd_runner.cli.application import main
+from tests.published.test_changes import MODEL
+
+FILES = {
+    "m.mdl": MODEL,
+    "base.cin": "Share = 2\n",
+    "more.cin": "Rate[north] = 0.5\nFINAL TIME = 3\n",
+    "best.out": ":COMSYS Best payoff is -12.5\n0 <= Rate[north] = 0.3  <= 1\n",
+    "s.voc": ":OPTIMIZER=Powell\n0<=Rate[Region]=.2<=1\n0<=Share=3<=1\n0<=None=1<=2\nwhat\n",
+    "p.vpd": "*C\nStock[north]|Seen[north]/4\n*P\nGrowth[Region]/-1\n*PF\nStock[south]/Share\n",
+    "save.lst": "Saved\nStock\nGrowth[north]\n",
+    "go.cmd": "SPECIAL>LOADMODEL|m.mdl\nSIMULATE>PAYOFF|p.vpd\nSIMULATE>OPTPARM|s.voc\nSIMULATE>SAVELIST|save.lst\n"
+    "SIMULATE>READCIN|base.cin\nSIMULATE>RUNNAME|best\nMENU>RUN_OPTIMIZE|o\nSIMULATE>ADDCIN|more.cin\n"
+    "SIMULATE>ADDCIN|gone.cin\nSIMULATE>RUNNAME|More\nMENU>RUN|o\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_study_becomes_one_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", str(folder)]) == 0
+    said = capsys.readouterr()
+    text = (folder / "m.toml").read_text(encoding="utf-8")
+    found = tomllib.loads(text)
+    assert found["study"] == {"changes": ["base.cin", "best.out"]}
+    assert found["scenarios"] == {"More": {"changes": ["more.cin"]}}
+    assert found["parameters"]["Rate[south]"] == {"lower": 0.0, "upper": 1.0, "prior": {"family": "uniform"}}
+    assert found["parameters"]["Share"]["value"] == 1.0
+    assert (found["measurements"]["Seen[north]"]["outcome"], found["measurements"]["Seen[north]"]["sd"]) == (
+        "Stock[north]",
+        0.25,
+    )
+    assert found["objective"]["terms"] == [
+        {"variable": "Growth", "weight": -1.0, "at": "steps"},
+        {"variable": "Stock[south]", "weight": "Share", "at": "end"},
+    ]
+    assert list(found["outcomes"]) == ["Stock", "Growth"]
+    assert found["published"] == {"payoff": -12.5, "search": {"OPTIMIZER": "Powell"}}
+    assert "# s.voc:2" in text
+    assert "bounds from s.voc" in text
+    for part in (
+        "gone.cin, which go.cmd:11 names",
+        "s.voc:5: not read: what",
+        "save.lst:1: the model has no 'Saved'",
+        "s.voc:3: Share is 2, outside of its bounds; taken: 1",
+        "s.voc:3: the start of Share, 3, lies outside of its bounds",
+    ):
+        assert part in said.err
+
+
+def test_the_file_is_kept_and_the_model_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "m.toml").write_text("mine", encoding="utf-8")
+    assert main(["study", str(folder)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    (folder / "other.mdl").write_text(MODEL, encoding="utf-8")
+    assert main(["study", str(folder), "--lang", "zh"]) == 2
+    assert "2 个模型" in capsys.readouterr().err
+    assert (folder / "m.toml").read_text(encoding="utf-8") == "mine"
+    assert main(["study", str(folder / "none")]) == 2
+    assert main(["study", str(folder / "m.mdl"), "--out", str(folder / "new.toml")]) == 0
+
+
+def test_the_model_loads_with_what_was_written(folder: Path) -> None:
+    (folder / "p.vpd").unlink()
+    assert main(["study", str(folder)]) == 0
+    model = load_model(folder / "m.mdl")
+    assert simulate(model)["Stock"][0, 0, :, 1] == pytest.approx([130.0, 120.0])
+    assert main(["run", "More", "--model", str(folder / "m.mdl"), "--out", str(folder / "results")]) == 0
