@@ -67,7 +67,7 @@ ELSEWHERE = {
     "optimise": "tests/cli/test_policies.py",
     "evidence": "tests/reports/test_measured.py",
 }
-NO_TEXT = {"list", "describe", "schema", "doctor", "data", "data check", "simulate", "ensemble", "demo"}
+NO_TEXT = {"list", "describe", "schema", "doctor", "data", "data check", "simulate", "ensemble", "demo", "study"}
 
 
 def written(gapsim, lines, **words):
