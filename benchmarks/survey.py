@@ -25,7 +25,7 @@ from pysd_runner import load_model, simulate
 from pysd_runner.core.errors import GapsimError
 
 TOLERANCE = 1e-4
-SECONDS = 300
+SECONDS = 120
 RESAMPLES = 10_000
 ENDINGS = {".mdl": "Vensim", ".xmile": "XMILE", ".stmx": "XMILE", ".itmx": "XMILE"}
 CONTROLS = {"time", "initial_time", "final_time", "time_step", "saveper", "dt", "starttime", "stoptime"}
@@ -73,39 +73,44 @@ def differing(found: dict[str, Array], other: dict[str, Array]) -> list[str]:
 
 
 def compared(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Engines that run a file, each with the variables it gives other values."""
+    """Engines that run a file, each with the variables it gives other values; the slowest last."""
     model = load_model(path)
-    base = ours(model, "numpy")
-    yield "llvm", differing(ours(model, "llvm"), base)
+    base = ours(model, "llvm")
+    yield "runs", []
     others = by_simlin(path)
     names = differing(others, base) if others else []
     if others:
         yield "simlin", names
+    yield "numpy", differing(ours(model, "numpy"), base)
     if names or not others:
         # Whatever PySD raises, it does not run the file.
         with suppress(Exception):
-            yield "PySD", differing(ours(model, "pysd"), ours(model, "numpy", "euler"))
+            yield "PySD", differing(ours(model, "pysd"), ours(model, "llvm", "euler"))
 
 
-def report(path: Path) -> dict[str, Any]:
-    """What one file gives: engines with the variables they differ in, or why it is refused."""
+def report(path: Path) -> None:
+    """Prints what one file gives, a line for each engine, or why it is refused."""
     try:
-        return {"engines": dict(compared(path))}
+        for engine, names in compared(path):
+            print(json.dumps({engine: names}), flush=True)
     except GapsimError as error:
-        return {"refused": str(error)}
+        print(json.dumps({"refused": str(error)}), flush=True)
 
 
 def apart(path: Path) -> dict[str, Any]:
-    """The same in a process of its own, whose end or silence is told as a refusal."""
+    """The same from a process of its own, as far as it comes in the time it is given."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.survey", "--file", str(path)]
+    said = ""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return {"refused": f"not done in {SECONDS} s"}
-    except (IndexError, ValueError):
-        return {"refused": f"CRASH: {done.stderr.strip()[-300:]}"}
-    return found
+        output, said = done.stdout, done.stderr.strip()[-300:]
+    except subprocess.TimeoutExpired as error:
+        output = (error.stdout or b"").decode()
+    found: dict[str, Any] = {}
+    for line in output.splitlines():
+        with suppress(ValueError):
+            found |= json.loads(line)
+    return found or {"refused": f"CRASH: {said}" if said else f"not done in {SECONDS} s"}
 
 
 def shares(by_owner: dict[str, list[bool]]) -> str:
@@ -135,10 +140,11 @@ def main(folder: Path) -> None:
             counts[kind, "not complete"] += 1
             continue
         found = apart(path)
-        ran[kind][name.parts[0]].append("engines" in found)
+        ran[kind][name.parts[0]].append("runs" in found and "refused" not in found)
         if "refused" in found:
             print(f"{name}: {found['refused']}", flush=True)
-        for engine, names in found.get("engines", {}).items():
+        for engine in found.keys() - {"runs", "refused"}:
+            names = found[engine]
             counts[kind, f"{engine} {'differs' if names else 'equal'}"] += 1
             if names:
                 print(f"{name}: {engine} differs in {len(names)}: {', '.join(names[:5])}", flush=True)
@@ -148,6 +154,6 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--file":
-        print(json.dumps(report(Path(sys.argv[2]))))
+        report(Path(sys.argv[2]))
     else:
         main(Path(sys.argv[1]))
