@@ -70,7 +70,9 @@ class Screening:
                 if right[place] > max(best, 1 - self.failed.mean()) and hits[place] > 1:
                     best = float(right[place])
                     cut = column[order][place] if is_below else column[order][::-1][place]
-                    text = f", most of those with {key} {'up to' if is_below else 'from'} {cut:.3g}"
+                    limit = {"key": key, "cut": cut}
+                    below = Message(", most of those with {key} up to {cut:.3g}", **limit)
+                    text = below if is_below else Message(", most of those with {key} from {cut:.3g}", **limit)
         return text
 
 

@@ -214,7 +214,7 @@ class Space:
             )
             for decision, value in zip(self.decisions, point, strict=True)
         }
-        return Scenario.of(name, changes, label=labels["en"])
+        return Scenario.of(name, changes, label=labels)
 
     def _of_policy(self, scenario: Scenario, point: Iterable[float], name: str, labels: Texts) -> Scenario:
         mixes: dict[str, dict[str, float]] = {}
