@@ -302,6 +302,54 @@ class Measurement:
     alternatives: tuple[str, ...] = ()
 
 
+TERM_TIMES = ("steps", "end", "start")
+STEP_WEIGHTS = ("step", "time")
+# Laws of data about the model that residuals are held against; empty for none.
+TERM_LAWS = ("", "poisson", "normal")
+
+
+@frozen
+class ObjectiveTerm:
+    """A term of a log posterior that the model itself computes: a weight times a variable.
+
+    Attributes
+    ----------
+    variable
+        A variable, summed over its elements, or an element of one.
+    weight
+        A number, or the name of a constant, which may be estimated itself.
+    at
+        ``"steps"``: summed over all time steps from start to end; ``"end"`` or ``"start"``: at that time alone.
+    data, model
+        A data variable and what it observes, for residuals; both empty if the term compares no single pair.
+    law
+        Law of the data about `model`: ``"poisson"``, or ``"normal"`` with a variance of one; empty if not told.
+    """
+
+    variable: str
+    weight: float | str = 1.0
+    at: str = "steps"
+    data: str = ""
+    model: str = ""
+    law: str = ""
+
+
+@frozen
+class Objective:
+    """A log posterior that is a weighted sum of model variables.
+
+    Attributes
+    ----------
+    terms
+        The terms that are added.
+    times
+        ``"step"``: sums over time steps are plain; ``"time"``: they are multiplied by the time step.
+    """
+
+    terms: tuple[ObjectiveTerm, ...]
+    times: str = "step"
+
+
 OBSERVED_SCALES = ("auto", "level", "log", "logit")
 OBSERVED_KINDS = ("level", "flow", "cumulative")
 DIRECTIONS = ("", "higher", "lower")
@@ -524,6 +572,8 @@ class ModelSpec:
         How columns of a table observe a model that is not regional, by key.
     scenarios, published
         Scenarios of change files by name, and what was published of the base run.
+    objective
+        Log posterior that the model computes, which is maximised; None if not declared.
     budget
         Maximum total cost of the levers of a user's model; None if not declared.
     study
@@ -549,6 +599,7 @@ class ModelSpec:
     observations: Mapping[str, Observation] = field(default_factory=dict)
     scenarios: Mapping[str, DeclaredScenario] = field(default_factory=dict)
     published: Published = Published()
+    objective: Objective | None = None
     budget: float | None = None
     study: Record = field(default_factory=dict)
     bindings: Bindings | None = None

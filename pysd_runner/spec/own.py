@@ -1,6 +1,6 @@
 """Declarations of a user's model: all are optional; defaults come from the model file and weakly informative priors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, field, replace
 from math import isfinite
 from pathlib import Path, PureWindowsPath
@@ -12,11 +12,16 @@ from pysd_runner.core.types import Record, Texts, frozen
 from pysd_runner.spec.declarations import (
     DIRECTIONS,
     ROLES,
+    STEP_WEIGHTS,
+    TERM_LAWS,
+    TERM_TIMES,
     DeclaredLever,
     DeclaredLoop,
     DeclaredOutcome,
     DeclaredScenario,
     ModelSpec,
+    Objective,
+    ObjectiveTerm,
     Observation,
     Parameter,
     Published,
@@ -65,6 +70,7 @@ class _Number:
     label: str = ""
     role: Role = "FREE"
     prior: dict | None = None  # type: ignore[type-arg]
+    bounds_from: str = ""  # file whose bounds these are; between them the prior is flat, unless one is declared
 
 
 @frozen
@@ -114,6 +120,7 @@ class _Declarations:
     measurements: Mapping[str, Observation] = field(default_factory=dict)
     outcomes: Mapping[str, _Seen] = field(default_factory=dict)
     levers: Mapping[str, _Setting] = field(default_factory=dict)
+    objective: Objective | None = None
     budget: _Budget | None = None
     study: _Study = _Study()
     evidence: Mapping[str, EvidenceTerm] = field(default_factory=dict)
@@ -142,7 +149,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
         return found
 
     parameters = {}
-    for given, number in declared.parameters.items():
+    for given, number in _by_element(declared.parameters, facts).items():
         where = f'{path.name}: parameters["{given}"]'
         fact = fact_of(given, where, Message("constant or stock"))
         parameters[fact.name] = _parameter(fact, number, where)
@@ -163,6 +170,7 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Texts)
         observations=declared.measurements,
         evidence=declared.evidence,
         loops=declared.loops,
+        objective=_objective(declared.objective, facts, variables, path.name),
         budget=None if declared.budget is None else declared.budget.total,
         scenarios=declared.scenarios,
         published=declared.published,
@@ -181,6 +189,57 @@ def study_changes(path: Path) -> list[Path]:
     given = study.get("changes", ()) if isinstance(study, dict) else ()
     names = Reader().value(tuple[str, ...], given or [], f"{path.name}: study.changes")
     return [path.parent / PureWindowsPath(name).as_posix() for name in names]
+
+
+def _by_element(numbers: Mapping[str, _Number], facts: Mapping[str, Fact]) -> dict[str, _Number]:
+    """Declarations of numbers, with one for each element where a name stands for a whole variable."""
+    found: dict[str, _Number] = {}
+    for name, number in numbers.items():
+        elements = [fact.name for fact in facts.values() if loose(fact.variable) == loose(name)]
+        found |= dict.fromkeys(elements or [name], number)
+    return found
+
+
+def _objective(found: Objective | None, facts: Mapping[str, Fact], variables: Texts, file: str) -> Objective | None:
+    """The declared objective with names as in the model file."""
+    if found is None:
+        return None
+    if not found.terms:
+        raise InvalidModel(
+            '{file}: objective.terms is empty; expected at least one, such as {{variable = "BaseErr"}}', file=file
+        )
+    return replace(
+        found, terms=tuple(_term(term, number, facts, variables, file) for number, term in enumerate(found.terms, 1))
+    )
+
+
+def _term(term: ObjectiveTerm, number: int, facts: Mapping[str, Fact], variables: Texts, file: str) -> ObjectiveTerm:
+    place = f"objective.terms[{number}]"
+
+    def spelled(name: str, key: str) -> str:
+        plain, bracket, element = name.partition("[")
+        return _variable(plain, f"{place}.{key}", variables, file) + bracket + element
+
+    weight = term.weight
+    if isinstance(weight, str):
+        known = {loose(item): item for fact in facts.values() for item in (fact.variable, fact.name)}
+        if loose(weight) not in known:
+            raise InvalidModel(
+                "{file}: {place}.weight: the model has no such constant; expected a number or the name of a constant."
+                "{suggestion}",
+                file=file,
+                place=place,
+                suggestion=suggest(weight, known.values()),
+            )
+        weight = known[loose(weight)]
+    if bool(term.data) != bool(term.model):
+        raise InvalidModel(
+            "{file}: {place}: data and model are named together: the data variable, and what it observes",
+            file=file,
+            place=place,
+        )
+    pair = {key: spelled(name, key) for key, name in (("data", term.data), ("model", term.model)) if name}
+    return replace(term, variable=spelled(term.variable, "variable"), weight=weight, **pair)
 
 
 def _with_columns(content: dict[str, Any]) -> Record:
@@ -204,10 +263,11 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
     )
     label = said.label or fact.label
     try:
-        if said.prior is not None:
+        flat = {"family": "uniform"} if said.bounds_from else None
+        if said.prior is not None or flat is not None:
             size = max(abs(value), 1.0) * BOUND_FACTOR
             lower, upper = -size if lower is None else lower, size if upper is None else upper
-            prior = read_prior(said.prior, f"{where}.prior", lower, upper)
+            prior = read_prior(said.prior or flat, f"{where}.prior", lower, upper)
             weak = value if value or fact.limits else 1.0
             base = weak_parameter(fact.name, value=weak, unit=fact.unit, limits=fact.limits, label=label)
             note = base.note if prior == base.prior else _declared(prior)
@@ -226,6 +286,8 @@ def _parameter(fact: Fact, said: _Number, where: str) -> Parameter:
                 "{value:g} lies outside [{lower:g}, {upper:g}]", value=found.value, lower=found.lower, upper=found.upper
             ),
         )
+    if said.bounds_from and said.prior is None:
+        found = replace(found, note=Message("declared: bounds from {file}", file=said.bounds_from))
     return replace(found, role=said.role)
 
 
@@ -278,6 +340,30 @@ def _check_budget(budget: _Budget, fail: Fail) -> None:
         fail("total", Message("must be positive; found {found:g}", found=budget.total))
 
 
+def _check_word(name: str, allowed: tuple[str, ...]) -> Callable[[Any, Fail], None]:
+    """A check that a field holds one of some words."""
+
+    def check(declared: Any, fail: Fail) -> None:
+        word = getattr(declared, name)
+        if word not in allowed:
+            fail(
+                name,
+                Message(
+                    "expected one of {names}, found {word!r}.{suggestion}",
+                    names=", ".join(item for item in allowed if item),
+                    word=word,
+                    suggestion=suggest(word, allowed),
+                ),
+            )
+
+    return check
+
+
+def _check_term(term: ObjectiveTerm, fail: Fail) -> None:
+    for name, allowed in (("at", TERM_TIMES), ("law", TERM_LAWS)):
+        _check_word(name, allowed)(term, fail)
+
+
 def _check_study(study: _Study, fail: Fail) -> None:
     if study.save_every is not None and not study.save_every > 0:
         fail("save_every", Message("must be positive; found {found:g}", found=study.save_every))
@@ -289,6 +375,8 @@ _READER = Reader(
         _Setting: _check_setting,
         _Seen: _check_seen,
         _Budget: _check_budget,
+        Objective: _check_word("times", STEP_WEIGHTS),
+        ObjectiveTerm: _check_term,
         EvidenceTerm: check_evidence,
     }
 )

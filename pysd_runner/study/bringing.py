@@ -289,30 +289,20 @@ class _Writer:
             self._note(Message("{place}: {name} is no constant of the model", place=item.place, name=name))
             return
         self._head(f"[parameters.{_quoted(name)}]  # {item.place}")
-        outside = [
-            end
-            for end, is_out in (
-                (lower, lower is not None and value < lower),
-                (upper, upper is not None and value > upper),
-            )
-            if is_out
-        ]
-        for end, number in (("lower", lower), ("upper", upper)):
-            if number is not None:
-                self.lines.append(f"{end} = {number!r}")
-        if lower is not None and upper is not None:
-            self.lines.append(f'prior = {{ family = "uniform" }}  # bounds from {item.place.file}')
-        if outside:
-            self.lines.append(f"value = {outside[0]!r}")
+        if (lower is not None and value < lower) or (upper is not None and value > upper):
             self._note(
                 Message(
-                    "{place}: {name} is {value:g}, outside of its bounds; taken: {end:g}",
+                    "{place}: {name} is {value:g} in the runs of the authors, outside of its bounds, which are widened",
                     place=item.place,
                     name=name,
                     value=value,
-                    end=outside[0],
                 )
             )
+        for end, number, wider in (("lower", lower, min), ("upper", upper, max)):
+            if number is not None:
+                self.lines.append(f"{end} = {wider(number, value)!r}")
+        if lower is not None and upper is not None:
+            self.lines.append(f"bounds_from = {_quoted(item.place.file)}")
         if item.start is not None:
             self.lines.append(f"# {item.place}: start {item.start!r}")
             if (lower is not None and item.start < lower) or (upper is not None and item.start > upper):

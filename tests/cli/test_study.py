@@ -37,8 +37,8 @@ def test_a_study_becomes_one_file(folder: Path, capsys: pytest.CaptureFixture[st
     found = tomllib.loads(text)
     assert found["study"] == {"changes": ["base.cin", "best.out"]}
     assert found["scenarios"] == {"More": {"changes": ["more.cin"]}}
-    assert found["parameters"]["Rate[south]"] == {"lower": 0.0, "upper": 1.0, "prior": {"family": "uniform"}}
-    assert found["parameters"]["Share"]["value"] == 1.0
+    assert found["parameters"]["Rate[south]"] == {"lower": 0.0, "upper": 1.0, "bounds_from": "s.voc"}
+    assert found["parameters"]["Share"] == {"lower": 0.0, "upper": 2.0, "bounds_from": "s.voc"}
     assert (found["measurements"]["Seen[north]"]["outcome"], found["measurements"]["Seen[north]"]["sd"]) == (
         "Stock[north]",
         0.25,
@@ -50,12 +50,11 @@ def test_a_study_becomes_one_file(folder: Path, capsys: pytest.CaptureFixture[st
     assert list(found["outcomes"]) == ["Stock", "Growth"]
     assert found["published"] == {"payoff": -12.5, "search": {"OPTIMIZER": "Powell"}}
     assert "# s.voc:2" in text
-    assert "bounds from s.voc" in text
     for part in (
         "gone.cin, which go.cmd:11 names",
         "s.voc:5: not read: what",
         "save.lst:1: the model has no 'Saved'",
-        "s.voc:3: Share is 2, outside of its bounds; taken: 1",
+        "s.voc:3: Share is 2 in the runs of the authors, outside of its bounds, which are widened",
         "s.voc:3: the start of Share, 3, lies outside of its bounds",
     ):
         assert part in said.err
@@ -74,8 +73,9 @@ def test_the_file_is_kept_and_the_model_is_asked_for(folder: Path, capsys: pytes
 
 
 def test_the_model_loads_with_what_was_written(folder: Path) -> None:
-    (folder / "p.vpd").unlink()
     assert main(["study", str(folder)]) == 0
     model = load_model(folder / "m.mdl")
-    assert simulate(model)["Stock"][0, 0, :, 1] == pytest.approx([130.0, 120.0])
+    assert model.declarations.parameters["Rate[north]"].note == "declared: bounds from s.voc"
+    assert model.declarations.objective.terms[1].variable == "Stock[south]"
+    assert simulate(model)["Stock"][0, 0, :, 1] == pytest.approx([160.0, 140.0])
     assert main(["run", "More", "--model", str(folder / "m.mdl"), "--out", str(folder / "results")]) == 0
