@@ -237,15 +237,15 @@ def near_optimal_ranges(problem: SearchProblem, point: Array, progress: Progress
 
 
 def _pushed(space: Space, point: Array, place: int, end: float, part: float) -> Array:
-    """Shift one variable a fraction of the way to a bound, rescaling the rest of its group to keep the sum."""
+    """Shift one variable a fraction of the way to a bound, rescaling the changes of its group to keep the sum."""
     found = point.copy()
     decision = space.decisions[place]
     found[place] = (1 - part) * point[place] + part * end
     if not decision.group:
         return found
-    own = [other for other, item in enumerate(space.decisions) if item.group == decision.group and other != place]
-    weights = np.array([space.decisions[other].weight for other in own])
-    room = space.sums[decision.group] - decision.weight * found[place]
-    current = float(weights @ point[own])
-    found[own] = point[own] * room / current if current > 1e-12 else room / weights.sum()
+    own, off, weights, room = space.shared(decision.group, but=place)
+    room -= decision.weight * found[place]
+    current = float(weights @ (point[own] - off))
+    spread = np.sign(weights) / np.abs(weights).sum()
+    found[own] = off + room * ((point[own] - off) / current if current > 1e-12 else spread)
     return space.projected(found)

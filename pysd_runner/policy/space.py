@@ -39,7 +39,7 @@ class DecisionVariable(Named):
     group
         Variables of one group have a fixed sum, weighted by `weight`; empty for no group.
     weight
-        Weight in that sum.
+        Weight in that sum; negative where a policy lowers the variable.
     en, zh
         Labels.
     """
@@ -51,6 +51,11 @@ class DecisionVariable(Named):
     start: float | None = None
     group: str = ""
     weight: float = 1.0
+
+    @property
+    def off(self) -> float:
+        """The bound at which it takes nothing from its group: the lower one, with a negative weight the upper one."""
+        return self.lower if self.weight > 0 else self.upper
 
 
 @frozen(eq=False)
@@ -163,23 +168,30 @@ class Space:
         return found
 
     def middle(self) -> Array:
-        """Midpoint: equal values within each group, and the middle of the bounds of the other variables."""
+        """Midpoint: equal changes from off within each group, and the middle of the bounds of the other variables."""
         lower, upper = np.array(self.bounds).T
         found = (lower + upper) / 2
-        for name, total in self.sums.items():
-            own = [place for place, decision in enumerate(self.decisions) if decision.group == name]
-            found[own] = total / sum(self.decisions[place].weight for place in own)
+        for name in self.sums:
+            own, off, weights, room = self.shared(name)
+            found[own] = off + np.sign(weights) * room / np.abs(weights).sum()
         return self.projected(found)
 
     def random(self, rng: np.random.Generator) -> Array:
         """Draw a random point: shares of each group uniform on the simplex, other variables uniform within bounds."""
         lower, upper = np.array(self.bounds).T
         found = rng.uniform(lower, upper)
-        for name, total in self.sums.items():
-            own = [place for place, decision in enumerate(self.decisions) if decision.group == name]
-            weights = np.array([self.decisions[place].weight for place in own])
-            found[own] = rng.dirichlet(np.ones(len(own))) * total / weights
+        for name in self.sums:
+            own, off, weights, room = self.shared(name)
+            found[own] = off + rng.dirichlet(np.ones(len(own))) * room / weights
         return self.projected(found)
+
+    def shared(self, group: str, but: int = -1) -> tuple[list[int], Array, Array, float]:
+        """Places of the variables of a group, `but` one, their values when off and weights, and what they share out."""
+        own = [place for place, item in enumerate(self.decisions) if item.group == group and place != but]
+        off, weights = (
+            np.array([(self.decisions[place].off, self.decisions[place].weight) for place in own]).reshape(-1, 2).T
+        )
+        return own, off, weights, self.sums[group] - float(weights @ off)
 
     def scenario(self, study: Study | None, point: Iterable[float], *, name: str, label: str | Texts = "") -> Scenario:
         """Convert a point to a scenario, for `project` and ``gapsim run``.

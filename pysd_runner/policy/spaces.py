@@ -49,7 +49,7 @@ def space_of(
         The study, or the inputs to build it from.
     scenario
         For a regional model: budget, start and all settings that are not decision variables. None for any other model:
-        each lever ranges from off to its upper bound, and ``sum(cost x (lever - off))`` equals a declared budget.
+        each lever ranges from off to full on, and ``sum(cost x |lever - off|)`` equals a declared budget.
     by
         ``"class"``: a mix of levers for each class of regions; ``"lever"``: one mix for all regions.
     who
@@ -72,7 +72,7 @@ def space_of(
     Raises
     ------
     InvalidInput
-        If a lever has neither an upper bound nor a budget, or all upper bounds together cost less than the budget.
+        If a lever has neither a value when full on nor a budget, or all levers full on cost less than the budget.
     """
     study = study_of(study) if isinstance(study, ProjectionInputs) else study
     if scenario is None:
@@ -201,39 +201,42 @@ def _worth(study: Study, periods: Sequence[float]) -> Array:
 
 
 def _of_levers(study: Study) -> Space:
-    """Search space of a model without regions: every lever from off to its upper bound, with the whole budget spent."""
+    """Search space of a model without regions: every lever from off to full on, with the whole budget spent."""
     spec = study.model.declarations
     total = spec.budget
     decisions = []
     for lever in study.levers.values():
         own = spec.levers[lever.key]
-        most = own.upper if total is None else min(own.upper or np.inf, own.off + total / own.cost)
-        if most is None:
+        sign = 1.0 if own.to is None or own.to > own.off else -1.0
+        ends = [] if own.to is None else [abs(own.to - own.off)]
+        ends += [] if total is None else [total / own.cost]
+        if not ends:
             raise InvalidInput(
-                "lever {lever!r} has no upper end; declare levers.{key}.upper, limits in the model file, or a [budget]",
+                "lever {lever!r} has no end; declare levers.{key}.to, limits in the model file, or a [budget]",
                 lever=lever.key,
                 key=lever.key,
             )
+        low, high = sorted((own.off, own.off + sign * min(ends)))
         group = "" if total is None else BUDGET
         decisions.append(
             DecisionVariable(
                 key=lever.key,
                 variable=lever.variable,
                 position=lever.position,
-                lower=own.off,
-                upper=float(most),
+                lower=low,
+                upper=high,
                 group=group,
-                weight=own.cost,
+                weight=sign * own.cost,
                 en=lever.en,
                 zh=lever.zh,
             )
         )
     if total is None:
         return Space(decisions=tuple(decisions), base={}, sums={})
-    spent = sum(decision.weight * (decision.upper - decision.lower) for decision in decisions)
+    spent = sum(abs(decision.weight) * (decision.upper - decision.lower) for decision in decisions)
     if spent < total * (1 - 1e-9):
         raise InvalidInput(
-            "all levers at their upper ends cost {spent:g}, less than the budget of {total:g}", spent=spent, total=total
+            "all levers full on cost {spent:g}, less than the budget of {total:g}", spent=spent, total=total
         )
-    off = sum(decision.weight * decision.lower for decision in decisions)
+    off = sum(decision.weight * decision.off for decision in decisions)
     return Space(decisions=tuple(decisions), base={}, sums={BUDGET: total + off})

@@ -508,14 +508,14 @@ class DeclaredLever(PolicyClass):
     ----------
     element
         Element of the model's ``Lever`` range, or in a user's model the constant, or the element of one, that it sets.
-    off, upper
-        Value without the policy, and maximum value; None if not declared.
+    off, to
+        Value without the policy, and value when full on, above or below it; None if not declared.
     cost
-        Cost of one unit of the lever, in units of the budget.
+        Cost of a change from off by one unit, in units of the budget.
     """
 
     off: float = 0.0
-    upper: float | None = None
+    to: float | None = None
     cost: float = 1.0
 
 

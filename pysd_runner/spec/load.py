@@ -268,7 +268,7 @@ def _check_ridge(item: Ridge, fail: Fail) -> None:
 
 
 def _check_lever(item: DeclaredLever, fail: Fail) -> None:
-    for key, usual in (("off", 0.0), ("upper", None), ("cost", 1.0)):
+    for key, usual in (("off", 0.0), ("to", None), ("cost", 1.0)):
         if getattr(item, key) != usual:
             fail(key, Message("is one of levers of models without regions; here levers share a budget by their mix"))
 

@@ -88,6 +88,7 @@ class _Setting:
 
     constant: str = ""
     off: float | None = None
+    to: float | None = None
     upper: float | None = None
     cost: float = 1.0
     label: str = ""
@@ -316,16 +317,29 @@ def _lever(name: str, fact: Fact, setting: _Setting, fail: Fail) -> DeclaredLeve
     off = fact.value if setting.off is None else setting.off
     if off is None:
         fail("off", Message("is missing: {name!r} is computed from other numbers in the model file", name=fact.name))
-    upper = fact.limits[1] if setting.upper is None and len(fact.limits) > 1 else setting.upper
-    if upper is not None and not upper > off:
+    if setting.upper is not None and not setting.upper > off:
         fail(
-            "upper", Message("must lie above {low:g}, its value when it is off; found {found:g}", low=off, found=upper)
+            "upper",
+            Message(
+                "must lie above {low:g}, its value when it is off; found {found:g}; a lever that lowers has `to`",
+                low=off,
+                found=setting.upper,
+            ),
         )
+    to = setting.upper if setting.to is None else setting.to
+    if to is None and len(fact.limits) > 1:
+        to = fact.limits[1]
+        if not to > off:
+            fail("to", Message("is missing: {off:g}, its value when it is off, is not below its upper limit", off=off))
+    if to == off:
+        fail("to", Message("must differ from {off:g}, its value when it is off", off=off))
     label = setting.label or fact.label or fact.name
-    return DeclaredLever(key=name, element=fact.name, en=label, zh=label, off=off, upper=upper, cost=setting.cost)
+    return DeclaredLever(key=name, element=fact.name, en=label, zh=label, off=off, to=to, cost=setting.cost)
 
 
 def _check_setting(setting: _Setting, fail: Fail) -> None:
+    if setting.to is not None and setting.upper is not None:
+        fail("upper", Message("is the old word for `to`: give one of them"))
     if not setting.cost > 0:
         fail("cost", Message("must be positive; found {found:g}", found=setting.cost))
 

@@ -8,7 +8,7 @@ import pytest
 from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.model import Model
-from pysd_runner.policy import Study, attribute, effects_of, optimise, policy_of, space_of, study_of
+from pysd_runner.policy import Optimum, Study, attribute, effects_of, optimise, policy_of, space_of, study_of
 from pysd_runner.study import inputs_of
 
 # The stock grows by what the levers buy, less what the tax takes: A buys with a falling return, B at half the rate.
@@ -38,6 +38,21 @@ label = "money for the South"
 [budget]
 total = 5
 """
+
+
+# The same model, in which levers cut: what is spent is what is cut from 11; then one that adds and one that cuts.
+SPENT = "Spent[Place] = 1, 1 ~ yuan/year [0,10] ~|"
+CUT = TEXT.replace(SPENT, "Cut[Place] = 10, 10 ~ yuan/year [0,10] ~|\nSpent[Place] = 11 - Cut[Place] ~ yuan/year ~|")
+CUTS = TOML.replace('"Spent[North]"', '"Cut[North]"\nto = 0').replace('"Spent[South]"', '"Cut[South]"\nto = 0')
+BOTH = TEXT.replace(
+    SPENT,
+    """More = 1 ~ yuan/year [0,10] ~|
+Cut = 10 ~ yuan/year [0,10] ~|
+Spent[North] = More ~ yuan/year ~|
+Spent[South] = 11 - Cut ~ yuan/year ~|""",
+)
+EITHER = TOML.replace('"Spent[North]"', '"More"').replace('"Spent[South]"', '"Cut"\nto = 0')
+BUDGET = "[budget]\ntotal = 5\n"
 
 
 def studied(model: Model) -> Study:
@@ -71,17 +86,55 @@ def test_levers_budget_and_outcomes_are_those_declared(tmp_path: Path) -> None:
     assert found[0, 0].tolist() == pytest.approx([0, 0.5, 1, 1.5, 2])
 
 
-def test_the_best_spends_the_budget_where_the_return_is_highest(tmp_path: Path) -> None:
-    study = studied(made(tmp_path))
+def best_of(folder: Path, text: str = TEXT, toml: str = TOML) -> tuple[Study, Optimum]:
+    study = studied(made(folder, text, toml))
     study = type(study)(**{name: getattr(study, name) for name in study.__slots__} | {"draws": 4})
-    space, _ = space_of(study)
-    best = optimise(study, space, starts=2)
+    return study, optimise(study, space_of(study)[0], starts=2)
+
+
+def test_the_best_spends_the_budget_where_the_return_is_highest(tmp_path: Path) -> None:
+    study, best = best_of(tmp_path)
     # sqrt(a) + sqrt(b) / 2 with a + b = 7 (off is one each) and b at least one: a = 4 b.
     assert best.point == pytest.approx([5.6, 1.4], rel=1e-2)
-    chosen = space.scenario(study, best.point, name="best")
+    chosen = best.space.scenario(study, best.point, name="best")
     assert set(chosen.changes) == {"Spent[North]", "Spent[South]"}
     parts = attribute(study, best.values)
     assert parts.shapley.sum(axis=0) == pytest.approx(parts.total)
+
+
+@pytest.mark.parametrize(
+    ("text", "toml", "plain", "point"),
+    [
+        (CUT, CUTS, TOML, [5.4, 9.6]),
+        (BOTH, EITHER, TOML, [5.6, 9.6]),
+        (CUT, CUTS.replace(BUDGET, ""), TOML.replace(BUDGET, "").replace("constant", "upper = 11\nconstant"), [0, 0]),
+    ],
+)
+def test_a_mirrored_model_has_the_mirrored_optimum(
+    tmp_path_factory: pytest.TempPathFactory, text: str, toml: str, plain: str, point: list[float]
+) -> None:
+    same, own = best_of(tmp_path_factory.mktemp("plain"), toml=plain)
+    study, best = best_of(tmp_path_factory.mktemp("mirrored"), text, toml)
+    assert best.point == pytest.approx(point, rel=1e-2, abs=1e-6)
+    assert best.out_of_sample == pytest.approx(own.out_of_sample, rel=1e-4)
+    parts = attribute(study, best.values).shapley
+    assert parts == pytest.approx(attribute(same, own.values).shapley, rel=2e-2)
+    for (low, high), (least, most), turned in zip(
+        best.ranges.values(),
+        own.ranges.values(),
+        [item.upper == item.off for item in best.space.decisions],
+        strict=True,
+    ):
+        assert (low, high) == pytest.approx((11 - most, 11 - least) if turned else (least, most), abs=0.1)
+
+
+def test_random_and_middle_points_of_levers_that_cut_spend_the_budget(tmp_path: Path) -> None:
+    space = space_of(studied(made(tmp_path, BOTH, EITHER.replace("to = 0", "to = 0\ncost = 2"))))[0]
+    rng = np.random.default_rng(0)
+    for point in (space.middle(), *(space.random(rng) for _ in range(5))):
+        assert (point[0] - 1) + 2 * (10 - point[1]) == pytest.approx(5)
+    # A change of five thirds in each costs five.
+    assert space.middle() == pytest.approx([1 + 5 / 3, 10 - 5 / 3])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +145,10 @@ def test_the_best_spends_the_budget_where_the_return_is_highest(tmp_path: Path) 
         (('"Spent[North]"', '"Spent[Nort]"'), "no such constant.*Spent.North"),
         (("total = 5", "total = -5"), "budget.total: must be positive"),
         (("total = 5", "sum = 5"), "budget.total: is missing"),
-        (('label = "money', 'upper = 0.5\nlabel = "money'), "must lie above 1"),
+        (('label = "money', 'upper = 0.5\nlabel = "money'), "upper: must lie above 1.*lowers has `to`"),
+        (('label = "money', 'to = 1\nlabel = "money'), "to: must differ from 1"),
+        (('label = "money', 'to = 2\nupper = 2\nlabel = "money'), "upper: is the old word"),
+        (('label = "money', 'off = 10\nlabel = "money'), "to: is missing: 10"),
         (('label = "money', 'cost = 0\nlabel = "money'), "cost: must be positive"),
     ],
 )
@@ -108,8 +164,8 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         studied(made(tmp_path, toml=TOML.replace('better = "higher"', "")))
     with pytest.raises(InvalidInput, match="cost 18, less than the budget of 50"):
         space_of(studied(made(tmp_path, toml=TOML.replace("total = 5", "total = 50"))))
-    free = TOML.replace("[budget]\ntotal = 5\n", "")
-    with pytest.raises(InvalidInput, match=r"no upper end; declare levers\.north\.upper"):
+    free = TOML.replace(BUDGET, "")
+    with pytest.raises(InvalidInput, match=r"no end; declare levers\.north\.to"):
         space_of(studied(made(tmp_path, TEXT.replace(" [0,10]", ""), free)))
     with pytest.raises(InvalidInput, match="whole units of time"):
         studied(made(tmp_path, TEXT.replace("FINAL TIME = 4", "FINAL TIME = 4.5")))
