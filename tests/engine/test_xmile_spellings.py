@@ -52,6 +52,14 @@ def test_a_subscript_is_an_arrayed_variable(path_of, tmp_path):
     assert path_of(model, "v") == [20] * 5
 
 
+def test_a_subscript_is_a_variable_of_its_module_unless_it_is_an_element(path_of, tmp_path):
+    inner = FOUR_SIXTEEN + aux("j", "3 - D", OVER_D) + aux("w", "r[j]", OVER_D) + aux("a", 2) + aux("v", "r[a]")
+    variables = f'<module name="m"/></variables></model><model name="m"><variables>{inner}'
+    model = load_xmile(tmp_path, variables)
+    assert path_of(model, "m.w") == [[16] * 5, [4] * 5]
+    assert path_of(model, "m.v") == [4] * 5
+
+
 def test_a_flow_spread_by_its_source_enters_at_the_beginning(path_of, tmp_path):
     belt = '<stock name="c"><eqn>0</eqn><inflow>f</inflow><outflow>o</outflow><conveyor><len>2</len></conveyor></stock>'
     path = write_xmile(tmp_path, belt + '<flow name="f" isee:spreadflow="source"><eqn>4</eqn></flow>' + flow("o", 0))

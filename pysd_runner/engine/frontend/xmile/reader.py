@@ -55,7 +55,8 @@ def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Defin
     if not models:
         raise InvalidModel("there is no <model>")
     outermost = next((item for item in models if not item.get("name")), models[0])
-    found = _Place({key(name_of(item)): item for item in models}, read, seen)
+    labels = frozenset(key(name_of(item)) for item in root.iter("dim", "elem"))
+    found = _Place({key(name_of(item)): item for item in models}, labels, read, seen)
     budgets.check("equations", found.size(outermost, (), {}), Message("modules are expanded into"))
     found.connect(outermost, (), ())
     own = list(found.variables(outermost, ()))
@@ -66,8 +67,8 @@ def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Defin
 class _Place:
     """Recursive traversal of a model and its modules."""
 
-    def __init__(self, models: Mapping[str, Any], read: Read, seen: Seen) -> None:
-        self._models, self._read, self._seen = models, read, seen
+    def __init__(self, models: Mapping[str, Any], labels: frozenset[str], read: Read, seen: Seen) -> None:
+        self._models, self._labels, self._read, self._seen = models, labels, read, seen
         self._modules: dict[str, str] = {}  # full name of every module, by its key
         # Source of a connection, its subscripts if there are any, and its element, by the key of its target.
         self._given: dict[str, tuple[str, Any, Any]] = {}
@@ -136,6 +137,13 @@ class _Place:
             if target not in self._dims:
                 raise fault_at(link, f"<connect> to {link.get('to')!r}, which is not defined; correct or remove it")
 
+    def _subscript(self, item: Any, path: Names) -> Any:
+        """A subscript, with its full name if it is a variable; ranges and elements have no other."""
+        if not isinstance(item, str) or key(item) in self._labels:
+            return item
+        full = self.full(item, path)
+        return full if key(full) in self._dims else item
+
     def placed(self, variable: DefinedVariable, path: Names, dims: Names) -> DefinedVariable:
         """Variable under its full name, as are those it refers to, or with the value that a connection supplies.
 
@@ -149,6 +157,7 @@ class _Place:
                 full, given = called(node.name), node.subscripts
                 added, own = self._dims.get(key(full), ((), ()))
                 added = added if {*added} <= {*dims} else ()
+                given = given and tuple(self._subscript(item, path) for item in given)
                 if given is not None and ("." not in node.name or len(given) == len(own)):
                     given = (*added, *given)
                 return replace(node, name=full, subscripts=given, outer=added)
