@@ -219,7 +219,6 @@ TEMPLATES = (
     "Got unexpected extra argument{s} ({arguments})",
     "Option {option} does not take a value.",
     "Option {option} requires an argument.",
-    "Option {option} is given twice; give it all names, with commas between.",
     "Invalid value for {option}: {said}",
     "Input should be greater than or equal to {low}",
     "Input should be less than or equal to {high}",
@@ -322,14 +321,6 @@ class HelpContext(_BASE):  # type: ignore[misc]
 
 
 class HelpCommand(typer.core.TyperCommand):
-    """A command whose help is in the language of its context, and which refuses a list of names given twice."""
+    """A command whose help is in the language of its context."""
 
     context_class = HelpContext
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line; refuse a list given twice, of which the parser would silently take the last."""
-        for item in self.params:
-            given = [text for text in args if text.partition("=")[0] in item.opts]
-            if getattr(item, "metavar", None) == "NAMES" and not item.multiple and len(given) > 1:
-                raise UsageError(f"Option {item.opts[0]} is given twice; give it all names, with commas between.")
-        return super().parse_args(ctx, args)

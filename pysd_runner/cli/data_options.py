@@ -189,12 +189,12 @@ def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, s
     return found
 
 
-def names_of(text: str | None) -> list[str] | None:
-    """Split names at commas, except at those within brackets."""
-    if text is None:
+def names_of(texts: Sequence[str] | None) -> list[str] | None:
+    """Split names at commas, except at those within brackets; each name once."""
+    if texts is None:
         return None
     found, depth, current = [], 0, ""
-    for sign in text:
+    for sign in ",".join(texts):
         depth += (sign == "[") - (sign == "]")
         if sign == "," and depth == 0:
             found.append(current.strip())
@@ -202,4 +202,4 @@ def names_of(text: str | None) -> list[str] | None:
         else:
             current += sign
     found.append(current.strip())
-    return [name for name in found if name]
+    return list(dict.fromkeys(filter(None, found)))

@@ -268,7 +268,10 @@ def brief(
         ),
     ] = None,
     delta: Delta = None,
-    formats: Annotated[str, typer.Option("--format", help="Kinds of files, with commas between.")] = FORMATS,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="Kinds of files, with commas between; repeatable [default: html,docx,xlsx]."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
     ] = None,
@@ -284,7 +287,7 @@ def brief(
     """
     if results is None:
         check_names(mix or ())
-    wanted = _formats(formats)
+    wanted = _formats(",".join(formats or [FORMATS]))
     if results is not None:
         alone(
             [name for name, _ in given(asked)] + ["--reading"] * (reading is not None),

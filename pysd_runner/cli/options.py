@@ -149,12 +149,12 @@ def leaving_out(*names: str, help: str) -> Any:  # noqa: A002 - as typer calls i
 
 AnyModel = Annotated[str, typer.Option("--model", help="A shipped model, or the path of a Vensim or XMILE file.")]
 Free = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--free",
         metavar="NAMES",
-        help="Parameters to estimate, separated by commas [default: those declared, or at most ten the data can tell "
-        "apart].",
+        help="Parameters to estimate, with commas between; repeatable [default: those declared, or at most ten the "
+        "data can tell apart].",
     ),
 ]
 

@@ -149,11 +149,3 @@ def test_a_region_that_results_lack_is_refused_before_they_are_loaded(gapsim, mo
     (tmp_path / "data.json").write_text(json.dumps({"entities": {"region": [region]}}), encoding="utf-8")
     monkeypatch.setattr("pysd_runner.study.loading.load_future", load)
     assert "四川" in gapsim("brief", "四穿", "--run", tmp_path, "--out", tmp_path / "b", code=2).err
-
-
-@pytest.mark.parametrize("command", ["calibrate", "forecast", "backtest"])
-def test_a_list_of_names_is_not_given_twice(gapsim, command):
-    """The parser would take the last, and estimate one parameter where two were asked for."""
-    run = gapsim(command, "obs.csv", "--model", "sir.mdl", "--free", "rate", "--free=duration")
-    assert run.code == 2
-    assert "Option --free is given twice; give it all names, with commas between." in run.err

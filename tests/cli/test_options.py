@@ -5,6 +5,7 @@ import typer
 
 from pysd_runner.cli import command
 from pysd_runner.cli.application import application
+from pysd_runner.cli.data_options import names_of
 from pysd_runner.core.former import OPTIONS
 from tests.cli.test_help import COMMANDS
 
@@ -27,6 +28,17 @@ def options_of(name):
 def test_a_command_has_few_options(name):
     shown = {item.opts[0] for item in options_of(name) if not item.hidden}
     assert len(shown - set(OF_PROGRAM)) <= (OF_A_SEARCH if name == "optimise" else MOST), sorted(shown)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_that_take_several_names_may_be_repeated(name):
+    """Of one that may not, the parser takes the last without a word."""
+    lists = [item for item in options_of(name) if "commas" in (item.help or "") or item.metavar == "NAMES"]
+    assert [item.opts[0] for item in lists if not item.multiple] == []
+
+
+def test_names_given_one_by_one_are_those_given_at_once():
+    assert names_of(["a", "b[x,y], c", "a"]) == names_of(["a,b[x,y],c"]) == ["a", "b[x,y]", "c"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

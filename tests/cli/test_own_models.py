@@ -31,6 +31,7 @@ def files(tmp_path):
         ("calibrate obs.csv --model obs.csv", "expected one of .itmx, .mdl"),
         ("calibrate nothing.csv --model mine.mdl", "no file and no shipped panel is called"),
         ("calibrate obs.csv --model mine.mdl --free contct_rate", "has no variable"),
+        ("calibrate obs.csv --model mine.mdl --free contct_rate --free duration", "'contct_rate'"),
         ("data check obs.csv --model mine.mdl --time week", "there is no such column"),
         ("data check obs.csv --model mine.mdl --map infected", "expected two names"),
         ("data check obs.csv --model mine.mdl --yuan-per-unit 7", "yuan_per_unit: a table of series takes nothing"),
