@@ -33,7 +33,7 @@ from pysd_runner.cli.options import (
 )
 from pysd_runner.cli.projecting import Job, project_job, target, tell, tell_folder
 from pysd_runner.cli.session import Session
-from pysd_runner.core.errors import Message
+from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.text import variable_names
 
 if TYPE_CHECKING:  # slow imports (numpy)
@@ -93,10 +93,17 @@ class FitOptions(Window):
     "gapsim calibrate china --sample 2500 --out fit",
     "gapsim calibrate mine.csv --out fit",
     'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
+    "gapsim calibrate --model mine.mdl --out fit",
 )
 def calibrate(
     session: Session,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="File of data, or the name of a shipped panel.")],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]",
+            help="File of data, or the name of a shipped panel; left out if the model declares an objective.",
+        ),
+    ] = None,
     *,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder to write [default: a new one under results/].")
@@ -112,16 +119,21 @@ def calibrate(
     With --model the data may be a table of anything over time: columns called like variables of the model are compared
     with them, `gapsim data check --map column=variable` names others, and `mine.toml` beside `mine.mdl` is read if it
     is there. Says what can be estimated from what before it starts. Where a measurement has several definitions (what
-    counts as a digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail;
-    the fit is written anyway.
+    counts as a digital skill), a fit under each stands in a folder of its own. Without data, the objective that
+    `mine.toml` declares is maximised. Exit code 3 when the diagnostics fail; the fit is written anyway.
     """
     from calibration.fitting.problem import Problem
     from calibration.uncertainty.sampling import check_draws
 
+    source = data or model
+    if source is None:
+        raise InvalidInput(
+            "give the data that the model is fitted to, or --model with a model that declares an objective of its own"
+        )
     choice = choose(model, data, reading, asked)
     search.check()
-    folder = target(out, f"fit-{Path(data).stem}", force=force, inputs=choice.files)
-    read = choice.read(session, start=asked.start, until=asked.until)
+    folder = target(out, f"fit-{Path(source).stem}", force=force, inputs=choice.files)
+    read = None if data is None else choice.read(session, start=asked.start, until=asked.until)
     bound = partial(Problem, choice.load_model(read), read, seed=search.seed, **asked.settings)
     problem = bound()
     names = variable_names(problem.spec.inputs.values(), session.lang)
@@ -135,7 +147,7 @@ def calibrate(
         found = steps.judged(session, problem, found, folder.draft, search, profiles="profiles" not in asked.left_out)
         found = steps.drawn(session, problem, found, folder.draft, search, draws=asked.sample)
         steps.alternatives(session, problem, search, folder.draft, bound, sample=asked.sample)
-        if "forecast" not in asked.left_out:
+        if read is not None and "forecast" not in asked.left_out:
             _FOLLOWED[problem.design.start](session, read, problem, found, folder.draft, seed=search.seed)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
@@ -149,9 +161,9 @@ def calibrate(
     tell_folder(session, folder.path, "report", title=Message("Fit: {folder}", folder=folder.path))
     session.say(
         Message(
-            "  `gapsim run {scenario} --data {data}{options} --fit {folder}` projects with it.",
+            "  `gapsim run {scenario}{data}{options} --fit {folder}` projects with it.",
             scenario=choice.design.search or "scenario.yaml",
-            data=data,
+            data="" if data is None else f" --data {data}",
             options="".join(f" {shlex.quote(word)}" for word in choice.words),
             folder=folder.path,
         )

@@ -140,7 +140,7 @@ def judged(
     from calibration.uncertainty import identify
     from pysd_runner.export.files import save_csv
 
-    if not len(problem.space):
+    if not len(problem.space) or problem.is_general:
         return found
     with (
         session.stage(Message("Asking what is data and what is prior")) as stage,

@@ -19,6 +19,7 @@ from calibration.fitting.bound import (
 from calibration.fitting.candidates import candidates, known_numbers, parameters_of
 from calibration.fitting.columns import driven_paths, matched_columns, series_of
 from calibration.fitting.entering import FromFile, FromState, targets_of
+from calibration.fitting.payoff import Payoff, check_count
 from calibration.fitting.space import ParameterSpace, chosen, listed, overrides
 from calibration.fitting.window import window_of
 from calibration.observation import Series, build_series
@@ -32,8 +33,9 @@ from pysd_runner.data.names import CURRENCY
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import constant_values
-from pysd_runner.simulation.task import time_unit
-from pysd_runner.spec import ErrorModel, FittedParameters, Measurement, ModelSpec, Observation
+from pysd_runner.simulation.task import prepared, time_unit
+from pysd_runner.spec import ErrorModel, FittedParameters, Measurement, ModelSpec, Observation, Parameter
+from pysd_runner.spec.declarations import Objective
 from pysd_runner.spec.design import StudyDesign
 from pysd_runner.spec.load import check_measurement
 from pysd_runner.spec.own import record_of
@@ -44,8 +46,10 @@ from pysd_runner.study.binding import RegionalModel, end_of, in_time_of
 BLOCK = Message("Model")
 
 
-def bind(model: Model, data: Data, design: StudyDesign, asked: Choices) -> Bound:
-    """Set up a model for data, by what its design compares; see `calibration.Problem`."""
+def bind(model: Model, data: Data | None, design: StudyDesign, asked: Choices) -> Bound:
+    """Set up a model for data, by what its design compares, or for its own payoff; see `calibration.Problem`."""
+    if data is None:
+        return _of_payoff(model, design, asked)
     return _OBSERVED[design.target](model, data, design, asked)
 
 
@@ -256,7 +260,32 @@ def _of_columns(model: Model, table: Data, design: StudyDesign, asked: Choices) 
         observations=observations,
         until=until,
         time_unit=unit,
-        is_open=asked.free is None,
+        is_open=asked.free is None and model.declarations.objective is None,
+    )
+    return with_free(found, names)
+
+
+def _of_payoff(model: Model, design: StudyDesign, asked: Choices) -> Bound:
+    """Compare nothing: the model computes its own log posterior, and runs as long as its file says."""
+    held = _entered(model, asked.values)
+    clock = prepared(model, held, start=asked.start, outcomes=[]).clock
+    stop = clock.stop if asked.until is None else float(asked.until)
+    names, off = candidates(model, held, asked.priors, {}) if asked.free is None else (listed(asked.free), [])
+    found = Bound(
+        model=model,
+        data=Data(name=model.path.name, times=np.zeros(0), columns={}),
+        design=design,
+        asked=asked,
+        spec=model.declarations,
+        fixed={name: float(value) for name, value in asked.values.items() if np.ndim(value) == 0},
+        first_year=clock.start,
+        last_year=stop,
+        series=(),
+        runs=ModelRuns(
+            FromFile(model, (), held=held), outcomes=(), start=clock.start, stop=stop, save_every=clock.step
+        ),
+        record={"notes": off},
+        time_unit=time_unit(model),
     )
     return with_free(found, names)
 
@@ -270,7 +299,12 @@ def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -
         if target.name in given or isinstance(held.get(target.variable), TimePath):
             raise InvalidInput("parameter {name!r} is both set and to be estimated; leave it in one", name=target.name)
     parameters = parameters_of(model, targets, priors)
-    space = ParameterSpace.of(parameters)
+    objective = model.declarations.objective
+    if objective is not None or bound.asked.is_own:
+        check_count(len(parameters), model)
+    space = ParameterSpace.of(parameters, is_flat=bound.asked.is_own or objective is not None)
+    entering = FromFile(model, targets, held=held)
+    payoff = None if objective is None else _payoff_of(bound, objective, entering, parameters)
     told = (*reasons, *(Message("{key}: prior {note}.", key=item.key, note=item.note) for item in parameters))
     keys = tuple(item.measurement for item in bound.series)
     declared = model.declarations
@@ -279,8 +313,10 @@ def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -
         spec=replace(declared, parameters={**declared.parameters, **{item.key: item for item in parameters}}),
         space=space,
         stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
-        runs=ModelRuns(FromFile(model, targets, held=held), outcomes=bound.runs.outcomes, **bound.runs.bounds),
-        notes=(*bound.record["notes"], *told),
+        runs=ModelRuns(entering, outcomes=bound.runs.outcomes, **bound.runs.bounds),
+        payoff=payoff,
+        opening=joined([bound.opening, *([] if payoff is None else [payoff.words])], " ").strip(),
+        notes=(*bound.record["notes"], *([] if payoff is None else payoff.notes), *told),
         record={
             "declarations": [record_of(item) for item in parameters],
             "measurements": {
@@ -290,11 +326,21 @@ def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -
             "held": {name: _held(value) for name, value in held.items()},
             "notes": bound.record["notes"],
             **({"calendar": bound.calendar.record} if bound.calendar.record else {}),
+            **({} if objective is None else {"objective": asdict(objective)}),
             "chosen": list(reasons),
             "time_unit": bound.time_unit,
             "until": bound.until,
         },
     )
+
+
+def _payoff_of(bound: Bound, objective: Objective, entering: FromFile, parameters: Sequence[Parameter]) -> Payoff:
+    """The payoff of a model over all of its time steps, whatever the data; its values of the file start the search."""
+    model, held = bound.model, bound.runs.entering.held
+    clock = prepared(model, held, start=bound.runs.bounds["start"], outcomes=[]).clock
+    stop = clock.stop if bound.series else bound.last_year
+    start = {item.key: np.array([item.value]) for item in parameters}
+    return Payoff.of(model, objective, entering, start, start=clock.start, stop=stop, save_every=clock.step)
 
 
 def _held(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation, Prior
 from pysd_runner.spec.design import StudyDesign
+
+if TYPE_CHECKING:
+    from calibration.fitting.payoff import Payoff
 
 
 class ModelRuns:
@@ -229,6 +232,7 @@ class Choices:
     until: Any = None
     yuan_per_unit: float = 1.0
     seed: int = 0
+    is_own: bool = False  # whether the model has the data, or its log posterior, itself
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -252,6 +256,7 @@ class Bound:
     calendar: Calendar = PLAIN  # years or dates of model times, if these are not years
     record: Record = field(default_factory=dict)  # settings to store in the provenance of a fit
     asked: Choices  # arguments of the caller, to build the same problem again
+    payoff: "Payoff | None" = None  # log posterior that the model computes, which is added; None if there is none
     is_open: bool = False  # whether the parameters are candidates, of which those that the data distinguish are chosen
     observations: Mapping[str, Observation] = field(default_factory=dict)  # how columns observe variables
     until: float | None = None  # last fitted time if later observations are held out

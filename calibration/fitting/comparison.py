@@ -87,7 +87,7 @@ class Comparison(Bound):
             _residuals(item, table, self.noise[item.label], memory)
             for item, table in zip(self.series, self.predicted(parameters, len(z)), strict=True)
         ]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=1) if parts else np.zeros((len(z), 0))
 
     def _linearised(self, z: Array, *, expected: bool = False) -> tuple[Array, Array, Array]:
         """Data residuals at a point, their Jacobian with respect to parameter values, and derivatives of the values.
@@ -95,6 +95,8 @@ class Comparison(Bound):
         The Jacobian has shape (cell, parameter). If `expected`, its squares are the expected information of counts.
         """
         along = self.space.value_slopes(z)
+        if not self.series:
+            return np.zeros(0), np.zeros((0, len(z))), along
         parameters = {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
         # Always with respect to all parameters: every stage uses the same compiled program at little extra cost.
         spreads = dict(zip(self.space.keys, (np.abs(along) * self.space.scale).tolist(), strict=True))
@@ -129,12 +131,13 @@ class Comparison(Bound):
 
     def _known_sizes(self) -> Array:
         """Weight of the Jacobian in every cell: one if the standard deviation of errors is known, less if estimated."""
-        return np.concatenate([np.full(len(item.cells), _weight(item, self._share)) for item in self.series])
+        weights = [np.full(len(item.cells), _weight(item, self._share)) for item in self.series]
+        return np.concatenate([np.zeros(0), *weights])
 
     @property
     def _share(self) -> float:
         """Degrees of freedom per cell: one minus the ratio of estimated parameters to cells, at least 0.25."""
-        return max(1 - len(self.space) / sum(len(item.cells) for item in self.series), 0.25)
+        return max(1 - len(self.space) / max(sum(len(item.cells) for item in self.series), 1), 0.25)
 
 
 def _residuals(series: Series, predicted: Array, noise: Noise, memory: Array) -> Array:

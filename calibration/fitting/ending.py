@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from calibration.fitting.comparison import is_growth, standardised
+from calibration.fitting.curved import folded
 from calibration.fitting.estimates import (
     Laplace,
     LocalOptimum,
@@ -24,13 +25,14 @@ from calibration.fitting.estimates import (
     stage_findings,
     twin_findings,
 )
+from calibration.fitting.payoff_checks import payoff_findings
 from calibration.fitting.problem import Problem
 from calibration.fitting.results import RESIDUAL_COLUMNS, Fit, ResidualTable
 from calibration.fitting.space import prior_median, prior_quantile
 from calibration.observation import HUBER_K, HuberLoss, Series, Shocks, summarise_shocks
 from calibration.observation.estimation import correlation_of
 from calibration.observation.noise import LEAST_COUNT, pearson
-from calibration.optimisers import Starts, basins
+from calibration.optimisers import SearchOutcome, Starts, basins
 from pysd_runner.core.errors import Message
 from pysd_runner.core.findings import Finding
 from pysd_runner.core.types import Array, Arrays, Values, frozen
@@ -45,6 +47,8 @@ AT_BOUND = 1e-3
 # Distance from a limit of the prior, as a share of its interval, below which an estimate counts as at the bound, for
 # priors on an interval, whose limits are infinite on the unconstrained scale.
 AT_END = 1e-4
+# Draws that the fit of a payoff keeps.
+FOLDED = 1000
 # Number of standard deviations of a known error beyond which an observed level is reported as missed by the fit.
 MISSED = 2.0
 
@@ -123,11 +127,17 @@ class FitSummary:
                 score=float(scores[place]),
                 contraction=contraction,
                 at_bound=at_bound(prior, estimate),
-                words=evidence(contraction, source=self.problem.design.noun),
+                words=self._words(contraction, at_bound(prior, estimate)),
                 price_basis=item.price_basis,
                 en=item.en,
                 zh=item.zh,
             )
+
+    def _words(self, contraction: float, side: str) -> str:
+        """What an estimate rests on."""
+        if self.problem.is_general and side:
+            return Message("at its {side} bound", side=Message(side))
+        return evidence(contraction, source=self.problem.design.noun)
 
     def _series_fit(self, series: Series, residuals: Array) -> SeriesFit:
         noise, cells = self.problem.noise[series.label], series.cells
@@ -263,6 +273,8 @@ class FitSummary:
                 "standardised": item.cells.spread_out(standard)[cells],
             }
             parts.append(pd.DataFrame(content))
+        if not parts:
+            return ResidualTable(**dict.fromkeys(RESIDUAL_COLUMNS, ()))
         table = pd.concat(parts)
         return ResidualTable(**{name: tuple(table[name].tolist()) for name in RESIDUAL_COLUMNS})
 
@@ -276,6 +288,12 @@ class FitSummary:
         is_settled: bool,
     ) -> list[Finding]:
         found = [*search_findings(self.ends, searches, self.curvature), *twin_findings(optima)]
+        if self.problem.is_general:
+            return [
+                *found,
+                *payoff_findings(self.problem, self.point, self.curvature, parameters),
+                *series_findings(series),
+            ]
         found += parameter_findings(parameters)
         if apart.size:
             worst = int(apart.argmax())
@@ -290,7 +308,7 @@ class FitSummary:
     def _dispersion(self, told: Sequence[Array]) -> Iterator[Finding]:
         """Test series with Poisson errors for overdispersion by Pearson's chi-square."""
         problem = self.problem
-        share = 1 - len(problem.space) / sum(len(item.cells) for item in problem.series)
+        share = 1 - len(problem.space) / max(sum(len(item.cells) for item in problem.series), 1)
         for item, fitted in zip(problem.series, told, strict=True):
             if item.errors.family == "poisson":
                 expected = np.maximum(item.cells.pick(fitted), LEAST_COUNT)
@@ -325,12 +343,34 @@ class FitSummary:
             contraction=tuple(item.contraction for item in parameters),
             at_bound=tuple(item.at_bound for item in parameters),
             status=best.outcome.word,
-            message=best.outcome.value,
+            message=self._message,
             residual_sd={name: float(np.sqrt(np.mean(squares))) for name, squares in sds.items()},
             shock_sd=0.0 if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
-            provenance={**_provenance(problem, settings), **growth},
+            draws=self._draws(settings),
+            provenance={**_provenance(problem, settings), **growth, **self._payoff_record()},
         )
+
+    @property
+    def _message(self) -> str:
+        """How the search ended, with the payoff if there is one."""
+        told = self.ends.best.outcome.value
+        if not self.problem.is_general:
+            return told
+        if self.ends.best.outcome is SearchOutcome.CONVERGED:
+            told = Message("The search converged: no step nearby raises the payoff.")
+        return Message("{told} Payoff: {payoff}.", told=told, payoff=f"{self.problem.payoff_at(self.point):.6f}")
+
+    def _draws(self, settings: Values) -> tuple[tuple[float, ...], ...]:
+        """Draws of a payoff's posterior, whose flat priors have no scale for the usual normal approximation."""
+        if not (self.problem.is_general and len(self.point)):
+            return ()
+        found = folded(self.problem, self.point, self.curvature, draws=FOLDED, seed=settings["seed"])
+        return tuple(map(tuple, found.tolist()))
+
+    def _payoff_record(self) -> Values:
+        """Provenance entry of the payoff."""
+        return {"payoff": self.problem.payoff_at(self.point)} if self.problem.is_general else {}
 
 
 def at_bound(prior: Prior, estimate: float) -> str:

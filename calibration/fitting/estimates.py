@@ -1,6 +1,7 @@
 """Results of a fit for each parameter, series and search, the normal approximation, and findings about problems."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import field
 
 import numpy as np
 
@@ -236,6 +237,9 @@ class Laplace:
     contraction: Array  # one minus ratio of posterior to prior variance, shape (parameter,)
     is_positive_definite: bool  # whether the curvature at the mode is finite and positive in every direction
     flattest: float  # smallest eigenvalue of the curvature, in prior standard deviations; one if from the prior alone
+    # Of a payoff: roots of the eigenvalues, and eigenvectors in rows, both in prior standard deviations.
+    strengths: Array = field(default_factory=lambda: np.zeros(0))
+    directions: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def spread(self) -> Array:
@@ -265,9 +269,10 @@ def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
 def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace) -> Iterator[Finding]:
     """Findings on searches that failed or ended at different optima, and on a singular curvature."""
     best = starts.best
+    is_steep = best.slope > STEEPEST * laplace.flattest**0.5 and best.outcome is SearchOutcome.CONVERGED
     if not best.outcome.is_success:
         yield Finding("not-converged", best.outcome.value, "error")
-    elif best.slope > STEEPEST * laplace.flattest**0.5 and best.outcome is SearchOutcome.CONVERGED:
+    elif is_steep and not len(laplace.strengths):
         yield Finding(
             "not-flat",
             Message("The best end is no optimum: its scaled gradient is {slope:.2g}.", slope=best.slope),

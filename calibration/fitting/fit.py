@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calibration.fitting.curved import curvature_at, objective_of
 from calibration.fitting.ending import FitSummary
-from calibration.fitting.estimates import laplace
 from calibration.fitting.holdout import held_out
 from calibration.fitting.problem import Problem, problem_of
 from calibration.fitting.results import Fit
@@ -24,6 +24,7 @@ from calibration.optimisers import (
     Minimum,
     MultiStart,
     Optimiser,
+    QuasiNewton,
     Reparametrised,
     SearchOutcome,
     Starts,
@@ -84,7 +85,7 @@ class _Work:
 
     @property
     def way(self) -> "_Way":
-        return WAYS[self.problem.design.stages]
+        return WAYS[_way(self.problem)]
 
     @property
     def rounds(self) -> int:
@@ -99,9 +100,12 @@ class _Work:
         self.done = self.done if done is None else done
         self.progress(what, self.done, self.rounds + self.starts + self.way.looks)
 
-    def least_squares(self, tolerance: float) -> LeastSquares:
-        """Least squares limited to the remaining time."""
-        return LeastSquares(tolerance=tolerance, seconds=max(self.deadline - monotonic(), 0.0))
+    def least_squares(self, tolerance: float) -> Optimiser:
+        """Least squares limited to the remaining time; of a payoff, the quasi-Newton search."""
+        seconds = max(self.deadline - monotonic(), 0.0)
+        if self.problem.is_general:
+            return QuasiNewton(seconds=seconds)
+        return LeastSquares(tolerance=tolerance, seconds=seconds)
 
     def rough(self, problem: Problem, start: Array) -> Array:
         return self.least_squares(ROUGH).minimise(objective_of(problem), start).point
@@ -182,9 +186,14 @@ def fit(  # noqa: PLR0913 - a public entry point
     if seconds is not None and not seconds > 0:
         raise InvalidInput("seconds must be positive; found {found:g}", found=seconds)
     problem, began = problem_of(model, data, free=free, start=start, until=until), perf_counter()
-    search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or LeastSquares()
+    search = optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser or _usual(problem)
+    if problem.payoff is not None and isinstance(search, LeastSquares):
+        raise InvalidInput(
+            "the objective of {model} is no sum of squares: leave the optimiser out, or take quasi_newton or cma",
+            model=problem.model.path.name,
+        )
     deadline = np.inf if seconds is None else monotonic() + seconds
-    way = WAYS[problem.design.stages]
+    way = WAYS[_way(problem)]
     # With blocks the first starting points do not depend on the number of starts; those of a screening do.
     kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, ("", starts)[way.looks], settings_of(search)))
     # Errors and blocks are fitted to the data alone, to which measured effects are added in the joint searches.
@@ -199,7 +208,7 @@ def fit(  # noqa: PLR0913 - a public entry point
         problem=settled,
         ends=ends,
         staged=before.staged,
-        curvature=laplace(settled.space, point, settled.curvature_jacobian(point)),
+        curvature=curvature_at(settled, point),
     )
     result = ending.result(
         seed=seed,
@@ -252,6 +261,30 @@ def _screened(work: _Work) -> tuple[_Converged, list[Array]]:
     return _kept(work, replace(settled, problem=_without_slopes(work, settled.problem, point), staged=point)), others
 
 
+def _usual(problem: Problem) -> Optimiser:
+    """The optimiser that is taken if none is named."""
+    return QuasiNewton() if problem.is_general else LeastSquares()
+
+
+def _way(problem: Problem) -> str:
+    return "payoff" if problem.is_general else problem.design.stages
+
+
+def _from_the_file(work: _Work) -> tuple[_Converged, list[Array]]:
+    """Start where the values of the file are, and at the prior draws with the highest posterior density."""
+    problem = work.problem
+    work.at(Message("looking at draws of the prior"), 0)
+    look = screened(problem, seed=work.seed)
+    finding = look.finding(problem.space.keys, problem)
+    work.findings += [] if finding is None else [finding]
+    others = list(look.best[: work.starts - 1])
+    if (earlier := kept_settled(work.kept, problem)) is not None:
+        return earlier, others
+    if problem.series:
+        return _kept(work, _settle(work, problem, problem.start)), others
+    return _kept(work, _Converged(problem, is_settled=True, staged=problem.start)), others
+
+
 def _as_found(
     work: _Work,  # noqa: ARG001
     before: _Converged,
@@ -287,6 +320,7 @@ class _Way:
 
 WAYS = {
     "blocks": _Way(begin=_staged, end=_as_found, rounds=8, looks=0),
+    "payoff": _Way(begin=_from_the_file, end=_as_found, rounds=12, looks=1),
     "screening": _Way(begin=_screened, end=_from_the_lowest, rounds=12, looks=1),
 }
 
@@ -429,24 +463,6 @@ def _without_slopes(work: _Work, problem: Problem, point: Array) -> Problem:
     if work.may_choose:
         work.search = optimiser_named(WITHOUT_SLOPES)
     return problem.with_wide_steps()
-
-
-def objective_of(problem: Problem) -> SumOfSquares:
-    """Objective of the joint search, with the error models of the problem."""
-    lower, upper = problem.space.bounds
-    return SumOfSquares(
-        linearised=problem.linearised,
-        lower=lower,
-        upper=upper,
-        scale=problem.space.scale,
-        residual_batch=problem.residual_batch,
-        centre=problem.space.centre,
-        copied=partial(_copied, problem),
-    )
-
-
-def _copied(problem: Problem) -> SumOfSquares:
-    return objective_of(problem.copied())
 
 
 def settings_of(search: Optimiser) -> str:

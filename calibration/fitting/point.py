@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from calibration.fitting.estimates import Laplace, laplace
+from calibration.fitting.curved import curvature_at
+from calibration.fitting.estimates import Laplace
 from calibration.fitting.problem import Problem
 from calibration.fitting.results import Fit
 from pysd_runner.core.errors import InvalidInput
@@ -22,7 +23,7 @@ class FittedPoint:
     point
         The estimate on the unconstrained scale, shape (parameter,).
     cost, data_cost
-        Half the sum of all squared residuals, and of the data residuals alone.
+        Half the sum of all squared residuals less the payoff of the model, and of the data residuals alone.
     data_jacobian
         Derivatives of the data residuals, shape (cell, parameter).
     curvature
@@ -95,10 +96,10 @@ def point_at(problem: Problem, point: Array) -> FittedPoint:
     return FittedPoint(
         problem=problem,
         point=point,
-        cost=0.5 * float((residuals**2).sum()),
+        cost=0.5 * float((residuals**2).sum()) + problem.beside(point)[0],
         data_cost=0.5 * float((residuals[:data] ** 2).sum()),
         data_jacobian=jacobian[:data],
-        curvature=laplace(problem.space, point, problem.curvature_jacobian(point)),
+        curvature=curvature_at(problem, point),
     )
 
 

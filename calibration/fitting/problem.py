@@ -1,6 +1,7 @@
 """The calibration problem, from model, data, parameters and error models: residuals, Jacobian and log posterior."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy as np
 
 from calibration.fitting.bind import bind, line_of, with_free
 from calibration.fitting.bound import Block, Bound, Choices, Description, ModelRuns, whole_steps
+from calibration.fitting.bound_series import bound_table
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.screening import selected
 from calibration.fitting.space import RidgeChange, applying
@@ -25,7 +27,7 @@ from pysd_runner.evidence import ExperimentRuns, experiments_of, terms_of
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, Observation, Prior
 from pysd_runner.spec.design import studied
-from pysd_runner.spec.priors import Uniform
+from pysd_runner.spec.priors import Flat, Uniform
 from pysd_runner.study.arguments import loaded
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class Problem(Comparison):
         with the regions of the panel.
     data
         A panel of regions and years, or a table, with times in the model's unit of time or dates; a data frame,
-        dictionary or file is read as by `project`.
+        dictionary or file is read as by `project`. None if the model reads the data of its declared measurements, or
+        computes its own log posterior (``[objective]``); then uniform priors do not move the mode.
     free
         Parameters to estimate, by key or model name: constants, elements of them, or stocks for their initial value.
         None selects all parameters that have a prior and are not policy choices, including those about which only the
@@ -117,13 +120,21 @@ class Problem(Comparison):
         seed: int = 0,
     ) -> None:
         model, found = loaded(model, data)
-        if found is None:
+        is_own = found is None
+        if is_own and model.declarations.observations:
+            # The model reads the data itself: it is fitted to their points, with every number that is declared free.
+            found, own = bound_table(model)
+            observations = own if observations is None else observations
+            free = free or [key for key, item in model.declarations.parameters.items() if item.role == "FREE"] or None
+        if found is None and model.declarations.objective is None:
             raise InvalidInput("{model} is fitted to data; give them too, as in fit(model, data)", model=model.name)
         if isinstance(free, Mapping):
             priors = {name: Uniform(lower=float(low), upper=float(high)) for name, (low, high) in free.items()} | dict(
                 priors or {}
             )
-        found, design = studied(found, model.design)
+        design = model.design
+        if found is not None:
+            found, design = studied(found, design)
         asked = Choices(
             free=free,
             values=values or {},
@@ -133,6 +144,7 @@ class Problem(Comparison):
             until=until,
             yuan_per_unit=yuan_per_unit,
             seed=seed,
+            is_own=is_own,
         )
         self.experiments: ExperimentRuns | None = None
         bound = bind(model, found, design, asked)
@@ -199,6 +211,7 @@ class Problem(Comparison):
         """Copy with its own working memory, for another thread: a problem is not thread-safe."""
         other = copy(self)
         other.runs = self.runs.copied()
+        other.payoff = None if self.payoff is None else self.payoff.copied()
         return other
 
     @property
@@ -233,6 +246,7 @@ class Problem(Comparison):
             held,
             float(self.record.get("yuan_per_unit", 1.0)),
             None if self.experiments is None else self.experiments.terms,
+            None if self.payoff is None else (self.payoff.objective, self.payoff.runs.bounds),
             sorted(self.noise.items()),
             [(item.label, item.scale, item.kind, item.errors, item.sd) for item in self.series],
             version("gapsim"),
@@ -379,7 +393,8 @@ class Problem(Comparison):
         `log_likelihood_batch`; ``p_k`` is the prior density of a parameter on the unconstrained scale, where it is
         normal;
         ``e_j`` is the standardised distance of what the model implies from a measured effect, if these are in use. Up
-        to a constant this is ``-1/2 sum r(z)^2`` with the residuals ``r`` of `residuals`, which searches maximise.
+        to a constant this is ``-1/2 sum r(z)^2`` with the residuals ``r`` of `residuals`, which searches maximise. A
+        payoff that the model computes is added.
 
         Parameters
         ----------
@@ -392,7 +407,7 @@ class Problem(Comparison):
             Log densities, shape (draw,); minus infinity where the simulation fails or a parameter exceeds a bound.
         """
         prior = self.space.log_density(z)
-        found = np.where(np.isneginf(prior), -np.inf, prior + self.log_likelihood_batch(z))
+        found = np.where(np.isneginf(prior), -np.inf, prior + self.log_likelihood_batch(z) - self.beside_batch(z))
         apart = self._evidence_residuals(z)
         return np.where(np.isfinite(apart).all(axis=1), found - 0.5 * (apart**2).sum(axis=1), -np.inf)
 
@@ -432,11 +447,62 @@ class Problem(Comparison):
             Gradient with respect to `z`, shape (parameter,); NaN where the density is zero.
         """
         residuals, slopes = self._slopes(z, range(len(self.space)))
-        value = self.space.log_density(z) + self._log_likelihood(residuals[None])[0]
+        less, turned = self.beside(z)
+        value = self.space.log_density(z) + self._log_likelihood(residuals[None])[0] - less
         if not np.isfinite(value):
             return np.full(len(z), np.nan)
         apart, moved = self._evidence_slopes(z, range(len(self.space)))
-        return self.space.scores(z) - slopes.T @ residuals - moved.T @ apart
+        return self.space.scores(z) - slopes.T @ residuals - moved.T @ apart - turned
+
+    @property
+    def is_general(self) -> bool:
+        """Whether the log posterior is more than residuals: with a payoff, or flat priors that do not move its mode."""
+        return self.payoff is not None or any(isinstance(prior, Flat) for prior in self.space.priors)
+
+    def payoff_at(self, z: Array) -> float:
+        """The payoff of Vensim at a point: that of the model, less the squared residuals of data that it reads."""
+        squares = (self._data_residuals(z[None]) ** 2).sum() if self.asked.is_own else 0.0
+        return -float(self.beside_batch(z[None])[0]) - float(squares)
+
+    @property
+    def start(self) -> Array:
+        """Values of the file or its declarations on the unconstrained scale, within the bounds, shape (parameter,)."""
+        values = {item.key: item.value for item in self.space.parameters}
+        return np.clip(self.space.to_vector(values), *self.space.bounds)
+
+    def beside(self, z: Array) -> tuple[float, Array]:
+        """Minus the payoff that the model computes, which is no sum of squares, and its gradient; zero without one.
+
+        Parameters
+        ----------
+        z
+            Estimated parameters on the unconstrained scale, shape (parameter,).
+
+        Returns
+        -------
+        value : float
+            Minus the payoff; infinite or not a number where the simulation fails.
+        gradient : ndarray
+            Derivatives with respect to `z`, shape (parameter,); from one simulation if the engine has them.
+        """
+        if self.payoff is None:
+            return 0.0, np.zeros(len(z))
+        if self._step == STEP:
+            along = self.space.value_slopes(z)
+            spreads = dict(zip(self.space.keys, (np.abs(along) * self.space.scale).tolist(), strict=True))
+            at = {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
+            with suppress(UnsupportedFeature):
+                value, slopes = self.payoff.linearised(at, spreads)
+                return -value, -slopes * along
+        centre, moved = self._differences(z, range(len(z)), lambda points: self.beside_batch(points)[:, None])
+        return float(centre[0]), moved[0]
+
+    def beside_batch(self, z: Array) -> Array:
+        """Minus the payoff of many parameter vectors, shape (draw,); infinite where a simulation fails."""
+        if self.payoff is None:
+            return np.zeros(len(z))
+        found = -self.payoff.values(self.parameters_at(z), len(z))
+        return np.where(np.isfinite(found), found, np.inf)
 
     def _slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their derivatives, shape (cell, column)."""
@@ -479,7 +545,8 @@ class Problem(Comparison):
         seen = {item.label: item.observation for item in self.series}
         terms = () if self.experiments is None else [item.key for item in self.experiments.terms]
         asked = replace(self.asked, free=free, until=until, observations=seen)
-        return Problem(self.model, self.data, evidence=terms or False, **vars(asked))
+        settings = {name: value for name, value in vars(asked).items() if name != "is_own"}
+        return Problem(self.model, None if asked.is_own else self.data, evidence=terms or False, **settings)
 
     def with_noise_of(self, fitted: FittedParameters) -> "Problem":
         """Copy of the problem with the error models estimated by a fit."""
@@ -500,7 +567,11 @@ class Problem(Comparison):
         estimated = {
             stage.name: tuple(key for key in self.space.keys if key in stage.parameters) for stage in self.stages
         }
-        observed = {stage.name for stage in self.stages if any(stage.owns(item) for item in self.series)}
+        observed = {
+            stage.name
+            for stage in self.stages
+            if self.payoff is not None or any(stage.owns(item) for item in self.series)
+        }
         imputed = self.runs.entering.imputed(self.parameters_at(self.space.centre))
         return Description(
             panel=self.data.name,

@@ -77,17 +77,18 @@ class Screening:
 
 
 def _drawn(problem: "Problem", seed: Sequence[int], draws: int) -> Array:
-    """The centre of the prior followed by draws from it, shape (draw, parameter)."""
+    """The centre of the prior (of a payoff, the values of the file) followed by draws, shape (draw, parameter)."""
     space = problem.space
-    return np.concatenate([space.centre[None], space.sample(np.random.default_rng(seed), draws)])
+    first = problem.start if problem.is_general else space.centre
+    return np.concatenate([first[None], space.sample(np.random.default_rng(seed), draws)])
 
 
 def screened(problem: "Problem", *, seed: int) -> Screening:
     """Run the model for prior draws; raises ``SimulationFailed`` if all of them fail."""
     points = _drawn(problem, [seed, 0], DRAWS)
     with np.errstate(all="ignore"):
-        residuals = problem.residual_batch(points)
-    failed: Flags = np.asarray(~np.isfinite(residuals).all(axis=1))
+        costs = half_squares(problem.residual_batch(points)) + problem.beside_batch(points)
+    failed: Flags = np.asarray(~np.isfinite(costs))
     reason = _reason(problem, points[failed])
     if failed.all():
         raise SimulationFailed(
@@ -98,7 +99,7 @@ def screened(problem: "Problem", *, seed: int) -> Screening:
             count=len(failed),
             reason=reason,
         )
-    return Screening(points=points, costs=half_squares(residuals), failed=failed, reason=reason)
+    return Screening(points=points, costs=costs, failed=failed, reason=reason)
 
 
 def _reason(problem: "Problem", points: Array) -> str:
@@ -107,7 +108,8 @@ def _reason(problem: "Problem", points: Array) -> str:
         return ""
     first = points[:1]
     run = problem.runs.run(problem.space.to_values(first), 1)
-    values = ", ".join(f"{key} = {value[0]:.3g}" for key, value in problem.space.to_values(first).items())
+    found = [f"{key} = {value[0]:.3g}" for key, value in problem.space.to_values(first).items()]
+    values = ", ".join([*found[:MAX_REASONS], *["..."][: len(found) > MAX_REASONS]])
     if run.failures:
         return Message("; the first one, with {values}: {failure}", values=values, failure=run.failures[0].message)
     return Message("; with {values} the observed variables leave the scale they are compared on", values=values)

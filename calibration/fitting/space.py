@@ -10,6 +10,7 @@ from calibration.optimisers import SumOfSquares
 from pysd_runner.core.errors import InvalidInput, Message
 from pysd_runner.core.types import Array, Arrays, Interval, Numbers, frozen
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Parameter, Prior, Ridge, Uniform
+from pysd_runner.spec.priors import Flat
 
 
 def prior_median(prior: Prior) -> float:
@@ -53,8 +54,11 @@ class ParameterSpace:
     priors: tuple[Prior, ...]
 
     @classmethod
-    def of(cls, parameters: Iterable[Parameter]) -> "ParameterSpace":
-        """Build the space from declared parameters, all of which must have a prior, in the given order."""
+    def of(cls, parameters: Iterable[Parameter], *, is_flat: bool = False) -> "ParameterSpace":
+        """Build the space from declared parameters, all of which must have a prior, in the given order.
+
+        If `is_flat`, uniform priors do not change the scale, so that they do not move the mode.
+        """
         kept = tuple(parameters)
         priors = []
         for parameter in kept:
@@ -63,7 +67,8 @@ class ParameterSpace:
                     "parameter {name!r} cannot be estimated: it has no prior in model.toml; use `values`",
                     name=parameter.key,
                 )
-            priors.append(parameter.prior)
+            prior = parameter.prior
+            priors.append(Flat(prior.lower, prior.upper) if is_flat and isinstance(prior, Uniform) else prior)
         return cls(parameters=kept, priors=tuple(priors))
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         basins as basins,
         optimiser_named as optimiser_named,
     )
+    from calibration.optimisers.newton import QuasiNewton as QuasiNewton
     from calibration.optimisers.objective import (
         Minimum as Minimum,
         Optimiser as Optimiser,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from calibration.optimisers.newton import QuasiNewton
 from calibration.optimisers.objective import Minimum, Optimiser, SumOfSquares
 from calibration.optimisers.searches import EvolutionStrategy, LeastSquares
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
@@ -284,7 +285,11 @@ def _is_unit(row: Array, place: int) -> bool:
     return bool(row[place] == 1 and np.count_nonzero(row) == 1)
 
 
-OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {"least_squares": LeastSquares, "cma": EvolutionStrategy}
+OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
+    "least_squares": LeastSquares,
+    "cma": EvolutionStrategy,
+    "quasi_newton": QuasiNewton,
+}
 
 
 def optimiser_named(name: str) -> Optimiser:

@@ -43,7 +43,7 @@ class SearchOutcome(Enum):
 
 @frozen
 class SumOfSquares:
-    """Half the sum of squared residuals, to be minimised within bounds.
+    """Half the sum of squared residuals, and a further loss if there is one, to be minimised within bounds.
 
     Attributes
     ----------
@@ -61,6 +61,11 @@ class SumOfSquares:
         Centre of the search box for variables without bounds, shape (variable,); None for the starting point.
     copied
         Function that copies the objective for another thread; None if its functions keep no state.
+    beside
+        A further loss that is no sum of squares: function from variables, shape (variable,), to its value and gradient;
+        None if there is none.
+    beside_batch
+        Its values at many points, shape (draw,), from variables of shape (draw, variable).
 
     Raises
     ------
@@ -75,6 +80,8 @@ class SumOfSquares:
     residual_batch: Callable[[Array], Array] | None = None
     centre: Array | None = None
     copied: Callable[[], "SumOfSquares"] | None = None
+    beside: Callable[[Array], tuple[float, Array]] | None = None
+    beside_batch: Callable[[Array], Array] | None = None
 
     def __post_init__(self) -> None:
         if not self.lower.shape == self.upper.shape == self.scale.shape or self.lower.ndim != 1:
@@ -96,7 +103,7 @@ class SumOfSquares:
         return self if self.copied is None else self.copied()
 
     def costs(self, points: Array) -> Array:
-        """Half the sum of squared residuals at many points.
+        """Half the sum of squared residuals at many points, and the further loss.
 
         Parameters
         ----------
@@ -106,9 +113,18 @@ class SumOfSquares:
         Returns
         -------
         ndarray
-            Costs, shape (draw,); infinite where a residual is not finite.
+            Costs, shape (draw,); infinite where a residual or the further loss is not finite.
         """
-        return half_squares(self.residuals(points))
+        squares = half_squares(self.residuals(points))
+        return squares if self.beside_batch is None else squares + self.beside_batch(points)
+
+    def slopes(self, point: Array) -> tuple[float, Array]:
+        """Cost at a point and its gradient, shape (variable,); infinite and NaN where they are not finite."""
+        residuals, jacobian = self.linearised(point)
+        more, turned = (0.0, np.zeros(len(point))) if self.beside is None else self.beside(point)
+        cost, gradient = float(half_squares(residuals)) + more, jacobian.T @ residuals + turned
+        sound = bool(np.isfinite(cost) and np.isfinite(gradient).all())
+        return (cost, gradient) if sound else (np.inf, np.full(len(point), np.nan))
 
     def residuals(self, points: Array) -> Array:
         """Residuals at many points, shape (draw, residual), from points of shape (draw, variable)."""
@@ -216,6 +232,14 @@ class Budget:
         self._count(point[None], half_squares(residuals[None]))
         return residuals, jacobian
 
+    def slopes(self, point: Array) -> tuple[float, Array]:
+        """Cost at a point and its gradient."""
+        self._check()
+        point = self._held(point)
+        cost, gradient = self._objective.slopes(point)
+        self._count(point[None], np.array([cost]))
+        return cost, gradient
+
     def cost(self, point: Array) -> float:
         """Half the sum of squares at a point; `FAILED` if not finite."""
         return float(self.costs(point[None])[0])
@@ -232,12 +256,12 @@ class Budget:
         """Result with the best point evaluated so far; its gradient costs one more evaluation."""
         if self.best_point is None:
             raise RuntimeError("no point with finite residuals was seen")
-        residuals, jacobian = self._objective.linearised(self.best_point)
+        _, gradient = self._objective.slopes(self.best_point)
         return Minimum(
             point=self.best_point,
             cost=self.best_cost,
             outcome=outcome,
-            slope=scaled_slope(self._objective, self.best_point, jacobian.T @ residuals),
+            slope=scaled_slope(self._objective, self.best_point, gradient),
             evaluations=self.evaluations,
         )
 
@@ -261,7 +285,7 @@ class Budget:
 
 def ended(point: Array, objective: SumOfSquares, outcome: SearchOutcome) -> Minimum:
     """Result of a search that ended at its starting point."""
-    cost = float(half_squares(objective.linearised(point)[0]))
+    cost = float(objective.costs(point[None])[0])
     return Minimum(point=point, cost=cost, outcome=outcome, slope=0.0 if outcome.is_success else np.inf, evaluations=1)
 
 

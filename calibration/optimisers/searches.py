@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 
+from calibration.optimisers.newton import QuasiNewton
 from calibration.optimisers.objective import (
     Budget,
     Minimum,
@@ -206,7 +207,8 @@ class EvolutionStrategy:
             is_whole = False
         if budget.best_point is None:
             return ended(inside, objective, SearchOutcome.NOT_FINITE)
-        end = LeastSquares(seconds=whole.seconds_left).minimise(objective, budget.best_point)
+        local = LeastSquares if objective.beside is None else QuasiNewton
+        end = local(seconds=whole.seconds_left).minimise(objective, budget.best_point)
         outcome = end.outcome
         if outcome is SearchOutcome.CONVERGED and not is_whole:
             outcome = SearchOutcome.EXPLORED_IN_PART

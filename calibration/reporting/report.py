@@ -405,23 +405,27 @@ def write_table_report(
 ) -> tuple[Path, Path]:
     """Write the report of a fit to a table as Markdown and as one HTML page, with its figure."""
     folder = Path(folder)
-    figure = result.plot(lang=lang)
-    assert isinstance(figure, ReportFigure)  # noqa: S101
+    picture = None
+    if result.series:
+        figure = result.plot(lang=lang)
+        assert isinstance(figure, ReportFigure)  # noqa: S101
+        picture = saved_picture(figure, folder, "fit")
     fitted = result.fitted
     document = ReportDocument(
         title=translate("fit_report.table_title", lang, model=fitted.model, panel=fitted.panel),
         lang=lang,
-        parts=list(_parts_of_table(result, description, saved_picture(figure, folder, "fit"), lang)),
+        parts=list(_parts_of_table(result, description, picture, lang)),
     )
     return save_document(document, folder, NAME)
 
 
-def _parts_of_table(result: Fit, description: Description, picture: Picture, lang: str) -> Iterator[Part]:
+def _parts_of_table(result: Fit, description: Description, picture: Picture | None, lang: str) -> Iterator[Part]:
     def told(lines: Sequence[str]) -> Bullets:
         return Bullets([say_found(line, result, lang) for line in lines])
 
     yield Paragraph(say_found(result.headline, result, lang))
-    yield picture
+    if picture is not None:
+        yield picture
     yield Heading(translate("fit_report.parameters", lang))
     header = ("parameter", "unit", "estimate", "interval", "prior_interval", "rests")
     yield TextTable(

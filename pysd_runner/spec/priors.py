@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, isfinite, log, pi
+from math import inf, isfinite, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -383,6 +383,44 @@ class Uniform(Prior):
     def residual(self, x: ArrayLike) -> Array:
         """Normal score of the position in the interval, within about -7 to 7."""
         return _score(self._share(x))
+
+
+@dataclass(frozen=True, slots=True)
+class Flat(Uniform):
+    """Uniform prior whose unconstrained scale is the value itself, so that its bounds are bounds of the search.
+
+    Its density does not move the mode, which may lie on a bound.
+    """
+
+    @property
+    def unbounded_bounds(self) -> Interval:
+        """The bounds."""
+        return (self.lower, self.upper)
+
+    @property
+    def unbounded_sd(self) -> float:
+        """The standard deviation."""
+        return (self.upper - self.lower) / sqrt(12)
+
+    def to_unbounded(self, x: ArrayLike) -> Array:
+        """``x`` unchanged."""
+        return np.asarray(x, dtype=float)
+
+    def from_unbounded(self, z: ArrayLike) -> Array:
+        """``z``, clipped to the bounds."""
+        return np.asarray(np.clip(np.asarray(z, dtype=float), self.lower, self.upper), dtype=float)
+
+    def unbounded_slope(self, x: ArrayLike) -> Array:
+        """One, since the unconstrained scale is ``x`` itself."""
+        return np.ones_like(np.asarray(x, dtype=float))
+
+    def unbounded_log_density(self, z: ArrayLike) -> Array:
+        """Logarithm of the density."""
+        return self.log_density(z)
+
+    def unbounded_score(self, z: ArrayLike) -> Array:
+        """Zero."""
+        return np.zeros_like(np.asarray(z, dtype=float))
 
 
 FAMILIES: Mapping[str, type[Normal] | type[LogNormal] | type[Beta] | type[Uniform]] = {
