@@ -32,7 +32,7 @@ BOUNDS = {0.5: (0.43, 0.57), 0.8: (0.74, 0.86), 0.95: (0.92, 0.98)}
 APART, BINS, LEVEL = 0.045, 10, 0.01
 # How far ranks may be from those of the sampler, in the mean and at most.
 MEAN_APART, MOST_APART = 0.04, 0.12
-WITH, SAMPLER = "with evidence", "by the sampler"
+WITH, SAMPLER, TRUE_START = "with evidence", "by the sampler", "from the true start"
 # With measured effects in the density every draw runs every experiment, and the sampler makes hundreds of thousands:
 # tolerance of the search for the mode, draws of each stage from there, and steps of the sampler if these do not do.
 SEARCHED = 1e-6
@@ -79,13 +79,19 @@ def effect_ranks(  # noqa: C901 - one posterior after another
     -------
     dict
         Effect to probability, ``"... with evidence"`` for the weighed draws, ``"... by the sampler"`` for those of
-        the sampler; ``"effective"``, the effective number of draws behind the ranks, and ``"fell"``, 1 if they are
+        the sampler, ``"... from the true start"`` for the draws in runs that start where the simulation did;
+        ``"effective"``, the effective number of draws behind the ranks, and ``"fell"``, 1 if they are
         the sampler's; both also with evidence. The latter are missing if nothing can be measured at the truth: a
         lognormal term is below zero there.
     """
     last, first = at.problem.last_year, at.problem.first_year
     true_values = {key: np.array([value]) for key, value in {**at.problem.fixed, **truth}.items()}
-    true = _effects(RegionalModel(model=model, panel=start, parameters=true_values), start.years[-1], None, last)
+
+    def from_truth(parameters: Mapping[str, Array]) -> dict[str, Array]:
+        bound = RegionalModel(model=model, panel=start, parameters=parameters)
+        return _effects(bound, start.years[-1], None, last)
+
+    true = from_truth(true_values)
     terms = terms_of(model)
     beginning = in_state(model, panel, last, first_year=first)
     implied = experiments_of(terms, beginning).implied(true_values, 1)
@@ -101,6 +107,9 @@ def effect_ranks(  # noqa: C901 - one posterior after another
         parameters = _values(at, points)
         found = effects(parameters)
         ranks = {f"{name}{ending}": float(weights[values < true[name]].sum()) for name, values in found.items()}
+        if not ending:
+            started = from_truth(parameters)
+            ranks |= {f"{name} {TRUE_START}": float(weights[started[name] < true[name]].sum()) for name in started}
         if runs is not None:
             weighed = weights * _likelihood(runs, parameters, len(points))
             weighed /= weighed.sum()
@@ -204,12 +213,12 @@ def effect_lines(panels: Sequence[Mapping[str, float]]) -> list[str]:
     list of str
         Lines.
     """
-    names = [f"{name}{end}" for end in ("", f" {WITH}") for name in EFFECTS]
+    names = [f"{name}{end}" for end in ("", f" {WITH}", f" {TRUE_START}") for name in EFFECTS]
     ranks = {name: np.array([item[name] for item in panels if name in item]) for name in names}
     rows = [coverage(name, ranks[name]) for name in names]
     lines = [
         f"effects of {POLICY} in year {YEARS}, percent of truths within central intervals; measured effects could be "
-        f"drawn for {rows[-1].panels} of {len(panels)} panels",
+        f"drawn for {len(ranks[f'{EFFECTS[0]} {WITH}'])} of {len(panels)} panels",
         *table(rows, ()),
     ]
     for row in rows:
