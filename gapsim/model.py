@@ -176,6 +176,7 @@ def load_model(
     regions: int | Sequence[str] | None = None,
     files: Mapping[str, str | Path] | None = None,
     changes: Sequence[str | Path] = (),
+    data: str | Path | Sequence[str | Path] = (),
     budgets: Budgets = plain.BUDGETS,
 ) -> Model:
     """Load a shipped model or any Vensim or XMILE file, with its declarations; no code in the file is executed.
@@ -184,7 +185,7 @@ def load_model(
     ----------
     name
         Name of a shipped model, a path to an ``.mdl`` or XMILE file, or a folder with a ``model.mdl``.
-    regions, files, changes, budgets
+    regions, files, changes, data, budgets
         See `pysd_runner.model.load_model`.
 
     Returns
@@ -199,5 +200,5 @@ def load_model(
     UnknownName
         If there is no such shipped model.
     """
-    found = plain.load_model(name, regions=regions, files=files, changes=changes, budgets=budgets)
+    found = plain.load_model(name, regions=regions, files=files, changes=changes, data=data, budgets=budgets)
     return Model(**{item.name: getattr(found, item.name) for item in fields(found)})

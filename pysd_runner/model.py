@@ -34,7 +34,7 @@ from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.design import StudyDesign, design_of
 from pysd_runner.spec.load import SCHEMA, schema_of
-from pysd_runner.spec.own import Fact, load_own_spec, study_changes
+from pysd_runner.spec.own import Fact, load_own_spec, study_changes, study_sets
 
 BUDGETS = Budgets()
 
@@ -51,6 +51,7 @@ class Model:
     sha256: str  # hash of its bytes
     spec: ModelSpec | None = None  # declarations in the folder of the file, None where there are none
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    replaced: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)  # of `ranges` in the declarations
     files: Mapping[str, Path] = field(default_factory=dict)  # data files by their names in the model
     lowered: ModelIr | None = None  # the intermediate representation; None if a feature is not supported
     declared: tuple[tuple[str, float], ...] = ()  # values of declarations that are not those of the file
@@ -99,7 +100,8 @@ class Model:
 
     def changed(self, equations: Sequence[tuple[str, str]]) -> ModelIr:
         """The intermediate representation with more equations replaced, each given with its file and line."""
-        found = load_lowered(self.path, self.elements, self.files, self.budgets, (*self.changes, *equations)).model
+        elements = {**self.elements, **self.replaced}
+        found = load_lowered(self.path, elements, self.files, self.budgets, (*self.changes, *equations)).model
         return self.ir if found is None else _with_declared(found, dict(self.declared))
 
     @property
@@ -170,6 +172,7 @@ def load_model(
     regions: int | Sequence[str] | None = None,
     files: Mapping[str, str | Path] | None = None,
     changes: Sequence[str | Path] = (),
+    data: str | Path | Sequence[str | Path] = (),
     budgets: Budgets = BUDGETS,
 ) -> Model:
     """Load a shipped model or any Vensim or XMILE file, with its declarations; no code in the file is executed.
@@ -193,6 +196,10 @@ def load_model(
     changes
         Change files, ``.cin`` or ``.out``, whose constants, tables, texts and times replace those of the file, in
         order, after those of ``[study] changes`` in the declarations.
+    data
+        Data sets with series for data variables: ``.dat``, ``.tab``, ``.csv``, ``.xlsx``, ``.vdf`` or ``.vdfx``. Of
+        several that have a series the last counts, and all of them count before those of ``[study] sets`` in the
+        declarations.
     budgets
         Limits on the size of the model, checked before anything is computed.
 
@@ -208,8 +215,8 @@ def load_model(
     UnknownName
         If there is no such shipped model, or the file has no range of regions to replace.
     InvalidInput
-        If fewer than one region is requested, the model does not read one of `files`, or a change file cannot be read
-        or names what the model does not have.
+        If fewer than one region is requested, the model does not read one of `files`, there is no such data set, or a
+        change file cannot be read or names what the model does not have.
     """
     if not isinstance(name, str | Path):
         raise InvalidInput("a model is a name or a path; found {name!r}", name=name)
@@ -219,10 +226,13 @@ def load_model(
     label = path.stem if spec is None else spec.name
     design = design_of(spec)
     elements = {} if regions is None else {design.ranges.region: region_keys(regions)}
+    is_own = spec is None and is_there(beside)
+    bound, ranges = study_sets(beside) if is_own else ([], {})
     places = {name: Path(place).absolute() for name, place in (files or {}).items()}
-    listed = study_changes(beside) if spec is None and is_there(beside) else []
+    sets = [Path(place).absolute() for place in (*bound, *([data] if isinstance(data, str | Path) else data))]
+    listed = study_changes(beside) if is_own else []
     equations = tuple(item for file in (*listed, *changes) for item in equations_of(file))
-    found, declared = load_lowered(path, elements, places, budgets, equations), {}
+    found, declared = load_lowered(path, {**elements, **ranges}, places, budgets, equations, sets), {}
     if found.model is not None:
         _check_bound(design, found.model, beside)
     if spec is None and found.model is not None and is_there(beside):
@@ -239,7 +249,8 @@ def load_model(
         sha256=found.sha256,
         spec=spec,
         elements=elements,
-        files=places,
+        replaced=ranges,
+        files=found.files,
         lowered=found.model,
         declared=tuple(declared.items()),
         budgets=budgets,

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pysd_runner.engine import serial
 from pysd_runner.engine.errors import InvalidInput, InvalidModel, Message, UnsupportedFeature
-from pysd_runner.engine.frontend.source import identify, reads_outside
+from pysd_runner.engine.frontend.source import identify, reads_outside, with_sets
 from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.kinds import frozen
@@ -239,14 +239,16 @@ class LoweredFile:
     sha256: str  # hash of its bytes
     model: ModelIr | None  # the intermediate representation; None if the model uses an unsupported feature
     unassigned: str = ""  # why it could not be lowered at all, empty otherwise
+    files: Mapping[str, Path] = field(default_factory=dict)  # its data files by their names in it, and its data sets
 
 
 def load_lowered(
     path: str | Path,
-    elements: Mapping[str, Sequence[str]],
+    elements: Mapping[str, Sequence[str] | None],
     files: Mapping[str, Path] | None = None,
     budgets: Budgets = DEFAULT,
     changes: Sequence[tuple[str, str]] = (),
+    data: Sequence[Path] = (),
 ) -> LoweredFile:
     """Lower a model file to its intermediate representation, or load it from the cache.
 
@@ -255,22 +257,24 @@ def load_lowered(
     path
         The file.
     elements
-        Elements that replace those of some of its subscript ranges.
+        Elements that replace those of some of its subscript ranges; None takes them from the data sets.
     files
         Data files by their names in the model.
     budgets
         Limits on the size of the model that the file describes.
     changes
         Equations that replace some of the file, in order, each with the file and line it is from.
+    data
+        Data sets, the last of which that has a series counts.
     """
     path, sha256 = identify(path)
-    files = files or {}
+    files = with_sets(files or {}, data)
     store = default_store("ir")
     # All inputs of lowering except data files; the path, because messages of a model contain it.
     decisive = [
         str(path),
         sha256,
-        {name: list(items) for name, items in elements.items()},
+        {name: items and list(items) for name, items in elements.items()},
         {name: str(file) for name, file in files.items()},
         asdict(budgets),
         *map(list, changes),
@@ -281,20 +285,20 @@ def load_lowered(
     cached = None if store is None else store.get(key)
     model = None if cached is None else _unchanged(cached, path.parent)
     if model is not None:
-        return LoweredFile(path, sha256, model)
+        return LoweredFile(path, sha256, model, files=files)
     try:
         model = _lowered(path, elements, files, budgets, changes)
     except UnsupportedFeature as error:
-        return LoweredFile(path, sha256, None, str(error))
+        return LoweredFile(path, sha256, None, str(error), files)
     # A file that changed meanwhile must not be cached under the hash of its earlier contents.
     if store is not None and _same_files(model, path.parent) and _digest(path) == sha256:
         store.put(key, serial.dumps(model))
-    return LoweredFile(path, sha256, model)
+    return LoweredFile(path, sha256, model, files=files)
 
 
 def _lowered(
     path: Path,
-    elements: Mapping[str, Sequence[str]],
+    elements: Mapping[str, Sequence[str] | None],
     files: Mapping[str, Path],
     budgets: Budgets,
     changes: Sequence[tuple[str, str]],

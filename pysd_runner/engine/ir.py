@@ -361,6 +361,18 @@ class Drawn:
     is_copy: bool = False  # whether it is a further copy (shadow or ghost variable)
 
 
+@frozen
+class BoundSeries:
+    """A series of a data set that a variable of the model takes."""
+
+    variable: str
+    elements: tuple[str, ...]
+    file: str  # name of the data set
+    times: tuple[float, ...]  # of its first and its last point
+    values: tuple[float, ...]
+    count: int
+
+
 @frozen(kw_only=True)
 class ModelIr:
     """The intermediate representation of a model."""
@@ -379,6 +391,7 @@ class ModelIr:
     pointed: tuple[str, ...] = field(default=(), compare=False)  # data variables whose points are read, not values
     # Variables, also hidden ones, that depend on GET DATA AT TIME at the time ``:NA:``, whose meaning is not settled.
     unsettled: tuple[str, ...] = field(default=(), compare=False)
+    series: tuple[BoundSeries, ...] = field(default=(), compare=False)  # those that data sets have for variables
 
     @property
     def time_unit(self) -> str:

@@ -34,6 +34,7 @@ CLASSES: tuple[type[Any], ...] = (
     ir.Integration,
     ir.Feature,
     ir.Drawn,
+    ir.BoundSeries,
     ir.ModelIr,
 )
 

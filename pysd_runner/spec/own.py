@@ -38,7 +38,7 @@ SDLOG = 1.0
 # Begins the note of a parameter whose prior is not the weakly informative one.
 DECLARED = "declared: "
 # Keys of ``[study]`` that are no settings of the design of a study.
-NOT_DESIGN = ("changes",)
+NOT_DESIGN = ("changes", "sets", "ranges")
 # Without limits, the bounds of an estimate are this factor above and below the value in the file.
 BOUND_FACTOR = 1000.0
 
@@ -94,8 +94,20 @@ class _Setting:
     label: str = ""
 
 
+# What stands for the elements that the series of the data sets have.
+FROM_DATA = "from data"
+
+
 @frozen
-class _Study:
+class _Bound:
+    """Data sets of the model, and the elements of ranges that they or the declarations replace."""
+
+    sets: tuple[str, ...] = ()
+    ranges: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+
+@frozen
+class _Study(_Bound):
     """Declaration of the outcomes and the length of a study of the model; see `StudyDesign`."""
 
     until: float | None = None
@@ -241,6 +253,19 @@ def _term(term: ObjectiveTerm, number: int, facts: Mapping[str, Fact], variables
         )
     pair = {key: spelled(name, key) for key, name in (("data", term.data), ("model", term.model)) if name}
     return replace(term, variable=spelled(term.variable, "variable"), weight=weight, **pair)
+
+
+def study_sets(path: Path) -> tuple[list[Path], dict[str, tuple[str, ...] | None]]:
+    """Data sets of ``[study]`` in the declarations of a model, and elements of ranges; None: those of the series."""
+    place, study = f"{path.name}: study", parsed(path).get("study", {})
+    known = study if isinstance(study, dict) else {}
+    read = Reader().read(_Bound, {name: known[name] for name in _Bound.__dataclass_fields__ if name in known}, place)
+    ranges: dict[str, tuple[str, ...] | None] = {}
+    for name, given in read.ranges.items():
+        if isinstance(given, str) and given != FROM_DATA:
+            fail_at(place)(f"ranges.{name}", Message("expected 'from data' or elements"))
+        ranges[name] = None if isinstance(given, str) else tuple(given)
+    return [path.parent / PureWindowsPath(name).as_posix() for name in read.sets], ranges
 
 
 def _with_columns(content: dict[str, Any]) -> Record:

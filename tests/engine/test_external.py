@@ -234,7 +234,9 @@ def test_data_may_have_gaps(tmp_path):
 @pytest.mark.parametrize("engine", ["numpy", "pysd"])
 def test_data_that_nobody_gives_are_named(engine, tmp_path):
     model = load_model(write_model(tmp_path, RANGES + DATA))
-    with pytest.raises(ValueError, match=r"variable 'x' is data, and the model names no file.*TimePath"):
+    with pytest.raises(
+        ValueError, match=r"variable 'x' is data, and neither the model nor a data set has it.*TimePath"
+    ):
         simulate(model, engine=engine)
     if engine == "numpy":
         assert (simulate(model, outcomes=["z"])["z"] == 2).all()

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from pysd_runner.engine.errors import InvalidModel, Message, UnknownName, suggest
+from pysd_runner.engine.errors import InvalidInput, InvalidModel, Message, UnknownName, suggest
 from pysd_runner.engine.frontend.changes import Changed, with_changes
 from pysd_runner.engine.frontend.syntax import DEFAULT, Budgets, Range, Syntax
 from pysd_runner.engine.ir import key
@@ -37,6 +37,31 @@ _OTHERS = {
     **dict.fromkeys((".vpm", ".vpmx", ".vpa", ".vpax"), _PACKED),
     **dict.fromkeys((".stm", ".itm"), _OLDER),
 }
+
+
+# Name of a data set among the data files of a model, before its place in the order of data sets.
+SET = "data set "
+
+
+def with_sets(files: Mapping[str, Path], data: Iterable[Path]) -> dict[str, Path]:
+    """Data files by their names in a model, and data sets by their places, each once where it is last.
+
+    >>> list(with_sets({"data set 1": Path("b.vdf")}, [Path("a.tab"), Path("b.vdf")]))
+    ['data set 1', 'data set 2']
+    """
+    known = sets_among(files)
+    last = list(dict.fromkeys(reversed([*data, *(files[name] for name in known)])))[::-1]
+    for path in last:
+        if not path.is_file():
+            raise InvalidInput("there is no data set {path}; expected a file", path=path)
+    named = {f"{SET}{number}": path for number, path in enumerate(last, 1)}
+    return {name: path for name, path in files.items() if name not in known} | named
+
+
+def sets_among(names: Iterable[str]) -> list[str]:
+    """Names of data sets among those of data files, in order."""
+    numbers = {name: name.removeprefix(SET) for name in names if name.startswith(SET)}
+    return sorted((name for name, text in numbers.items() if text.isdecimal()), key=lambda name: int(numbers[name]))
 
 
 def reads_outside() -> bool:
@@ -99,9 +124,10 @@ class Source:
     sha256: str  # hash of its bytes, and of the equations that replace its own
     syntax: Syntax
     files: Mapping[str, Path] = field(default_factory=dict)  # paths of data files by their names in the model
+    from_data: tuple[str, ...] = ()  # keys of the ranges whose elements are those of the series in the data sets
 
-    def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
-        """Copy with the elements of some subscript ranges replaced."""
+    def with_ranges(self, elements: Mapping[str, Sequence[str] | None]) -> "Source":
+        """Copy with the elements of some subscript ranges replaced; None takes them from the data sets."""
         known = {key(found.name): found.name for found in self.syntax.ranges}
         for name in elements:
             if key(name) not in known:
@@ -112,14 +138,15 @@ class Source:
                     names=", ".join(known.values()) or Message("none"),
                     suggestion=suggest(name, known.values()),
                 )
-        wanted = {key(name): tuple(items) for name, items in elements.items()}
+        wanted = {key(name): tuple(items) for name, items in elements.items() if items is not None}
+        from_data = tuple(key(name) for name, items in elements.items() if items is None)
 
         def changed(item: Range) -> Range:
             items = wanted.get(key(item.name))
             return item if items is None else replace(item, elements=items, copy_of=None, source=None)
 
         ranges = tuple(changed(item) for item in self.syntax.ranges)
-        return replace(self, syntax=replace(self.syntax, ranges=ranges))
+        return replace(self, syntax=replace(self.syntax, ranges=ranges), from_data=from_data)
 
     def with_files(self, given: Mapping[str, Path]) -> "Source":
         """Copy with data files replaced, keyed by their name in the model."""

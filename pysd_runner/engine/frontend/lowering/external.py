@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.engine.errors import InvalidModel, Message, joined
+from pysd_runner.engine.frontend.datasets.read import read_set
+from pysd_runner.engine.frontend.datasets.series import Label, Series, label_of
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, TablePoints, sorted_points
-from pysd_runner.engine.frontend.source import data_file
-from pysd_runner.engine.frontend.syntax import Call, Syntax, Text
-from pysd_runner.engine.ir import Mode
+from pysd_runner.engine.frontend.source import data_file, sets_among
+from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
+from pysd_runner.engine.ir import Mode, key
 from pysd_runner.engine.kinds import Array
 
 # Suffixes of workbooks that openpyxl reads, and of those for which pandas needs another package.
@@ -204,7 +206,25 @@ class DataFiles:
     given: Mapping[str, Path] = field(default_factory=dict)  # paths of data files by their names in the model
     sha256: dict[str, str] = field(default_factory=dict)  # hash of every file that was read, by its path
     by_name: dict[str, str] = field(default_factory=dict)  # path of every file that was read, by its name in the model
+    taken: dict[Label, tuple[Path, Series]] = field(default_factory=dict)  # series of data sets that were asked for
     _sheets: Sheets = field(default_factory=Sheets)
+    _bound: dict[Label, tuple[Path, Series]] | None = None
+
+    def bound(self) -> Mapping[Label, tuple[Path, Series]]:
+        """All series of the data sets, each with its file; of several the last data set counts."""
+        if self._bound is None:
+            paths = [self.path(name) for name in sets_among(self.given)]
+            self._bound = {label: (path, found) for path in paths for label, found in read_set(path).items()}
+        return self._bound
+
+    def points(self, name: str, elements: Sequence[str]) -> TablePoints | None:
+        """Points of an element of a variable in the data sets; None if there is no such series."""
+        label = label_of(name, elements)
+        found = self.bound().get(label)
+        if found is None:
+            return None
+        self.taken[label] = found
+        return TablePoints(tuple(found[1].times.tolist()), tuple(found[1].values.tolist()))
 
     def close(self) -> None:
         """Close the files and clear the cache; the hashes are kept."""
@@ -392,6 +412,24 @@ def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
         for item in syntax.ranges
     )
     return replace(syntax, ranges=tuple(ranges))
+
+
+def with_ranges_of_data(syntax: Syntax, names: Sequence[str], files: DataFiles) -> Syntax:
+    """Copy of a model whose ranges of these keys have the elements for which the data sets have series."""
+    found: dict[str, dict[str, str]] = {name: {} for name in names}
+    given = {key(item.name): list(map(key, item.equations[0].subscripts)) for item in syntax.variables}
+    for (variable, elements), (_, series) in files.bound().items():
+        for name, element, label in zip(given.get(variable, ()), elements, series.elements, strict=False):
+            if name in found:
+                found[name].setdefault(element, label)
+    for name in (name for name, items in found.items() if not items):
+        raise InvalidModel("no data set has a series whose variable runs over {name!r}", name=name)
+
+    def changed(item: Range) -> Range:
+        items = found.get(key(item.name))
+        return item if items is None else replace(item, elements=tuple(items.values()), copy_of=None, source=None)
+
+    return replace(syntax, ranges=tuple(map(changed, syntax.ranges)))
 
 
 def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:

@@ -12,12 +12,12 @@ from pysd_runner.engine.errors import InvalidModel, Message, UnsupportedFeature,
 from pysd_runner.engine.frontend.lowering.conveyor_frame import SLATS, TRANSIT
 from pysd_runner.engine.frontend.lowering.conveyors import build_conveyor
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
-from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
+from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges, with_ranges_of_data
 from pysd_runner.engine.frontend.lowering.limits import is_non_negative, with_limits
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.lowering.series import series
+from pysd_runner.engine.frontend.lowering.series import points_of, series
 from pysd_runner.engine.frontend.lowering.slips import slips
 from pysd_runner.engine.frontend.lowering.subscripts import (
     SubArray,
@@ -48,6 +48,7 @@ from pysd_runner.engine.ir import (
     HIDDEN,
     STATEFUL,
     Block,
+    BoundSeries,
     Drawn,
     Kind,
     ModelIr,
@@ -83,7 +84,7 @@ def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
 def _lowered(source: Source, budgets: Budgets) -> ModelIr:
     try:
         with closing(DataFiles(source.path, source.files)) as files:
-            found = with_listed_ranges(source.syntax, files)
+            found = with_ranges_of_data(with_listed_ranges(source.syntax, files), source.from_data, files)
             check_definitions(found.ranges, found.variables, [item.name for item in found.macros], budgets)
             check_expansions(found, budgets)
             found = replace(found, ranges=with_numbered_elements(found.ranges, budgets))
@@ -161,6 +162,16 @@ def _pass(
         structural=known,
         files=dict(files.sha256),
         named=dict(files.by_name),
+        series=tuple(
+            BoundSeries(
+                names[label[0]],
+                found.elements,
+                path.name,
+                *(tuple(side[[0, -1]].tolist()) for side in (found.times, found.values)),
+                found.times.size,
+            )
+            for label, (path, found) in files.taken.items()
+        ),
         pointed=tuple(sorted(scope.pointed)),
         integration=syntax.integration,
         outflows=syntax.outflows if any(map(is_non_negative, variables.values())) else None,
@@ -267,7 +278,8 @@ def _variable(defined: DefinedVariable, scope: Scope, source: Source) -> Variabl
     unassigned = ""
     hidden, asked = len(scope.hidden), len(scope.asked)
     try:
-        if any(equation.expression is None for equation in defined.equations):
+        bare = (item for item in defined.equations if item.expression is None)
+        if any(points_of(item, defined, scope) is None for item in bare):
             kind, unassigned = "data", _request(name, defined)
         else:
             blocks, kind = _blocks(defined, name, dims, scope)
@@ -296,7 +308,8 @@ def _is_data(variable: DefinedVariable) -> bool:
 def _request(name: str, defined: DefinedVariable) -> Message:
     if _is_data(defined):
         return Message(
-            "variable {name!r} is data, and the model names no file to read it from; give its values: "
+            "variable {name!r} is data, and neither the model nor a data set has it; give the file of a data set that "
+            "has it, load_model(path, data=[...]), or its values: "
             "simulate(model, {{{name!r}: TimePath(times=..., values=...)}})",
             name=name,
         )

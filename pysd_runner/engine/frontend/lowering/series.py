@@ -1,4 +1,4 @@
-"""Points of data variables: those that an equation reads from a file, or computes from other data."""
+"""Points of data variables: those that an equation reads from a file, computes from other data, or of data sets."""
 
 import math
 
@@ -18,12 +18,30 @@ def points_of(equation: Equation, variable: DefinedVariable, scope: Scope) -> li
     node = equation.expression
     if isinstance(node, Call) and node.function == "get data":
         return [_known(table) for table in scope.files.series(node, scope.ranges.counts(equation.subscripts), "raw")]
-    if equation.kind != "data" or node is None:
+    if node is None:
+        return _bound(equation, variable, scope)
+    if equation.kind != "data":
         return None
     text = variable.name, equation.text
     if text not in scope.points:
         scope.points[text] = evaluated(equation, variable, scope, series_of)
     return scope.points[text]  # type: ignore[no-any-return]
+
+
+def _bound(equation: Equation, variable: DefinedVariable, scope: Scope) -> list[TablePoints] | None:
+    """Points in the data sets; None if they have none for any cell of the variable."""
+    dims = scope.dims[key(variable.name)]
+
+    def points(item: Equation) -> list[TablePoints | None]:
+        cells = scope.ranges.positions(item.subscripts, dims)
+        elements = [[scope.ranges.elements[dim][at] for dim, at in zip(dims, cell, strict=True)] for cell in cells]
+        return [scope.files.points(variable.name, labels) for labels in elements]
+
+    found = points(equation)
+    others = (item for item in variable.equations if item is not equation and item.expression is None)
+    if any(found) or any(any(points(item)) for item in others):
+        return [table or UNDEFINED for table in found]
+    return None
 
 
 def series_of(variable: DefinedVariable, what: str, scope: Scope) -> TableFunction:
@@ -46,7 +64,7 @@ def series_of(variable: DefinedVariable, what: str, scope: Scope) -> TableFuncti
 def series(equation: Equation, variable: DefinedVariable, scope: Scope) -> Expression | None:
     """Value at the current time of the part of a data variable that is being lowered; None if it has no points."""
     node = equation.expression
-    if equation.kind != "data" or (isinstance(node, Call) and node.function == "get data"):
+    if node is not None and (equation.kind != "data" or (isinstance(node, Call) and node.function == "get data")):
         return None
     tables = points_of(equation, variable, scope)
     if tables is None:
