@@ -46,8 +46,8 @@ def optimise(  # noqa: PLR0913 - a public entry point
     outcome
         What is improved: an outcome of the declarations or, with `better`, any variable of a model of one's own.
     levers
-        For a model of one's own: lower and upper value of each constant that a policy sets, by name. The lower value is
-        that without a policy, as in the file. None for the levers that the declarations name.
+        For a model of one's own: lower and upper value of each constant that a policy sets, by name. One of the two is
+        the value without a policy, as in the file. None for the levers that the declarations name.
     better
         ``"higher"`` or ``"lower"``: the direction in which the outcome improves.
     subject_to
@@ -169,16 +169,16 @@ def _declared(model: Model, outcome: str, levers: Mapping[str, tuple[float, floa
     for name, (low, high) in levers.items():
         variable, position = located(model, name)
         off = float(constant_values(model, variable)[position or ()])
-        if not (low == off < high):
+        if not (low < high and off in (low, high)):
             raise InvalidInput(
-                "lever {lever!r} is off at its value in the file, {off:g}, and a policy raises it; found {low:g} to "
-                "{high:g}",
+                "lever {lever!r} is off at its value in the file, {off:g}, which is one of its two ends; found {low:g} "
+                "to {high:g}",
                 lever=name,
                 off=off,
                 low=low,
                 high=high,
             )
-        named[name] = DeclaredLever(key=name, element=name, en=name, zh=name, off=off, upper=high)
+        named[name] = DeclaredLever(key=name, element=name, en=name, zh=name, off=off, to=high if off == low else low)
     if bool(outcome) != bool(better) or better not in ("", "higher", "lower"):
         raise InvalidInput(
             "an outcome has a direction in which it improves: give both, as in outcome='Deaths', better='lower'"

@@ -156,7 +156,7 @@ CALLS = [
     (
         'gapsim.optimise(sir, data, fit=fit, outcome="Infected", levers={"Contact Rate": (3, 9)}, better="lower")',
         "told",
-        "off at its value in the file",
+        "estimated by the fit, so it cannot be a lever",
     ),
     (
         'gapsim.optimise(sir, data, fit=fit, outcome="Infected", levers={"Infectivity": (0.1, 0.2)}, '

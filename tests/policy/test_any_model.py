@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gapsim
 from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.model import Model
@@ -126,6 +127,14 @@ def test_a_mirrored_model_has_the_mirrored_optimum(
         strict=True,
     ):
         assert (low, high) == pytest.approx((11 - most, 11 - least) if turned else (least, most), abs=0.1)
+
+
+def test_levers_of_a_call_may_cut(tmp_path: Path) -> None:
+    model = made(tmp_path, CUT, TOML.partition("[outcomes")[0])
+    settings = {"outcome": "Stock", "better": "higher", "draws": 4}
+    assert gapsim.optimise(model, levers={"Cut[North]": (2, 10)}, starts=1, **settings).point == pytest.approx([2])
+    with pytest.raises(InvalidInput, match="one of its two ends; found 2 to 11"):
+        gapsim.optimise(model, levers={"Cut[North]": (2, 11)}, **settings)
 
 
 def test_random_and_middle_points_of_levers_that_cut_spend_the_budget(tmp_path: Path) -> None:
