@@ -130,11 +130,13 @@ def test_a_mirrored_model_has_the_mirrored_optimum(
 
 
 def test_levers_of_a_call_may_cut(tmp_path: Path) -> None:
-    model = made(tmp_path, CUT, TOML.partition("[outcomes")[0])
-    settings = {"outcome": "Stock", "better": "higher", "draws": 4}
-    assert gapsim.optimise(model, levers={"Cut[North]": (2, 10)}, starts=1, **settings).point == pytest.approx([2])
+    model, cut = made(tmp_path, CUT, "schema = 2\n"), {"Cut[North]": 5.0}
+    settings = {"outcome": "Stock", "better": "higher"}
+    parts = gapsim.attribute(model, None, cut, levers={"Cut[North]": (2, 10)}, **settings)
+    # From 1 to 6 are spent, in each of four years.
+    assert parts.total[0, -1] == pytest.approx(4 * (np.sqrt(6) - 1) / 2)
     with pytest.raises(InvalidInput, match="one of its two ends; found 2 to 11"):
-        gapsim.optimise(model, levers={"Cut[North]": (2, 11)}, **settings)
+        gapsim.attribute(model, None, cut, levers={"Cut[North]": (2, 11)}, **settings)
 
 
 def test_random_and_middle_points_of_levers_that_cut_spend_the_budget(tmp_path: Path) -> None:
