@@ -141,6 +141,7 @@ KNOWN: dict[int, tuple[str, str]] = {
     12: ("payoff", STUDY),
     13: ("data", "series that the program reads from other runs; give their values"),
     15: ("method of integration", READ),
+    17: ("list of saved variables", OUTPUT),
     18: ("sensitivity", STUDY),
     20: ("list of saved variables", OUTPUT),
     22: ("equivalent units", "honoured where units are checked"),
