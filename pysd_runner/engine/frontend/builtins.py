@@ -41,6 +41,22 @@ def _external(name: str, count: int) -> Forms:
     return {count: build}
 
 
+def _of_set(name: str, count: int) -> Forms:
+    """Function that reads a data set: names of the file and of the variable, then `count` numbers."""
+
+    def build(file: Node, variable: Node, *numbers: Node) -> Node:
+        texts = isinstance(file, Text) and isinstance(variable, Text)
+        if not texts or not all(isinstance(item, Numeral) for item in numbers):
+            raise InvalidModel(
+                "{name} takes 2 texts in single quotes, of a file and of a variable in it, and then {count} numbers",
+                name=name.upper().replace("GET ", "GET VDF "),
+                count=count,
+            )
+        return Call(name, (file, variable, *numbers))
+
+    return {2 + count: build}
+
+
 def _with_lookup(argument: Node, table: Node) -> Node:
     if not isinstance(table, Points):
         raise InvalidModel("WITH LOOKUP takes a number and a table, ((x, y), (x, y), ...)")
@@ -73,6 +89,9 @@ VENSIM: Mapping[str, Forms] = {
     "get direct lookups": _external("get lookups", 4),
     "get xls constants": _external("get constants", 3),
     "get direct constants": _external("get constants", 3),
+    "get vdf data": _of_set("get data", 2),
+    "get vdf lookups": _of_set("get lookups", 2),
+    "get vdf constants": _of_set("get constants", 1),
 }
 
 

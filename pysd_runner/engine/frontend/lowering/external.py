@@ -8,15 +8,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.engine.errors import InvalidModel, Message, joined
 from pysd_runner.engine.frontend.datasets.read import read_set
-from pysd_runner.engine.frontend.datasets.series import Label, Series, label_of
+from pysd_runner.engine.frontend.datasets.series import DataSet, Label, Series, label_of
+from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, TablePoints, sorted_points
+from pysd_runner.engine.frontend.lowering.vdf import constants_of, points_of_set, reads_set
 from pysd_runner.engine.frontend.source import data_file, sets_among
 from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
 from pysd_runner.engine.ir import Mode, key
@@ -187,6 +189,7 @@ def _by_pandas(path: Path, tab: str) -> Cells:
 # Names, in messages, of the arguments of the functions that read files.
 _FILE, _SHEET, _AT = Message("file {text!r}"), Message("sheet or separator {text!r}"), Message("cell {text!r}")
 _ALONG = Message("along {text!r}")
+_SERIES = (_FILE, Message("variable {text!r}"))
 _ROLES = {
     "get constants": (_FILE, _SHEET, _AT),
     "get data": (_FILE, _SHEET, _ALONG, _AT),
@@ -209,13 +212,19 @@ class DataFiles:
     taken: dict[Label, tuple[Path, Series]] = field(default_factory=dict)  # series of data sets that were asked for
     _sheets: Sheets = field(default_factory=Sheets)
     _bound: dict[Label, tuple[Path, Series]] | None = None
+    _read: dict[Path, DataSet] = field(default_factory=dict)
 
     def bound(self) -> Mapping[Label, tuple[Path, Series]]:
         """All series of the data sets, each with its file; of several the last data set counts."""
         if self._bound is None:
             paths = [self.path(name) for name in sets_among(self.given)]
-            self._bound = {label: (path, found) for path in paths for label, found in read_set(path).items()}
+            self._bound = {label: (path, found) for path in paths for label, found in self._set(path).items()}
         return self._bound
+
+    def _set(self, path: Path) -> DataSet:
+        if path not in self._read:
+            self._read[path] = read_set(path)
+        return self._read[path]
 
     def points(self, name: str, elements: Sequence[str]) -> TablePoints | None:
         """Points of an element of a variable in the data sets; None if there is no such series."""
@@ -234,6 +243,8 @@ class DataFiles:
         """Path of a data file; its hash is stored."""
         path = place_of(name, self.model, self.given)
         if not path.is_file():
+            path = self._among_sets(name) or path
+        if not path.is_file():
             raise InvalidModel("there is no file {path}; put it there, or change its name in the model", path=path)
         path = path.resolve()
         if str(path) not in self.sha256:
@@ -241,9 +252,18 @@ class DataFiles:
         self.by_name[name] = str(path)
         return path
 
-    def constants(self, call: Call, counts: Sequence[int]) -> Array:
-        """Numbers of a GET XLS CONSTANTS or GET DIRECT CONSTANTS."""
+    def _among_sets(self, name: str) -> Path | None:
+        """The last data set with the name of a file that is not beside the model; case does not matter."""
+        wanted = PureWindowsPath(name).name.casefold()
+        paths = [self.given[item] for item in sets_among(self.given)]
+        return next((path for path in reversed(paths) if path.name.casefold() == wanted), None)
+
+    def constants(self, call: Call, labels: Sequence[str], ranges: Ranges) -> Array:
+        """Numbers of a GET XLS CONSTANTS, GET DIRECT CONSTANTS or GET VDF CONSTANTS for a left-hand side."""
+        counts = ranges.counts(labels)
         with _reading(call):
+            if reads_set(call):
+                return constants_of(call, self._set(self.path(_texts(call)[0])), labels, ranges)
             file, tab, cell = _texts(call)
             path, cell = self.path(file), cell.strip()
             # Only subscripts that select several elements correspond to rows and columns.
@@ -279,10 +299,13 @@ class DataFiles:
             )
         return found
 
-    def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[TablePoints]:
-        """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT forms."""
+    def series(self, call: Call, labels: Sequence[str], ranges: Ranges, mode: Mode) -> list[TablePoints]:
+        """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT and VDF forms for a left-hand side."""
+        counts = ranges.counts(labels)
         # Missing values are filled in by the interpolation mode.
         with _reading(call):
+            if reads_set(call):
+                return points_of_set(call, self._set(self.path(_texts(call)[0])), labels, ranges)
             file, tab, along, cell = _texts(call)
             x, columns = self._columns(self.path(file), tab, along.strip(), cell.strip(), math.prod(counts))
             known = ~np.isnan(x)
@@ -352,7 +375,8 @@ def _reading(call: Call) -> Iterator[None]:
     try:
         yield
     except (InvalidModel, OSError) as error:
-        roles = zip(_ROLES[call.function], _texts(call), strict=True)
+        named = _SERIES if reads_set(call) else _ROLES[call.function]
+        roles = zip(named, _texts(call), strict=False)
         places = joined((Message(role, text=text) for role, text in roles if text), ", ")
         raise InvalidModel("reading {places}: {error}", places=places, error=error) from error
 

@@ -70,7 +70,7 @@ from pysd_runner.engine.passes.missing import with_missing_as_least
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Version of the lowering: increase it when the result of lowering changes, so that cached results become invalid.
-VERSION = 14
+VERSION = 15
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:

@@ -17,7 +17,7 @@ def points_of(equation: Equation, variable: DefinedVariable, scope: Scope) -> li
     """
     node = equation.expression
     if isinstance(node, Call) and node.function == "get data":
-        return [_known(table) for table in scope.files.series(node, scope.ranges.counts(equation.subscripts), "raw")]
+        return [_known(table) for table in scope.files.series(node, equation.subscripts, scope.ranges, "raw")]
     if node is None:
         return _bound(equation, variable, scope)
     if equation.kind != "data":

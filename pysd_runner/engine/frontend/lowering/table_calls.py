@@ -314,12 +314,12 @@ def _inline_table(node: Call, scope: Scope) -> Expression:
 
 
 def _constants(node: Call, scope: Scope) -> Expression:
-    values = scope.files.constants(node, scope.ranges.counts(scope.block))
+    values = scope.files.constants(node, scope.block, scope.ranges)
     return scope.table(values.ravel().tolist()) if values.ndim else Number(float(values))
 
 
 def _series(node: Call, scope: Scope) -> Expression:
-    points = scope.files.series(node, scope.ranges.counts(scope.block), scope.mode)
+    points = scope.files.series(node, scope.block, scope.ranges, scope.mode)
     axes, cells = scope.part()
     return interpolation(Time(), [points[cell] for cell in cells], axes, scope.mode)
 
@@ -383,7 +383,7 @@ def _table_function(
         if isinstance(node, Call) and node.function == "with lookup":
             node = node.arguments[1]
         if isinstance(node, Call) and node.function == "get lookups":
-            points = files.series(node, ranges.counts(equation.subscripts), "interpolate")
+            points = files.series(node, equation.subscripts, ranges, "interpolate")
             modes.add("interpolate")
         elif isinstance(node, syntax.Points):
             points = [sorted_points(node.x, node.y)] * len(places)
