@@ -1,5 +1,6 @@
 """Find the files of a published study, and write one declarations file from them for a model of one's own."""
 
+import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +13,15 @@ from pysd_runner.engine import SUFFIXES, load_lowered
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model, facts_of
 from pysd_runner.published.files import Free, StudyFile, Term, equations_of, read_file
-from pysd_runner.published.lines import Target
+from pysd_runner.published.lines import Target, text_of
 from pysd_runner.published.runs import StudyRun, read_runs
 
 TABLES = (".tab", ".csv", ".dat")
 # First four bytes of a data set of Vensim; other files of these endings are results of runs.
 _SET, _SETS = bytes.fromhex("7ff71741"), (".vdf", ".vdfx")
 _SCRIPTS = (".cmd", ".json", ".txt")
+# Kinds of variables that no column observes.
+_GIVEN = ("constant", "data", "lookup")
 # Runs that are listed.
 MOST_LISTED = 10
 # Beyond this many files a folder is no study.
@@ -205,6 +208,8 @@ class _Writer:
         terms = self._one(payoffs)
         self._parameters(self._one(searches))
         self._measurements([item for item in terms.entries if item.kind == "C"] if terms else [])
+        if terms is None and self.found.model.suffix.lower() != ".mdl":
+            self._columns()
         self._objective([item for item in terms.entries if item.kind == "P"] if terms else [])
         self._outcomes(
             _chosen(self.found, base.saved, ".lst") if base and base.saved else _chosen(self.found, "", ".lst")
@@ -341,6 +346,28 @@ class _Writer:
                     )
                 )
 
+    def _columns(self) -> None:
+        """Columns beside an XMILE file, which has no payoff, observe the variables that are called like them."""
+        known = {key(name): name for name, found in self.model.variables.items() if found.kind not in _GIVEN}
+        for path in self.found.ending(".csv"):
+            file, left = _relative(path, self.home), []
+            for name in _header(path):
+                variable = known.pop(key(name), None)
+                if variable is None:
+                    left.append(name)
+                    continue
+                self._head(f"[measurements.{_quoted(name)}]  # {file}:1, --data {file}")
+                self.lines += [f"column = {_quoted(name)}", f"outcome = {_quoted(variable)}"]
+            if left:
+                self._note(
+                    Message(
+                        "{file}: columns that are not called like a variable: {names}; what one of them observes is "
+                        "written as [measurements.NAME] with column and outcome",
+                        file=file,
+                        names=", ".join(left[:MOST_LISTED]),
+                    )
+                )
+
     def _objective(self, terms: Sequence[Term]) -> None:
         if not terms:
             return
@@ -415,6 +442,14 @@ def elements_of(model: Model, variable: str, subscripts: Sequence[str]) -> list[
             raise InvalidInput("{name!r}: {dim} has no element or range {label!r}", name=variable, dim=dim, label=label)
         chosen.append([items[item] for item in wanted])
     return [f"{variable}[{', '.join(labels)}]" for labels in product(*chosen)]
+
+
+def _header(path: Path) -> list[str]:
+    """Names in the first line of a table."""
+    line = next(iter(text_of(path).splitlines()), "")
+    return [
+        name.strip() for name in next(csv.reader([line], delimiter=max(",;\t", key=line.count)), []) if name.strip()
+    ]
 
 
 def _is_set(path: Path) -> bool:

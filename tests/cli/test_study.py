@@ -7,6 +7,7 @@ import pytest
 
 from pysd_runner import load_model, simulate
 from pysd_runner.cli.application import main
+from tests.engine.xmile_files import aux, flow, stock, write_xmile
 from tests.published.test_changes import MODEL
 
 FILES = {
@@ -79,3 +80,16 @@ def test_the_model_loads_with_what_was_written(folder: Path) -> None:
     assert model.declarations.objective.terms[1].variable == "Stock[south]"
     assert simulate(model)["Stock"][0, 0, :, 1] == pytest.approx([160.0, 140.0])
     assert main(["run", "More", "--model", str(folder / "m.mdl"), "--out", str(folder / "results")]) == 0
+
+
+def test_columns_beside_an_xmile_file_observe_variables_of_their_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_xmile(tmp_path, stock("Sick People", 5, ["f"]) + flow("f", "rate*Sick_People") + aux("rate", 0.1))
+    (tmp_path / "seen.csv").write_text("\ufeffTime;sick people;rate;Beds\n0;5;1;2\n1;6;1;2\n", encoding="utf-8")
+    assert main(["study", str(tmp_path)]) == 0
+    text = path.with_suffix(".toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["measurements"] == {"sick people": {"column": "sick people", "outcome": "Sick People"}}
+    assert "# seen.csv:1, --data seen.csv" in text
+    assert "seen.csv: columns that are not called like a variable: Time, rate, Beds" in capsys.readouterr().err
+    assert main(["doctor", str(path)]) == 0
