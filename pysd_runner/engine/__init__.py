@@ -11,6 +11,7 @@ from pysd_runner.engine.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pysd_runner.engine.cache import ModelFile as ModelFile, load_lowered as load_lowered
+    from pysd_runner.engine.frontend.datasets.read import read_set as read_set
     from pysd_runner.engine.frontend.source import SUFFIXES as SUFFIXES
     from pysd_runner.engine.frontend.syntax import Budgets as Budgets
     from pysd_runner.engine.linearised import Linearised as Linearised

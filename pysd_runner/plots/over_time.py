@@ -341,6 +341,29 @@ def _sentence_of_fit(groups: list[tuple[str, pd.DataFrame]], lang: str) -> str:
 
 
 @figure_of
+def plot_redone(frame: pd.DataFrame, *, ax: Any = None, time_unit: str = "", lang: str = "en") -> ReportFigure:
+    """Draw series of a model over those that were published, by the columns series, time, ours and published."""
+    if frame.empty:
+        raise InvalidInput("there is nothing to draw")
+    lang = usable_language(lang)
+    parts = dict(list(frame.groupby("series", sort=False)))
+
+    def draw(axes: "Axes", place: int) -> None:
+        part = list(parts.values())[place]
+        axes.plot(part["time"], part["published"], color=INK, linewidth=2.2, alpha=0.35, zorder=2)
+        axes.plot(part["time"], part["ours"], color=SCENARIO, linewidth=1.2, zorder=3)
+
+    key = (
+        KeyEntry(text=translate("redone.mark ours", lang), colours=(SCENARIO,)),
+        KeyEntry(text=translate("redone.mark published", lang), colours=(INK,)),
+    )
+    title = translate("redone.drawn", lang)
+    with drawing(ax):
+        canvas = _charts(list(map(str, parts)), draw, time_unit, lang, is_named=True, title=title, caption="", key=key)
+    return canvas.told(frame.copy(), f"{title}: {translate('report.clauses', lang).join(map(str, parts))}")
+
+
+@figure_of
 def plot_profile(curves: pd.DataFrame, *, level: float = 0.9, ax: Any = None) -> ReportFigure:
     """Draw profiles of minus the log posterior, the others re-estimated, and the threshold of the interval."""
     from scipy.special import ndtri
