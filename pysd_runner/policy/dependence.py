@@ -122,7 +122,7 @@ def dependence(  # noqa: PLR0913 - the ingredients of three statements
     Returns
     -------
     Dependence or None
-        None with fewer than `LEAST_EFFECTIVE` draws, or if no parameter with a prior was drawn.
+        None with fewer than `LEAST_EFFECTIVE` draws, if no parameter with a prior was drawn, or if no policy helps.
     """
     drawn = {key: values for key, values in parameters.items() if priors.get(key) is not None and np.ptp(values) > 0}
     draws = draws_of(rows, len(effects))
@@ -134,6 +134,8 @@ def dependence(  # noqa: PLR0913 - the ingredients of three statements
         return " ".join(found.members)
 
     chosen = select(names, effects, own=own, walkers=walkers, digit=digit, delta=delta)
+    if chosen.delta <= 0:
+        return None
     means = chosen.table["mean"].where(chosen.table["is_candidate"], -np.inf)
     first = int(means.to_numpy().argmax())
     number = HALF * float(means.iloc[first])

@@ -85,9 +85,10 @@ def test_a_density_that_says_nothing_moves_nothing(drawn, effects):
     assert flat.loc["likelihood", "within_high"] < flat.loc["likelihood", "within_low"]
 
 
-def test_too_few_draws_or_nothing_drawn_give_no_table(drawn, effects):
+def test_too_few_draws_nothing_drawn_or_no_help_give_no_table(drawn, effects):
     few = {key: values[:99] for key, values in drawn.items()}
     assert dependence(["bold", "safe"], effects[:99, :2], few, PRIORS) is None
     assert dependence(["bold", "safe"], effects[:, :2], {"fixed": drawn["fixed"]}, PRIORS) is None
     rows = np.repeat(np.arange(80), COUNT // 80)[:, None]
     assert dependence(["bold", "safe"], effects[:, :2], drawn, PRIORS, rows=rows) is None
+    assert dependence(["bold", "safe"], -np.abs(effects[:, :2]), drawn, PRIORS) is None
