@@ -362,7 +362,7 @@ class _Writer:
                 self._note(
                     Message(
                         "{file}: columns that are not called like a variable: {names}; what one of them observes is "
-                        "written as [measurements.NAME] with column and outcome",
+                        "written as `[measurements.NAME]` with `column` and `outcome`",
                         file=file,
                         names=", ".join(left[:MOST_LISTED]),
                     )
