@@ -35,6 +35,7 @@ def payoff_findings(
     yield from _at_bounds(parameters)
     yield from _unsettled(problem.space.keys, curvature)
     if problem.payoff is None:
+        yield from _squares(problem, point)
         return
     yield from _steps_against_points(problem, problem.payoff)
     pairs = [term.declared for term in problem.payoff.terms if term.declared.data]
@@ -113,28 +114,43 @@ def _steps_against_points(problem: "Problem", payoff: Payoff) -> Iterator[Findin
         yield Finding("steps-and-points", text, "warning")
 
 
+def _squares(problem: "Problem", point: Array) -> Iterator[Finding]:
+    """Finding on the residuals of all measurements if their errors are normal and of given size."""
+    if all(item.is_given and item.errors.family == "normal" for item in problem.series):
+        names = (", ".join(dict.fromkeys(item.indicator for item in problem.series)), problem.model.path.name)
+        count = sum(len(item.cells) for item in problem.series)
+        yield _chi_square(names, -problem.payoff_at(point), count, len(point), Message("normal errors"))
+
+
 def _residuals(problem: "Problem", payoff: Payoff, term: ObjectiveTerm, point: Array) -> Iterator[Finding]:
     """Finding on the residuals of a named pair at the points of its data, by Pearson's chi-square under its law."""
+    observed, expected = _at_points(problem, payoff, term, point)
+    if term.law and len(observed):
+        is_count = term.law == "poisson"
+        variances = np.maximum(expected, LEAST_COUNT) if is_count else 1.0
+        statistic = float(((observed - expected) ** 2 / variances).sum())
+        law = Message("Poisson counts") if is_count else Message("normal errors")
+        yield _chi_square((term.data, term.model), statistic, len(observed), len(point), law)
+
+
+def _chi_square(names: tuple[str, str], statistic: float, count: int, free: int, law: str) -> Finding:
+    """Finding on Pearson's chi-square of data and a model, named in this order."""
     from scipy.stats import chi2
 
-    observed, expected = _at_points(problem, payoff, term, point)
-    if not (term.law and len(observed)):
-        return
-    freedom = max(len(observed) - len(point), 1)
-    variances = np.maximum(expected, LEAST_COUNT) if term.law == "poisson" else 1.0
-    score = float(((observed - expected) ** 2 / variances).sum() / freedom)
-    is_wide = score > DISPERSED and chi2.sf(score * freedom, freedom) < BY_CHANCE
+    freedom = max(count - free, 1)
+    score = statistic / freedom
+    is_wide = score > DISPERSED and chi2.sf(statistic, freedom) < BY_CHANCE
     text = Message(
         "{data} about {model}: Pearson's chi-square is {score} per degree of freedom ({count} points) under {law}, "
         "where 1 is expected{verdict}.",
-        data=term.data,
-        model=term.model,
+        data=names[0],
+        model=names[1],
         score=three_digits(score),
-        count=len(observed),
-        law=Message("Poisson counts") if term.law == "poisson" else Message("normal errors"),
+        count=count,
+        law=law,
         verdict=Message(", so intervals are too narrow by {size}", size=three_digits(score**0.5)) if is_wide else "",
     )
-    yield Finding("chi-square", text, "warning" if is_wide else "ok")
+    return Finding("chi-square", text, "warning" if is_wide else "ok")
 
 
 def _at_points(problem: "Problem", payoff: Payoff, term: ObjectiveTerm, point: Array) -> tuple[Array, Array]:

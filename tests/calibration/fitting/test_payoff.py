@@ -270,6 +270,7 @@ def test_measurements_of_data_that_the_model_reads_need_no_table(seen):
     assert found.nobs == 5
     squares = 1 + (2 * slope - 3) ** 2 + (4 * slope - 8) ** 2 + (4 * slope - 9) ** 2
     assert found.fitted.provenance["payoff"] == pytest.approx(-squares / 4)
+    assert f"chi-square is {squares / 4 / 4:.3g} per degree of freedom (5 points) under normal" in found.summary()
     (seen / "mine.toml").write_text(declared.replace("upper = 5", "upper = 1.5"))
     found = fit(load_model(seen / "mine.mdl"), None, starts=1)
     assert (found.params["Slope"], found.parameters[0].at_bound, found.check()) == (1.5, "upper", [])
