@@ -1,6 +1,7 @@
 """Policies of models of one's own: what is declared is what is searched, and what is missing is said."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,7 +132,7 @@ def test_a_mirrored_model_has_the_mirrored_optimum(
 
 def test_levers_of_a_call_may_cut(tmp_path: Path) -> None:
     model, cut = made(tmp_path, CUT, "schema = 2\n"), {"Cut[North]": 5.0}
-    settings = {"outcome": "Stock", "better": "higher"}
+    settings: dict[str, Any] = {"outcome": "Stock", "better": "higher"}
     parts = gapsim.attribute(model, None, cut, levers={"Cut[North]": (2, 10)}, **settings)
     # From 1 to 6 are spent, in each of four years.
     assert parts.total[0, -1] == pytest.approx(4 * (np.sqrt(6) - 1) / 2)

@@ -23,7 +23,7 @@ from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.model import Model, facts_of
 from pysd_runner.simulation.run import constant_values, located
 from pysd_runner.simulation.task import prepared
-from pysd_runner.spec import FittedParameters, Parameter
+from pysd_runner.spec import DeclaredLever, FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
 from pysd_runner.study.inputs import inputs_of
 from pysd_runner.study.projection import outcomes_of
@@ -163,6 +163,7 @@ def constants_explored(
     if not names:
         raise InvalidInput("{model} has no stock to draw; name outcomes with --outcome", model=model.path.name)
     sliders = list(islice(_sliders(model, common), MOST_SLIDERS))
+    levers = {item.element for item in model.declarations.levers.values()}
     values = {**{item["variable"]: constant_values(model, item["variable"]) for item in sliders}, **common}
     task = prepared(run_model, values, start=start, stop=stop, outcomes=names)
     shown = inputs.calendar.shown(task.clock.saved_times)
@@ -180,28 +181,37 @@ def constants_explored(
         times=_plain_times(shown),
         saved=list(names),
         outcomes=[_outcome(run_model.ir, model, name) for name in names],
-        constants=[{"title": "constants", "note": note, "folded": False, "entries": sliders}],
-        sections={"history": list(_history(model, inputs.seen, observed)), "dated": shown.dtype.kind == "M"},
+        constants=[
+            {"title": title, "note": note if title == "constants" else "", "folded": False, "entries": entries}
+            for title in ("levers", "constants")
+            for entries in [[item for item in sliders if (item["name"] in levers) == (title == "levers")]]
+            if entries
+        ],
+        sections={
+            "history": list(_history(model, inputs.seen, {name: observed[name] for name in names if name in observed})),
+            "dated": shown.dtype.kind == "M",
+        },
     )
 
 
 def _sliders(model: Model, common: Record) -> Iterator[dict[str, Any]]:
-    """Sliders for the declared parameters, or else for the constants of the model file."""
+    """Sliders for the levers, then for the declared parameters, or else for the constants of the model file."""
     facts = facts_of(model.ir)
+    levers = {item.element: item for item in model.declarations.levers.values() if item.element in facts}
     declared = {item.variable or key: item for key, item in model.declarations.parameters.items()}
     names = [name for name in declared if name in facts] or list(facts)
-    for name in names:
+    for name in dict.fromkeys([*levers, *names]):
         fact = facts[name]
         if model.ir.variables[fact.variable].kind != "constant" or fact.value is None:
             continue
         if isinstance(common.get(fact.variable), TimePath):
             continue
-        slider = _slider(model, fact, declared.get(name), common.get(fact.variable))
+        slider = _slider(model, fact, levers.get(name) or declared.get(name), common.get(fact.variable))
         if slider is not None:
             yield slider
 
 
-def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) -> dict[str, Any] | None:
+def _slider(model: Model, fact: Fact, declared: Parameter | DeclaredLever | None, given: Any) -> dict[str, Any] | None:
     variable, position = located(model, fact.name)
     shape = model.ir.shape(model.ir.variables[variable].dims)
     relative = given is not None and np.ndim(given) > len(shape)
@@ -226,13 +236,15 @@ def _slider(model: Model, fact: Fact, declared: Parameter | None, given: Any) ->
     }
 
 
-def _range(fact: Fact, declared: Parameter | None) -> Interval:
-    """Ends of a slider: the limits in the file, or else multiples of the value within the declared bounds."""
+def _range(fact: Fact, declared: Parameter | DeclaredLever | None) -> Interval:
+    """Ends of a slider: off and full on, the limits in the file, or multiples of the value within declared bounds."""
     value = float(fact.value or 0.0)
+    if isinstance(declared, DeclaredLever) and declared.to is not None:
+        return min(declared.off, declared.to, value), max(declared.off, declared.to, value)
     if len(fact.limits) == 2 and np.isfinite(fact.limits).all() and fact.limits[0] <= value <= fact.limits[1]:
         return float(fact.limits[0]), float(fact.limits[1])
     lower, upper = min(0.0, FARTHEST * value), max(0.0, FARTHEST * value)
-    if declared is not None:
+    if isinstance(declared, Parameter):
         lower, upper = max(lower, declared.lower), min(upper, declared.upper)
     return lower, upper
 

@@ -124,3 +124,40 @@ def test_names_of_a_model_are_text(model, browser, tmp_path):
 def test_models_that_need_python_are_refused_by_name(tmp_path):
     with pytest.raises(UnsupportedFeature, match="DELAY FIXED"):
         page_of(constants_explored(load_model(write_model(tmp_path, FEATURES["pipe"] + "\ns = INTEG(a, 0) ~~|"))))
+
+
+LEVERS = """schema = 2
+[levers.fewer]
+constant = "Contact Rate"
+to = 3
+label = "contacts"
+[outcomes.Infected]
+better = "lower"
+"""
+
+
+def test_the_page_opens_on_levels_that_were_observed_and_on_levers(model, tmp_path, browser):
+    path = tmp_path / model.path.name
+    path.write_text(model.path.read_text(encoding="utf-8"), encoding="utf-8")
+    path.with_suffix(".toml").write_text(LEVERS, encoding="utf-8")
+    (tmp_path / "obs.csv").write_text("year,R,Infected\n0,old,1.5\n1,old,2\n2,old,3\n", encoding="utf-8")
+    with opened(browser, written(tmp_path, load_model(path), load_data(tmp_path / "obs.csv", entity="R"))) as page:
+        assert page.input_value("#outcome") == "Infected"
+        assert page.input_value("#area") == "old"
+        assert page.locator("#difference circle").count() >= 3
+        assert page.locator("#fan *").count() == page.locator(".warning").count() == 0
+        assert "beside what was observed" in page.inner_text("#sentence")
+        assert page.locator("#regions thead th").count() == 2
+        first = page.locator("input[type=range]").first
+        assert first.get_attribute("id") == "constant.Contact Rate"
+        assert [first.get_attribute(name) for name in ("min", "max", "value")] == ["3", "9", "9"]
+        assert page.inner_text("legend >> nth=0") == "Levers"
+        settled(page, lambda: page.fill("[id='constant.Contact Rate']", "5"))
+        assert page.locator("#fan circle").count() >= 3
+        assert page.locator("#difference circle").count() == 0
+        assert "the difference is" in page.inner_text("#sentence")
+        settled(page, lambda: page.click("#reset"))
+        assert page.locator("#difference circle").count() >= 3
+        page.click("#language")
+        assert "模型原状" in page.inner_text("#sentence")
+        assert page.inner_text("legend >> nth=0") == "政策工具"

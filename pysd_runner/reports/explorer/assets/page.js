@@ -101,7 +101,10 @@ class Page {
 
   initial() {
     const { model, record } = this;
-    return { lang: record.lang, slot: "a", both: false, outcome: record.outcomes[0].key, area: model.areas(speaker(record, record.lang), record.outcomes[0].key)[0].key, a: model.start(), b: model.second() };
+    // What was observed stands first.
+    const seen = record.history?.[0], outcome = seen?.outcome ?? record.outcomes[0].key;
+    const areas = model.areas(speaker(record, record.lang), outcome), area = areas.find(({ cell }) => seen && cell === seen.cell) || areas[0];
+    return { lang: record.lang, slot: "a", both: false, outcome, area: area.key, a: model.start(), b: model.second() };
   }
 
   // State in the link -------------------------------------------------------------------------------------------------
@@ -144,6 +147,8 @@ class Page {
   }
 
   get scenario() { return this.state[this.state.slot]; }
+  // Where no scenario that is shown changes anything, the levels of the model stand in place of differences of nought.
+  get unchanged() { return !this.record.policy && this.slots.every((slot) => this.model.nothing(this.state[slot])); }
   get slots() { return this.state.both ? ["a", "b"] : [this.state.slot]; }
   slotName(slot) {
     const found = (this.record.policy?.presets || []).find(({ name }) => name === this.state[slot].preset);
@@ -344,13 +349,18 @@ class Page {
     this.differences = differences;
     this.seen = { ...seen, values: seen.values.map((value) => this.shown(value)) };
     this.heads = Object.fromEntries(this.slots.map((slot) => [slot, model.headline(this.found[slot].outcomes, this.found[slot].baseline)]));
-    this.drawFan(fast);
-    this.drawDifference(fast);
+    if (this.unchanged) {
+      this.parts.fan.replaceChildren();
+      this.drawFan(fast, this.parts.difference, this.parts.more);
+    } else {
+      this.drawFan(fast);
+      this.drawDifference(fast);
+    }
     this.drawCards();
     this.drawRegions();
     if (fast) return;
     this.parts.warning.replaceChildren(...this.warnings());
-    this.parts.sentence.textContent = this.sentence();
+    this.parts.sentence.textContent = this.unchanged ? this.say(this.seen.times.length ? "unchanged_seen" : "unchanged") : this.sentence();
     this.remember();
   }
 
@@ -361,6 +371,7 @@ class Page {
     return this.domains[name];
   }
 
+  get tall() { return window.innerWidth < 600 ? 230 : 310; }
   width(part) { return Math.max(300, Math.min(1000, part.clientWidth || 640)); }
 
   title() {
@@ -368,22 +379,22 @@ class Page {
     return this.area.label ? this.say("title_of", { outcome, area: this.area.label }) : outcome;
   }
 
-  drawFan(fast) {
-    const { say, parts } = this, unit = this.unit ? ` (${this.unit})` : "";
-    const title = this.title();
+  drawFan(fast, part = this.parts.fan, more = part) {
+    const { say } = this, unit = this.unit ? ` (${this.unit})` : "";
+    const title = this.title(), series = this.unchanged ? this.series.slice(0, 1) : this.series;
     const chart = fan({
-      name: say("fan_name", { title }), series: this.series, seen: this.seen, width: this.width(parts.fan), height: 220,
+      name: say("fan_name", { title }), series, seen: this.seen, width: this.width(part), height: more === part ? 220 : this.tall,
       format: (value) => say.number(value), origin: this.record.origin, words: { time: this.when },
-      domain: this.domain("fan", this.series, this.seen.values, fast),
+      domain: this.domain("fan", series, this.seen.values, fast),
     });
-    this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption", { draws: this.record.draws }) : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series));
+    this.block(part, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption", { draws: this.record.draws }) : "", [...series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(series), more);
   }
 
   drawDifference(fast) {
     const { say, parts } = this;
     const title = say("difference_title", { title: this.title() }), unit = this.isPercent ? say("points") : this.unit;
     const chart = fan({
-      name: say("fan_name", { title }), series: this.differences, seen: { times: [], values: [] }, width: this.width(parts.difference), height: window.innerWidth < 600 ? 230 : 310, zero: true,
+      name: say("fan_name", { title }), series: this.differences, seen: { times: [], values: [] }, width: this.width(parts.difference), height: this.tall, zero: true,
       format: (value) => say.signed(value), origin: null, words: { time: this.when }, domain: this.domain("difference", this.differences, [0], fast),
     });
     this.block(parts.difference, `${title}${unit ? ` (${unit})` : ""}`, chart, this.record.draws > 1 ? say("difference_caption") : "", this.differences, () => this.timeTable(this.differences), parts.more);
@@ -442,8 +453,9 @@ class Page {
     const { say, parts } = this;
     const first = this.heads[this.slots[0]].entries;
     const between = (s) => (this.record.draws > 1 ? `${say.number(s.middle)} (${say.number(s.low)} … ${say.number(s.high)})` : say.number(s.middle));
-    const head = [say("outcome"), say("baseline_own"), ...this.slots.flatMap((slot) => [say(`scenario_${slot}`), say("difference")])];
-    const lines = first.map((entry, place) => [`${entry[say.lang]}${entry.element ? ` [${entry.element}]` : ""}${entry.unit ? ` (${entry.unit})` : ""}`, between(entry.before), ...this.slots.flatMap((slot) => { const found = this.heads[slot].entries[place]; return [between(found.after), between(found.change)]; })]);
+    const slots = this.unchanged ? [] : this.slots;
+    const head = [say("outcome"), say("baseline_own"), ...slots.flatMap((slot) => [say(`scenario_${slot}`), say("difference")])];
+    const lines = first.map((entry, place) => [`${entry[say.lang]}${entry.element ? ` [${entry.element}]` : ""}${entry.unit ? ` (${entry.unit})` : ""}`, between(entry.before), ...slots.flatMap((slot) => { const found = this.heads[slot].entries[place]; return [between(found.after), between(found.change)]; })]);
     parts.regions.classList.add("figure-block");
     parts.regions.replaceChildren(html("h2", {}, say("ends_title", { time: this.when(this.model.times.at(-1)) })), html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": say("ends_title", { time: this.when(this.model.times.at(-1)) }) }, table(head, lines)));
     return null;
@@ -479,7 +491,7 @@ class Page {
   warnings() {
     const { say, record, model } = this, found = [];
     if (record.forecast === false) found.push(say("no_forecast"));
-    for (const slot of this.slots) {
+    for (const slot of this.unchanged ? [] : this.slots) {
       if (model.nothing(this.state[slot])) found.push(say("nothing", { name: say(`scenario_${slot}`) }));
       const baseline = this.found[slot].baseline, forecast = this.baselines.get("[]");
       if (forecast && forecast !== baseline && record.forecast && this.apart(baseline, forecast)) found.push(say("off_forecast", { name: say(`scenario_${slot}`) }));
