@@ -354,8 +354,8 @@ def plot_redone(frame: pd.DataFrame, *, ax: Any = None, time_unit: str = "", lan
         axes.plot(part["time"], part["ours"], color=SCENARIO, linewidth=1.2, zorder=3)
 
     key = (
-        KeyEntry(text=translate("redone.mark ours", lang), colours=(SCENARIO,)),
-        KeyEntry(text=translate("redone.mark published", lang), colours=(INK,)),
+        KeyEntry(text=translate("redone.mark_ours", lang), colours=(SCENARIO,)),
+        KeyEntry(text=translate("redone.mark_published", lang), colours=(INK,)),
     )
     title = translate("redone.drawn", lang)
     with drawing(ax):

@@ -53,7 +53,7 @@ def _of_run(run: CheckedRun, lang: str) -> Iterator[str]:
 def _payoff_sentence(payoff: CheckedPayoff, lang: str) -> str:
     computed = f"{payoff.computed:.{_DIGITS}g}"
     if payoff.published is None:
-        return translate("redone.payoff alone", lang, computed=computed)
+        return translate("redone.payoff_alone", lang, computed=computed)
     published = f"{payoff.published:.{_DIGITS}g}"
     text = translate("redone.payoff", lang, computed=computed, published=published)
     if payoff.step == payoff.time:
@@ -61,7 +61,7 @@ def _payoff_sentence(payoff: CheckedPayoff, lang: str) -> str:
     if not payoff.is_equal:
         step, time = (f"{value:.{_DIGITS}g}" for value in (payoff.step, payoff.time))
         return text + translate("redone.neither", lang, step=step, time=time)
-    return text + translate(f"redone.{payoff.times}", lang)
+    return text + translate("redone.step" if payoff.times == "step" else "redone.time", lang)
 
 
 def redone_table(redone: Redone, lang: str) -> TextTable:

@@ -14,6 +14,7 @@ from tests.english import blanks
 ENGLISH, CHINESE = texts("en"), texts("zh")
 # Keys that are put together from a prefix and a name.
 BUILT = (
+    "redone.head_",
     "answer.",
     "axis.",
     "own.",
