@@ -158,7 +158,9 @@ def plain_model(found: Found, plan: Plan) -> Model:
     """The model with the changes of the base run, whatever is declared beside it."""
     files = [path for path, _ in plan.changes if isinstance(path, Path)]
     equations = tuple(item for path in files for item in equations_of(path))
-    made = load_lowered(found.model, {}, changes=equations)
+    # Constants and tables may be read from a data set by its name.
+    sets = [path for path in found.ending(*_SETS) if _is_set(path)]
+    made = load_lowered(found.model, {}, changes=equations, data=sets)
     if made.model is None:
         raise UnsupportedFeature(made.unassigned)
     return Model(name=found.model.stem, path=made.path, sha256=made.sha256, lowered=made.model)

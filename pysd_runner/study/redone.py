@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -79,7 +80,7 @@ class CheckedPayoff:
     @property
     def times(self) -> str:
         """How the published payoff sums: as the vendor's page says, ``"time"``, unless it is met only without."""
-        if self.published is None:
+        if self.published is None or self.step == self.time:
             return self.declared
         met = {way: is_printed(value, self.published) for way, value in (("time", self.time), ("step", self.step))}
         return next((way for way, is_met in met.items() if is_met), self.declared)
@@ -236,9 +237,11 @@ def _place(model: ModelIr, variable: str | None, elements: Sequence[str]) -> tup
     if variable is None or len(elements) != len(model.variables[variable].dims):
         return None
     ranges = [[key(item) for item in model.ranges[dim]] for dim in model.variables[variable].dims]
-    if any(label not in items for label, items in zip(elements, ranges, strict=True)):
-        return None
-    return tuple(items.index(label) for label, items in zip(elements, ranges, strict=True))
+    # Tables may have the elements in another order than the variable; the first in which they fit counts.
+    for labels in permutations(elements):
+        if all(label in items for label, items in zip(labels, ranges, strict=True)):
+            return tuple(items.index(label) for label, items in zip(labels, ranges, strict=True))
+    return None
 
 
 def _difference(series: Points, model: ModelIr, variable: str, run: Run, place: tuple[int, ...]) -> Difference | None:

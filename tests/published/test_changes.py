@@ -131,3 +131,12 @@ def test_a_line_that_is_not_understood_is_told(study: Path) -> None:
         load_model(study / "m.mdl", changes=[path])
     with pytest.raises(InvalidInput, match="is no change file"):
         load_model(study / "m.mdl", changes=[study / "m.mdl"])
+
+
+def test_a_change_of_a_number_leaves_the_equations_of_other_elements(study: Path) -> None:
+    text = MODEL.replace("Rate[south] = 0.2", "Rate[south] = 2 * Rate[north]")
+    (study / "m.mdl").write_text(text, encoding="utf-8")
+    model = load_model(study / "m.mdl", changes=[changed(study, "Rate[north] = 0.5")])
+    assert simulate(model, outcomes=["Rate"])["Rate"][0, 0, :, 0].tolist() == [0.5, 1.0]
+    with pytest.raises(InvalidInput, match="'Rate' is computed by an equation"):
+        load_model(study / "m.mdl", changes=[changed(study, "Rate[Region] = 0.5")])

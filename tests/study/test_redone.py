@@ -101,3 +101,11 @@ def test_nothing_published_is_said(folder: Path, capsys: pytest.CaptureFixture[s
 def test_digits_of_a_published_number_decide() -> None:
     assert is_printed(-63347.69, -63347.7)
     assert not is_printed(-63347.6, -63347.7)
+
+
+def test_elements_of_published_series_may_stand_in_another_order(tmp_path: Path) -> None:
+    text = MODEL.replace("Rate = 0.5 ~~|", "Rate = 0.5 ~~|\nA: x, y ~~|\nB: p, q ~~|\nBoth[A, B] = 1, 2; 3, 4; ~~|")
+    (tmp_path / "m.mdl").write_text(text, encoding="utf-8")
+    (tmp_path / "m.toml").write_text('schema = 2\n[published]\nseries = ["a.tab"]\n', encoding="utf-8")
+    (tmp_path / "a.tab").write_text("field\tplace\t0\t1\nBoth[q]\tx\t2\t2\nBoth[x]\tp\t1\t1\n", encoding="utf-8")
+    assert redo(tmp_path / "m.mdl").runs[0].equal == 2

@@ -1,7 +1,7 @@
 """Equations of change files, which replace equations of a model file before it is lowered."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidInput, Message, UnknownName
@@ -49,6 +49,7 @@ def with_changes(syntax: Syntax, changes: Iterable[Changed]) -> Syntax:
     from pysd_runner.engine.frontend.vensim.equations import read_definition
 
     known = {key(item.name): item for item in syntax.variables}
+    ranges = {key(item.name) for item in syntax.ranges}
     macros = frozenset(key(item.name) for item in syntax.macros)
     for text, where in changes:
         if TEXT.fullmatch(text.strip()):
@@ -56,7 +57,7 @@ def with_changes(syntax: Syntax, changes: Iterable[Changed]) -> Syntax:
         name, equation = read_definition(text, SourcePlace(text=text, where=where), macros)  # type: ignore[misc]
         if key(name) not in known:
             raise _unknown(name.strip('"'), where, [item.name for item in syntax.variables])
-        known[key(name)] = _changed(known[key(name)], equation, where)
+        known[key(name)] = _changed(known[key(name)], equation, where, ranges)
     return replace(syntax, variables=tuple(known.values()))
 
 
@@ -64,7 +65,7 @@ def _unknown(name: str, where: str, known: Iterable[str]) -> UnknownName:
     return UnknownName("{where}: the model has no {name!r}.{suggestion}", where=where, name=name, among=known)
 
 
-def _changed(defined: DefinedVariable, equation: Equation, where: str) -> DefinedVariable:
+def _changed(defined: DefinedVariable, equation: Equation, where: str, ranges: Container[str]) -> DefinedVariable:
     first = defined.equations[0]
     named, asked = len(first.subscripts), len(equation.subscripts)
     if named != asked:
@@ -76,7 +77,7 @@ def _changed(defined: DefinedVariable, equation: Equation, where: str) -> Define
             asked=asked,
         )
     is_table = any(item.kind == "table" for item in defined.equations)
-    if is_table != (equation.kind == "table") or not (is_table or _is_constant(defined)):
+    if is_table != (equation.kind == "table") or not (is_table or _is_constant(defined, equation, ranges)):
         raise InvalidInput(
             "{where}: {name!r} is {what}; a change file changes constants (one or several numbers), tables (points) "
             "and texts",
@@ -89,12 +90,19 @@ def _changed(defined: DefinedVariable, equation: Equation, where: str) -> Define
     return replace(defined, equations=(*(defined.equations if asked else ()), equation))
 
 
-def _is_constant(defined: DefinedVariable) -> bool:
-    """Whether a variable consists of numbers, or of numbers read from files, or is a time control."""
-    nodes = [part for item in defined.equations for part in parts(item.expression)]
+def _is_constant(defined: DefinedVariable, changed: Equation, ranges: Container[str]) -> bool:
+    """Whether what is changed consists of numbers, or of numbers read from files, or is a time control."""
+    concerned = [item for item in defined.equations if _may_meet(item, changed, ranges)]
+    nodes = [part for item in concerned for part in parts(item.expression)]
     return key(defined.name) in _CONTROLS or all(
         node.function.endswith("constants")
         if isinstance(node, Call)
         else isinstance(node, Numeral | Array | OperatorCall | Text)
         for node in nodes
     )
+
+
+def _may_meet(one: Equation, other: Equation, ranges: Container[str]) -> bool:
+    """Whether two equations may define the same element; a range may hold any."""
+    pairs = [(key(a), key(b)) for a, b in zip(one.subscripts, other.subscripts, strict=True)]
+    return all(a == b or a in ranges or b in ranges for a, b in pairs)
