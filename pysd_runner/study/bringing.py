@@ -67,7 +67,7 @@ def find_study(places: Sequence[Path]) -> Found:
     first = places[0]
     if not first.exists():
         raise InvalidInput("{path}: there is no such file or folder", path=first)
-    files = list(_files([first.parent if first.is_file() else first, *places[1:]]))
+    files = list(dict.fromkeys(_files([first.parent if first.is_file() else first, *places[1:]])))
     models = [first] if first.is_file() else [path for path in files if path.suffix.lower() in SUFFIXES]
     near = [path for path in models if path.parent == first]
     models = near if len(near) == 1 else models
