@@ -163,7 +163,7 @@ series = ["../Results/ZBT10_fits.tab"]
         repository="hyunjimoon/VaccineMisinf",
         revision="cafe219dac0bdfdd6043df25b95910d55b6376a7",
         model="V81/CovidUSA-Econ-V81.mdl",
-        why="data sets of more than 4 MiB are not in the snapshot",
+        why="the data set that it names is not beside it, and two others are not in the snapshot",
     ),
     Study(
         name="FeliX",

@@ -101,6 +101,7 @@ def test_there_is_a_chinese_page_for_each_first_step():
         "own_data",
         "own_model",
         "policy_tests",
+        "published_studies",
         "scenarios",
     ]
 
