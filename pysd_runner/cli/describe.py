@@ -4,7 +4,7 @@ import json
 import platform
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import BUG, command
-from pysd_runner.cli.options import MODEL, AnyModel
+from pysd_runner.cli.options import MODEL, AnyModel, Sets
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import GapsimError, InvalidModel, Message
 from pysd_runner.core.findings import Finding, Severity, listed
@@ -21,7 +21,7 @@ from pysd_runner.core.paths import models_folder
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.checks import EquationProblem
-    from pysd_runner.engine.ir import Feature
+    from pysd_runner.engine.ir import BoundSeries, Feature
     from pysd_runner.simulation import Run
 
 
@@ -92,6 +92,8 @@ def doctor(
     model: Annotated[
         str | None, typer.Argument(metavar="[MODEL]", help="Vensim or XMILE file, or the name of a shipped model.")
     ] = None,
+    *,
+    sets: Sets = None,
 ) -> int:
     """Examine the installation: versions, fonts for Chinese, writable folders, and the engine against PySD.
 
@@ -100,7 +102,7 @@ def doctor(
     or its units do not fit.
     """
     if model is not None:
-        return _examine_model(session, model)
+        return _examine_model(session, model, sets or ())
 
     found = []
     with session.stage(Message("Examining this installation")):
@@ -111,12 +113,12 @@ def doctor(
     return BUG if any(item.severity == "error" for item in found) else 0
 
 
-def _examine_model(session: Session, name: str) -> int:
+def _examine_model(session: Session, name: str, sets: Sequence[Path]) -> int:
     from pysd_runner.checks import EquationProblem, check_dimensions, check_running
     from pysd_runner.engine import difference_of_methods
     from pysd_runner.model import load_model
 
-    model = load_model(name)
+    model = load_model(name, data=sets)
     obstacles = check_running(model)
     stopped = {item.variable for item in obstacles}
     problems = [item for item in check_dimensions(model) if item.is_failure or item.variable not in stopped]
@@ -135,6 +137,8 @@ def _examine_model(session: Session, name: str) -> int:
     entries = list(map(_entry, found))
     for done, names in _asked(model.ir.features).items():
         session.say(f"{'asks':<8}{done}: {', '.join(names)}")
+    for line in map(_bound, model.ir.series):
+        session.say(f"{'data':<8}{session.said(line)}")
     bare = [item.variable for item in found if item.kind == "no unit given"]
     for entry in entries:
         if entry["kind"] != "no unit given" or len(bare) == 1:
@@ -157,7 +161,8 @@ def _examine_model(session: Session, name: str) -> int:
     asked = [
         {"verdict": "asks", "kind": item.name, "message": f"{item.done} ({item.count})"} for item in model.ir.features
     ]
-    session.data = [*asked, *entries]
+    bound = [{"verdict": "data", "kind": item.file, "message": _bound(item)} for item in model.ir.series]
+    session.data = [*asked, *entries, *bound]
     return InvalidModel.exit_code if failures else 0
 
 
@@ -168,6 +173,22 @@ def _asked(features: Iterable["Feature"]) -> dict[str, list[str]]:
         if not item.warns:
             found.setdefault(item.done, []).append(item.name if item.count == 1 else f"{item.name} ({item.count})")
     return found
+
+
+def _bound(item: "BoundSeries") -> Message:
+    """A series of a data set with its first and last point, in which a damaged file shows."""
+    name = f"{item.variable}[{', '.join(item.elements)}]" if item.elements else item.variable
+    (start, end), (first, last) = item.times, item.values
+    return Message(
+        "{file}: {name}: {count} points, {first:g} at {start:g} to {last:g} at {end:g}",
+        file=item.file,
+        name=name,
+        count=item.count,
+        first=first,
+        start=start,
+        last=last,
+        end=end,
+    )
 
 
 def _entry(item: "EquationProblem") -> dict[str, str]:

@@ -147,6 +147,15 @@ def leaving_out(*names: str, help: str) -> Any:  # noqa: A002 - as typer calls i
     return typer.Option("--without", metavar="NAMES", parser=parsed, help=help)
 
 
+Sets = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--sets",
+        metavar="FILE",
+        help="Data set with series for data variables: .dat, .tab, .csv, .xlsx, .vdf or .vdfx; repeatable, the last "
+        "that has a series counts.",
+    ),
+]
 AnyModel = Annotated[str, typer.Option("--model", help="A shipped model, or the path of a Vensim or XMILE file.")]
 Free = Annotated[
     list[str] | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Force
+from pysd_runner.cli.options import Force, Sets
 from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput, Message, SimulationFailed
 from pysd_runner.reports.folders import check_file, save_whole
@@ -44,6 +44,7 @@ def run_once(
         list[str] | None, typer.Option("--outcome", metavar="NAME", help="Variable to show; repeatable [default: all].")
     ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Draw what is shown, beside --out or to MODEL.png.")] = False,
+    sets: Sets = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="CSV file for every series at every saved moment, a column each.")
     ] = None,
@@ -60,7 +61,7 @@ def run_once(
     from pysd_runner.model import load_model
     from pysd_runner.simulation import simulate
 
-    loaded = load_model(model)
+    loaded = load_model(model, data=sets or ())
     with session.stage(Message("Running {model}", model=loaded.name)):
         run = simulate(loaded, _values(loaded, changed or []), outcomes=outcome, throw=False)
     table, units = _table(loaded, run)

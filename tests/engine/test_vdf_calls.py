@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pysd_runner.cli.application import main
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
@@ -78,3 +79,12 @@ def test_what_cannot_be_taken_is_named(equation, message, tmp_path):
     model = write_model(tmp_path, f"R: North, South East ~~|\n{equation} ~~|\n", final=1, step=1, saveper=1)
     with pytest.raises(InvalidModel, match=message):
         load_model(model)
+
+
+def test_doctor_shows_the_ends_of_each_bound_series(model, capsys):
+    model.write_text(model.read_text(encoding="utf-8").replace("R: North", "deaths[R] ~~|\nR: North"), encoding="utf-8")
+    place = str(model.parent / "Data" / "a.vdf")
+    main(["doctor", str(model), "--sets", place])
+    assert "a.vdf: deaths[South East]: 4 points, 3 at 0 to 6 at 10" in capsys.readouterr().out
+    main(["simulate", str(model), "--sets", place, "--outcome", "deaths"])
+    assert "South East" in capsys.readouterr().out
