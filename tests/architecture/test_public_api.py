@@ -24,7 +24,7 @@ DOORS = {
     "gapsim": 40,
     "pysd_runner": 13,
     "pysd_runner.checks": 12,
-    "pysd_runner.engine": 20,
+    "pysd_runner.engine": 21,
     "pysd_runner.ensemble": 14,
     "pysd_runner.export": 8,
     "pysd_runner.indicators": 14,
