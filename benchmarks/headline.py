@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.coverage import LEVELS, coverage, table
-from calibration.fitting.fit import objective_of
+from calibration.fitting.curved import objective_of
 from calibration.fitting.point import FittedPoint, point_at
 from calibration.optimisers import LeastSquares
 from calibration.uncertainty import importance, sample_at, weighted_at

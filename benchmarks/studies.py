@@ -54,7 +54,7 @@ sd = {sd}
 
 
 _BITCOIN = "Thesis Submission Files/thesis_checkpoint.mdl"
-_BITCOIN_AT = {
+_BITCOIN_AT: dict[str, Any] = {
     "repository": "AthenaTheOwl/MIT-SDM-Thesis-on-System-Dynamics-Modeling-of-Bitcoin",
     "revision": "f86ce6bfb0bf6abbffc1551f7b5acb849022ff3c",
 }

@@ -115,8 +115,8 @@ def bound_table(model: Model) -> tuple[Data, Mapping[str, Observation]]:
             observations[f"{key}{element}"] = replace(item, column=name, outcome=f"{item.outcome}{element}")
     times = np.unique(np.concatenate([item.times for item in found.values()]))
     columns = {}
-    for name, item in found.items():
+    for name, series in found.items():
         values = np.full(len(times), np.nan)
-        values[np.searchsorted(times, item.times)] = item.values
+        values[np.searchsorted(times, series.times)] = series.values
         columns[name] = Column(name=name, values=values)
     return Data(name=model.path.name, times=times, columns=columns), observations

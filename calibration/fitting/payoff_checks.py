@@ -97,7 +97,7 @@ def _steps_against_points(problem: "Problem", payoff: Payoff) -> Iterator[Findin
     counts = [count for count in inside if count]
     # With the time step as a factor, the payoff does not grow with the number of steps in a unit of time.
     step = (last - first) / max(payoff.steps - 1, 1) if payoff.objective.times == "time" else 1.0
-    ratio = payoff.steps * step / max(np.mean(counts), 1) if counts else 0.0
+    ratio = payoff.steps * step / max(float(np.mean(counts)), 1.0) if counts else 0.0
     if ratio > OVERCOUNTED:
         text = Message(
             "The payoff counts {steps} steps{by}, but the data that it reads have {points} points ({series} series, "

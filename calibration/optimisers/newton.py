@@ -68,7 +68,8 @@ def _search(objective: SumOfSquares, budget: Budget) -> None:
     """Search from the best point of a budget, in units of the scales."""
     from scipy.optimize import minimize
 
-    scale = objective.scale
+    scale, start = objective.scale, budget.best_point
+    assert start is not None  # noqa: S101 - the search begins at a point
 
     def function(moved: Array) -> tuple[float, Array]:
         cost, gradient = budget.slopes(moved * scale)
@@ -76,7 +77,7 @@ def _search(objective: SumOfSquares, budget: Budget) -> None:
 
     bounds = list(zip(objective.lower / scale, objective.upper / scale, strict=True))
     options = {"maxcor": KEPT, "maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-14, "gtol": 1e-9, "maxls": 40}
-    minimize(function, budget.best_point / scale, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    minimize(function, start / scale, jac=True, method="L-BFGS-B", bounds=bounds, options=options)  # type: ignore[call-overload]
 
 
 def curvature_of(slopes: Slopes, point: Array, lower: Array, upper: Array, scale: Array) -> Array:

@@ -106,9 +106,9 @@ class _File:
         if times is None or np.isnan(times).any() or (np.diff(times) <= 0).any():
             raise self._fault(self._table, Message("times that do not ascend"))
         elements: dict[int, dict[int, str]] = {}
-        for _, name, _, _, place, dimension in records:
+        for _, named, _, _, place, dimension in records:
             if dimension:
-                elements.setdefault(dimension, {})[place] = names.get(name, "")
+                elements.setdefault(dimension, {})[place] = names.get(named, "")
         found = Gathered()
         for flags, named, shape, group, block, _ in records:
             name = names.get(named, "")

@@ -18,7 +18,8 @@ Row = Sequence[Any]
 def read_dat(text: str) -> dict[Label, Series]:
     """Read a ``.dat``: the name of a series on its line, then lines of a time and a value."""
     found = Gathered()
-    name, points = "", []
+    name: str = ""
+    points: list[tuple[float, float]] = []
     for place, line in enumerate(text.splitlines(), 1):
         parts = line.replace(",", " ").split()
         if not parts:
@@ -100,10 +101,10 @@ def _listed(rows: list[tuple[int, list[str]]], found: Gathered) -> None:
     for _, row in rows:
         *labels, time, value = [cell for cell in row if cell] if _is_point(row) else ["", "", ""]
         points.setdefault(tuple(labels), []).append([time, value])
-    for labels, pairs in points.items():
+    for names, pairs in points.items():
         times, values = zip(*pairs, strict=True)
-        if labels[0]:
-            found.add(labels[0], labels[1:], _numbers(times), _numbers(values))
+        if names[0]:
+            found.add(names[0], names[1:], _numbers(times), _numbers(values))
 
 
 def _across(rows: list[tuple[int, list[str]]], found: Gathered) -> None:
@@ -120,8 +121,8 @@ def _down(rows: list[tuple[int, list[str]]], found: Gathered) -> None:
     begin = next(place for place, (_, row) in enumerate(rows) if not math.isnan(number(row[0])))
     width = max(len(row) for _, row in rows)
     cells = np.array([[*row, *[""] * (width - len(row))] for _, row in rows[begin:]], dtype=object)
-    times = _numbers(cells[:, 0])
+    times = _numbers(cells[:, 0].tolist())
     for column in range(1, width):
         labels = [row[column] for _, row in rows[:begin] if column < len(row) and row[column]]
         if labels:
-            found.add(labels[0], labels[1:], times, _numbers(cells[:, column]))
+            found.add(labels[0], labels[1:], times, _numbers(cells[:, column].tolist()))

@@ -167,7 +167,8 @@ def _pass(
                 names[label[0]],
                 found.elements,
                 path.name,
-                *(tuple(side[[0, -1]].tolist()) for side in (found.times, found.values)),
+                tuple(found.times[[0, -1]].tolist()),
+                tuple(found.values[[0, -1]].tolist()),
                 found.times.size,
             )
             for label, (path, found) in files.taken.items()

@@ -54,8 +54,7 @@ def _numbers(call: Call) -> list[float]:
 
 def _series(call: Call, found: DataSet, labels: Sequence[str], ranges: Ranges) -> list[Series]:
     """One series for each cell of the left-hand side; Vensim compares the number of both, not their subscripts."""
-    written = call.arguments[1].value  # type: ignore[union-attr]
-    name, inside = parted(written)
+    name, inside = parted(str(call.arguments[1].value))  # type: ignore[union-attr]
     names = [ranges.name_of(item) for item in inside]
     items = [(tidy(item),) if own is None else ranges.elements[own] for item, own in zip(inside, names, strict=True)]
     cells, needed = list(itertools.product(*items)), math.prod(ranges.counts(labels))
