@@ -181,5 +181,7 @@ class _File:
         if known.sum() != size or at + length > len(self._data) or self._left < 0:
             raise self._fault(at, Message("{size} values at {count} times", size=size, count=int(known.sum())))
         values = np.full(self._count, np.nan)
-        values[known] = np.frombuffer(self._data, kind, size, at + head)
+        # A damaged number may be a signalling NaN.
+        with np.errstate(invalid="ignore"):
+            values[known] = np.frombuffer(self._data, kind, size, at + head)
         return np.where(np.isfinite(values) & (values > _LEAST), values, np.nan)
