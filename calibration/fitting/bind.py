@@ -315,7 +315,7 @@ def with_free(bound: Bound, names: Iterable[str], reasons: Sequence[str] = ()) -
         stages=(Block(name=BLOCK, parameters=space.keys, measurements=keys),),
         runs=ModelRuns(entering, outcomes=bound.runs.outcomes, **bound.runs.bounds),
         payoff=payoff,
-        opening=joined([bound.opening, *([] if payoff is None else [payoff.words])], " ").strip(),
+        opening=joined([text for text in (bound.opening, payoff and payoff.words) if text], " "),
         notes=(*bound.record["notes"], *([] if payoff is None else payoff.notes), *told),
         record={
             "declarations": [record_of(item) for item in parameters],

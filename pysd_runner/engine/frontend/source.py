@@ -46,7 +46,8 @@ SET = "data set "
 def with_sets(files: Mapping[str, Path], data: Iterable[Path]) -> dict[str, Path]:
     """Data files by their names in a model, and data sets by their places, each once where it is last.
 
-    >>> list(with_sets({"data set 1": Path("b.vdf")}, [Path("a.tab"), Path("b.vdf")]))
+    >>> here = Path(__file__)
+    >>> list(with_sets({"data set 1": here}, [here.with_name("syntax.py"), here]))
     ['data set 1', 'data set 2']
     """
     known = sets_among(files)
