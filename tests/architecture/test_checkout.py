@@ -1,9 +1,14 @@
 """Rules no linter knows."""
 
+import json
 import re
 import tomllib
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
 
 from tests.architecture.checkout import PACKAGES, ROOT, project_files, source_files
 
@@ -26,6 +31,7 @@ KINDS_OF_TESTS = {
 
 AT_THE_ROOT = {
     ".ci",
+    ".github",
     ".gitignore",
     ".pre-commit-config.yaml",
     "CHANGELOG.md",
@@ -38,9 +44,11 @@ AT_THE_ROOT = {
     "VISION.md",
     "benchmarks",
     "calibration",
+    "codemeta.json",
     "docs",
     "gapsim",
     "models",
+    "paper",
     "pyproject.toml",
     "pysd_runner",
     "tests",
@@ -92,9 +100,33 @@ def test_tests_mirror_the_source() -> None:
     assert folders <= packages | KINDS_OF_TESTS | set(PACKAGES)
 
 
-def test_the_version_is_the_same_everywhere() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_files_that_describe_the_software_agree() -> None:
+    ours = project()
+    cited = YAML(typ="safe").load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    meta = json.loads((ROOT / "codemeta.json").read_text(encoding="utf-8"))
+    assert ours["version"] == cited["version"] == meta["version"]
+    assert ours["license"] == cited["license"] == meta["license"].rsplit("/", 1)[1]
+    assert [item["name"] for item in ours["authors"]] == [item["name"] for item in cited["authors"]]
+    assert cited["authors"] == [{"name": item["name"]} for item in meta["author"]]
+    assert ours["keywords"] == meta["keywords"] == cited["keywords"]
+    assert ours["description"] == meta["description"]
+    assert meta["runtimePlatform"] == f"Python {ours['requires-python']}"
+
+
+def test_the_locked_environment_is_one_that_the_project_allows() -> None:
+    """Bounds may move without the lock being made anew; the line that makes it stands in CONTRIBUTING.md."""
+    lines = [Requirement(line) for line in (ROOT / ".ci" / "locked.txt").read_text(encoding="utf-8").splitlines()]
+    locked = [(canonicalize_name(line.name), pin.version) for line in lines for pin in line.specifier]
+    extras = project()["optional-dependencies"]["dev"]
+    for asked in (Requirement(text) for text in [*project()["dependencies"], *extras]):
+        if asked.name != "gapsim":
+            versions = [version for name, version in locked if name == canonicalize_name(asked.name)]
+            assert versions, asked
+            assert all(asked.specifier.contains(version) for version in versions), asked
 
 
 def test_the_changelog_has_a_section_for_changed_numbers() -> None:
