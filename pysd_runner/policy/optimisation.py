@@ -131,12 +131,9 @@ class Optimum(Tabled):
         """Variables at a bound, other than shares, with the first-order gain of relaxing the bound by one unit."""
         found = {}
         for decision in (item for item in self.space.decisions if not item.group):
-            for rule, end in (
-                (f"{decision.key} >= {decision.lower:g}", -1.0),
-                (f"{decision.key} <= {decision.upper:g}", 1.0),
-            ):
+            for rule in (f"{decision.key} >= {decision.lower:g}", f"{decision.key} <= {decision.upper:g}"):
                 if rule in self.binding:
-                    found[decision] = end * self.binding[rule] / (decision.upper - decision.lower)
+                    found[decision] = self.binding[rule] / (decision.upper - decision.lower)
         return found
 
     def table(self) -> pd.DataFrame:

@@ -119,6 +119,7 @@ def test_a_mirrored_model_has_the_mirrored_optimum(
     study, best = best_of(tmp_path_factory.mktemp("mirrored"), text, toml)
     assert best.point == pytest.approx(point, rel=1e-2, abs=1e-6)
     assert best.out_of_sample == pytest.approx(own.out_of_sample, rel=1e-4)
+    assert list(best.on_bounds.values()) == pytest.approx(list(own.on_bounds.values()), rel=1e-4)
     parts = attribute(study, best.values).shapley
     assert parts == pytest.approx(attribute(same, own.values).shapley, rel=2e-2)
     for (low, high), (least, most), turned in zip(
