@@ -68,7 +68,7 @@ class Optimum(Tabled):
     binding
         Binding constraints with their Lagrange multipliers.
     residual
-        Norm of the Karush-Kuhn-Tucker residual, relative to that of the gradient.
+        Norm of the Karush-Kuhn-Tucker residual, relative to the gradient or the objective, whichever is larger.
     relaxed
         Violation of each constraint where the constraints cannot all be met; empty where they can.
     ranges

@@ -147,10 +147,14 @@ def given_way(problem: SearchProblem, point: Array) -> Numbers:
 def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple[dict[str, float], float]:
     r"""Multipliers of the binding constraints and the residual of the Karush-Kuhn-Tucker conditions.
 
-    .. math:: \min_{\lambda, \mu \ge 0, \nu} \| \nabla f + \sum \lambda \nabla g + \mu - A' \nu \| / \| \nabla f \|
+    .. math:: \min_{\lambda, \mu \ge 0, \nu} \| \nabla f + \sum \lambda \nabla g + \mu - A' \nu \| /
+        \max(\| \nabla f \|, |f|)
+
+    Gradients are those by the width of each variable's bounds; inside the bounds that of an optimum is about 0 itself.
     """
     widths = problem.space.widths
     slopes = problem.smooth_slopes(point) * widths
+    scale = max(float(np.linalg.norm(slopes)), abs(problem.smooth(point)), 1e-300)
     units = problem.sizes
     active = np.flatnonzero(problem.margins(point) / units <= 10 * SLACK - relaxation)
     labels = problem.labels()
@@ -168,12 +172,12 @@ def conditions(problem: SearchProblem, point: Array, relaxation: float) -> tuple
         columns += [row, -row]
         names += ["", ""]
     if not columns:
-        return {}, 1.0 if np.linalg.norm(slopes) else 0.0
+        return {}, float(np.linalg.norm(slopes)) / scale
     stacked = np.stack(columns, axis=1)
     # Stationarity: -slopes = columns @ multipliers, with non-negative multipliers.
     multipliers, rest = nnls(stacked, -slopes)
     binding = {name: float(value) for name, value in zip(names, multipliers, strict=True) if name and value > 1e-9}
-    return binding, float(rest) / max(float(np.linalg.norm(slopes)), 1e-300)
+    return binding, float(rest) / scale
 
 
 def asked(study: Study, space: Space, objective: Objective, constraints: Sequence[Constraint], seed: int) -> str:

@@ -60,7 +60,8 @@ def optimum_sentences(found: Optimum, labels: Texts, lang: str) -> list[str]:
         for decision, slope in found.on_bounds.items()
     ]
     if found.ranges:
-        lines.append(translate("policy.optimum flat", lang, loss=_share(found.rounding, 1)))
+        said = "flat" if _has_shares(found) else "loose"
+        lines.append(translate(f"policy.optimum {said}", lang, loss=_share(found.rounding, 1)))
     values = [item.value for item in found.starts]
     apart = (max(values) - min(values)) / max(abs(max(values)), 1e-12)
     lines.append(
@@ -180,7 +181,13 @@ def _policy_table(found: Optimum, lang: str) -> TextTable:
         if decision.key == "redistribution":
             cells[0] = exponent_said(float(value), lang)
         rows.append([decision.label(lang), cells[0], cells[1] if found.ranges else "–"])
-    return TextTable(header=titles(lang, "chosen", "value", "range"), rows=rows)
+    value = "value" if _has_shares(found) else "level"
+    return TextTable(header=titles(lang, "chosen", value, "range"), rows=rows)
+
+
+def _has_shares(found: Optimum) -> bool:
+    """Whether some levers are shares of a mix."""
+    return 1 in found.space.sums.values()
 
 
 def _effect_table(found: Optimum, lang: str) -> TextTable:
