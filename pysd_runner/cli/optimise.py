@@ -199,10 +199,9 @@ def optimise(
     for line in optimum_screen(found, labels, session.lang):
         session.say(line)
     tell_folder(session, folder.path)
-    file = folder.path / "optimised.yaml"
-    session.say(
-        Message("  `gapsim run {folder}` runs the policy.", folder=f"{file} --model {model}" if model else file)
-    )
+    given = (("--model", model), ("--data", asked.data), ("--fit", asked.fit))
+    line = " ".join([str(folder.path / "optimised.yaml"), *(f"{name} {value}" for name, value in given if value)])
+    session.say(Message("  `gapsim run {folder}` runs the policy.", folder=line))
 
 
 def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":

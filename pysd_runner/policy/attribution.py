@@ -12,6 +12,7 @@ from pysd_runner.core.progress import ProgressCallback, callback_of, counted, wi
 from pysd_runner.core.types import Array, Arrays, Indices, Values, frozen
 from pysd_runner.export.files import Tabled
 from pysd_runner.policy.study import Lever, Outcome, Study, band, effects_of, end_effects, who_and_what
+from pysd_runner.simulation.task import time_unit
 
 # For each lever, whether it is on.
 Mask = tuple[bool, ...]
@@ -49,6 +50,8 @@ class Attribution(Tabled):
         Effect in the last year minus the effect with a feedback loop off, by name of the loop, shape (draw,).
     notes
         Caveats that a reader needs.
+    until
+        The last year in words, as a date where the model counts others.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Attribution(Tabled):
     parts: Arrays = field(default_factory=dict)
     loops: Arrays = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    until: str = ""
 
     def __repr__(self) -> str:
         levers, draws = self.shapley.shape[:2]
@@ -208,6 +212,7 @@ def attribute(
         parts=_split(study, policy, measured, none, reference) if reference else {},
         loops=_without_loops(study, policy, measured, none, loops, total[:, -1], progress) if loops else {},
         notes=study.notes,
+        until=study.calendar.said(float(study.years[-1]), time_unit(study.model)),
     )
 
 

@@ -88,6 +88,7 @@ def study_of(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
         regions=inputs.regions,
         elements=elements,
         notes=design.caveats,
+        calendar=inputs.calendar,
     )
     return _usable(study)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.calendar import PLAIN, Calendar
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.types import Array, Arrays, Indices, Interval, Values, frozen
 from pysd_runner.data import Entity
@@ -136,6 +137,8 @@ class Study:
         Regions of a regional model, in the order of its subscript range.
     notes
         Caveats that a reader needs.
+    calendar
+        Dates of model times, where the model does not count years.
     """
 
     model: Model
@@ -150,6 +153,7 @@ class Study:
     elements: tuple[str, ...] = ()
     regions: tuple[Entity, ...] = ()
     notes: tuple[str, ...] = ()
+    calendar: Calendar = PLAIN
 
     @property
     def times(self) -> Array:

@@ -43,7 +43,7 @@ def attribution_sentences(found: Attribution, label: str, lang: str) -> list[str
     lead = translate(
         "policy.attribution lead",
         lang,
-        year=int(found.years[-1]),
+        year=found.until,
         policy=label,
         outcome=found.outcome.label(lang),
         total=written(middle, DIGITS),
