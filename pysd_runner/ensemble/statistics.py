@@ -142,8 +142,8 @@ def _exact(runs: Sequence[Numbers], level: float) -> Array:
     rank = below - sum(span.start for span in near)
     found = np.full(part.shape[0], np.nan)
     if 0 <= rank < part.shape[1] - 1:
-        part.partition((rank, rank + 1), axis=1)
-        low, high = part[:, rank], part[:, rank + 1]
+        part.partition(rank + 1, axis=1)
+        low, high = part[:, : rank + 1].max(axis=1), part[:, rank + 1]
         with np.errstate(invalid="ignore"):
             found[:] = low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
         for run, span in zip(runs, near, strict=True):
