@@ -61,12 +61,8 @@ class Finding:
         if self.where:
             return self._of_entry()
         if self.row is None and not (self.column or self.found or self.expected):
-            is_error = self.severity == "error"
-            return (
-                Message("error: {said}", said=self.message)
-                if is_error
-                else Message("warning: {said}", said=self.message)
-            )
+            said = {"error": "error: {said}", "warning": "warning: {said}", "ok": "{said}"}
+            return Message(said[self.severity], said=self.message)
         place = [f"row {self.row}"] if self.row is not None else []
         place += [f"column {self.column!r}"] if self.column else []
         parts = [f"{self.severity}: {', '.join(place) + ': ' if place else ''}{self.message.rstrip('.')}"]

@@ -103,6 +103,7 @@ def test_there_is_a_chinese_page_for_each_first_step():
         "policy_tests",
         "published_studies",
         "scenarios",
+        "studies",
     ]
 
 
