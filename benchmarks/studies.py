@@ -62,16 +62,6 @@ _DOMINANCE = "code/canon_dynamics/7_StrucDomAnal/"
 _COVID = "CovidRiskResponse"
 
 
-def _searched(side: str, payoff: float, squares: str) -> str:
-    return f"""schema = 2
-[study]
-sets = ["DataFiles/ConsolidatedData.vdfx"]
-changes = ["{side}_side_calibration.out"]
-{squares}[published]
-payoff = {payoff}
-"""
-
-
 STUDIES = (
     Study(
         name="SOURCE",
@@ -118,14 +108,19 @@ series = ["../Results/ZBT10_fits.tab"]
         name="Bitcoin, demand",
         **_BITCOIN_AT,
         model=_BITCOIN,
-        declared=_searched("demand", -1769.49, _squares('"Market-Price"', "BTC Market Price", 1000)),
-        why="there is no .vpd; the payoff is that of the .rep",
+        why="there is no .vpd; the payoff and its terms are those of the .rep",
     ),
     Study(
         name="Bitcoin, supply",
         **_BITCOIN_AT,
         model=_BITCOIN,
-        declared=_searched("supply", -590.51, _squares('"Hash-Rate"', '"Network Hash Rate in TH/s"', 5e7)),
+        declared=f"""schema = 2
+[study]
+sets = ["DataFiles/ConsolidatedData.vdfx"]
+changes = ["supply_side_calibration.out"]
+{_squares('"Hash-Rate"', '"Network Hash Rate in TH/s"', 5e7)}[published]
+payoff = -590.51
+""",
         why="the payoff is that of the .rep; the .out says -591.032",
     ),
     Study(

@@ -79,7 +79,7 @@ class StudyFile:
 
     @property
     def payoff(self) -> tuple[float, Place] | None:
-        """The best payoff of a search, and where it stands; None if the file names none."""
+        """The best payoff of a search, or that of a report, and where it stands; None if the file names none."""
         found = ((_PAYOFF.match(item.text), item.place) for item in self.options)
         return next(((float(match[1]), place) for match, place in found if match), None)
 
@@ -91,7 +91,7 @@ class StudyFile:
 
 # Endings of change files.
 CHANGES = (".cin", ".out")
-_PAYOFF = re.compile(rf":COMSYS\s+Best payoff is\s+({NUMBER})", re.IGNORECASE)
+_PAYOFF = re.compile(rf"(?::COMSYS\s+Best|The) payoff is\s+({NUMBER})", re.IGNORECASE)
 
 
 def read_file(path: str | Path) -> StudyFile:
@@ -125,6 +125,16 @@ def read_file(path: str | Path) -> StudyFile:
     found = list(read(item for item in items if item not in options))
     unread = tuple(item for item in found if isinstance(item, Item))
     return StudyFile(path, tuple(item for item in found if not isinstance(item, Item)), options, unread)
+
+
+def read_report(path: Path) -> StudyFile:
+    """The payoff and its terms in the first paragraph of a report on a run (.rep)."""
+    text = path.read_bytes().translate(None, b"\r\0")  # types are filled up with null bytes
+    lines = text.partition(b"\n\n")[0].decode("utf-8-sig", "replace").splitlines()
+    items = [Item(line, Place(path.name, number)) for number, line in enumerate(lines, start=1)]
+    # A row begins with the type and the term; what follows are results.
+    parts = [Item(part.strip(), item.place) for item in items[3:] for part in item.text.split("\t")[:2]]
+    return StudyFile(path, tuple(item for item in _payoff(parts) if isinstance(item, Term)), tuple(items[:1]), ())
 
 
 _STRING = re.compile(r"(.*?)\s*:IS:\s*(['\"])(.*)\2", re.IGNORECASE)

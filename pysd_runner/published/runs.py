@@ -1,6 +1,7 @@
-"""Read what belongs together: command scripts, .cmd, and control files in JSON."""
+"""Read what belongs together: command scripts, .cmd, control files in JSON, and the settings of a model."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -19,7 +20,17 @@ _SETTINGS = {
     "SAVELIST": "saved",
     "RUNNAME": "name",
 }
-_KEYS = {"model": "model", "data": "sets", "changes": "changes", "payoff": "payoff", "optparm": "search"}
+_KEYS = {
+    "model": "model",
+    "data": "sets",
+    "changes": "changes",
+    "payoff": "payoff",
+    "optparm": "search",
+    "savelist": "saved",
+}
+# Numbers of settings in a model file, with which Vensim would run it next.
+_NUMBERS = {"9": "name", "10": "changes", "11": "search", "12": "payoff", "13": "sets", "20": "saved"}
+_BEGIN = re.compile(r":L\x7f?<%\^E!@")
 _LISTS = ("sets", "changes")
 
 
@@ -63,6 +74,21 @@ def read_runs(path: str | Path) -> tuple[StudyRun, ...]:
     return _script(path) if path.suffix.lower() == ".cmd" else _control(path)
 
 
+def settings_of(path: Path) -> StudyRun | None:
+    """What the settings at the end of a Vensim model name: the run that its authors set up last; None without files."""
+    lines = text_of(path).splitlines()
+    begun = next((number for number, line in enumerate(lines, start=1) if _BEGIN.match(line)), len(lines))
+    now: dict[str, Any] = {}
+    places = []
+    for number, line in enumerate(lines[begun:], start=begun + 1):
+        field = _NUMBERS.get(line.partition(":")[0], "")
+        value = line.partition(":")[2].strip()
+        if field and value not in ("", "0"):
+            now[field] = _names(value) if field in _LISTS else value
+            places += [number] * (field != "name")
+    return StudyRun(**now, model=path.name, place=Place(path.name, places[0])) if places else None
+
+
 def _script(path: Path) -> tuple[StudyRun, ...]:
     runs: list[StudyRun] = []
     now: dict[str, Any] = {"changes": (), "values": ()}
@@ -76,8 +102,7 @@ def _script(path: Path) -> tuple[StudyRun, ...]:
         elif word == "SETVAL":
             now["values"] += (Item(value, item.place),)
         elif field in _LISTS:
-            names = tuple(part.strip().strip('"') for part in value.split(",") if part.strip())
-            now[field] = (*now["changes"], *names) if word == "ADDCIN" else names
+            now[field] = (*now["changes"], *_names(value)) if word == "ADDCIN" else _names(value)
         elif field:
             now[field] = value
     return tuple(runs)
@@ -107,6 +132,10 @@ def _control(path: Path) -> tuple[StudyRun, ...]:
         for file in files
     )
     return (base, *others)
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip('"') for part in listed.split(",") if part.strip())
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -5,16 +5,15 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
 from pysd_runner.core.errors import InvalidInput, Message, UnsupportedFeature
 from pysd_runner.core.types import frozen
 from pysd_runner.engine import SUFFIXES, load_lowered
 from pysd_runner.engine.ir import key
 from pysd_runner.model import Model, facts_of
-from pysd_runner.published.files import Free, StudyFile, Term, equations_of, read_file
+from pysd_runner.published.files import Free, StudyFile, Term, equations_of, read_file, read_report
 from pysd_runner.published.lines import Target, text_of
-from pysd_runner.published.runs import StudyRun, read_runs
+from pysd_runner.published.runs import StudyRun, read_runs, settings_of
 
 TABLES = (".tab", ".csv", ".dat")
 # First four bytes of a data set of Vensim; other files of these endings are results of runs.
@@ -35,6 +34,7 @@ class Found:
     model: Path
     files: tuple[Path, ...]
     runs: tuple[StudyRun, ...]
+    settings: StudyRun | None  # of the model file, which count where no script describes a run
 
     def ending(self, *endings: str) -> list[Path]:
         """Files with one of some endings."""
@@ -84,7 +84,8 @@ def find_study(places: Sequence[Path]) -> Found:
     ordered = sorted(files, key=lambda path: (path.parent != home, len(path.parts), str(path)))
     runs = [run for path in ordered if path.suffix.lower() in _SCRIPTS for run in _runs(path)]
     own = [run for run in runs if PureWindowsPath(run.model).name.casefold() == models[0].name.casefold()]
-    return Found(model=models[0], files=tuple(ordered), runs=tuple(own))
+    settings = settings_of(models[0]) if models[0].suffix.lower() == ".mdl" else None
+    return Found(model=models[0], files=tuple(ordered), runs=tuple(own), settings=settings)
 
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:
@@ -113,15 +114,24 @@ class Plan:
     scenarios: tuple[tuple[str, tuple[tuple[Path | str, str], ...]], ...]
     outs: tuple[StudyFile, ...]  # results of searches
     best: StudyFile | None  # that of the base run
+    report: StudyFile | None  # on the base run
 
 
 def plan_of(found: Found) -> Plan:
-    """Which change files belong to which run, by the scripts or, without any, one scenario for each change file."""
+    """Which change files belong to which run, by the scripts.
+
+    Without any, the settings of the model file describe the base run, and each other change file is a scenario.
+    """
     outs = [read_file(path) for path in found.ending(".out")]
     searches = [run for run in found.runs if run.is_search]
-    base = min(searches or found.runs, key=lambda run: _is_sampled(run, found), default=None)
+    base = min(searches or found.runs, key=lambda run: _is_sampled(run, found), default=found.settings)
     mine = [item for item in outs if base is not None and _is_of(item.path.stem, base.name)]
-    best = mine[0] if len(mine) == 1 else outs[0] if len(outs) == 1 and base is None else None
+    if not found.runs and not (base and base.changes):
+        mine = outs
+    elif base is not None and not base.is_search and not mine:
+        # A run that repeats what a search found has its payoff.
+        mine = [item for item in outs if base.changes and found.named(base.changes[-1]) == item.path]
+    best = mine[0] if len(mine) == 1 else None
     changes = [] if base is None else [(found.named(name) or name, str(base.place)) for name in base.changes]
     if best is not None and (best.path, str(base.place if base else "")) not in changes:
         changes.append((best.path, str(best.payoff[1]) if best.payoff else best.path.name))
@@ -131,9 +141,16 @@ def plan_of(found: Found) -> Plan:
             more = [name for name in run.changes if base is None or name not in base.changes]
             scenarios.append((run.name, tuple((found.named(name) or name, str(run.place)) for name in more)))
     if not found.runs:
-        scenarios = [(path.stem, ((path, path.name),)) for path in found.ending(".cin")]
+        used = [path for path, _ in changes]
+        scenarios = [(path.stem, ((path, path.name),)) for path in found.ending(".cin") if path not in used]
+    report = found.named(f"{best.path.stem}.rep") if best is not None else None
     return Plan(
-        base=base, changes=tuple(changes), scenarios=tuple(dict(scenarios).items()), outs=tuple(outs), best=best
+        base=base,
+        changes=tuple(changes),
+        scenarios=tuple(dict(scenarios).items()),
+        outs=tuple(outs),
+        best=best,
+        report=read_report(report) if report is not None else None,
     )
 
 
@@ -146,12 +163,6 @@ def _is_sampled(run: StudyRun, found: Found) -> bool:
 def _is_of(stem: str, name: str) -> bool:
     """Whether results belong to a run by their name: the same, or that of a control file with ``_main_full``."""
     return bool(name) and stem.casefold() in (name.casefold(), f"{name}_main_full".casefold())
-
-
-def _chosen(found: Found, name: str, ending: str) -> list[StudyFile]:
-    """The file of an ending that a script names, or else all."""
-    path = found.named(name) if name else None
-    return [read_file(item) for item in ([path] if path is not None else found.ending(ending))]
 
 
 def plain_model(found: Found, plan: Plan) -> Model:
@@ -199,34 +210,42 @@ class _Writer:
             "schema = 2",
         ]
         self.told: list[str] = []
+        self.values = {key(name): fact.value for name, fact in facts_of(model.ir).items()}
         self.home = found.model.parent
 
     def written(self) -> Written:
         base = self.plan.base
         self._study(base)
         self._scenarios()
-        searches = _chosen(self.found, base.search if base else "", ".voc")
-        payoffs = _chosen(self.found, base.payoff if base else "", ".vpd")
-        terms = self._one(payoffs)
-        self._parameters(self._one(searches))
-        self._measurements([item for item in terms.entries if item.kind == "C"] if terms else [])
+        searches = self._chosen("search", ".voc")
+        terms = self._one(self._chosen("payoff", ".vpd")) or self.plan.report
+        searched = self._one(searches)
+        self._parameters(searched)
+        free = [item.target for item in searched.entries] if searched else []
+        self._measurements([item for item in terms.entries if item.kind == "C"] if terms else [], free)
         if terms is None and self.found.model.suffix.lower() != ".mdl":
             self._columns()
         self._objective([item for item in terms.entries if item.kind == "P"] if terms else [])
-        self._outcomes(
-            _chosen(self.found, base.saved, ".lst") if base and base.saved else _chosen(self.found, "", ".lst")
-        )
-        self._published(self._one(searches, said=False))
+        self._outcomes(self._chosen("saved", ".lst"))
+        self._published(searched)
         return Written(text="\n".join(self.lines) + "\n", told=tuple(self.told))
 
-    def _one(self, files: Sequence[StudyFile], *, said: bool = True) -> StudyFile | None:
+    def _chosen(self, setting: str, ending: str) -> list[StudyFile]:
+        """The file of an ending that the base run names, or else all."""
+        base = self.plan.base
+        name = getattr(base, setting) if base is not None else ""
+        path = self.found.named(name) if name else None
+        if base is not None and name and path is None:
+            self._note(Message("not found: {file}, which {place} names", file=name, place=base.place))
+        return [read_file(item) for item in ([path] if path is not None else self.found.ending(ending))]
+
+    def _one(self, files: Sequence[StudyFile]) -> StudyFile | None:
         """The first of several files; the others, and lines that are not understood, are told."""
         if not files:
             return None
-        if said:
-            self.told += files[0].doubts
-            for item in files[1:]:
-                self._note(Message("not used: {file}", file=_relative(item.path, self.home)))
+        self.told += files[0].doubts
+        for item in files[1:]:
+            self._note(Message("not used: {file}", file=_relative(item.path, self.home)))
         return files[0]
 
     def _note(self, said: str) -> None:
@@ -252,9 +271,13 @@ class _Writer:
             self.lines.append(f"# {_relative(path, self.home)}: a run, not read")
         stems = {path.stem.casefold(): path for path, is_set in reversed(of_kind.items()) if is_set}
         loose = [(path, path.name) for path in (*reversed(stems.values()), *self.found.ending(".dat"))]
-        named = [(self.found.named(name) or name, str(base.place)) for name in base.sets] if base else []
-        if named or loose:
-            self._list("sets", named or loose)
+        named: list[tuple[Path | str, str]] = []
+        if base is not None:
+            named += [(self.found.named(name) or name, str(base.place)) for name in base.sets]
+        if not any(isinstance(path, Path) for path, _ in named):
+            named += loose
+        if named:
+            self._list("sets", named)
         if self.plan.changes:
             self._list("changes", self.plan.changes)
         for item in base.values if base else ():
@@ -275,23 +298,20 @@ class _Writer:
                 self._list("published", [(path, path.name) for path in series[:1]])
 
     def _parameters(self, search: StudyFile | None) -> None:
-        facts = {key(name): fact for name, fact in facts_of(self.model.ir).items()}
         for item in search.entries if search else ():
             names = self._elements(item.target, item.place)
-            lower, upper = (self._bound(bound, facts) for bound in (item.lower, item.upper))
+            lower, upper = (self._number(bound) for bound in (item.lower, item.upper))
             for name in names:
-                self._parameter(name, item, lower, upper, facts)
+                self._parameter(name, item, lower, upper)
 
-    def _bound(self, bound: float | Target | None, facts: dict[str, Any]) -> float | None:
-        if bound is None or isinstance(bound, float):
-            return bound
-        fact = facts.get(key(str(bound)))
-        return None if fact is None else fact.value
+    def _number(self, given: float | Target | str | None) -> float | None:
+        """A number, or the value of the constant that is named instead."""
+        if given is None or isinstance(given, float):
+            return given
+        return self.values.get(key(str(given)))
 
-    def _parameter(
-        self, name: str, item: Free, lower: float | None, upper: float | None, facts: dict[str, Any]
-    ) -> None:
-        value = facts[key(name)].value if key(name) in facts else None
+    def _parameter(self, name: str, item: Free, lower: float | None, upper: float | None) -> None:
+        value = self._number(name)
         if value is None:
             self._note(Message("{place}: {name} is no constant of the model", place=item.place, name=name))
             return
@@ -331,14 +351,15 @@ class _Writer:
             self._note(Message("{place}: {said}", place=place, said=str(error)))
             return []
 
-    def _measurements(self, terms: Sequence[Term]) -> None:
+    def _measurements(self, terms: Sequence[Term], free: Sequence[Target]) -> None:
         for item in terms:
             self._head(f"[measurements.{_quoted(str(item.data))}]  # {item.place}")
             self.lines.append(f"outcome = {_quoted(str(item.variable))}")
             self.lines.append(f'scale = "{"log" if "L" in item.letters else "level"}"')
             self.lines.append('errors = { family = "normal", memory = "independent" }')
-            if isinstance(item.weight, float) and item.weight:
-                self.lines.append(f"sd = {1 / abs(item.weight)!r}  # 1 / weight")
+            weight = None if item.weight in free else self._number(item.weight)
+            if weight:
+                self.lines.append(f"sd = {1 / abs(weight)!r}  # 1 / {item.weight}")
             else:
                 self._note(
                     Message(
@@ -413,8 +434,9 @@ class _Writer:
         if best is None and not series and search is None:
             return
         self._head("[published]")
-        if best is not None and best.payoff:
-            self.lines.append(f"payoff = {best.payoff[0]!r}  # {best.payoff[1]}")
+        payoffs = [file.payoff for file in (self.plan.report, best) if file is not None and file.payoff]
+        if payoffs:
+            self.lines.append(f"payoff = {payoffs[0][0]!r}  # {payoffs[0][1]}")
         if series:
             self._list("series", [(path, path.name) for path in series[:1]])
         if search is not None and search.options:

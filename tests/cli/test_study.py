@@ -82,6 +82,34 @@ def test_the_model_loads_with_what_was_written(folder: Path) -> None:
     assert main(["run", "More", "--model", str(folder / "m.mdl"), "--out", str(folder / "results")]) == 0
 
 
+def test_settings_of_the_model_count_where_no_script_describes_a_run(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sketch = "\\\\\\---/// Sketch information\n///---\\\\\\\n:L\x7f<%^E!@\n"
+    settings = f"{sketch}9:Current\n10:C:\\old place\\base.cin,best.out\n11:S.VOC\n12:gone.vpd\n13:0\n20:\n"
+    (folder / "m.mdl").write_text(MODEL + settings, encoding="utf-8")
+    (folder / "go.cmd").unlink()
+    (folder / "p.vpd").unlink()
+    # Vensim fills the type up with null bytes.
+    row = "*C\0\0\0\tStock[north]|Seen[north]/Share\t-12.25"
+    report = f"The payoff is -12.25\r\nComponents\r\nType\tComponent\r\n{row}\r\n\r\nSources\r\n"
+    (folder / "best.rep").write_bytes(report.encode())
+    assert main(["study", str(folder)]) == 0
+    text = (folder / "m.toml").read_text(encoding="utf-8")
+    found = tomllib.loads(text)
+    line = (MODEL + settings).count("\n", 0, (MODEL + settings).index("10:C")) + 1
+    assert f'"best.out",  # m.mdl:{line}' in text
+    assert found["study"] == {"changes": ["base.cin", "best.out"]}
+    assert found["scenarios"] == {"more": {"changes": ["more.cin"]}}
+    assert found["published"]["payoff"] == -12.25
+    # Share, 2, is free in the search: the standard deviation is estimated.
+    assert "sd" not in found["measurements"]["Seen[north]"]
+    assert f"gone.vpd, which m.mdl:{line} names" in capsys.readouterr().err
+    (folder / "s.voc").write_text("0<=Rate[Region]=.2<=1\n", encoding="utf-8")
+    assert main(["study", str(folder), "--force"]) == 0
+    assert tomllib.loads((folder / "m.toml").read_text(encoding="utf-8"))["measurements"]["Seen[north]"]["sd"] == 0.5
+
+
 def test_columns_beside_an_xmile_file_observe_variables_of_their_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

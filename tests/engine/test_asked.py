@@ -101,7 +101,9 @@ def test_the_doctor_lists_what_a_file_asks_for(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "asks    honoured: equations (5), setting: method of integration" in shown
     assert "asks    how the model is drawn; no number depends on it: sketch" in shown
-    assert "warning model.mdl: setting: changed constants: constants that the program reads from a file" in shown
+    assert (
+        "warning model.mdl: setting: change files: files that the program applies before a run; `gapsim study`" in shown
+    )
     assert main(["doctor", str(path), "--json"]) == 0
     assert '"kind": "setting: equivalent units"' in capsys.readouterr().out
 

@@ -136,10 +136,10 @@ def _decoded(line: bytes, encoding: str) -> str:
 # Number of a setting -> its name and how it is handled; numbers above `ALIAS` are none of a run.
 KNOWN: dict[int, tuple[str, str]] = {
     9: ("name of the run", OUTPUT),
-    10: ("changed constants", "constants that the program reads from a file before a run; give their values instead"),
+    10: ("change files", "files that the program applies before a run; `gapsim study` names them for every command"),
     11: ("optimisation", STUDY),
     12: ("payoff", STUDY),
-    13: ("data", "series that the program reads from other runs; give their values"),
+    13: ("data sets", "series that the program reads from files; `gapsim study` names them for every command"),
     15: ("method of integration", READ),
     17: ("list of saved variables", OUTPUT),
     18: ("sensitivity", STUDY),
