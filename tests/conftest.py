@@ -42,13 +42,14 @@ def applicable(run):
 
 @pytest.fixture(scope="session", autouse=True)
 def place_of_the_tests(request, tmp_path_factory):
-    """Tests speak English and keep what they compiled in pytest's cache; processes they start inherit both."""
+    """Tests speak English and keep compiled code in GAPSIM_CACHE, or else in pytest's cache; processes inherit both."""
     # Keys are hashes of models and of the code that compiles them; `pytest --cache-clear` empties it.
-    kept = getattr(request.config, "cache", None)
-    folder = kept.mkdir("compiled") if kept else tmp_path_factory.mktemp("compiled")
-    folder.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAPSIM_CACHE", str(folder))
+        if not os.environ.get("GAPSIM_CACHE"):
+            kept = getattr(request.config, "cache", None)
+            folder = kept.mkdir("compiled") if kept else tmp_path_factory.mktemp("compiled")
+            folder.chmod(0o700)
+            patch.setenv("GAPSIM_CACHE", str(folder))
         patch.setenv("GAPSIM_LANG", "en")
         yield
 
