@@ -1,5 +1,6 @@
 """``gapsim optimise`` finds the best policy under uncertainty."""
 
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -200,7 +201,7 @@ def optimise(
         session.say(line)
     tell_folder(session, folder.path)
     given = (("--model", model), ("--data", asked.data), ("--fit", asked.fit))
-    line = " ".join([str(folder.path / "optimised.yaml"), *(f"{name} {value}" for name, value in given if value)])
+    line = shlex.join(map(str, [folder.path / "optimised.yaml", *(word for pair in given if pair[1] for word in pair)]))
     session.say(Message("  `gapsim run {folder}` runs the policy.", folder=line))
 
 

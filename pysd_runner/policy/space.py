@@ -112,6 +112,15 @@ class Space:
         """Width of the bounds of each decision variable, shape (decision,)."""
         return np.array([decision.upper - decision.lower for decision in self.decisions])
 
+    @property
+    def has_shares(self) -> bool:
+        """Whether some decision variables are shares of a mix."""
+        return any(map(self.is_share, self.decisions))
+
+    def is_share(self, decision: DecisionVariable) -> bool:
+        """Whether a decision variable is a share of a mix: those of its group sum to 1."""
+        return self.sums.get(decision.group) == 1
+
     def equalities(self) -> tuple[Array, Array]:
         """Matrix and right-hand side of the sums of groups, shapes (group, decision) and (group,)."""
         matrix = np.array(

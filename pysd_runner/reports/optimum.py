@@ -60,7 +60,7 @@ def optimum_sentences(found: Optimum, labels: Texts, lang: str) -> list[str]:
         for decision, slope in found.on_bounds.items()
     ]
     if found.ranges:
-        said = "flat" if _has_shares(found) else "loose"
+        said = "flat" if found.space.has_shares else "loose"
         lines.append(translate(f"policy.optimum {said}", lang, loss=_share(found.rounding, 1)))
     values = [item.value for item in found.starts]
     apart = (max(values) - min(values)) / max(abs(max(values)), 1e-12)
@@ -173,7 +173,7 @@ def _policy_table(found: Optimum, lang: str) -> TextTable:
     rows = []
     for decision, value in zip(found.space.decisions, found.point, strict=True):
         low, high = found.ranges.get(decision.key, (np.nan, np.nan))
-        if found.space.sums.get(decision.group) == 1:
+        if found.space.is_share(decision):
             cells = [_share(float(value)), f"{percent(low)} … {percent(high)} %"]
         else:
             digits = DIGITS if decision.upper > 1 or decision.lower < 0 else DIGITS + 2
@@ -181,13 +181,8 @@ def _policy_table(found: Optimum, lang: str) -> TextTable:
         if decision.key == "redistribution":
             cells[0] = exponent_said(float(value), lang)
         rows.append([decision.label(lang), cells[0], cells[1] if found.ranges else "–"])
-    value = "value" if _has_shares(found) else "level"
+    value = "value" if found.space.has_shares else "level"
     return TextTable(header=titles(lang, "chosen", value, "range"), rows=rows)
-
-
-def _has_shares(found: Optimum) -> bool:
-    """Whether some levers are shares of a mix."""
-    return 1 in found.space.sums.values()
 
 
 def _effect_table(found: Optimum, lang: str) -> TextTable:
@@ -203,7 +198,7 @@ def _shares(found: Optimum, lang: str) -> pd.DataFrame:
     """Shares of the levers, one row per group; empty if the groups are not mixes."""
     rows: dict[str, dict[str, float]] = {}
     for decision, value in zip(found.space.decisions, found.point, strict=True):
-        if found.space.sums.get(decision.group) == 1:
+        if found.space.is_share(decision):
             lever = decision.key.removeprefix(f"{decision.group}.")
             own = found.labels.get(decision.group, {}).get(lang) or name_in(lang, "policy_outcome", decision.group)
             rows.setdefault(own, {})[found.labels.get(lever, {}).get(lang, lever)] = float(value)

@@ -1,5 +1,6 @@
 """Policies of models of one's own: what is declared is what is searched, and what is missing is said."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 
 import gapsim
 from pysd_runner import load_model
+from pysd_runner.cli.application import main
 from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.model import Model
 from pysd_runner.policy import Optimum, Study, attribute, effects_of, optimise, policy_of, space_of, study_of
+from pysd_runner.reports.explorer.page import constants_explored
 from pysd_runner.study import inputs_of
+from tests.english import visible
 
 # The stock grows by what the levers buy, less what the tax takes: A buys with a falling return, B at half the rate.
 TEXT = """{UTF-8}
@@ -129,6 +133,33 @@ def test_a_mirrored_model_has_the_mirrored_optimum(
         strict=True,
     ):
         assert (low, high) == pytest.approx((11 - most, 11 - least) if turned else (least, most), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "toml", "changes", "levers"),
+    [
+        (TEXT, TOML, {"Spent[North]": 5, "Spent[South]": 3}, {"Spent[North]": (1, 10), "Spent[South]": (1, 10)}),
+        (CUT, CUTS, {"Cut[North]": 6, "Cut[South]": 8}, {"Cut[North]": (0, 10), "Cut[South]": (0, 10)}),
+        (BOTH, EITHER, {"More": 5, "Cut": 8}, {"More": (1, 10), "Cut": (0, 10)}),
+    ],
+)
+def test_a_mirrored_model_has_the_same_brief_and_levers_first(
+    tmp_path: Path, text: str, toml: str, changes: dict[str, float], levers: dict[str, tuple[float, float]]
+) -> None:
+    model = made(tmp_path, text, toml.replace("[outcomes.Stock]", '[study]\nleading = ["Bought"]\n[outcomes.Stock]'))
+    (tmp_path / "more.yaml").write_text(json.dumps({"name": "more", "label": "More", "changes": changes}))
+    out, brief = str(tmp_path / "out"), tmp_path / "brief"
+    assert main(["run", str(tmp_path / "more.yaml"), "--model", str(model.path), "--out", out]) == 0
+    assert main(["brief", "--run", out, "--out", str(brief)]) == 0
+    page = visible((brief / "mine.html").read_text(encoding="utf-8"))
+    # (sqrt(5) - 1) / 2 more.
+    assert "Bought[North] goes from 0.5 at 0 year to 0.5 (t/year) at 4 year" in page
+    assert "“More” makes it 0.618 more" in page
+    explored = constants_explored(model)
+    first = explored.constants[0]
+    assert first["title"] == "levers"
+    assert {item["name"]: (item["lower"], item["upper"]) for item in first["entries"]} == levers
+    assert [item["key"] for item in explored.outcomes] == ["Bought", "Stock"]
 
 
 def test_levers_of_a_call_may_cut(tmp_path: Path) -> None:

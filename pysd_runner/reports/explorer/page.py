@@ -159,7 +159,10 @@ def constants_explored(
     inputs = inputs_of(model, data, fitted, until=until, draws=draws, seed=seed)
     run_model, common, (start, stop) = inputs.run_model, inputs.common.values, inputs.bounds
     observed = observed_of(model, data, fitted)
-    names = outcomes_of(model, outcomes, observed)
+    names = outcomes_of(model, outcomes, observed, inputs.design)
+    if outcomes is None:
+        names = [*(name for name in inputs.design.leading if name in names), *names]
+    names = list(dict.fromkeys(names))
     if not names:
         raise InvalidInput("{model} has no stock to draw; name outcomes with --outcome", model=model.path.name)
     sliders = list(islice(_sliders(model, common), MOST_SLIDERS))
