@@ -238,7 +238,9 @@ def optimise(  # noqa: PLR0913 - a public entry point
     seed = check_integer("seed", seed, least=0)
     if study.draws < 4:
         raise InvalidInput(
-            "a search needs at least four draws, half of them to judge it by; found {draws}", draws=study.draws
+            "a search needs at least four draws, half of them to judge it by; found {draws}: give a fit (--fit), which "
+            "has draws",
+            draws=study.draws,
         )
     root, known = study.none, dict(rivals or {})
     half, other = study.only(np.arange(0, study.draws, 2)), study.only(np.arange(1, study.draws, 2))

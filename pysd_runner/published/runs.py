@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -48,6 +49,11 @@ class StudyRun:
     saved: str = ""
     is_search: bool = False  # whether it searches for the best payoff
     place: Place
+    places: Mapping[str, Place] = field(default_factory=dict)  # of names of files
+
+    def place_of(self, name: str) -> str:
+        """Where the name of a file stands."""
+        return str(self.places.get(name, self.place))
 
 
 def read_runs(path: str | Path) -> tuple[StudyRun, ...]:
@@ -79,32 +85,35 @@ def settings_of(path: Path) -> StudyRun | None:
     lines = text_of(path).splitlines()
     begun = next((number for number, line in enumerate(lines, start=1) if _BEGIN.match(line)), len(lines))
     now: dict[str, Any] = {}
-    places = []
+    places: dict[str, Place] = {}
     for number, line in enumerate(lines[begun:], start=begun + 1):
-        field = _NUMBERS.get(line.partition(":")[0], "")
+        setting = _NUMBERS.get(line.partition(":")[0], "")
         value = line.partition(":")[2].strip()
-        if field and value not in ("", "0"):
-            now[field] = _names(value) if field in _LISTS else value
-            places += [number] * (field != "name")
-    return StudyRun(**now, model=path.name, place=Place(path.name, places[0])) if places else None
+        if setting and value not in ("", "0"):
+            now[setting] = _names(value) if setting in _LISTS else value
+            if setting != "name":
+                places |= dict.fromkeys(_names(value), Place(path.name, number))
+    return StudyRun(**now, model=path.name, place=next(iter(places.values())), places=places) if places else None
 
 
 def _script(path: Path) -> tuple[StudyRun, ...]:
     runs: list[StudyRun] = []
     now: dict[str, Any] = {"changes": (), "values": ()}
+    places: dict[str, Place] = {}
     for item in items_of(path):
         command, _, given = item.text.partition(">")[2].partition("|")
         word, value = command.strip().upper(), given.strip().strip('"')
-        field = _SETTINGS.get(word, "")
+        setting = _SETTINGS.get(word, "")
+        places |= dict.fromkeys(_names(value), item.place)
         if word in ("RUN", "RUN_OPTIMIZE"):
-            runs.append(StudyRun(**now, is_search=word != "RUN", place=item.place))
+            runs.append(StudyRun(**now, is_search=word != "RUN", place=item.place, places=dict(places)))
             now["values"] = ()
         elif word == "SETVAL":
             now["values"] += (Item(value, item.place),)
-        elif field in _LISTS:
-            now[field] = (*now["changes"], *_names(value)) if word == "ADDCIN" else _names(value)
-        elif field:
-            now[field] = value
+        elif setting in _LISTS:
+            now[setting] = (*now["changes"], *_names(value)) if word == "ADDCIN" else _names(value)
+        elif setting:
+            now[setting] = value
     return tuple(runs)
 
 
@@ -113,16 +122,19 @@ def _control(path: Path) -> tuple[StudyRun, ...]:
     try:
         content = json.loads(text)
         settings = content["simsettings"]
-        given = {field: settings.get(key) or "" for key, field in _KEYS.items()}
+        given = {setting: settings.get(key) or "" for key, setting in _KEYS.items()}
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return ()
 
     def place(word: str) -> Place:
         return Place(path.name, text[: text.find(f'"{word}"')].count("\n") + 1)
 
-    typed: dict[str, Any] = {field: _texts(value) if field in _LISTS else str(value) for field, value in given.items()}
+    typed: dict[str, Any] = {
+        setting: _texts(value) if setting in _LISTS else str(value) for setting, value in given.items()
+    }
+    places = {name: place(name) for value in typed.values() for name in _texts(value)}
     name = str(content.get("baserunname", ""))
-    base = StudyRun(**typed, name=name, is_search=bool(typed["search"]), place=place("simsettings"))
+    base = StudyRun(**typed, name=name, is_search=bool(typed["search"]), place=place("simsettings"), places=places)
     lists = [_texts(value) for value in content.values() if isinstance(value, list)]
     files = dict.fromkeys(file for item in lists if all(map(_is_change, item)) for file in item)
     others = (
@@ -139,7 +151,7 @@ def _names(listed: str) -> tuple[str, ...]:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else (str(value),) if value else ()
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),) if value else ()
 
 
 def _is_change(name: str) -> bool:

@@ -132,14 +132,14 @@ def plan_of(found: Found) -> Plan:
         # A run that repeats what a search found has its payoff.
         mine = [item for item in outs if base.changes and found.named(base.changes[-1]) == item.path]
     best = mine[0] if len(mine) == 1 else None
-    changes = [] if base is None else [(found.named(name) or name, str(base.place)) for name in base.changes]
-    if best is not None and (best.path, str(base.place if base else "")) not in changes:
+    changes = [] if base is None else [(found.named(name) or name, base.place_of(name)) for name in base.changes]
+    if best is not None and best.path not in [path for path, _ in changes]:
         changes.append((best.path, str(best.payoff[1]) if best.payoff else best.path.name))
     scenarios = []
     for run in found.runs:
         if run is not base and not run.is_search:
             more = [name for name in run.changes if base is None or name not in base.changes]
-            scenarios.append((run.name, tuple((found.named(name) or name, str(run.place)) for name in more)))
+            scenarios.append((run.name, tuple((found.named(name) or name, run.place_of(name)) for name in more)))
     if not found.runs:
         used = [path for path, _ in changes]
         scenarios = [(path.stem, ((path, path.name),)) for path in found.ending(".cin") if path not in used]
@@ -236,7 +236,7 @@ class _Writer:
         name = getattr(base, setting) if base is not None else ""
         path = self.found.named(name) if name else None
         if base is not None and name and path is None:
-            self._note(Message("not found: {file}, which {place} names", file=name, place=base.place))
+            self._note(Message("not found: {file}, which {place} names", file=name, place=base.place_of(name)))
         return [read_file(item) for item in ([path] if path is not None else self.found.ending(ending))]
 
     def _one(self, files: Sequence[StudyFile]) -> StudyFile | None:
@@ -273,7 +273,7 @@ class _Writer:
         loose = [(path, path.name) for path in (*reversed(stems.values()), *self.found.ending(".dat"))]
         named: list[tuple[Path | str, str]] = []
         if base is not None:
-            named += [(self.found.named(name) or name, str(base.place)) for name in base.sets]
+            named += [(self.found.named(name) or name, base.place_of(name)) for name in base.sets]
         if not any(isinstance(path, Path) for path, _ in named):
             named += loose
         if named:

@@ -52,7 +52,7 @@ def test_a_study_becomes_one_file(folder: Path, capsys: pytest.CaptureFixture[st
     assert found["published"] == {"payoff": -12.5, "search": {"OPTIMIZER": "Powell"}}
     assert "# s.voc:2" in text
     for part in (
-        "gone.cin, which go.cmd:11 names",
+        "gone.cin, which go.cmd:9 names",
         "s.voc:5: not read: what",
         "save.lst:1: the model has no 'Saved'",
         "s.voc:3: Share is 2 in the runs of the authors, outside of its bounds, which are widened",
@@ -104,7 +104,7 @@ def test_settings_of_the_model_count_where_no_script_describes_a_run(
     assert found["published"]["payoff"] == -12.25
     # Share, 2, is free in the search: the standard deviation is estimated.
     assert "sd" not in found["measurements"]["Seen[north]"]
-    assert f"gone.vpd, which m.mdl:{line} names" in capsys.readouterr().err
+    assert f"gone.vpd, which m.mdl:{line + 2} names" in capsys.readouterr().err
     (folder / "s.voc").write_text("0<=Rate[Region]=.2<=1\n", encoding="utf-8")
     assert main(["study", str(folder), "--force"]) == 0
     assert tomllib.loads((folder / "m.toml").read_text(encoding="utf-8"))["measurements"]["Seen[north]"]["sd"] == 0.5
