@@ -1,19 +1,22 @@
 """What was published against what the model gives: sentences, a table, and a page."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 from pysd_runner.core.numbers import spoken
-from pysd_runner.reports.document import Bullets, Heading, Part, Picture, ReportDocument, TextTable, to_html
-from pysd_runner.study.redone import CheckedPayoff, CheckedRun, Redone
+from pysd_runner.reports.document import Bullets, Heading, Paragraph, Part, Picture, ReportDocument, TextTable, to_html
+from pysd_runner.study.redone import COARSE, TOLERANCE, CheckedPayoff, CheckedRun, Redone
 from pysd_runner.text import translate, translated
 
 # Maximum number of names that a sentence lists.
 MOST_NAMES = 5
 # Maximum number of series that are drawn for a run.
 MOST_DRAWN = 20
+# Digits of a hash.
+HASH = 12
 # Digits of payoffs.
 _DIGITS = 9
 
@@ -85,8 +88,22 @@ def redone_page(redone: Redone, lang: str) -> str:
     parts: list[Part] = [Bullets(list(redone_sentences(redone, lang))), redone_table(redone, lang)]
     for run in redone.runs:
         parts += _differing(run, redone.time_unit, lang)
+    parts.append(Paragraph(_stamp(redone, lang)))
     title = translate("redone.title", lang, model=redone.model)
     return to_html(ReportDocument(title=title, lang=lang, parts=parts), Path())
+
+
+def _stamp(redone: Redone, lang: str) -> str:
+    """How the page was made."""
+    return translate(
+        "redone.stamp",
+        lang,
+        version=version("gapsim"),
+        file=redone.file,
+        hash=redone.sha256[:HASH],
+        tolerance=f"{TOLERANCE:g}",
+        coarse=f"{COARSE:g}",
+    )
 
 
 def _differing(run: CheckedRun, time_unit: str, lang: str) -> Iterator[Part]:

@@ -79,7 +79,7 @@ class CheckedPayoff:
 
     @property
     def times(self) -> str:
-        """How the published payoff sums: as the vendor's page says, ``"time"``, unless it is met only without."""
+        """How the published payoff sums: ``"time"``, as Vensim documents, unless it is met only without."""
         if self.published is None or self.step == self.time:
             return self.declared
         met = {way: is_printed(value, self.published) for way, value in (("time", self.time), ("step", self.step))}
@@ -101,6 +101,8 @@ class Redone:
     """A published study and what its model gives."""
 
     model: str
+    file: str
+    sha256: str  # of the model file
     time_unit: str
     runs: tuple[CheckedRun, ...]
     payoff: CheckedPayoff | None
@@ -157,6 +159,8 @@ def redo(path: str | Path) -> Redone:
     runs = [_checked(model, name, files) for name, files in published.items() if files]
     return Redone(
         model=model.name,
+        file=model.path.name,
+        sha256=model.sha256,
         time_unit=model.ir.time_unit,
         runs=tuple(runs),
         payoff=_payoff(model) if spec.objective or spec.observations else None,
