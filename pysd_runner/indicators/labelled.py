@@ -1,6 +1,6 @@
 """Table of all indicators, and their computation from labelled output and population."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -168,9 +168,13 @@ INDICATORS = {
 
 
 def indicators_of(
-    output: xr.DataArray, population: xr.DataArray, *, classes: Sequence[str] | None = None
+    output: xr.DataArray,
+    population: xr.DataArray,
+    *,
+    classes: Sequence[str] | None = None,
+    names: Collection[str] = tuple(INDICATORS),
 ) -> xr.Dataset:
-    """Compute all indicators of regional output.
+    """Compute indicators of regional output.
 
     Parameters
     ----------
@@ -182,11 +186,13 @@ def indicators_of(
     classes
         Class of each region, in the order of ``output``; default: the coordinate ``group`` of ``output``, if
         any.
+    names
+        Entries of `INDICATORS` to compute; default: all.
 
     Returns
     -------
     xarray.Dataset
-        One dimensionless variable for each entry of `INDICATORS`, with attributes ``units`` and
+        One dimensionless variable for each of the entries of `INDICATORS`, with attributes ``units`` and
         ``long_name``. Regional indicators have the dimensions of ``output``, national ones lack ``region``,
         and those of classes have ``class`` in its place. National output and population are added in the
         units of the inputs; without classes, indicators that need them are left out.
@@ -209,15 +215,15 @@ def indicators_of(
     totals = Totals(
         output=output.to_numpy(), people=population.to_numpy(), axis=output.get_axis_num("region"), classes=given or ()
     )
-    names = () if given is None else class_names(given, output.sizes["region"])
+    called = () if given is None else class_names(given, output.sizes["region"])
     kept = output.isel(region=0, drop=True).drop_vars(_placed(output), errors="ignore")
     found: dict[str, xr.DataArray] = {}
     for over in ("region", "nation", "class", "parts"):
         if over == "class":
             found |= _sums(kept, output=output, population=population)
         if given is not None or over in ("region", "nation"):
-            own = {name: item for name, item in INDICATORS.items() if item.over == over}
-            found |= {name: _labelled(item, totals, output, kept, names) for name, item in own.items()}
+            own = {name: item for name, item in INDICATORS.items() if item.over == over and name in names}
+            found |= {name: _labelled(item, totals, output, kept, called) for name, item in own.items()}
     return xr.Dataset(found)
 
 

@@ -42,12 +42,16 @@ def labelled(
     arrays: dict[str, xr.DataArray] = {}
     for name, item in saved.items():
         values = run.data[item.variable]
-        values = np.broadcast_to(values, (*sizes, *values.shape[2:])) / item.rate
-        values[failed] = np.nan
+        # Nothing is copied where nothing changes: the arrays are most of the memory of a projection.
+        if item.rate != 1 or failed.any() or values.shape[:2] != sizes:
+            values = np.broadcast_to(values, (*sizes, *values.shape[2:])) / item.rate
+            values[failed] = np.nan
         dims = ["scenario", "draw", *(design.axes.get(dim, dim) for dim in run.dims[item.variable]), design.time]
         found = xr.DataArray(values, dims=dims, attrs=item.attrs or {"units": run.units[item.variable]})
         # With a lever axis, arrays are several times as large, so only the mean over draws is kept.
-        arrays[name] = found if set(dims).isdisjoint(design.averaged) else found.mean("draw", keep_attrs=True)
+        if not set(dims).isdisjoint(design.averaged):
+            found = xr.concat([part.mean("draw", keep_attrs=True) for part in _by_scenario(found)], "scenario")
+        arrays[name] = found
     used = sorted({dim for item in saved.values() for dim in run.dims[item.variable]})
     coords: dict[str, Any] = {design.axes.get(dim, dim): list(run.ranges[dim]) for dim in used}
     coords |= {"scenario": [item.name for item in cast], "draw": list(inputs.common.draws)}
@@ -145,12 +149,18 @@ def _classes(entities: Sequence[Entity]) -> list[str] | None:
     return groups if all(groups) else None
 
 
+def _by_scenario(values: xr.DataArray) -> list[xr.DataArray]:
+    """Parts with one scenario each, so that what is computed from them is small."""
+    return [values.isel(scenario=[place]) for place in range(values.sizes["scenario"])]
+
+
 def _with_indicators(dataset: xr.Dataset, pair: tuple[str, str], classes: Sequence[str] | None) -> xr.Dataset:
     """Add the indicators of output and population, where outcomes have both."""
     if not set(pair) <= set(dataset.data_vars):
         return dataset
     output, population = (dataset[name].drop_vars("group") for name in pair)
-    found = indicators_of(output, population, classes=classes)
+    pairs = zip(_by_scenario(output), _by_scenario(population), strict=True)
+    found = xr.concat([indicators_of(*part, classes=classes, names=ADDED) for part in pairs], "scenario")
     dataset = dataset.assign({name: found[name] for name in ADDED if name in found})
     first = [values.isel(scenario=0, draw=0, year=0).to_numpy() for values in (output, population)]
     return _with_laggards(dataset, output, population, laggards(first[0], first[1]))
