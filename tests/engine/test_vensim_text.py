@@ -51,6 +51,14 @@ def test_the_code_page_of_the_settings_is_read(tmp_path):
     assert simulate(load_model(write(tmp_path, text.encode("gbk"))))["人口"][0, 0, 0] == 3
 
 
+def test_a_comment_on_a_run_is_listed_and_one_setting_that_nobody_knows_is_refused(tmp_path):
+    text = "a = 1 ~~|\n" + CONTROL.format(final=1, step=1, saveper=1) + "\\\\\\---///\n///---\\\\\\\n:L<%^E!@\n"
+    model = load_model(write(tmp_path, (text + "21:Base run: no policy\n").encode()))
+    assert ("setting: comment on a run", 1) in {(item.name, item.count) for item in model.ir.features}
+    with pytest.raises(InvalidModel, match=r"line \d+: '14:x'"):
+        load_model(write(tmp_path, (text + "21:Base run\n14:x\n").encode()))
+
+
 def test_bytes_of_another_encoding_are_refused_with_their_place_and_what_they_may_be(tmp_path):
     path = write(tmp_path, file_of("{UTF-8}", "a = 1 ~~|\n人口 = 3 ~~|\n", "gbk"))
     with pytest.raises(InvalidModel) as caught:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from pysd_runner.engine.errors import InvalidModel, Message, joined
-from pysd_runner.engine.frontend.syntax import FORMATTED, OUTPUT, PROGRAM, READ, STUDY
+from pysd_runner.engine.frontend.syntax import ABOUT, FORMATTED, OUTPUT, PROGRAM, READ, STUDY
 from pysd_runner.engine.ir import Drawn, Feature, Integration
 from pysd_runner.engine.kinds import frozen
 
@@ -144,6 +144,8 @@ KNOWN: dict[int, tuple[str, str]] = {
     17: ("list of saved variables", OUTPUT),
     18: ("sensitivity", STUDY),
     20: ("list of saved variables", OUTPUT),
+    # No page of the vendor says what this one is; in the files that docs/conformance.md counts it is prose on a run.
+    21: ("comment on a run", ABOUT),
     22: ("equivalent units", "honoured where units are checked"),
     30: ("names of files", READ),
     **dict.fromkeys((1, 4, 5, 6, 8, 19, *range(23, 28)), ("what is shown", FORMATTED)),
