@@ -121,7 +121,7 @@ def project_asked(session: Session, job: Job) -> "tuple[Future, Inputs | None, M
     )
     with session.stage(title, total=draws) as stage:
         common = inputs_of(job.model, start.data, start.fitted, baseline=start.baseline, **start.settings)
-        projection = projected(common, start.data, asked, progress=stage.advance, **inspection)
+        projection = projected(common, start.data, asked, progress=stage.advance, is_stored=True, **inspection)
         projection = replace(projection, delta=job.delta)
     inputs = Inputs(
         model=job.model,

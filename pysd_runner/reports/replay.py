@@ -341,7 +341,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     engine = record["simulation"]["engine"]
     common = inputs_of(model, inputs.panel, inputs.fitted, baseline=inputs.baseline, engine=engine, **settings)
-    projection = projected(common, inputs.panel, scenarios, engine=engine, progress=progress)
+    projection = projected(common, inputs.panel, scenarios, engine=engine, progress=progress, is_stored=True)
     projection = replace(projection, delta=record.get("delta"))
     made_with = record["simulation"]
     then, now = made_with["model_sha256"], model.sha256

@@ -16,6 +16,7 @@ from pysd_runner.export.layout import rounded
 from pysd_runner.indicators import INDICATORS, gap_to_leader, indicators_of
 from pysd_runner.indicators.labelled import Totals
 from pysd_runner.indicators.relative import laggards, mean_log_gap
+from pysd_runner.model import Model
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
 from pysd_runner.spec.design import KEPT_ERROR, StudyDesign
@@ -212,6 +213,15 @@ _DIMS = ("scenario", "draw", "region", "year")
 _REGION = _DIMS.index("region")
 # Tolerance between an outcome of the model and its recomputed value.
 _TOLERANCE = 1e-6
+
+
+def not_stored(design: StudyDesign, model: Model) -> list[str]:
+    """Outcomes by region and draw that `headline` drops and `completed` cannot compute again."""
+    by_region = (name for name, item in INDICATORS.items() if item.over == "region")
+    known = {*SAVED_BY_REGION, "output", "log_gap", *by_region}
+    axes = (design.ranges.region,)
+    found = [name for name, item in design.outcomes.items() if model.variables[item.variable].dims == axes]
+    return [name for name in found if name not in known] if design.totals else []
 
 
 def headline(data: xr.Dataset, design: StudyDesign) -> xr.Dataset:

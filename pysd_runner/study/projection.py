@@ -124,7 +124,7 @@ def project(  # noqa: PLR0913 - a public entry point
     return projected(inputs, data, scenarios, outcomes=outcomes, progress=tell)
 
 
-def projected(
+def projected(  # noqa: PLR0913 - every way to project comes through here
     inputs: ProjectionInputs,
     data: Data | None,
     scenarios: "Scenarios",
@@ -134,6 +134,7 @@ def projected(
     progress: Callable[[int], None] | None = None,
     inspect: Callable[[Run], None] | None = None,
     also: Sequence[str] = (),
+    is_stored: bool = False,
 ) -> Future:
     """Run scenarios from common inputs.
 
@@ -151,12 +152,14 @@ def projected(
         Called with the simulation of all scenarios, for instance to apply behaviour rules to it.
     also
         Variables to save for `inspect`, in addition to the outcomes.
+    is_stored
+        Whether to leave out outcomes by region and draw that written results do not have: they are half of all.
     """
     cast = scenarios_with_baseline(scenarios, inputs.model)
     bounds, step = timed(cast, inputs.bounds, inputs.step, is_asked=inputs.settings["until"] is not None)
     inputs = dataclasses.replace(inputs, bounds=bounds, step=step)
     run_model, chosen = with_variants(inputs.model, inputs.run_model, cast)
-    saved, formulas, observed = _saved(inputs, outcomes)
+    saved, formulas, observed = _saved(inputs, outcomes, is_stored=is_stored)
     names = [item.variable for item in saved.values()]
     run = simulate(
         run_model,
@@ -191,13 +194,14 @@ def values_of(cast: Sequence[Scenario], inputs: ProjectionInputs) -> Values:
 
 
 def _saved(
-    inputs: ProjectionInputs, outcomes: Sequence[str] | None
+    inputs: ProjectionInputs, outcomes: Sequence[str] | None, *, is_stored: bool
 ) -> "tuple[dict[str, SavedOutcome], dict[str, tuple[Expression, str, str]], Texts]":
     """Outcomes by the names of results, observed formulas, and the columns that observe outcomes."""
-    from pysd_runner.study.labelling import WEIGHTED, SavedOutcome
+    from pysd_runner.study.labelling import WEIGHTED, SavedOutcome, not_stored
 
     model, data, design, common = inputs.model, inputs.observed, inputs.design, inputs.common
-    kept, left = saved_outcomes(design, model), () if common.inputs.has_population else WEIGHTED
+    kept = saved_outcomes(design, model)
+    left = {*(() if common.inputs.has_population else WEIGHTED), *(not_stored(design, model) if is_stored else ())}
     saved = {
         name: SavedOutcome(
             variable=item.variable,
