@@ -153,11 +153,22 @@ LIMITS = [
 ]
 
 
+WITH_LOOKUP = "x = WITH LOOKUP(Time, ({limits},(0,0),(10,100))) ~~|"
+
+
 @pytest.mark.parametrize("attack", LIMITS)
 def test_limits_of_a_table_are_read_as_numbers(attack, tmp_path):
     with pytest.raises(InvalidModel, match="limits of a table are numbers"):
         load_model(write_model(tmp_path, attack, final=1))
     assert not hasattr(sys, "gapsim_was_here")
+
+
+@pytest.mark.parametrize("limits", ["[0,0)-(100,1000)]", "[(0,0)-(100,1000]", "[(0,0-(100,1000),(1,1)]"])
+@pytest.mark.parametrize("text", ["f({limits},(0,0),(10,100)) ~~|\nx = f(Time) ~~|", WITH_LOOKUP])
+def test_limits_without_a_bracket_are_told_and_not_used(limits, text, tmp_path):
+    model = load_model(write_model(tmp_path, text.format(limits=limits), final=1))
+    with pytest.warns(UserWarning, match="a bracket missing"):
+        assert simulate(model)["x"][0, 0, -1] == 10
 
 
 def test_evaluated_limits_are_a_real_attack(tmp_path):

@@ -103,6 +103,7 @@ class Points:
     x: tuple[float, ...]
     y: tuple[float, ...]
     mode: Mode = "interpolate"
+    odd_limits: str = ""  # range in which the table is drawn, where a bracket of it is missing
 
 
 @frozen

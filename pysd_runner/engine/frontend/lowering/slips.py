@@ -16,6 +16,14 @@ def slips(variables: Iterable[DefinedVariable]) -> Iterator[Message]:
             for part in parts(equation.expression):
                 if isinstance(part, Points):
                     yield from _repeated(variable, equation, part)
+                    if part.odd_limits:
+                        yield Message(
+                            "{where}: the table of {name!r} has the range {limits}, with a bracket missing. A range only "
+                            "says where the table is drawn, and is not used",
+                            where=equation.place.at(0),
+                            name=variable.name,
+                            limits=part.odd_limits,
+                        )
                 elif isinstance(part, Call) and key(part.function) == "ramp" and len(part.arguments) == 3:
                     yield from _backwards(variable, equation, part, known)
 

@@ -49,9 +49,10 @@ _MODES: dict[str, Mode] = {
     "raw": "raw",
 }
 
-# Plot limits in front of a table; they are only checked to be numbers.
+# Plot limits in front of a table; they are only checked to be numbers. Files made by programs lack a bracket there.
 _LIMIT = r"\(\s*[-+]?[\d.eE+-]+\s*,\s*[-+]?[\d.eE+-]+\s*\)"
 _LIMITS = re.compile(rf"\[\s*{_LIMIT}\s*-\s*{_LIMIT}\s*(?:,\s*{_LIMIT}\s*)*,?\s*\]\s*,?")
+_LOOSE = re.compile(_LIMITS.pattern.replace(r"\(\s*", r"\(?\s*").replace(r"\s*\)", r"\s*\)?"))
 
 # Prefix and number of each end of (a1-a9); maximum number of digits read, as more exceed every limit on elements.
 _NUMBERED = re.compile(r"(.+?)(\d+)\Z", re.DOTALL)
@@ -93,7 +94,7 @@ class _Reader(ExpressionReader):
     def table(self, parts: list[Any]) -> tuple[str, Equation]:
         content = parts[-1]
         if isinstance(content, Points):
-            return _defined(parts[0], "table", content)
+            return _defined(parts[0], "table", self.points(parts[1:]))
         if len(content) == 1 and isinstance(content[0], Call) and content[0].function == "get lookups":
             return _defined(parts[0], "table", content[0])
         numbers = list(map(_value, content))
@@ -200,7 +201,8 @@ class _Reader(ExpressionReader):
 
     def points(self, parts: list[Any]) -> Points:
         found: Points = parts[-1]
-        return found
+        odd = [item.strip() for item in parts[:-1] if not _LIMITS.fullmatch(item.strip())]
+        return replace(found, odd_limits=odd[0].rstrip(" ,")) if odd else found
 
     def pairs(self, parts: list[Any]) -> Points:
         return Points(tuple(x for x, _ in parts), tuple(y for _, y in parts))
@@ -209,7 +211,7 @@ class _Reader(ExpressionReader):
         return _value(parts[0]), _value(parts[1])
 
     def LIMITS(self, token: Token) -> Token:  # noqa: N802 - lark calls it by the name of the terminal
-        if not _LIMITS.fullmatch(token.strip()):
+        if not _LOOSE.fullmatch(token.strip()):
             raise Misread(Message("limits of a table are numbers, [(0,0)-(10,10)]"), offset_of(token))
         return token
 
