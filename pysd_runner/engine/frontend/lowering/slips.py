@@ -18,8 +18,8 @@ def slips(variables: Iterable[DefinedVariable]) -> Iterator[Message]:
                     yield from _repeated(variable, equation, part)
                     if part.odd_limits:
                         yield Message(
-                            "{where}: the table of {name!r} has the range {limits}, with a bracket missing. A range only "
-                            "says where the table is drawn, and is not used",
+                            "{where}: the table of {name!r} has the range {limits}, with a bracket missing. A range "
+                            "only says where the table is drawn, and is not used",
                             where=equation.place.at(0),
                             name=variable.name,
                             limits=part.odd_limits,
