@@ -1,7 +1,7 @@
 """Labelled arrays of a projection and of observed history: those that are stored, and those computed on reading."""
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -209,6 +209,9 @@ PARAMETERS = "parameters"
 RECORD, OUTCOMES, OBSERVED, COMPARED = "run.json", "projection.nc", "observed.csv", "compared.nc"
 SCHEMA = 1
 
+# Number of draws for which outcomes are recomputed at once.
+DRAWS_AT_ONCE = 256
+
 _DIMS = ("scenario", "draw", "region", "year")
 _REGION = _DIMS.index("region")
 # Tolerance between an outcome of the model and its recomputed value.
@@ -233,12 +236,9 @@ def headline(data: xr.Dataset, design: StudyDesign) -> xr.Dataset:
 
 def _headline(data: xr.Dataset, people: str) -> xr.Dataset:
     """Outcomes for storage, rounded: all of the nation and of classes, `SAVED_BY_REGION` by region and draw."""
-    found = _computed(data, data, people)
-    follows = {
-        name: data[name].attrs
-        for name, values in found.items()
-        if name in data and np.allclose(values, data[name].transpose(*_DIMS), rtol=_TOLERANCE, atol=_TOLERANCE)
-    }
+    agreed = [_agreement(data.isel(place), people) for place in _blocks(data)]
+    found = agreed[0]
+    follows = {name: data[name].attrs for name in found if all(part[name] for part in agreed)}
     others = [
         name
         for name, values in data.data_vars.items()
@@ -249,15 +249,35 @@ def _headline(data: xr.Dataset, people: str) -> xr.Dataset:
     return rounded(data.drop_vars(others), KEPT_ERROR).assign_attrs({COMPUTED: json.dumps(follows, ensure_ascii=False)})
 
 
+def _agreement(data: xr.Dataset, people: str) -> dict[str, bool]:
+    """Whether outcomes that can be recomputed are those of the model, by name."""
+    return {
+        name: name in data and np.allclose(values, data[name].transpose(*_DIMS), rtol=_TOLERANCE, atol=_TOLERANCE)
+        for name, values in _computed(data, data, people).items()
+    }
+
+
 def completed(data: xr.Dataset) -> xr.Dataset:
     """Add the outcomes that can be recomputed from the stored ones."""
     follows = computed(data)
     missing = [name for name in follows if name not in data]
     if not missing:
         return data
-    found = _computed(data, follows)
-    added = xr.Dataset({name: (_DIMS, found[name], follows[name]) for name in missing})
-    return data.assign(rounded(added, KEPT_ERROR).data_vars)
+    shape = tuple(data.sizes[dim] for dim in _DIMS)
+    arrays = {name: np.empty(shape, dtype=np.float32) for name in missing}
+    for place in _blocks(data):
+        found = _computed(data.isel(place), follows)
+        part = rounded(xr.Dataset({name: (_DIMS, found[name]) for name in missing}), KEPT_ERROR)
+        for name, array in arrays.items():
+            array[place["scenario"], place["draw"]] = part[name].to_numpy()
+    return data.assign({name: (_DIMS, array, follows[name]) for name, array in arrays.items()})
+
+
+def _blocks(data: xr.Dataset) -> Iterator[dict[str, slice]]:
+    """Places of a few draws of one scenario each: what is computed on the way stays small."""
+    for scenario in range(data.sizes["scenario"]):
+        for draw in range(0, data.sizes["draw"], DRAWS_AT_ONCE):
+            yield {"scenario": slice(scenario, scenario + 1), "draw": slice(draw, draw + DRAWS_AT_ONCE)}
 
 
 def computed(data: xr.Dataset) -> Record:
