@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import field, fields
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +112,7 @@ class FittedParameters:
     @property
     def sha256(self) -> str:
         """Digest of everything on which draws depend."""
-        told = asdict(self)
-        for name in ("provenance", "message"):
-            del told[name]
+        told = {name: value for name, value in self._record().items() if name not in ("provenance", "message")}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def as_values(self) -> dict[str, float]:
@@ -302,9 +300,13 @@ class FittedParameters:
             If the file cannot be written.
         """
         try:
-            return write_record(path, {key: nan_to_null(value) for key, value in asdict(self).items()}, schema=SCHEMA)
+            return write_record(path, nan_to_null(self._record()), schema=SCHEMA)
         except (TypeError, ValueError) as error:
             raise InvalidInput("fitted parameters cannot be written as JSON: {error}", error=error) from error
+
+    def _record(self) -> Record:
+        """Values by name of the field; `asdict` would copy every draw, number by number."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def _covariance_matrix(self) -> Array:
         return np.array(self.covariance, dtype=float).reshape(len(self.keys), len(self.keys))
