@@ -122,7 +122,7 @@ def select(
     shares = np.full(count, 1.0 / count) if weights is None else weights / weights.sum()
     batches = np.arange(count) if walkers is None else np.unique(walkers, return_inverse=True)[1]
     mean = _mean(effects, shares)
-    change = np.full(len(names), np.nan) if own is None else _quantile(own, shares, 0.5)
+    change = np.full(len(names), np.nan) if own is None else _quantiles(own, shares, [0.5])[0]
     is_candidate = ~(change < 0) & (True if allowed is None else allowed)
     top = np.where(is_candidate, mean, -np.inf)
     first = int(top.argmax())
@@ -135,9 +135,7 @@ def select(
     is_near = mean[first] - mean <= delta + ERRORS * error
     columns = {
         "mean": mean,
-        "median": _quantile(effects, shares, 0.5),
-        "p05": _quantile(effects, shares, 0.05),
-        "p95": _quantile(effects, shares, 0.95),
+        **dict(zip(("median", "p05", "p95"), _quantiles(effects, shares, [0.5, 0.05, 0.95]), strict=True)),
         "positive": positive,
         "own": change,
         "within": _mean((lost <= delta).astype(float), shares),
@@ -154,14 +152,17 @@ def _mean(values: Array, shares: Array) -> Array:
     return np.asarray((shares[:, None] * values).sum(axis=0))
 
 
-def _quantile(values: Array, shares: Array, level: float) -> Array:
-    """Weighted quantile over draws: that of NumPy if weights are equal, else linear between the middles of steps."""
+def _quantiles(values: Array, shares: Array, levels: Sequence[float]) -> Array:
+    """Weighted quantiles over draws, shape (level, option).
+
+    They are those of NumPy if weights are equal, else linear between the middles of steps.
+    """
     if np.ptp(shares) == 0:
-        return np.asarray(np.quantile(values, level, axis=0))
+        return np.asarray(np.quantile(values, levels, axis=0))
     order = np.argsort(values, axis=0, kind="stable")
     ends = np.cumsum(shares[order], axis=0)
     middles, ordered = ends - shares[order] / 2, np.take_along_axis(values, order, axis=0)
-    return np.array([np.interp(level, *pair) for pair in zip(middles.T, ordered.T, strict=True)])
+    return np.array([np.interp(levels, *pair) for pair in zip(middles.T, ordered.T, strict=True)]).T
 
 
 def _error(values: Array, shares: Array, batches: Indices) -> Array:
