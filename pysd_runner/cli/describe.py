@@ -130,13 +130,14 @@ def _examine_model(session: Session, name: str, sets: Sequence[Path]) -> int:
     slips = (Message("{file}: {slip}", file=model.path.name, slip=slip) for slip in model.ir.slips)
     found += [EquationProblem(kind="slip", message=slip) for slip in slips]
     for feature in (item for item in model.ir.features if item.warns):
-        told = f"{model.path.name}: {feature.name}: {feature.done}"
+        told = Message("{file}: {name}: {done}", file=model.path.name, name=feature.name, done=feature.done)
         found.append(EquationProblem(kind="not done", message=told))
     found += problems
     failures = sum(item.is_failure for item in found)
     entries = list(map(_entry, found))
     for done, names in _asked(model.ir.features).items():
-        session.say(f"{'asks':<8}{done}: {', '.join(names)}")
+        said = (session.said(name) + (f" ({count})" if count > 1 else "") for name, count in names)
+        session.say(f"{'asks':<8}{session.said(done)}: {', '.join(said)}")
     for line in map(_bound, model.ir.series):
         session.say(f"{'data':<8}{session.said(line)}")
     bare = [item.variable for item in found if item.kind == "no unit given"]
@@ -166,12 +167,12 @@ def _examine_model(session: Session, name: str, sets: Sequence[Path]) -> int:
     return InvalidModel.exit_code if failures else 0
 
 
-def _asked(features: Iterable["Feature"]) -> dict[str, list[str]]:
-    """Features that a model file uses, grouped by how they are treated."""
-    found: dict[str, list[str]] = {}
+def _asked(features: Iterable["Feature"]) -> dict[str, list[tuple[str, int]]]:
+    """Features that a model file uses, and how often, grouped by how they are treated."""
+    found: dict[str, list[tuple[str, int]]] = {}
     for item in features:
         if not item.warns:
-            found.setdefault(item.done, []).append(item.name if item.count == 1 else f"{item.name} ({item.count})")
+            found.setdefault(item.done, []).append((item.name, item.count))
     return found
 
 

@@ -99,7 +99,7 @@ def test_the_doctor_lists_what_a_file_asks_for(tmp_path, capsys):
     path = vensim(tmp_path, "a = 1 ~ Dmnl ~|\n", "9:Current\n10:changes.cin\n15:0,0,0,0,0,0\n22:$,Dollar")
     assert main(["doctor", str(path)]) == 0
     shown = capsys.readouterr().out
-    assert "asks    honoured: equations (5), setting: method of integration" in shown
+    assert "asks    honoured: model equations (5), setting: method of integration" in shown
     assert "asks    how the model is drawn; no number depends on it: sketch" in shown
     assert (
         "warning model.mdl: setting: change files: files that the program applies before a run; `gapsim study`" in shown

@@ -56,21 +56,21 @@ def shortened(text: str) -> str:
     return line if len(line) <= QUOTED else line[:QUOTED] + "..."
 
 
-READ = "honoured"
+READ = Message("honoured")
 
-DRAWN = "how the model is drawn; no number depends on it"
+DRAWN = Message("how the model is drawn; no number depends on it")
 
-FORMATTED = "how numbers are shown; none depends on it"
+FORMATTED = Message("how numbers are shown; none depends on it")
 
-PROGRAM = "settings of the program that wrote the file; no number depends on them"
+PROGRAM = Message("settings of the program that wrote the file; no number depends on them")
 
-ABOUT = "about the file; no number depends on it"
+ABOUT = Message("about the file; no number depends on it")
 
-STUDY = "a study that the program offers beside the run; it is not done here"
+STUDY = Message("a study that the program offers beside the run; it is not done here")
 
-OUTPUT = "where the program writes results; nothing is written here"
+OUTPUT = Message("where the program writes results; nothing is written here")
 
-REPLACED = "shown as question marks; save the file as UTF-8 to see them"
+REPLACED = Message("shown as question marks; save the file as UTF-8 to see them")
 
 EULER = Integration()
 

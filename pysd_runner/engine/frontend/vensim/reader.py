@@ -244,14 +244,14 @@ def _features(text: VensimText, main: FileSection, macros: Sequence[FileSection]
     holes = sum(bool(_PLACEHOLDER.search(item.equation)) for item in main.entries)
     groups = {item.group for item in main.entries if item.group}
     for name, done, count in (
-        ("equations", READ, len(main.entries) - checks),
-        ("macros", READ, len(macros)),
-        ("groups", "kept", len(groups)),
-        ("reality checks and test inputs", STUDY, checks),
-        ("A FUNCTION OF", "placeholder of an equation that is read where it follows", holes),
-        ("sketch", DRAWN, bool(text.sketch.strip())),
+        (Message("model equations"), READ, len(main.entries) - checks),
+        (Message("macros"), READ, len(macros)),
+        (Message("groups"), Message("kept"), len(groups)),
+        (Message("reality checks and test inputs"), STUDY, checks),
+        ("A FUNCTION OF", Message("placeholder of an equation that is read where it follows"), holes),
+        (Message("sketch"), DRAWN, bool(text.sketch.strip())),
         (
-            f"bytes of comments and units that are no {text.encoding.upper()}",
+            Message("bytes of comments and units that are no {encoding}", encoding=text.encoding.upper()),
             REPLACED,
             len(UNREAD.findall(text.equations)),
         ),

@@ -135,20 +135,26 @@ def _decoded(line: bytes, encoding: str) -> str:
 
 # Number of a setting -> its name and how it is handled; numbers above `ALIAS` are none of a run.
 KNOWN: dict[int, tuple[str, str]] = {
-    9: ("name of the run", OUTPUT),
-    10: ("change files", "files that the program applies before a run; `gapsim study` names them for every command"),
-    11: ("optimisation", STUDY),
-    12: ("payoff", STUDY),
-    13: ("data sets", "series that the program reads from files; `gapsim study` names them for every command"),
-    15: ("method of integration", READ),
-    17: ("list of saved variables", OUTPUT),
-    18: ("sensitivity", STUDY),
-    20: ("list of saved variables", OUTPUT),
+    9: (Message("name of the run"), OUTPUT),
+    10: (
+        Message("change files"),
+        Message("files that the program applies before a run; `gapsim study` names them for every command"),
+    ),
+    11: (Message("optimisation"), STUDY),
+    12: (Message("payoff"), STUDY),
+    13: (
+        Message("data sets"),
+        Message("series that the program reads from files; `gapsim study` names them for every command"),
+    ),
+    15: (Message("method of integration"), READ),
+    17: (Message("list of saved variables"), OUTPUT),
+    18: (Message("sensitivity"), STUDY),
+    20: (Message("list of saved variables"), OUTPUT),
     # No page of the vendor says what this one is; in the files that docs/conformance.md counts it is prose on a run.
-    21: ("comment on a run", ABOUT),
-    22: ("equivalent units", "honoured where units are checked"),
-    30: ("names of files", READ),
-    **dict.fromkeys((1, 4, 5, 6, 8, 19, *range(23, 28)), ("what is shown", FORMATTED)),
+    21: (Message("comment on a run"), ABOUT),
+    22: (Message("equivalent units"), Message("honoured where units are checked")),
+    30: (Message("names of files"), READ),
+    **dict.fromkeys((1, 4, 5, 6, 8, 19, *range(23, 28)), (Message("what is shown"), FORMATTED)),
 }
 
 # Settings that change the results of a run in Vensim.
@@ -166,8 +172,8 @@ def features(lines: Iterable[tuple[int, str]]) -> list[Feature]:
         if not line.strip() or (colon and value.strip() in ("", "0")):
             continue
         setting = int(code) if colon and code.strip().isdecimal() else 0
-        name, done = KNOWN.get(setting, ("other settings", PROGRAM if setting > ALIAS else ""))
-        found[Feature(f"setting: {name}", done, warns=setting in WARN)] += 1
+        name, done = KNOWN.get(setting, (Message("other settings"), PROGRAM if setting > ALIAS else ""))
+        found[Feature(Message("setting: {name}", name=name), done, warns=setting in WARN)] += 1
         if not done:
             unknown.append(f"line {number}: {line.strip()[:60]!r}")
     if unknown:

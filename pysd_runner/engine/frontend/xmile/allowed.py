@@ -9,15 +9,15 @@ from pysd_runner.engine.frontend.syntax import ABOUT, DRAWN, FORMATTED, OUTPUT, 
 from pysd_runner.engine.frontend.xmile.document import fault_at, is_by_stella, place_of, spelled
 from pysd_runner.engine.ir import Feature
 
-VENDOR = "of the program that wrote the file; not read here"
+VENDOR = Message("of the program that wrote the file; not read here")
 
-ASIDE = "beside what defines numbers; not read here"
+ASIDE = Message("beside what defines numbers; not read here")
 
-IMPORT = "values that the program reads from a file before a run; give them to do the same"
+IMPORT = Message("values that the program reads from a file before a run; give them to do the same")
 
 # Non-negative stocks, in files of Stella and in others.
-_AS_STELLA = f"{READ} as Stella does: what flows in during a step leaves in the same"
-_AS_SPECIFIED = f"{READ} as specified: what flows in during a step leaves in the next, in Stella in the same"
+_AS_STELLA = Message("honoured as Stella does: what flows in during a step leaves in the same")
+_AS_SPECIFIED = Message("honoured as specified: what flows in during a step leaves in the next, in Stella in the same")
 
 _KINDS = "aux flow stock gf module group"
 _POINTS = "xscale xpts ypts"
@@ -69,11 +69,11 @@ _NOTES = {
     **dict.fromkeys(("display", "isee.display", "view", "views", "interface", "style"), DRAWN),
     **dict.fromkeys(("format", "scale", "yscale", "auto_fit", "default_format"), FORMATTED),
     **dict.fromkeys(("pause", "event_poster", "simulation_delay", "restore_on_start"), PROGRAM),
-    "mathml": "its equation in another notation",
-    "connect2": "the same as <connect>",
+    "mathml": Message("its equation in another notation"),
+    "connect2": Message("the same as `<connect>`"),
     "export": OUTPUT,
     "import": IMPORT,
-    "isee.controls": "controls of the program that stand in for equations; give their values to do the same",
+    "isee.controls": Message("controls of the program that stand in for equations; give their values to do the same"),
 }
 
 # Supported values of attributes.
