@@ -62,7 +62,9 @@ def by_simlin(path: Path) -> dict[str, Array]:
 
 def differing(found: dict[str, Array], other: dict[str, Array]) -> list[str]:
     """Variables of both whose values differ at the times of both."""
-    here, there = np.nonzero(np.isclose(found["time"][:, None], other["time"], rtol=1e-9, atol=1e-6))
+    near = np.searchsorted(other["time"], found["time"] - 1e-6)
+    here = np.flatnonzero(np.isclose(np.append(other["time"], np.inf)[near], found["time"], rtol=1e-9, atol=1e-6))
+    there = near[here]
     names = []
     for name in sorted((found.keys() & other.keys()) - CONTROLS):
         one, two = found[name][here], other[name][there]

@@ -59,6 +59,31 @@ def test_a_pulse_lasts_one_step_and_carries_its_magnitude(tmp_path):
     assert (simulate(write(tmp_path, {"always": "PULSE(3)"}))["always"] == 3 / 0.25).all()
 
 
+FROM_VENSIM = {
+    "SMOOTH(TIME, 2)": "SMTH1(TIME, 2)",
+    "SMOOTHI(TIME, 2, 3)": "SMTH1(TIME, 2, 3)",
+    "SMOOTH3(TIME, 2)": "SMTH3(TIME, 2)",
+    "SMOOTH3I(TIME, 2, 3)": "SMTH3(TIME, 2, 3)",
+    "DELAY1I(TIME, 2, 3)": "DELAY1(TIME, 2, 3)",
+    "DELAY3I(TIME, 2, 3)": "DELAY3(TIME, 2, 3)",
+    "FORECAST(1 + TIME, 2, 3)": "FORCST(1 + TIME, 2, 3)",
+    # Start, duration, interval, end.
+    "PULSE_TRAIN(1, 0.5, 2, 4.5)": "IF TIME MOD 2 >= 1 AND TIME MOD 2 &lt; 1.5 AND TIME &lt; 4.5 THEN 1 ELSE 0",
+    "REINITIAL(TIME + 3)": "3",
+}
+
+
+def test_functions_that_vensim_and_converters_leave_in_xmile_keep_their_meaning(tmp_path):
+    pairs = {
+        f"{side}{at}": text
+        for at, pair in enumerate(FROM_VENSIM.items())
+        for side, text in zip("ab", pair, strict=True)
+    }
+    run = simulate(write(tmp_path, pairs))
+    for at, text in enumerate(FROM_VENSIM):
+        assert run[f"a{at}"].tolist() == run[f"b{at}"].tolist(), text
+
+
 def test_a_forecast_starts_from_the_trend_it_is_given(tmp_path):
     model = write(tmp_path, {"ahead": "FORCST(1 + TIME, 2, 3, 0.25)"})
     # The average starts at 1 / (1 + 0.25 * 2), so that the trend is (1 - average) / (2 * average) = 0.25.
