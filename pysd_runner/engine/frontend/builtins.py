@@ -153,7 +153,7 @@ XMILE: Mapping[str, Forms] = {
     "smth3": _from_value("smooth", 3.0) | _from_start("smooth", 3.0),
     "smthn": {3: _as("smooth", 0, 1, 0, 2), 4: _as("smooth", 0, 1, 3, 2)},
     "trend": {2: _as("trend", 0, 1, 0.0), 3: _as("trend", 0, 1, 2)},
-    **dict.fromkeys(("forcst", "forecast"), {3: _as("forecast", 0, 1, 2, 0.0), 4: _as("forecast", 0, 1, 2, 3)}),
+    **{name: {3: _as("forecast", 0, 1, 2, 0.0), 4: _as("forecast", 0, 1, 2, 3)} for name in ("forcst", "forecast")},
     "safediv": {2: _as("zidz", 0, 1), 3: _as("xidz", 0, 1, 2)},
     "ramp": {
         1: lambda slope: Call("ramp on", (slope, Name("starttime"))),
