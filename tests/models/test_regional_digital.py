@@ -165,6 +165,15 @@ def test_partner_weights_default_to_the_output_of_the_others() -> None:
     assert weights({}) == pytest.approx(expected, rel=1e-14)
 
 
+def test_what_is_learnt_from_others_is_a_sum_over_pairs() -> None:
+    names = ["Diffusion Pull", "Technology Gap", "Partner Weight"]
+    found = run({**twenty_regions(), **POLICY}, 26, names)
+    pull, gap, weight = (found[name][0, 0] for name in names)
+    curvature = central("Catch Up Curvature")
+    by_pair = (weight * (1 - np.exp(-curvature * np.maximum(0, gap)))).sum(axis=1) / curvature
+    assert pull == pytest.approx(by_pair, rel=1e-12, abs=1e-14)
+
+
 def test_given_partner_weights_are_used_as_they_are() -> None:
     ring = np.array([[0, 1, 0, 0], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0, 0, 1, 0]])
     assert (weights({"Given Partner Weight": ring}) == ring).all()
