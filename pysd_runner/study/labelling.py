@@ -224,7 +224,7 @@ def not_stored(design: StudyDesign, model: Model) -> list[str]:
     known = {*SAVED_BY_REGION, "output", "log_gap", *by_region}
     axes = (design.ranges.region,)
     found = [name for name, item in design.outcomes.items() if model.variables[item.variable].dims == axes]
-    return [name for name in found if name not in known] if design.totals else []
+    return [name for _ in design.totals for name in found if name not in known]
 
 
 def headline(data: xr.Dataset, design: StudyDesign) -> xr.Dataset:

@@ -36,7 +36,7 @@ def test_recipes_pass_the_tests_that_an_outsider_runs(tmp_path):
     for name in RECIPES:
         # Each is a change of its own; what a change may add is tested for the last, which is the largest.
         git(tmp_path, "branch", "--force", "main")
-        git(tmp_path, "apply", "--unidiff-zero", str(ROOT / "tests/architecture/recipes" / f"{name}.patch"))
+        git(tmp_path, "apply", str(ROOT / "tests/architecture/recipes" / f"{name}.patch"))
         commit(tmp_path, "Follow a recipe")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-n0", *HELD.split(), "tests/text", *RECIPES.values()],
