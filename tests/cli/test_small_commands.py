@@ -140,11 +140,12 @@ class TestPlot:
 
 
 class TestDoctor:
-    def test_all_is_well_here(self, gapsim):
-        answer = gapsim("doctor", "--json", code=0)
+    @pytest.mark.parametrize(("options", "engines"), [((), "numpy, llvm"), (("--pysd",), "numpy, llvm, pysd")])
+    def test_all_is_well_here(self, gapsim, options, engines):
+        answer = gapsim("doctor", *options, "--json", code=0)
         found = {item["subject"]: item for item in answer.json["data"]}
-        assert {"python", "gapsim", "numpy", "pysd", "fonts for Chinese", "current folder", "engine"} <= set(found)
-        assert "largest relative difference to PySD" in found["engine"]["text"]
+        assert {"python", "gapsim", "numpy", "pysd", "fonts for Chinese", "current folder", "engines"} <= set(found)
+        assert found["engines"]["text"].startswith(f"{engines}: ")
         assert all(item["verdict"] != "error" for item in found.values())
 
     def test_what_is_broken_is_named_and_ends_with_1(self, gapsim, monkeypatch):
@@ -153,7 +154,7 @@ class TestDoctor:
         monkeypatch.setattr(installation, "version", lambda name: missing(name) if name == "scipy" else "1")
         monkeypatch.setattr(installation, "_EXAMINATIONS", {"folder": lambda: fail()})
         answer = gapsim("doctor", code=1)
-        assert "error   scipy               not installed; python -m pip install scipy" in answer.out
+        assert "error   scipy               not installed; `python -m pip install scipy`" in answer.out
         assert "error   folder              OSError: read-only" in answer.out
 
 
